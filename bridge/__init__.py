@@ -1,0 +1,1 @@
+"""Paintbridge: a local bridge between painting programs and a latent diffusion model."""

@@ -1,0 +1,206 @@
+"""The codec: message <-> one msgpack map, ``{"type": ..., ...}``. One strict decoder serves both sides.
+
+The decoder is driven by the fields of :mod:`.messages`: unknown types and fields, missing fields, wrong types, NaN and infinities, and
+values out of range are typed errors that name the field's path, never its content. An integer is accepted where a float is declared,
+since JavaScript packs 1.0 as 1; nothing else is converted. Fields that hold their default may be left out, and are when encoding.
+msgpack: https://github.com/msgpack/msgpack/blob/master/spec.md
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import lru_cache
+from typing import Any, Dict, List, Mapping, Tuple, Type, Union, cast, get_args, get_origin, get_type_hints
+
+import msgpack
+
+from .errors import BridgeError
+from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, ServerMessage
+
+__all__ = ["FRAME_BYTES", "FieldSpec", "decode_client", "decode_server", "encode", "field_specs"]
+
+FRAME_BYTES = CHUNK_BYTES + (64 << 10)
+"""Most bytes of one frame: a whole chunk and its map, or a generous control message."""
+
+_NESTED_ITEMS = 4096
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of a message: its type, its range and its documentation."""
+
+    name: str
+    kind: Any
+    default: Any
+    metadata: Mapping[str, Any]
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+@lru_cache(maxsize=None)
+def field_specs(cls: Type[Any]) -> Tuple[FieldSpec, ...]:
+    """The fields of a message class, with resolved types."""
+    hints = get_type_hints(cls)
+    return tuple(FieldSpec(f.name, hints[f.name], f.default, f.metadata) for f in fields(cls))
+
+
+# ---------------------------------------------------------------- encoding
+
+
+def encode(message: Message) -> bytes:
+    """Pack a message into the bytes of one frame."""
+    body = _to_plain(message)
+    return cast(bytes, msgpack.packb({"type": type(message).__name__.lower(), **body}, use_bin_type=True))
+
+
+def _to_plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        plain: Dict[str, Any] = {}
+        for spec in field_specs(type(value)):
+            item = getattr(value, spec.name)
+            if spec.required or item != spec.default:
+                plain[spec.name] = _to_plain(item)
+        return plain
+    if isinstance(value, tuple):
+        return [_to_plain(item) for item in value]
+    return value
+
+
+# ---------------------------------------------------------------- decoding
+
+
+def decode_client(frame: bytes) -> ClientMessage:
+    """Unpack what a client sent.
+
+    Raises:
+        BridgeError: ``frame_too_large bad_frame unknown_type unknown_field missing_field wrong_type out_of_range``.
+    """
+    return cast(ClientMessage, _decode(frame, CLIENT_MESSAGES))
+
+
+def decode_server(frame: bytes) -> ServerMessage:
+    """Unpack what a server sent. Raises as :func:`decode_client`."""
+    return cast(ServerMessage, _decode(frame, SERVER_MESSAGES))
+
+
+def _decode(frame: bytes, messages: Mapping[str, Type[Any]]) -> Any:
+    if len(frame) > FRAME_BYTES:
+        raise BridgeError("frame_too_large")
+    plain = _unpack(frame)
+    kind = plain.pop("type", None)
+    if not isinstance(kind, str) or kind not in messages:
+        raise BridgeError("unknown_type")
+    return _build(messages[kind], plain, kind)
+
+
+def _unpack(frame: bytes) -> Dict[str, Any]:
+    try:
+        plain = msgpack.unpackb(
+            frame,
+            raw=False,
+            strict_map_key=True,
+            object_pairs_hook=_unique_keys,
+            max_str_len=64 << 10,
+            max_bin_len=CHUNK_BYTES,
+            max_array_len=_NESTED_ITEMS,
+            max_map_len=_NESTED_ITEMS,
+            max_ext_len=0,
+        )
+    except BridgeError:
+        raise
+    # msgpack raises many kinds (ValueError, its own, UnicodeDecodeError, RecursionError ...) for bytes that are not msgpack.
+    except Exception:  # noqa: BLE001
+        raise BridgeError("bad_frame") from None
+    if not isinstance(plain, dict):
+        raise BridgeError("bad_frame")
+    return plain
+
+
+def _unique_keys(pairs: List[Tuple[Any, Any]]) -> Dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs) or not all(isinstance(key, str) for key in result):
+        raise BridgeError("bad_frame")
+    return result
+
+
+def _build(cls: Type[Any], plain: Any, path: str) -> Any:
+    if not isinstance(plain, dict):
+        raise _wrong_type(path, "a map")
+    specs = field_specs(cls)
+    if len(plain) > len(specs) or not plain.keys() <= {spec.name for spec in specs}:
+        raise BridgeError("unknown_field", "{} has a field that is not in the protocol.".format(path))
+    values: Dict[str, Any] = {}
+    for spec in specs:
+        where = "{}.{}".format(path, spec.name)
+        if spec.name in plain:
+            values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where)
+        elif spec.required:
+            raise BridgeError("missing_field", "{} is missing.".format(where))
+    return cls(**values)
+
+
+def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any:
+    origin = get_origin(kind)
+    if origin is Union:
+        inner = next(arg for arg in get_args(kind) if arg is not type(None))
+        return None if value is None else _convert(value, inner, limits, path)
+    if origin is tuple:
+        return _convert_list(value, get_args(kind)[0], limits, path)
+    if origin is dict:
+        return _convert_map(value, get_args(kind)[1], limits, path)
+    if is_dataclass(kind):
+        return _build(cast(Type[Any], kind), value, path)
+    if kind is float and type(value) is int:
+        value = _to_float(value, path)
+    if type(value) is not kind:
+        raise _wrong_type(path, _KIND_NAMES[kind])
+    if kind is float and not math.isfinite(value):
+        raise BridgeError("out_of_range", "{} is not a finite number.".format(path))
+    if kind in (int, float):
+        _check_range(value, limits, path, "")
+    elif kind in (str, bytes):
+        _check_range(len(value), limits, path, "length of ")
+    if "choices" in limits and value not in limits["choices"]:
+        raise BridgeError("out_of_range", "{} must be one of: {}.".format(path, ", ".join(limits["choices"])))
+    return value
+
+
+def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise _wrong_type(path, "a list")
+    _check_range(len(value), limits, path, "length of ")
+    return tuple(_convert(item, kind, {}, "{}[{}]".format(path, index)) for index, item in enumerate(value))
+
+
+def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong_type(path, "a map")
+    _check_range(len(value), limits, path, "length of ")
+    return {key: _convert(item, kind, {}, path + "[...]") for key, item in value.items()}
+
+
+def _to_float(value: int, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise BridgeError("out_of_range", "{} is too large.".format(path)) from None
+
+
+def _check_range(value: Union[int, float], limits: Mapping[str, Any], path: str, prefix: str) -> None:
+    low, high = limits.get("min"), limits.get("max")
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise BridgeError("out_of_range", "The {}{} must lie between {} and {}.".format(prefix, path, low or 0, _open(high)))
+
+
+def _open(high: Any) -> str:
+    return "any number" if high is None else str(high)
+
+
+def _wrong_type(path: str, wanted: str) -> BridgeError:
+    return BridgeError("wrong_type", "{} must be {}.".format(path, wanted))
+
+
+_KIND_NAMES: Dict[Any, str] = {int: "an integer", float: "a number", bool: "true or false", str: "a text", bytes: "bytes"}
