@@ -1,14 +1,15 @@
 """Every error that crosses the wire: one table of codes, and the exception that carries one of them.
 
-Raw exception text never goes out (see "Safety" in docs/architecture.md). What a peer gets is a code from :data:`CODES`, a message of
-one sentence that an artist understands, and a hint that says what to do. ``docs/protocol.md`` prints this table.
+Raw exception text never goes out (see "Safety" in docs/architecture.md). What a peer gets is a code from
+:data:`CODES`, a message of one sentence that an artist understands, and a hint that says what to do.
+``docs/protocol.md`` prints this table.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Mapping
 
 __all__ = ["CODES", "BridgeError", "ErrorCode"]
 
@@ -29,14 +30,31 @@ class ErrorCode:
 
 _TABLE = (
     # The wire itself.
-    ErrorCode("bad_frame", "The message could not be read.", "Update the plug-in: it speaks a broken protocol.", closes=True),
-    ErrorCode("frame_too_large", "The message is larger than the bridge accepts.", "Send pictures in smaller chunks.", closes=True),
-    ErrorCode("unknown_type", "The message is of a kind that the bridge does not know.", "Update the bridge or the plug-in."),
-    ErrorCode("unknown_field", "The message has a field that the bridge does not know.", "Update the bridge or the plug-in."),
+    ErrorCode(
+        "bad_frame", "The message could not be read.", "Update the plug-in: it speaks a broken protocol.", closes=True
+    ),
+    ErrorCode(
+        "frame_too_large",
+        "The message is larger than the bridge accepts.",
+        "Send pictures in smaller chunks.",
+        closes=True,
+    ),
+    ErrorCode(
+        "unknown_type", "The message is of a kind that the bridge does not know.", "Update the bridge or the plug-in."
+    ),
+    ErrorCode(
+        "unknown_field", "The message has a field that the bridge does not know.", "Update the bridge or the plug-in."
+    ),
     ErrorCode("missing_field", "The message lacks a field.", "Update the plug-in."),
     ErrorCode("wrong_type", "A field of the message has the wrong type.", "Update the plug-in."),
-    ErrorCode("out_of_range", "A value lies outside its range.", "Choose a value inside the range that the message names."),
-    ErrorCode("unexpected_message", "The message does not fit here.", "Update the plug-in: it sends messages in a wrong order."),
+    ErrorCode(
+        "out_of_range", "A value lies outside its range.", "Choose a value inside the range that the message names."
+    ),
+    ErrorCode(
+        "unexpected_message",
+        "The message does not fit here.",
+        "Update the plug-in: it sends messages in a wrong order.",
+    ),
     # Who may come in.
     ErrorCode(
         "version_unsupported",
@@ -52,7 +70,10 @@ _TABLE = (
     ),
     ErrorCode("hello_timeout", "The client did not introduce itself in time.", "Connect again.", closes=True),
     ErrorCode(
-        "too_many_connections", "Too many clients are connected.", "Close one of them, or raise the limit in the settings.", closes=True
+        "too_many_connections",
+        "Too many clients are connected.",
+        "Close one of them, or raise the limit in the settings.",
+        closes=True,
     ),
     ErrorCode(
         "session_unknown",
@@ -62,29 +83,77 @@ _TABLE = (
     ErrorCode("result_expired", "A result waited too long to be fetched, and was dropped.", "Send the job again."),
     ErrorCode("shutting_down", "The bridge is shutting down.", "Start it again, then send the job again."),
     # Pictures.
-    ErrorCode("picture_too_large", "The picture has more pixels than the bridge accepts.", "Select a smaller area, or choose a smaller context."),
+    ErrorCode(
+        "picture_too_large",
+        "The picture has more pixels than the bridge accepts.",
+        "Select a smaller area, or choose a smaller context.",
+    ),
     ErrorCode("picture_unknown", "The bridge does not hold this picture.", "Send the picture again."),
     ErrorCode("picture_mismatch", "The picture's data does not match its description.", "Send the picture again."),
     ErrorCode("picture_unreadable", "The picture could not be decoded.", "Send it as raw pixels."),
-    ErrorCode("upload_budget", "This session holds more pictures than the bridge allows.", "Wait for a job to end, or send smaller pictures."),
+    ErrorCode(
+        "upload_budget",
+        "This session holds more pictures than the bridge allows.",
+        "Wait for a job to end, or send smaller pictures.",
+    ),
     # Jobs.
     ErrorCode("empty_selection", "Nothing is selected on the canvas.", "Select the area to repaint, then try again."),
-    ErrorCode("bad_context", "The area around the selection does not fit the canvas.", "Plan the job again, then submit it."),
-    ErrorCode("unsupported_mode", "This kind of job does not have that mode.", "Choose one of the modes that the bridge offers."),
-    ErrorCode("unsupported_condition", "The checkpoint cannot be guided in this way.", "Remove the condition, or choose another checkpoint."),
-    ErrorCode("unsupported_sampler", "The bridge does not have that sampler.", "Choose one of the samplers that the bridge offers."),
+    ErrorCode(
+        "bad_context", "The area around the selection does not fit the canvas.", "Plan the job again, then submit it."
+    ),
+    ErrorCode(
+        "unsupported_mode",
+        "This kind of job does not have that mode.",
+        "Choose one of the modes that the bridge offers.",
+    ),
+    ErrorCode(
+        "unsupported_condition",
+        "The checkpoint cannot be guided in this way.",
+        "Remove the condition, or choose another checkpoint.",
+    ),
+    ErrorCode(
+        "unsupported_sampler",
+        "The bridge does not have that sampler.",
+        "Choose one of the samplers that the bridge offers.",
+    ),
     ErrorCode("job_exists", "A job of that name is under way already.", "Give each job a name of its own."),
     ErrorCode("job_unknown", "The bridge has no such job.", "It may have ended already."),
     ErrorCode("queue_full", "Too many jobs are waiting.", "Wait until one of them ends, or cancel one."),
     # Checkpoints.
-    ErrorCode("checkpoint_unknown", "The bridge does not have that checkpoint.", "Choose one from the list, or add it to the models folder."),
-    ErrorCode("checkpoint_unreadable", "The checkpoint's files are broken or incomplete.", "Fetch the checkpoint again."),
-    ErrorCode("checkpoint_unsupported", "The bridge cannot use this kind of checkpoint.", "Choose a checkpoint of a supported family."),
+    ErrorCode(
+        "checkpoint_unknown",
+        "The bridge does not have that checkpoint.",
+        "Choose one from the list, or add it to the models folder.",
+    ),
+    ErrorCode(
+        "checkpoint_unreadable", "The checkpoint's files are broken or incomplete.", "Fetch the checkpoint again."
+    ),
+    ErrorCode(
+        "checkpoint_unsupported",
+        "The bridge cannot use this kind of checkpoint.",
+        "Choose a checkpoint of a supported family.",
+    ),
     # What can happen on the way.
-    ErrorCode("out_of_memory", "The picture did not fit into memory.", "Select a smaller area, choose a smaller checkpoint, or close other programs."),
-    ErrorCode("worker_crashed", "The process that paints stopped unexpectedly; this job is lost.", "Send the job again; the bridge has recovered."),
-    ErrorCode("worker_silent", "The process that paints stopped answering and was replaced; this job is lost.", "Send the job again."),
-    ErrorCode("internal", "Something went wrong inside the bridge.", "Try again; if it happens again, look into the bridge's log."),
+    ErrorCode(
+        "out_of_memory",
+        "The picture did not fit into memory.",
+        "Select a smaller area, choose a smaller checkpoint, or close other programs.",
+    ),
+    ErrorCode(
+        "worker_crashed",
+        "The process that paints stopped unexpectedly; this job is lost.",
+        "Send the job again; the bridge has recovered.",
+    ),
+    ErrorCode(
+        "worker_silent",
+        "The process that paints stopped answering and was replaced; this job is lost.",
+        "Send the job again.",
+    ),
+    ErrorCode(
+        "internal",
+        "Something went wrong inside the bridge.",
+        "Try again; if it happens again, look into the bridge's log.",
+    ),
 )
 
 CODES: Mapping[str, ErrorCode] = MappingProxyType({entry.code: entry for entry in _TABLE})

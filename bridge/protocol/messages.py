@@ -1,17 +1,17 @@
 """What crosses the wire: one frozen dataclass a message, ranges in ``field(metadata=...)``.
 
-This module is the only source of the messages' shapes. The decoder (:mod:`.wire`), the JSON Schema, ``docs/protocol.md`` and the test
-vectors are all driven by these fields. Field types are ``bool int float str bytes``, ``Optional``, ``Tuple[X, ...]``, ``Dict[str, X]``
-and other dataclasses of this module; nothing else.
+This module is the only source of the messages' shapes. The decoder (:mod:`.wire`), the JSON Schema,
+``docs/protocol.md`` and the test vectors are all driven by these fields. Field types are ``bool int float str bytes``,
+``Optional``, ``Tuple[X, ...]``, ``Dict[str, X]`` and other dataclasses of this module; nothing else.
 
-Metadata keys: ``doc`` (one sentence), ``min`` and ``max`` (inclusive: of the number; of the length for str, bytes, tuples and maps),
-``choices`` (of a str). Rectangles are in canvas pixels. Runs on Python 3.9.
+Metadata keys: ``doc`` (one sentence), ``min`` and ``max`` (inclusive: of the number; of the length for str, bytes,
+tuples and maps), ``choices`` (of a str). Rectangles are in canvas pixels. Runs on Python 3.9.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field
-from typing import Any, Dict, Optional, Tuple, Type, Union
+from typing import Any, Optional, Union
 
 __all__ = [
     "CHUNK_BYTES",
@@ -71,7 +71,7 @@ CHUNK_BYTES = 1 << 20
 """Most bytes of one ``put``; between two of them control messages pass."""
 
 JOB_KINDS = ("fill", "refine", "generate")
-MODES: Dict[str, Tuple[str, ...]] = {
+MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
     "refine": ("auto",),
     "generate": ("auto",),
@@ -121,8 +121,9 @@ class Rect:
 class Picture:
     """A picture, named by the content hash of the bytes that travel.
 
-    Colour is sRGB-encoded with straight alpha; one channel is linear coverage (a mask). ``raw`` pixels are rows from top to bottom without
-    padding, channels interleaved, little endian. ``png`` and ``webp`` (lossless) exist for clients on another machine.
+    Colour is sRGB-encoded with straight alpha; one channel is linear coverage (a mask). ``raw`` pixels are rows from
+    top to bottom without padding, channels interleaved, little endian. ``png`` and ``webp`` (lossless) exist for
+    clients on another machine.
     """
 
     hash: str = _hash_field("SHA-256 of the bytes, lower-case hexadecimal.")
@@ -185,7 +186,7 @@ class Recipe:
     model_height: int = _f("Height at which the model painted.", min=0, max=_MAX_SIDE)
     batched: bool = _f("Denoised together with others on a GPU: alone it is within 1 of 255 of this, not identical.")
     device: str = _f("Kind of device and precision.", max=64)
-    versions: Dict[str, str] = _f("Versions of what took part.", max=16)
+    versions: dict[str, str] = _f("Versions of what took part.", max=16)
 
 
 @dataclass(frozen=True)
@@ -222,8 +223,8 @@ class CheckpointInfo:
     default_guidance: float = _f("Guidance that suits it.", min=0.0, max=100.0)
     default_sampler: str = _f("Sampler that suits it.", max=64)
     demo: bool = _f("A small checkpoint for trying out; names what it knows.")
-    known_names: Tuple[str, ...] = _f("Things that a demo checkpoint knows by name.", (), max=4096)
-    conditions: Tuple[str, ...] = _f("Kinds of conditions that it takes.", (), max=32)
+    known_names: tuple[str, ...] = _f("Things that a demo checkpoint knows by name.", (), max=4096)
+    conditions: tuple[str, ...] = _f("Kinds of conditions that it takes.", (), max=32)
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,7 @@ class Plan:
 class Offer:
     """Name the pictures that a job will need, before moving any."""
 
-    pictures: Tuple[Picture, ...] = _f("What will be sent if it is wanted.", min=1, max=64)
+    pictures: tuple[Picture, ...] = _f("What will be sent if it is wanted.", min=1, max=64)
 
 
 @dataclass(frozen=True)
@@ -310,7 +311,9 @@ class Submit:
     prompt: str = _f("What is wanted.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: float = _f("1: repaint freely; less: keep more of what is there.", 1.0, min=0.01, max=1.0)
-    seed: Optional[int] = _f("Seed of the first picture, the others count up; none: the bridge draws one.", None, min=0, max=_MAX_SEED)
+    seed: Optional[int] = _f(
+        "Seed of the first picture, the others count up; none: the bridge draws one.", None, min=0, max=_MAX_SEED
+    )
     batch: int = _f("How many pictures.", 1, min=1, max=64)
     steps: Optional[int] = _f("Denoising steps; none: what suits the checkpoint.", None, min=1, max=1000)
     guidance: Optional[float] = _f("Guidance scale; none: what suits the checkpoint.", None, min=0.0, max=100.0)
@@ -319,7 +322,7 @@ class Submit:
     grow: Optional[float] = _f("As in `plan`.", None, min=0.0, max=4096.0)
     feather: Optional[float] = _f("As in `plan`.", None, min=0.0, max=4096.0)
     strict: bool = _f("Keep alpha at 0 wherever the selection is 0.", False)
-    conditions: Tuple[Condition, ...] = _f("Guidance by other pictures.", (), max=16)
+    conditions: tuple[Condition, ...] = _f("Guidance by other pictures.", (), max=16)
     result: ResultFormat = _f("How the layers are wanted.", ResultFormat())
     previews: bool = _f("Send previews.", True)
     on_disconnect: str = _f("What becomes of the job when the connection is lost.", "keep", choices=("cancel", "keep"))
@@ -350,8 +353,8 @@ class Welcome:
     bridge: str = _f("Version of the bridge.", max=64)
     session: str = _f("Id of the session, for `resume`.", max=64)
     limits: Limits = _f("What the bridge accepts.")
-    checkpoints: Tuple[CheckpointInfo, ...] = _f("The default one first.", max=4096)
-    samplers: Tuple[str, ...] = _f("Samplers by their usual names.", max=256)
+    checkpoints: tuple[CheckpointInfo, ...] = _f("The default one first.", max=4096)
+    samplers: tuple[str, ...] = _f("Samplers by their usual names.", max=256)
     device: Optional[DeviceInfo] = _f("Where the model runs; none: not known yet, a `device` follows.", None)
 
 
@@ -388,7 +391,7 @@ class Planned:
 class Wanted:
     """Answer to `offer`: put these."""
 
-    hashes: Tuple[str, ...] = _f("What the bridge lacks.", max=64)
+    hashes: tuple[str, ...] = _f("What the bridge lacks.", max=64)
 
 
 @dataclass(frozen=True)
@@ -429,7 +432,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """What the picture looks like so far: RGB, u8, raw, to be stretched over the context. Unnumbered; the latest counts."""
+    """What the picture looks like so far: RGB, u8, raw, to be stretched over the context. Unnumbered; the latest
+    counts.
+    """
 
     job: str = _f("Which job.", max=64)
     step: int = _f("After which step.", min=0)
@@ -444,10 +449,10 @@ class Result:
 
     event: int = _f("Number of the event.", min=1)
     job: str = _f("Which job.", max=64)
-    layers: Tuple[Layer, ...] = _f("One a picture of the batch.", max=64)
+    layers: tuple[Layer, ...] = _f("One a picture of the batch.", max=64)
     reach: int = _f("How far beyond the selection alpha reaches, in pixels.", min=0)
-    timings: Dict[str, float] = _f("Seconds by stage.", max=32)
-    hints: Tuple[str, ...] = _f("What the artist should know about the result.", (), max=16)
+    timings: dict[str, float] = _f("Seconds by stage.", max=32)
+    hints: tuple[str, ...] = _f("What the artist should know about the result.", (), max=16)
 
 
 @dataclass(frozen=True)
@@ -489,19 +494,49 @@ class Closing:
 ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack]
 JobEvent = Union[Queued, Started, Progress, Result, Failed, Cancelled]
 ServerMessage = Union[
-    Welcome, Device, Resumed, Planned, Wanted, Stored, Put, Preview, Error, Closing, Queued, Started, Progress, Result, Failed, Cancelled
+    Welcome,
+    Device,
+    Resumed,
+    Planned,
+    Wanted,
+    Stored,
+    Put,
+    Preview,
+    Error,
+    Closing,
+    Queued,
+    Started,
+    Progress,
+    Result,
+    Failed,
+    Cancelled,
 ]
 Message = Union[ClientMessage, ServerMessage]
 
 
-def _by_type(*classes: Type[Any]) -> Dict[str, Type[Any]]:
+def _by_type(*classes: type[Any]) -> dict[str, type[Any]]:
     return {cls.__name__.lower(): cls for cls in classes}
 
 
-CLIENT_MESSAGES: Dict[str, Type[Any]] = _by_type(Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack)
+CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack)
 """What a client may send, by the value of ``type``."""
 
-SERVER_MESSAGES: Dict[str, Type[Any]] = _by_type(
-    Welcome, Device, Resumed, Planned, Wanted, Stored, Put, Queued, Started, Progress, Preview, Result, Failed, Cancelled, Error, Closing
+SERVER_MESSAGES: dict[str, type[Any]] = _by_type(
+    Welcome,
+    Device,
+    Resumed,
+    Planned,
+    Wanted,
+    Stored,
+    Put,
+    Queued,
+    Started,
+    Progress,
+    Preview,
+    Result,
+    Failed,
+    Cancelled,
+    Error,
+    Closing,
 )
 """What a server may send, by the value of ``type``."""

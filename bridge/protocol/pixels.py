@@ -6,7 +6,8 @@ Sans-I/O, and without numpy: what runs inside a host must do with the standard l
 from __future__ import annotations
 
 import hashlib
-from typing import Dict, Iterator, Union
+from collections.abc import Iterator
+from typing import Union
 
 from .errors import BridgeError
 from .messages import CHUNK_BYTES, Get, Picture, Put
@@ -15,7 +16,7 @@ __all__ = ["DEPTH_BYTES", "Buffer", "IncomingPicture", "chunks", "describe", "ra
 
 Buffer = Union[bytes, bytearray, memoryview]
 
-DEPTH_BYTES: Dict[str, int] = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
+DEPTH_BYTES: dict[str, int] = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
 
 
 def raw_bytes(width: int, height: int, channels: int, depth: str) -> int:
@@ -23,7 +24,9 @@ def raw_bytes(width: int, height: int, channels: int, depth: str) -> int:
     return width * height * channels * DEPTH_BYTES[depth]
 
 
-def describe(data: Buffer, *, width: int, height: int, channels: int, depth: str = "u8", encoding: str = "raw") -> Picture:
+def describe(
+    data: Buffer, *, width: int, height: int, channels: int, depth: str = "u8", encoding: str = "raw"
+) -> Picture:
     """Describe a picture that is about to travel. Hashes all of it: keep this off a user interface's thread.
 
     Raises:
@@ -31,7 +34,10 @@ def describe(data: Buffer, *, width: int, height: int, channels: int, depth: str
     """
     size = len(memoryview(data).cast("B")) if data else 0
     if encoding == "raw" and size != raw_bytes(width, height, channels, depth):
-        raise BridgeError("picture_mismatch", "The picture has {} bytes, but its size asks for {}.".format(size, raw_bytes(width, height, channels, depth)))
+        raise BridgeError(
+            "picture_mismatch",
+            f"The picture has {size} bytes, but its size asks for {raw_bytes(width, height, channels, depth)}.",
+        )
     return Picture(hashlib.sha256(data).hexdigest(), size, width, height, channels, depth, encoding)
 
 
@@ -79,7 +85,8 @@ class IncomingPicture:
         """Take the next chunk.
 
         Raises:
-            BridgeError: ``picture_mismatch`` for a gap, an overlap, or more than was described; when the last chunk is here, for a wrong hash.
+            BridgeError: ``picture_mismatch`` for a gap, an overlap, or more than was described; when the last chunk is
+                here, for a wrong hash.
         """
         if put.offset != len(self._data):
             raise BridgeError("picture_mismatch", "A part of the picture is missing or came twice.")

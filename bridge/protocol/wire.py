@@ -1,17 +1,18 @@
 """The codec: message <-> one msgpack map, ``{"type": ..., ...}``. One strict decoder serves both sides.
 
-The decoder is driven by the fields of :mod:`.messages`: unknown types and fields, missing fields, wrong types, NaN and infinities, and
-values out of range are typed errors that name the field's path, never its content. An integer is accepted where a float is declared,
-since JavaScript packs 1.0 as 1; nothing else is converted. Fields that hold their default may be left out, and are when encoding.
-msgpack: https://github.com/msgpack/msgpack/blob/master/spec.md
+The decoder is driven by the fields of :mod:`.messages`: unknown types and fields, missing fields, wrong types, NaN and
+infinities, and values out of range are typed errors that name the field's path, never its content. An integer is
+accepted where a float is declared, since JavaScript packs 1.0 as 1; nothing else is converted. Fields that hold their
+default may be left out, and are when encoding. msgpack: https://github.com/msgpack/msgpack/blob/master/spec.md
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Tuple, Type, Union, cast, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -40,8 +41,8 @@ class FieldSpec:
         return self.default is MISSING
 
 
-@lru_cache(maxsize=None)
-def field_specs(cls: Type[Any]) -> Tuple[FieldSpec, ...]:
+@cache
+def field_specs(cls: type[Any]) -> tuple[FieldSpec, ...]:
     """The fields of a message class, with resolved types."""
     hints = get_type_hints(cls)
     return tuple(FieldSpec(f.name, hints[f.name], f.default, f.metadata) for f in fields(cls))
@@ -58,7 +59,7 @@ def encode(message: Message) -> bytes:
 
 def _to_plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        plain: Dict[str, Any] = {}
+        plain: dict[str, Any] = {}
         for spec in field_specs(type(value)):
             item = getattr(value, spec.name)
             if spec.required or item != spec.default:
@@ -86,7 +87,7 @@ def decode_server(frame: bytes) -> ServerMessage:
     return cast(ServerMessage, _decode(frame, SERVER_MESSAGES))
 
 
-def _decode(frame: bytes, messages: Mapping[str, Type[Any]]) -> Any:
+def _decode(frame: bytes, messages: Mapping[str, type[Any]]) -> Any:
     if len(frame) > FRAME_BYTES:
         raise BridgeError("frame_too_large")
     plain = _unpack(frame)
@@ -96,7 +97,7 @@ def _decode(frame: bytes, messages: Mapping[str, Type[Any]]) -> Any:
     return _build(messages[kind], plain, kind)
 
 
-def _unpack(frame: bytes) -> Dict[str, Any]:
+def _unpack(frame: bytes) -> dict[str, Any]:
     try:
         plain = msgpack.unpackb(
             frame,
@@ -111,7 +112,7 @@ def _unpack(frame: bytes) -> Dict[str, Any]:
         )
     except BridgeError:
         raise
-    # msgpack raises many kinds (ValueError, its own, UnicodeDecodeError, RecursionError ...) for bytes that are not msgpack.
+    # For bytes that are not msgpack it raises ValueError, kinds of its own, UnicodeDecodeError, RecursionError and more.
     except Exception:  # noqa: BLE001
         raise BridgeError("bad_frame") from None
     if not isinstance(plain, dict):
@@ -119,26 +120,26 @@ def _unpack(frame: bytes) -> Dict[str, Any]:
     return plain
 
 
-def _unique_keys(pairs: List[Tuple[Any, Any]]) -> Dict[str, Any]:
+def _unique_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs) or not all(isinstance(key, str) for key in result):
         raise BridgeError("bad_frame")
     return result
 
 
-def _build(cls: Type[Any], plain: Any, path: str) -> Any:
+def _build(cls: type[Any], plain: Any, path: str) -> Any:
     if not isinstance(plain, dict):
         raise _wrong_type(path, "a map")
-    specs = field_specs(cls)
+    specs = field_specs(cls)  # type: ignore[arg-type]
     if len(plain) > len(specs) or not plain.keys() <= {spec.name for spec in specs}:
-        raise BridgeError("unknown_field", "{} has a field that is not in the protocol.".format(path))
-    values: Dict[str, Any] = {}
+        raise BridgeError("unknown_field", f"{path} has a field that is not in the protocol.")
+    values: dict[str, Any] = {}
     for spec in specs:
-        where = "{}.{}".format(path, spec.name)
+        where = f"{path}.{spec.name}"
         if spec.name in plain:
             values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where)
         elif spec.required:
-            raise BridgeError("missing_field", "{} is missing.".format(where))
+            raise BridgeError("missing_field", f"{where} is missing.")
     return cls(**values)
 
 
@@ -152,13 +153,13 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any
     if origin is dict:
         return _convert_map(value, get_args(kind)[1], limits, path)
     if is_dataclass(kind):
-        return _build(cast(Type[Any], kind), value, path)
+        return _build(cast(type[Any], kind), value, path)
     if kind is float and type(value) is int:
         value = _to_float(value, path)
     if type(value) is not kind:
         raise _wrong_type(path, _KIND_NAMES[kind])
     if kind is float and not math.isfinite(value):
-        raise BridgeError("out_of_range", "{} is not a finite number.".format(path))
+        raise BridgeError("out_of_range", f"{path} is not a finite number.")
     if kind in (int, float):
         _check_range(value, limits, path, "")
     elif kind in (str, bytes):
@@ -168,14 +169,14 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any
     return value
 
 
-def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Tuple[Any, ...]:
+def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise _wrong_type(path, "a list")
     _check_range(len(value), limits, path, "length of ")
-    return tuple(_convert(item, kind, {}, "{}[{}]".format(path, index)) for index, item in enumerate(value))
+    return tuple(_convert(item, kind, {}, f"{path}[{index}]") for index, item in enumerate(value))
 
 
-def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Dict[str, Any]:
+def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _wrong_type(path, "a map")
     _check_range(len(value), limits, path, "length of ")
@@ -186,13 +187,13 @@ def _to_float(value: int, path: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise BridgeError("out_of_range", "{} is too large.".format(path)) from None
+        raise BridgeError("out_of_range", f"{path} is too large.") from None
 
 
 def _check_range(value: Union[int, float], limits: Mapping[str, Any], path: str, prefix: str) -> None:
     low, high = limits.get("min"), limits.get("max")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise BridgeError("out_of_range", "The {}{} must lie between {} and {}.".format(prefix, path, low or 0, _open(high)))
+        raise BridgeError("out_of_range", f"The {prefix}{path} must lie between {low or 0} and {_open(high)}.")
 
 
 def _open(high: Any) -> str:
@@ -200,7 +201,13 @@ def _open(high: Any) -> str:
 
 
 def _wrong_type(path: str, wanted: str) -> BridgeError:
-    return BridgeError("wrong_type", "{} must be {}.".format(path, wanted))
+    return BridgeError("wrong_type", f"{path} must be {wanted}.")
 
 
-_KIND_NAMES: Dict[Any, str] = {int: "an integer", float: "a number", bool: "true or false", str: "a text", bytes: "bytes"}
+_KIND_NAMES: dict[Any, str] = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    bytes: "bytes",
+}

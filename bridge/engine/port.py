@@ -1,0 +1,120 @@
+"""The engine's port: what the server may ask of whoever runs the jobs.
+
+Behind it stands one local worker process (:mod:`.local`); a pool on other machines could stand there as well.
+Therefore a task holds everything that its job needs and no reference to anything of the server's; events stream back;
+cancelling is a request by name, answered by the job's own last event; and ``model_key`` lets a pool send a job to
+where its checkpoint is loaded already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..protocol.errors import BridgeError
+from ..protocol.messages import DeviceInfo, Layer, Submit
+from ..protocol.pixels import Buffer
+
+__all__ = [
+    "Engine",
+    "EngineEvent",
+    "Task",
+    "TaskCancelled",
+    "TaskFailed",
+    "TaskFinished",
+    "TaskPreview",
+    "TaskProgress",
+]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job, with all that it needs.
+
+    ``id`` is unique within the engine. ``pictures`` holds the bytes of every picture that ``submit`` names, by hash.
+    ``submit`` has its seed and its checkpoint filled in; ``model_key`` is the checkpoint's name.
+    """
+
+    id: str
+    submit: Submit
+    pictures: Mapping[str, Buffer]
+
+    @property
+    def model_key(self) -> str:
+        return self.submit.checkpoint or ""
+
+
+@dataclass(frozen=True)
+class TaskProgress:
+    """``steps`` of a stage of which ``step`` are done; an estimate of the seconds left for the whole job, or None."""
+
+    stage: str
+    step: int
+    steps: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class TaskPreview:
+    """RGB, u8, height x width x 3 bytes, to be stretched over the context."""
+
+    step: int
+    width: int
+    height: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class TaskFinished:
+    """The layers, described, and the bytes of their pictures by hash."""
+
+    layers: tuple[Layer, ...]
+    pictures: Mapping[str, Buffer]
+    reach: int
+    timings: Mapping[str, float]
+    hints: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class TaskFailed:
+    """The job ended without a result."""
+
+    error: BridgeError
+
+
+@dataclass(frozen=True)
+class TaskCancelled:
+    """The job was cancelled and has stopped."""
+
+
+EngineEvent = TaskProgress | TaskPreview | TaskFinished | TaskFailed | TaskCancelled
+
+
+class Engine(Protocol):
+    """Runs tasks. ``slots`` says how many at a time; the server's queue hands over no more than that."""
+
+    slots: int
+
+    async def start(self) -> None:
+        """Begin to start up; returns at once. Tasks may be submitted from then on."""
+
+    def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
+        """Run a task. The stream ends with exactly one of :class:`TaskFinished`, :class:`TaskFailed`,
+        :class:`TaskCancelled`.
+        """
+
+    def cancel(self, task_id: str) -> None:
+        """Ask for a task's end, at the next point where it can stop. Unknown and ended tasks are no error: they may
+        just have ended.
+        """
+
+    async def device(self) -> DeviceInfo:
+        """Where the models run. Waits until that is known.
+
+        Raises:
+            BridgeError: ``worker_crashed`` when the worker cannot be started at all.
+        """
+
+    async def close(self) -> None:
+        """Stop whatever runs, and free everything."""
