@@ -1,0 +1,79 @@
+"""A checkpoint's card: what it is good at, and where it differs from its family.
+
+A `card.json` in a diffusers folder says so; without one the family's facts hold.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import CheckpointUnreadable
+from .family import Family
+from .samplers import SAMPLERS
+
+__all__ = ["Card", "read_card"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one checkpoint is good at.
+
+    `native_pixels` is the pixel count it paints best at. `empty_prompt` is "denoise", or "infill" for a checkpoint that
+    is no match for the infill when nothing is asked for. `known_names` are the things that a small checkpoint can
+    paint; empty means that it knows no bounds.
+    """
+
+    name: str
+    native_pixels: int
+    default_steps: int
+    default_guidance: float
+    default_sampler: str
+    empty_prompt: str = "denoise"
+    known_names: tuple[str, ...] = ()
+    notes: str = ""
+
+
+def read_card(path: Path, *, name: str, family: Family) -> Card:
+    """The card at `path`, completed by the family's facts; the family's own where there is no such file.
+
+    Raises CheckpointUnreadable when the card is not what a card must be.
+    """
+    if not path.exists():
+        return _card({}, name=name, family=family)
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
+    if not isinstance(said, dict):
+        raise CheckpointUnreadable("Its card.json is not a JSON object.", hint="Install the checkpoint again.")
+    return _card(said, name=name, family=family)
+
+
+def _card(said: Mapping[str, Any], *, name: str, family: Family) -> Card:
+    known_names = said.get("known_names", [])
+    card = Card(
+        name=said.get("name", name),
+        native_pixels=said.get("native_pixels", family.native_pixels),
+        default_steps=said.get("default_steps", family.default_steps),
+        default_guidance=said.get("default_guidance", family.default_guidance),
+        default_sampler=said.get("sampler", family.default_sampler),
+        empty_prompt=said.get("empty_prompt", "denoise"),
+        known_names=tuple(known_names) if isinstance(known_names, list) else (),
+        notes=said.get("notes", ""),
+    )
+    right = {
+        "name": isinstance(card.name, str) and bool(card.name),
+        "native_pixels": isinstance(card.native_pixels, int) and 64 * 64 <= card.native_pixels <= 4096 * 4096,
+        "default_steps": isinstance(card.default_steps, int) and 1 <= card.default_steps <= 1000,
+        "default_guidance": isinstance(card.default_guidance, (int, float)) and 0 <= card.default_guidance <= 100,
+        "sampler": card.default_sampler in SAMPLERS,
+        "empty_prompt": card.empty_prompt in ("denoise", "infill"),
+        "known_names": isinstance(known_names, list) and all(isinstance(item, str) for item in known_names),
+        "notes": isinstance(card.notes, str),
+    }
+    wrong = [key for key, holds in right.items() if not holds]
+    if wrong:
+        raise CheckpointUnreadable(f"Its card.json has no sensible {wrong[0]}.", hint="Mend or remove card.json.")
+    return card

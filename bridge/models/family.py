@@ -1,0 +1,103 @@
+"""All that differs between the families of the Stable Diffusion line, told by content.
+
+Each family's facts stand in `FAMILIES`. `family_of_folder` reads the JSON configs of a diffusers folder,
+`family_of_tensors` the tensor names and shapes of a single file in the original layout of CompVis and Stability AI.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import CheckpointUnsupported
+from .samplers import DPM_PP_2M
+
+__all__ = ["FAMILIES", "Family", "family_of_folder", "family_of_tensors"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What checkpoints of one architecture share.
+
+    `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
+    `vae_scale` pixels per latent along an edge, `built` whether Paintbridge can paint with the family.
+    """
+
+    name: str
+    title: str
+    native_pixels: int
+    multiple: int
+    vae_scale: int
+    latent_channels: int
+    context_width: int
+    default_steps: int
+    default_guidance: float
+    default_sampler: str
+    built: bool
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 768, 20, 7.0, DPM_PP_2M, True),
+        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M, False),
+        Family("SDXL", "Stable Diffusion XL", 1024 * 1024, 8, 8, 4, 2048, 25, 5.0, DPM_PP_2M, False),
+    )
+}
+
+# One tensor that only this kind of file has, and what to call the kind.
+_FOREIGN_TENSORS = (
+    ("joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
+    ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
+    ("double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
+    ("model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
+    ("control_model.time_embed.0.weight", "a ControlNet, not a checkpoint"),
+    ("controlnet_cond_embedding.conv_in.weight", "a ControlNet, not a checkpoint"),
+    ("conv_in.weight", "one part of a diffusers folder, not a whole checkpoint"),
+    ("encoder.conv_in.weight", "an autoencoder (VAE), not a whole checkpoint"),
+    ("first_stage_model.encoder.conv_in.weight", "an autoencoder (VAE), not a whole checkpoint"),
+)
+
+
+def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> Family:
+    """The family of a diffusers folder, by its model_index.json and the configs of its UNet and text encoder.
+
+    SD2's text encoder is OpenCLIP's, with an exact GELU where SD1's CLIP has the quick one; SDXL conditions its UNet on
+    sizes. The widths are not looked at, so that small checkpoints of the same shape count as family.
+
+    Raises CheckpointUnsupported for anything else.
+    """
+    if "unet" not in index:
+        raise CheckpointUnsupported(
+            f"This is a {index.get('_class_name', 'diffusers')} folder, which has no UNet of the Stable Diffusion line."
+        )
+    if unet.get("addition_embed_type") == "text_time" or "text_encoder_2" in index:
+        return FAMILIES["SDXL"]
+    if unet.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel":
+        raise CheckpointUnsupported(
+            f"Its UNet is a {unet.get('_class_name')}, which is not of the Stable Diffusion line."
+        )
+    if text_encoder.get("hidden_act", "quick_gelu") == "gelu" or unet.get("use_linear_projection"):
+        return FAMILIES["SD2"]
+    return FAMILIES["SD1"]
+
+
+def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, int]:
+    """The family of a single-file checkpoint and its UNet's input channels, by tensor names and shapes.
+
+    Raises CheckpointUnsupported, naming what the file is where that can be told.
+    """
+    first = shapes.get("model.diffusion_model.input_blocks.0.0.weight")
+    if first is None or len(first) != 4:
+        if any("lora_" in name or ".lora." in name for name in shapes):
+            raise CheckpointUnsupported("This file is a LoRA, not a checkpoint.")
+        for name, title in _FOREIGN_TENSORS:
+            if name in shapes:
+                raise CheckpointUnsupported(f"This file is {title}.")
+        raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
+    if any(name.startswith("conditioner.embedders.") for name in shapes):
+        return FAMILIES["SDXL"], first[1]
+    key = shapes.get("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", (0, 0))
+    for family in FAMILIES.values():
+        if key[-1] == family.context_width:
+            return family, first[1]
+    raise CheckpointUnsupported("This file is of the Stable Diffusion line, but of no family that Paintbridge knows.")

@@ -1,0 +1,68 @@
+"""SHA-256 of files, remembered by size and time, so that gigabytes are hashed once and not at every start."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["content_hash", "file_hash"]
+
+_CHUNK = 4 * 1024 * 1024
+_lock = threading.Lock()
+_memory: dict[str, str] = {}
+
+
+def _cache_path() -> Path:
+    return Path.home() / ".paintbridge" / "cache" / "hashes.json"
+
+
+def _key(path: Path) -> str:
+    stat = path.stat()
+    return f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes as 64 hex digits, computed once for a path, size and modification time."""
+    key = _key(path)
+    with _lock:
+        if key not in _memory:
+            _memory.update(_read_cache())
+        if key not in _memory:
+            digest = hashlib.sha256()
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+            _memory[key] = digest.hexdigest()
+            _write_cache(_memory)
+        return _memory[key]
+
+
+def content_hash(root: Path, files: Sequence[Path]) -> str:
+    """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of a folder's files."""
+    if root.is_file():
+        return file_hash(root)
+    lines = sorted(f"{file_hash(path)}  {path.relative_to(root).as_posix()}\n" for path in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _read_cache() -> dict[str, str]:
+    try:
+        known = json.loads(_cache_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write_cache(known: dict[str, str]) -> None:
+    # A cache that cannot be written costs time at the next start, nothing else.
+    with contextlib.suppress(OSError):
+        path = _cache_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="hashes-")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(known, file)
+        os.replace(temporary, path)
