@@ -1,0 +1,225 @@
+"""Which rectangle of the canvas the model gets to see, and how far the edit may reach.
+
+All of it is geometry on bounds: no pixel is needed, and neither strength nor prompt has a say, so that no slider makes
+the context jump. Standard library only: the server answers `plan` with this.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
+from .geometry import Rect, Size
+
+__all__ = ["MODES", "Plan", "check_context", "default_feather", "default_grow", "model_size", "plan", "reach_of"]
+
+MODES: dict[str, tuple[str, ...]] = {
+    "fill": ("auto", "fill", "expand", "add", "remove", "background"),
+    "refine": ("auto", "refine"),
+    "generate": ("auto", "generate"),
+}
+"""The modes of each job kind; "auto" is resolved by `plan`."""
+
+_MIN_ROOM = 64
+_GROW = 4.0
+_FEATHER_SHARE = 0.05
+_FEATHER_RANGE = (4.0, 64.0)
+# An outpainting selection lies along nearly all of a canvas edge, and reaches no further in than half of the canvas.
+_EXPAND_LENGTH = 0.9
+_EXPAND_DEPTH = 0.5
+# A side of fewer latents than this tells the model nothing.
+_MIN_MODEL_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The geometry of one job. Rectangles are canvas pixels; grow, feather and reach too.
+
+    `bounds` is what will be repainted, before growing: the selection's bounds cut to the canvas; all of the canvas for
+    mode "background", which repaints what is not selected. Alpha is 0 further than `reach` from any selected pixel.
+    """
+
+    context: Rect
+    bounds: Rect
+    grow: float
+    feather: float
+    reach: int
+    model_size: Size
+    mode: str
+
+
+def plan(
+    canvas: Size,
+    bounds: Rect | None,
+    *,
+    kind: str,
+    mode: str,
+    choice: str,
+    rect: Rect | None,
+    grow: float | None,
+    feather: float | None,
+    native_pixels: int,
+    multiple: int = 8,
+    max_aspect: float = 2.0,
+) -> Plan:
+    """Plan a job.
+
+    The context is the bounds with room on every side (at least half of the square root of their area, 64 px, and the
+    reach), grown toward `max_aspect`, and moved inward where the canvas ends so that the room is used. "generate" looks
+    at no surroundings: its context is the bounds and the reach.
+
+    Args:
+        bounds: of the selection's pixels above 0; may lie partly off the canvas. None: the whole canvas.
+        kind: a key of `MODES`; `mode` one of its modes.
+        choice: "auto" as above; "selection": no more room than the reach; "canvas": all; "rect": `rect`.
+        grow, feather: pixels; None: 4 px, and 5 % of the bounds' diagonal within 4..64 px (both 0 for "generate").
+        native_pixels: the pixel count that the model paints best at; sides are multiples of `multiple`.
+
+    Raises:
+        EmptySelection: the bounds lie wholly off the canvas.
+        ContextInvalid: `rect` is missing, off the canvas, or does not hold the bounds.
+        ModeUnsupported: the kind does not have the mode, or there is no such kind.
+        ValueOutOfRange: a negative or endless grow or feather, or an unknown choice.
+    """
+    resolved = _resolve_mode(kind, mode, canvas, bounds)
+    selected = canvas.rect if bounds is None else bounds.cut_to(canvas)
+    if selected is None:
+        raise EmptySelection("The selection lies outside the canvas, so there is nothing to repaint; select again.")
+    grow = _checked("Grow", grow, default_grow(kind))
+    feather = _checked("Feather", feather, default_feather(selected, kind))
+    reach = reach_of(grow, feather)
+    repainted = canvas.rect if resolved == "background" else selected
+    if choice == "canvas":
+        context = canvas.rect
+    elif choice == "rect":
+        context = _given(rect, repainted, canvas)
+    elif choice in ("auto", "selection"):
+        room = reach
+        if choice == "auto" and kind != "generate":
+            room = max(room, _MIN_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
+        context = _with_room(repainted, room, canvas, max_aspect)
+    else:
+        raise ValueOutOfRange(f'There is no context choice "{choice}"; choose auto, selection, canvas or rect.')
+    size = model_size(context.size, native_pixels=native_pixels, multiple=multiple)
+    return Plan(context, repainted, grow, feather, reach, size, resolved)
+
+
+def default_grow(kind: str) -> float:
+    """Pixels to grow a selection by where the artist leaves it to us."""
+    return 0.0 if kind == "generate" else _GROW
+
+
+def default_feather(bounds: Rect, kind: str) -> float:
+    """Pixels of feather where the artist leaves it to us; `bounds` are the selection's."""
+    if kind == "generate":
+        return 0.0
+    low, high = _FEATHER_RANGE
+    return min(high, max(low, _FEATHER_SHARE * math.hypot(bounds.width, bounds.height)))
+
+
+def reach_of(grow: float, feather: float) -> int:
+    """How far beyond the selection anything may change, in whole pixels."""
+    return math.ceil(grow + feather)
+
+
+def model_size(context: Size, *, native_pixels: int, multiple: int) -> Size:
+    """The size to paint a context at: about `native_pixels`, sides multiples of `multiple`, the context's aspect ratio.
+
+    Of the sizes around the exact one, the least distorted that has at most 5 % more pixels than `native_pixels` wins.
+    Sides are at least 64 px: beyond an aspect ratio of native_pixels / 64**2 the picture is squeezed.
+    """
+    least = math.ceil(_MIN_MODEL_SIDE / multiple) * multiple
+    scale = math.sqrt(native_pixels / context.area)
+    aspect = context.width / context.height
+
+    def around(side: int) -> set[int]:
+        units = side * scale / multiple
+        return {max(least, math.floor(units) * multiple), max(least, math.ceil(units) * multiple)}
+
+    def cost(size: Size) -> tuple[float, int]:
+        excess = max(0.0, size.area / native_pixels - 1.05)
+        shortfall = max(0.0, 0.9 - size.area / native_pixels)
+        distortion = abs(math.log(size.width / size.height / aspect))
+        return distortion + 4 * (excess + shortfall), -size.area
+
+    sides = [Size(w, h) for w in sorted(around(context.width)) for h in sorted(around(context.height))]
+    best = min(sides, key=cost)
+    if best.area > 1.5 * native_pixels:
+        # One side is held at the least; the other gives way.
+        longest = max(least, math.floor(native_pixels / least / multiple) * multiple)
+        best = Size(min(best.width, longest), min(best.height, longest))
+    return best
+
+
+def check_context(canvas: Size, context: Rect) -> None:
+    """Hold a context that came back from a host against the canvas.
+
+    Raises:
+        ContextInvalid: it reaches beyond the canvas.
+    """
+    if not canvas.rect.contains(context):
+        raise ContextInvalid("The context reaches beyond the canvas; plan the job again, then submit it.")
+
+
+def _resolve_mode(kind: str, mode: str, canvas: Size, bounds: Rect | None) -> str:
+    if kind not in MODES:
+        raise ModeUnsupported(f'There is no kind of job called "{kind}"; choose one of {", ".join(MODES)}.')
+    if mode not in MODES[kind]:
+        raise ModeUnsupported(f'A {kind} job has no mode "{mode}"; choose one of {", ".join(MODES[kind])}.')
+    if mode != "auto":
+        return mode
+    if kind != "fill":
+        return kind
+    return "expand" if bounds is not None and _lies_along_an_edge(bounds, canvas) else "fill"
+
+
+def _lies_along_an_edge(bounds: Rect, canvas: Size) -> bool:
+    """Whether the bounds look like a strip for outpainting."""
+    cut = bounds.cut_to(canvas)
+    if cut is None:
+        return False
+    upright = cut.height >= _EXPAND_LENGTH * canvas.height and cut.width <= _EXPAND_DEPTH * canvas.width
+    lying = cut.width >= _EXPAND_LENGTH * canvas.width and cut.height <= _EXPAND_DEPTH * canvas.height
+    at_side = cut.x == 0 or cut.right == canvas.width
+    at_end = cut.y == 0 or cut.bottom == canvas.height
+    return (upright and at_side) or (lying and at_end)
+
+
+def _checked(name: str, value: float | None, default: float) -> float:
+    if value is None:
+        return default
+    if not math.isfinite(value) or value < 0:
+        raise ValueOutOfRange(f"{name} must be a number of pixels from 0 up, not {value}.")
+    return float(value)
+
+
+def _given(rect: Rect | None, bounds: Rect, canvas: Size) -> Rect:
+    if rect is None:
+        raise ContextInvalid("The context should be a given rectangle, but none was given; draw one, or choose auto.")
+    check_context(canvas, rect)
+    if not rect.contains(bounds):
+        raise ContextInvalid(
+            "The context does not hold the whole selection, so a part would stay as it is; draw it larger."
+        )
+    return rect
+
+
+def _with_room(bounds: Rect, room: int, canvas: Size, max_aspect: float) -> Rect:
+    """The bounds with room around them, no more oblong than `max_aspect` where the canvas allows."""
+    width, height = bounds.width + 2 * room, bounds.height + 2 * room
+    width = min(width, canvas.width)
+    height = min(height, canvas.height)
+    width = min(max(width, math.ceil(height / max_aspect)), canvas.width)
+    height = min(max(height, math.ceil(width / max_aspect)), canvas.height)
+    return Rect(
+        _centred(bounds.x, bounds.width, width, canvas.width),
+        _centred(bounds.y, bounds.height, height, canvas.height),
+        width,
+        height,
+    )
+
+
+def _centred(start: int, length: int, wanted: int, limit: int) -> int:
+    """Where `wanted` pixels around start..start + length begin, moved inward to lie within 0..limit."""
+    return min(max(0, start - (wanted - length) // 2), limit - wanted)

@@ -1,0 +1,58 @@
+"""What can be wrong with an edit, in words for the artist: what happened, what it means, what to do.
+
+Each `code` is one of the wire's (see docs/protocol.md). Standard library only.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "CanvasError",
+    "ContextInvalid",
+    "EmptySelection",
+    "ModeUnsupported",
+    "PictureMismatch",
+    "PictureUnreadable",
+    "ValueOutOfRange",
+]
+
+
+class CanvasError(Exception):
+    """Base of the errors of this room; `str(error)` is a sentence for the artist."""
+
+    code: ClassVar[str] = "internal"
+
+
+class EmptySelection(CanvasError):
+    """Nothing is selected on the canvas."""
+
+    code = "empty_selection"
+
+
+class ContextInvalid(CanvasError):
+    """The context does not fit the canvas or the selection."""
+
+    code = "bad_context"
+
+
+class ModeUnsupported(CanvasError):
+    """The kind of job does not have that mode."""
+
+    code = "unsupported_mode"
+
+
+class ValueOutOfRange(CanvasError):
+    """A number lies outside its range."""
+
+    code = "out_of_range"
+
+
+class PictureMismatch(CanvasError):
+    """Pixel data that does not match its description."""
+
+    code = "picture_mismatch"
+
+
+class PictureUnreadable(CanvasError):
+    """Pixel data that is no picture."""
+
+    code = "picture_unreadable"

@@ -1,0 +1,137 @@
+"""From a soft selection to what the model repaints and what the layer covers.
+
+Both masks are one ramp of the exact Euclidean distance d to the selection (between pixel centres):
+
+    denoise   1 for d <= grow, falling to 0 at d = grow + feather
+    alpha     1 for d <= grow, falling to 0 at d = grow + 3/4 feather
+
+so that nothing beyond grow + feather changes, and what shows has been repainted for some steps at least. A blur would
+have no such bound. A soft selection is the stack of its level sets: the mask is the greatest of coverage x ramp over
+all selected pixels, to an eighth of coverage outside and exact inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .errors import EmptySelection, ValueOutOfRange
+from .geometry import Edges, Rect
+from .types import FloatArray
+
+__all__ = ["Masks", "build_masks", "selection_bounds"]
+
+_ALPHA_SHARE = 0.75
+_LEVELS = 8
+
+
+@dataclass(frozen=True)
+class Masks:
+    """`denoise`: how far each pixel is repainted; `alpha`: how far the layer covers it. (h, w) float32, 0..1.
+
+    alpha < denoise wherever 0 < alpha < 1.
+    """
+
+    denoise: FloatArray
+    alpha: FloatArray
+
+
+def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: bool, canvas_edges: Edges) -> Masks:
+    """Build both masks of a context.
+
+    Coverage c gives alpha c, and is repainted to c (2 - c): a pixel selected by half shows half of what is nearly new,
+    rather than a quarter of it. A selection that ends at a canvas edge has no feather there; at any other side of the
+    context, where it might be cut off, both masks fall to 0.
+
+    Args:
+        selection: (h, w) of the context, coverage 0..1.
+        grow, feather: pixels, from 0 up; 0 and 0 keep a hard selection hard.
+        strict: alpha is the selection itself, so 0 wherever that is 0.
+        canvas_edges: which sides of the context end the canvas (`Edges.of`).
+
+    Raises:
+        EmptySelection: no pixel is above 0.
+        ValueOutOfRange: coverage or a number of pixels outside its range.
+    """
+    if not (np.isfinite(grow) and np.isfinite(feather) and grow >= 0 and feather >= 0):
+        raise ValueOutOfRange(f"Grow and feather must be numbers of pixels from 0 up, not {grow} and {feather}.")
+    # Negated, so that what is not a number fails too.
+    if not (float(selection.min()) >= 0 and float(selection.max()) <= 1):
+        raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
+    if not selection.any():
+        raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
+    alpha = selection.astype(np.float32, copy=True)
+    denoise = alpha * (2 - alpha)
+    if grow > 0 or feather > 0:
+        if not strict:
+            _spread(selection, alpha, grow, _ALPHA_SHARE * feather, squared=False)
+        _spread(selection, denoise, grow, feather, squared=True)
+    if feather > 0:
+        _fade_at_sides(alpha, feather, (1 - _ALPHA_SHARE) * feather, canvas_edges)
+        _fade_at_sides(denoise, feather, 0.0, canvas_edges)
+    return Masks(denoise, alpha)
+
+
+def selection_bounds(selection: FloatArray) -> Rect | None:
+    """The smallest rectangle, local to the array, that holds every pixel above 0; None when there is none."""
+    rows = np.flatnonzero(selection.max(axis=1) > 0)
+    if rows.size == 0:
+        return None
+    columns = np.flatnonzero(selection.max(axis=0) > 0)
+    top, left = int(rows[0]), int(columns[0])
+    return Rect(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
+
+
+def _spread(selection: FloatArray, mask: FloatArray, grow: float, feather: float, *, squared: bool) -> None:
+    """Raise `mask` to level x ramp(distance to the pixels of at least that level), for each level from 1 down."""
+    covered = 0
+    for step in range(_LEVELS, 0, -1):
+        level = step / _LEVELS
+        below = (selection < level).astype(np.uint8)
+        count = below.size - cv2.countNonZero(below)
+        # Level sets are nested: as many pixels as one level up are the same pixels, and they count for more there.
+        if count == covered:
+            continue
+        covered = count
+        ramp = np.asarray(cv2.distanceTransform(below, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+        _ramp_in_place(ramp, grow, feather)
+        ramp *= np.float32(level * (2 - level) if squared else level)
+        np.maximum(mask, ramp, out=mask)
+
+
+def _ramp_in_place(distance: FloatArray, grow: float, feather: float) -> None:
+    """1 up to grow, 0 from grow + feather, a smooth step between."""
+    if feather == 0:
+        np.less_equal(distance, np.float32(grow), out=distance, casting="unsafe")
+        return
+    distance -= np.float32(grow + feather)
+    distance *= np.float32(-1 / feather)
+    np.clip(distance, 0, 1, out=distance)
+    _smooth_step(distance)
+
+
+def _smooth_step(t: FloatArray) -> None:
+    cube = t * t
+    t *= -2
+    t += 3
+    t *= cube
+
+
+def _fade_at_sides(mask: FloatArray, feather: float, from_side: float, edges: Edges) -> None:
+    """Hold `mask` under a ramp that rises from `from_side` to `feather` pixels off each side that is no canvas edge."""
+    height, width = mask.shape
+
+    def fade(count: int, first: bool, last: bool) -> FloatArray:
+        position = np.arange(count, dtype=np.float32)
+        ramp = np.ones(count, np.float32)
+        for distance, ends in ((position, first), (count - 1 - position, last)):
+            if not ends:
+                ramp = np.minimum(ramp, np.clip((distance - from_side) / (feather - from_side), 0, 1))
+        ramp = ramp.astype(np.float32)
+        _smooth_step(ramp)
+        return ramp
+
+    np.minimum(mask, fade(width, edges.left, edges.right)[None, :], out=mask)
+    np.minimum(mask, fade(height, edges.top, edges.bottom)[:, None], out=mask)

@@ -1,0 +1,52 @@
+"""Pictures and masks at other sizes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .geometry import Size
+from .types import FloatArray
+
+__all__ = ["resize"]
+
+_LEAST_ALPHA = 1 / 256
+
+
+def resize(array: FloatArray, size: Size) -> FloatArray:
+    """Resample to `size`; pixel areas correspond, so nothing shifts by half a pixel.
+
+    Reduced sides are averaged over areas (no aliasing); enlarged ones are interpolated, by Lanczos for pictures (which
+    may overshoot by a little, as any sharp filter does) and linearly for masks, which stay in their range. A fourth
+    channel is alpha: colour is weighted by it, and is 0 where the result is all but transparent.
+
+    Args:
+        array: (h, w) mask, or (h, w, c) picture, float32.
+
+    Returns:
+        The same number of dimensions; the array itself when it has that size already.
+    """
+    if array.shape[:2] == size.shape:
+        return array
+    if array.ndim == 2:
+        return _resize(array, size, cv2.INTER_LINEAR)
+    if array.shape[2] != 4 or float(array[..., 3].min()) == float(array[..., 3].max()):
+        return _resize(array, size, cv2.INTER_LANCZOS4).reshape(*size.shape, array.shape[2])
+    premultiplied = array.copy()
+    premultiplied[..., :3] *= array[..., 3:]
+    resized = _resize(premultiplied, size, cv2.INTER_LANCZOS4)
+    alpha = np.clip(resized[..., 3:], 0, 1)
+    resized[..., :3] *= np.where(alpha < _LEAST_ALPHA, 0, 1 / np.maximum(alpha, _LEAST_ALPHA))
+    resized[..., 3:] = alpha
+    return resized
+
+
+def _resize(array: FloatArray, size: Size, enlarging: int) -> FloatArray:
+    """Average first along the sides that shrink, then interpolate along those that grow."""
+    height, width = array.shape[:2]
+    smaller = (min(width, size.width), min(height, size.height))
+    if smaller != (width, height):
+        array = np.asarray(cv2.resize(array, smaller, interpolation=cv2.INTER_AREA), np.float32)
+    if smaller != (size.width, size.height):
+        array = np.asarray(cv2.resize(array, (size.width, size.height), interpolation=enlarging), np.float32)
+    return array
