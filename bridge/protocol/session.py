@@ -139,6 +139,7 @@ class ServerSession:
         self.id = session_id
         self._states = JobStates()
         self._last = 0
+        self._acknowledged = 0
         self._unacknowledged: dict[int, JobEvent] = {}
 
     def begin(self, submit: Submit) -> None:
@@ -173,6 +174,7 @@ class ServerSession:
         """
         if number > self._last:
             raise BridgeError("out_of_range", f"Event {number} has not been sent yet.")
+        self._acknowledged = max(self._acknowledged, number)
         done = [event for key, event in self._unacknowledged.items() if key <= number]
         for event in done:
             del self._unacknowledged[event.event]
@@ -184,15 +186,27 @@ class ServerSession:
         """All events after this one, for a client that has come back.
 
         Raises:
-            BridgeError: ``out_of_range`` for an event that was never sent.
+            BridgeError: ``out_of_range`` for an event that was never sent, or when later ones were acknowledged and
+                are gone.
         """
         if last_event > self._last:
             raise BridgeError("out_of_range", f"Event {last_event} has not been sent yet.")
-        return [event for number, event in sorted(self._unacknowledged.items()) if number > last_event]
+        if last_event < self._acknowledged:
+            raise BridgeError("out_of_range", f"Events up to {self._acknowledged} were acknowledged, and are gone.")
+        return [event for number, event in self._unacknowledged.items() if number > last_event]
+
+    def event_after(self, number: int) -> Optional[JobEvent]:
+        """The first event after this one that is not acknowledged; None: there is none yet."""
+        return self._unacknowledged.get(max(number, self._acknowledged) + 1)
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be acknowledged."""
+        return len(self._unacknowledged)
 
     def held_results(self) -> list[Result]:
         """Results that wait to be acknowledged, oldest first."""
-        return [event for _, event in sorted(self._unacknowledged.items()) if isinstance(event, Result)]
+        return [event for event in self._unacknowledged.values() if isinstance(event, Result)]
 
     def expire(self, result: Result) -> Failed:
         """Give up a waiting result; in the replay a failure with ``result_expired`` stands at its place."""
