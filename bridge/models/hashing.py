@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 __all__ = ["content_hash", "file_hash"]
@@ -25,8 +25,11 @@ def _key(path: Path) -> str:
     return f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of the file's bytes as 64 hex digits, computed once for a path, size and modification time."""
+def file_hash(path: Path, *, check: Callable[[], None] | None = None) -> str:
+    """SHA-256 of the file's bytes as 64 hex digits, computed once for a path, size and modification time.
+
+    `check` is called every few megabytes and may raise to end the reading.
+    """
     key = _key(path)
     with _lock:
         if key not in _memory:
@@ -36,16 +39,18 @@ def file_hash(path: Path) -> str:
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
+                    if check is not None:
+                        check()
             _memory[key] = digest.hexdigest()
             _write_cache(_memory)
         return _memory[key]
 
 
-def content_hash(root: Path, files: Sequence[Path]) -> str:
+def content_hash(root: Path, files: Sequence[Path], *, check: Callable[[], None] | None = None) -> str:
     """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of a folder's files."""
     if root.is_file():
-        return file_hash(root)
-    lines = sorted(f"{file_hash(path)}  {path.relative_to(root).as_posix()}\n" for path in files)
+        return file_hash(root, check=check)
+    lines = sorted(f"{file_hash(path, check=check)}  {path.relative_to(root).as_posix()}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

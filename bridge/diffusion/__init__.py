@@ -1,0 +1,26 @@
+"""What a model does: latents, prompts, samplers, the denoising loop. Imports torch, so only the worker imports it."""
+
+from .components import ComponentCache, Components, OnDemand, load
+from .denoise import Walk, denoise, steps_taken
+from .device import Device, find_device
+from .latents import decode, encode, seeded_noise
+from .preview import PreviewMaker
+from .prompt import Conditioning, encode_prompt
+
+__all__ = [
+    "ComponentCache",
+    "Components",
+    "Conditioning",
+    "Device",
+    "OnDemand",
+    "PreviewMaker",
+    "Walk",
+    "decode",
+    "denoise",
+    "encode",
+    "encode_prompt",
+    "find_device",
+    "load",
+    "seeded_noise",
+    "steps_taken",
+]

@@ -1,0 +1,161 @@
+"""A checkpoint's parts in memory: loaded one by one, shared between jobs, let go when others are wanted."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from ..models import Checkpoint, CheckpointUnreadable
+from ..models.hashing import content_hash
+from .device import Device, find_device, make_deterministic
+from .preview import fit_latent_to_rgb
+
+__all__ = ["ComponentCache", "Components", "OnDemand", "load"]
+
+diffusers.utils.logging.disable_progress_bar()
+diffusers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Components:
+    """A loaded checkpoint. `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3)."""
+
+    checkpoint: Checkpoint
+    device: Device
+    tokenizer: Any
+    text_encoder: Any
+    unet: Any
+    vae: Any
+    scheduler_config: dict[str, Any]
+    latent_to_rgb: torch.Tensor
+
+    @property
+    def vae_scale(self) -> int:
+        """Pixels per latent along an edge."""
+        return self.checkpoint.family.vae_scale
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent plane."""
+        return int(self.vae.config.latent_channels)
+
+
+def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -> Components:
+    """Loads a diffusers folder, part by part, from safetensors and local files only.
+
+    `check` is called before each part, and may raise to end the loading. Raises CheckpointUnreadable when a part's
+    weights do not fit its config.
+    """
+    make_deterministic(device)
+    half = device.torch_dtype
+    check()
+    tokenizer = _local(transformers.CLIPTokenizer, checkpoint, "tokenizer")
+    scheduler_config = diffusers.DDIMScheduler.load_config(
+        checkpoint.path, subfolder="scheduler", local_files_only=True
+    )
+    parts: dict[str, Any] = {}
+    for part, kind, dtype in (
+        ("text_encoder", transformers.CLIPTextModel, half),
+        ("vae", diffusers.AutoencoderKL, torch.float32),
+        ("unet", diffusers.UNet2DConditionModel, half),
+    ):
+        check()
+        parts[part] = _weighted(kind, checkpoint, part, dtype).to(device.torch_device).eval().requires_grad_(False)
+    check()
+    return Components(
+        checkpoint=checkpoint,
+        device=device,
+        tokenizer=tokenizer,
+        scheduler_config=dict(scheduler_config),
+        latent_to_rgb=fit_latent_to_rgb(parts["vae"]),
+        **parts,
+    )
+
+
+def _local(kind: Any, checkpoint: Checkpoint, part: str, **options: Any) -> Any:
+    try:
+        return kind.from_pretrained(checkpoint.path, subfolder=part, local_files_only=True, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
+            raise
+        raise CheckpointUnreadable(
+            f"The {part.replace('_', ' ')} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
+            hint="Download or copy the checkpoint again.",
+        ) from error
+
+
+def _weighted(kind: Any, checkpoint: Checkpoint, part: str, dtype: torch.dtype) -> Any:
+    half_files = any(file.parent.name == part and ".fp16." in file.name for file in checkpoint.files)
+    model, report = _local(
+        kind,
+        checkpoint,
+        part,
+        dtype=dtype,
+        use_safetensors=True,
+        output_loading_info=True,
+        variant="fp16" if half_files else None,
+    )
+    # Both libraries fill missing weights with random ones and go on, which paints noise.
+    missing = [name for name in report["missing_keys"] if not name.endswith("position_ids")]
+    if missing or report.get("mismatched_keys"):
+        raise CheckpointUnreadable(
+            f"The {part.replace('_', ' ')} of {checkpoint.id} is incomplete: {len(missing)} tensors are missing.",
+            hint="Download or copy the checkpoint again.",
+        )
+    return model
+
+
+class ComponentCache:
+    """The checkpoints in memory, by content: the one used last stays, up to `capacity` of them."""
+
+    def __init__(self, device: Device | None = None, *, capacity: int = 1) -> None:
+        self.device = device or find_device()
+        self._capacity = capacity
+        self._held: OrderedDict[str, Components] = OrderedDict()
+
+    def get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
+        """The checkpoint's components, loaded unless they are held. Those not used for longest leave first."""
+        key = content_hash(checkpoint.path, checkpoint.files, check=check)
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        while len(self._held) >= self._capacity:
+            self._held.popitem(last=False)
+        self._release()
+        self._held[key] = load(checkpoint, self.device, check=check)
+        return self._held[key]
+
+    def on_demand(self, checkpoint: Checkpoint) -> "OnDemand":
+        """The checkpoint for a job that may or may not need it in memory."""
+        return OnDemand(checkpoint, self)
+
+    def free(self) -> None:
+        """Lets go of every checkpoint."""
+        self._held.clear()
+        self._release()
+
+    def _release(self) -> None:
+        if self.device.kind in ("cuda", "rocm"):
+            torch.cuda.empty_cache()
+        elif self.device.kind == "xpu":
+            torch.xpu.empty_cache()
+        elif self.device.kind == "mps":
+            torch.mps.empty_cache()
+
+
+@dataclass(frozen=True)
+class OnDemand:
+    """A checkpoint that is loaded when a job comes to need its weights; its card can be read before."""
+
+    checkpoint: Checkpoint
+    cache: ComponentCache
+
+    def load(self, check: Callable[[], None]) -> Components:
+        """The components, from the cache or from disk."""
+        return self.cache.get(self.checkpoint, check=check)

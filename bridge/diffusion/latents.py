@@ -1,0 +1,39 @@
+"""Between pixels and latents: the VAE's two ways, and seeded noise."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from .components import Components
+
+__all__ = ["decode", "encode", "seeded_noise"]
+
+
+@torch.no_grad()
+def encode(components: Components, rgb: np.ndarray, *, check: Callable[[], None]) -> torch.Tensor:
+    """A picture (h, w, 3), 0..1, edges multiples of the VAE's scale, as scaled latents (1, c, h/scale, w/scale).
+
+    The mode of the VAE's posterior, so that the same pixels always give the same latents.
+    """
+    check()
+    vae = components.vae
+    pixels = torch.from_numpy(np.ascontiguousarray(rgb, dtype=np.float32)).permute(2, 0, 1)[None]
+    pixels = (pixels.clamp(0, 1) * 2 - 1).to(components.device.torch_device, vae.dtype)
+    latents: torch.Tensor = vae.encode(pixels).latent_dist.mode().float() * vae.config.scaling_factor
+    return latents
+
+
+@torch.no_grad()
+def decode(components: Components, latents: torch.Tensor, *, check: Callable[[], None]) -> np.ndarray:
+    """Scaled latents (1, c, h, w) as a picture (h * scale, w * scale, 3), float32, 0..1."""
+    check()
+    vae = components.vae
+    pixels: torch.Tensor = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample[0]
+    rgb: np.ndarray = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
+    return rgb
+
+
+def seeded_noise(seed: int, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Standard normal noise of `shape` for a seed 0..2**64-1, the same on every device and in every batch."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
