@@ -1,0 +1,1 @@
+"""The command line: ``paintbridge serve | fill | refine | generate | demo | doctor | token | models``."""

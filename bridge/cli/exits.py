@@ -1,0 +1,73 @@
+"""How a command ends: the exit codes, and the one exception that carries an error to the terminal."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ..protocol.errors import BridgeError
+
+__all__ = ["CliError", "Exit", "exit_of"]
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; ``docs/cli.md`` prints this table."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Exit:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    USAGE = 2, "the command line was wrong"
+    NO_BRIDGE = 3, "no bridge: none answers and none could be started, or it refused the connection"
+    REFUSED = 4, "refused: a file, a selection, a checkpoint or a value cannot be used"
+    FAILED = 5, "the job failed"
+    OUT_OF_MEMORY = 6, "out of memory"
+    INTERRUPTED = 130, "interrupted; the job was cancelled at the bridge first"
+
+
+class CliError(Exception):
+    """What went wrong, as one sentence and what to do about it."""
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.REFUSED, code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+        self.code = code
+
+
+_NO_BRIDGE = {
+    "hello_timeout",
+    "shutting_down",
+    "too_many_connections",
+    "unauthorized",
+    "version_unsupported",
+}
+_FAILED = {
+    "bad_frame",
+    "frame_too_large",
+    "internal",
+    "job_unknown",
+    "missing_field",
+    "result_expired",
+    "session_unknown",
+    "unexpected_message",
+    "unknown_field",
+    "unknown_type",
+    "worker_crashed",
+    "worker_silent",
+    "wrong_type",
+}
+
+
+def exit_of(error: BridgeError) -> Exit:
+    """The exit code for an error of the bridge; whatever is not a failure of the bridge is a refusal."""
+    if error.code == "out_of_memory":
+        return Exit.OUT_OF_MEMORY
+    if error.code in _NO_BRIDGE:
+        return Exit.NO_BRIDGE
+    return Exit.FAILED if error.code in _FAILED else Exit.REFUSED
