@@ -1,0 +1,45 @@
+"""How a job can end without pictures, in words for the artist."""
+
+from typing import ClassVar
+
+__all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing", "SamplerUnsupported", "is_out_of_memory"]
+
+
+class Cancelled(Exception):
+    """Raised by `Hooks.check` when the job should end; passes through the painter."""
+
+
+class PainterError(Exception):
+    """Base of this room's errors: `code` for programs, `message` for people, `hint` says what to do."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class OutOfMemory(PainterError):
+    """The device or the machine has no memory left for this job."""
+
+    code = "out_of_memory"
+
+
+class PictureMissing(PainterError):
+    """The job's pictures are not there, or not of the context's size."""
+
+    code = "picture_mismatch"
+
+
+class SamplerUnsupported(PainterError):
+    """There is no sampler of that name."""
+
+    code = "unsupported_sampler"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python ran out of memory; torch's CPU allocator says so in words alone."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))

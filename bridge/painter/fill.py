@@ -1,0 +1,46 @@
+"""Fill: put something new, or nothing, where the selection is."""
+
+import numpy as np
+
+from ..canvas.infill import infill
+from .finish import finish
+from .hints import about_infill, about_known_names
+from .repaint import Repainted, repaint
+from .request import Hooks, Model, Painting, Request
+from .scene import Scene, set_scene
+from .stages import Stages
+
+__all__ = ["fill"]
+
+
+def fill(request: Request, model: Model, hooks: Hooks) -> Painting:
+    """Fills the selection: a first guess by the mode's infill, denoised at the request's strength.
+
+    Where nothing is asked for and the checkpoint's card leaves that to the infill, the infill is the result, at full
+    resolution, and the weights are not even loaded.
+    """
+    stages = Stages(hooks)
+    hooks.check()
+    scene = set_scene(request, model.checkpoint)
+    card = model.checkpoint.card
+    if card.empty_prompt == "infill" and not request.prompt.strip():
+        with stages("infill"):
+            guess = _continued(scene)
+        untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())
+        return finish(scene, untouched, about_infill(card, request, scene.plan.mode), stages, match=False)
+
+    with stages("load"):
+        components = model.load(hooks.check)
+    with stages("infill"):
+        guess = infill(scene.rgb, scene.masks.denoise, scene.valid, scene.plan.mode)
+    repainted = repaint(components, scene, guess, request.strength, stages)
+    return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
+
+
+def _continued(scene: Scene) -> np.ndarray:
+    """The surroundings continued into the hole at full resolution, over what was transparent too if that is covered."""
+    if not scene.covers:
+        return infill(scene.rgb, scene.masks.denoise, scene.valid, "remove")
+    holed = scene.masks.denoise > 0
+    hole = np.where(scene.valid, scene.masks.denoise, holed).astype(np.float32)
+    return infill(scene.rgb, hole, scene.valid | holed, "remove")

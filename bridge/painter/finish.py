@@ -1,0 +1,42 @@
+"""What all kinds of job end with: layers on the canvas."""
+
+import numpy as np
+
+from ..canvas.composite import Layer, compose_layer, match_colour
+from .repaint import Repainted
+from .request import PaintedLayer, Painting
+from .scene import Scene
+from .stages import Stages
+
+__all__ = ["finish"]
+
+
+def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool) -> Painting:
+    """Composes a layer for each seed; with `match` their colours are first brought to the surroundings'."""
+    settings = scene.settings(
+        steps=repainted.steps,
+        guidance=repainted.guidance,
+        sampler=repainted.sampler,
+        denoised=repainted.steps > 0,
+        batched=repainted.batched,
+    )
+    layers = []
+    with stages("compose", len(repainted.pictures)) as advance:
+        for seed, picture in zip(scene.request.seeds, repainted.pictures, strict=True):
+            stages.hooks.check()
+            layers.append(PaintedLayer(_layer(scene, picture, match=match), seed, settings))
+            advance(len(layers))
+    return Painting(tuple(layers), stages.timings, (*hints, *repainted.hints))
+
+
+def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
+    if match:
+        painted = match_colour(painted, scene.rgb, scene.masks.denoise, scene.valid)
+    return compose_layer(
+        painted,
+        scene.picture,
+        scene.masks.alpha,
+        scene.request.context,
+        cover_transparent=scene.covers,
+        reach=0 if scene.request.strict else scene.plan.reach,
+    )

@@ -1,0 +1,36 @@
+"""Sentences that the artist should know beside the picture."""
+
+import re
+
+from ..models import Card
+from .request import Request
+
+__all__ = ["about_infill", "about_known_names"]
+
+_NAMES_SHOWN = 12
+
+
+def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
+    """A hint when the prompt names nothing that a small checkpoint knows."""
+    words = prompt.lower()
+    if not card.known_names or not words.strip():
+        return ()
+    if any(re.search(rf"\b{re.escape(name.lower())}(s|es)?\b", words) for name in card.known_names):
+        return ()
+    shown = ", ".join(card.known_names[:_NAMES_SHOWN])
+    more = f" and {len(card.known_names) - _NAMES_SHOWN} other things" if len(card.known_names) > _NAMES_SHOWN else ""
+    return (f"{card.name} knows {shown}{more}; add a checkpoint for more.",)
+
+
+def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:
+    """Hints for a fill without a prompt on a checkpoint that leaves those to the infill."""
+    hints = []
+    if mode == "add":
+        hints.append(
+            f"Without a prompt {card.name} only closes the selection from its surroundings; name a thing to add."
+        )
+    if request.strength < 1:
+        hints.append(f"Without a prompt {card.name} does not denoise, so the strength had no effect.")
+    if len(request.seeds) > 1:
+        hints.append(f"Without a prompt {card.name} does not use the seed, so all pictures are the same.")
+    return tuple(hints)

@@ -1,0 +1,120 @@
+"""What the painter is asked, what it gives, and how it is listened to meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..canvas.composite import Layer
+from ..canvas.errors import ValueOutOfRange
+from ..canvas.geometry import Rect, Size
+from ..diffusion import Components
+from ..models import SAMPLERS, Checkpoint
+from .errors import PictureMissing, SamplerUnsupported
+
+__all__ = ["Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_request"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One job.
+
+    `kind` is fill, refine or generate; `mode` one of its modes, "auto" included. `picture` is the context's pixels,
+    (h, w, 4) float32, sRGB-encoded, straight alpha, nominally 0..1; only generate does without. `selection` is (h, w),
+    coverage 0..1; None: all of the context. `strength` is 0.01..1. `steps`, `guidance`, `sampler`, `grow` and `feather`
+    are what suits the checkpoint and the selection where None. `seeds` has one of 0..2**64-1 for each picture wanted.
+    """
+
+    kind: str
+    mode: str
+    canvas: Size
+    context: Rect
+    picture: np.ndarray | None
+    selection: np.ndarray | None
+    prompt: str = ""
+    negative_prompt: str = ""
+    strength: float = 1.0
+    steps: int | None = None
+    guidance: float | None = None
+    sampler: str | None = None
+    seeds: tuple[int, ...] = (0,)
+    grow: float | None = None
+    feather: float | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class PaintedLayer:
+    """One picture, and the settings that it was made with.
+
+    `settings` has: mode, strength, steps (0: nothing was denoised), guidance, sampler, grow, feather, strict,
+    model_width, model_height (0: no model), batched (denoised together with others).
+    """
+
+    layer: Layer
+    seed: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What a job gives: a layer for each seed, seconds by stage, and sentences that the artist should know."""
+
+    layers: tuple[PaintedLayer, ...]
+    timings: dict[str, float]
+    hints: tuple[str, ...]
+
+
+class Hooks(Protocol):
+    """How a job is followed and ended. Called from the thread that paints."""
+
+    def stage(self, name: str, step: int, steps: int) -> None:
+        """`step` of `steps` are done of load, infill, encode, denoise, decode or compose."""
+
+    def preview(self, rgb: np.ndarray, step: int) -> None:
+        """A rough picture of the context so far, uint8 (h, w, 3), small, after that step of denoise."""
+
+    def check(self) -> None:
+        """Raises `Cancelled` when the job should end. Called before every step and between all stages."""
+
+
+class Model(Protocol):
+    """A checkpoint that can be loaded when its weights are needed (`bridge.diffusion.OnDemand`)."""
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What is known of it without loading."""
+
+    def load(self, check: Callable[[], None]) -> Components:
+        """Its components in memory; `check` may raise to end the loading."""
+
+
+def check_request(request: Request) -> None:
+    """Holds a request against what the painter takes, before any work.
+
+    Raises PictureMissing, SamplerUnsupported or ValueOutOfRange.
+    """
+    shape = (request.context.height, request.context.width)
+    if request.picture is None and request.kind != "generate":
+        raise PictureMissing("The pixels around the selection are missing, so there is nothing to paint on.")
+    if request.picture is not None and request.picture.shape != (*shape, 4):
+        raise PictureMissing("The picture is not of the size that was planned.", hint="Plan the job again.")
+    if request.selection is not None and request.selection.shape != shape:
+        raise PictureMissing("The selection is not of the size that was planned.", hint="Plan the job again.")
+    if request.sampler is not None and request.sampler not in SAMPLERS:
+        raise SamplerUnsupported(
+            f"There is no sampler named {request.sampler!r}.", hint=f"Choose one of {', '.join(SAMPLERS)}."
+        )
+    ranges = (
+        ("Strength", request.strength, 0.01, 1.0),
+        ("Steps", request.steps, 1, 1000),
+        ("Guidance", request.guidance, 0.0, 100.0),
+        *(("A seed", seed, 0, 2**64 - 1) for seed in request.seeds),
+    )
+    for name, value, low, high in ranges:
+        # Negated, so that what is not a number fails too.
+        if value is not None and not low <= value <= high:
+            raise ValueOutOfRange(f"{name} must lie within {low}..{high}, not at {value}.")
+    if not request.seeds:
+        raise ValueOutOfRange("A job needs a seed for each picture; none was given.")

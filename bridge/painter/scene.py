@@ -1,0 +1,108 @@
+"""What all kinds of job begin with: geometry, masks, and the picture as a model can look at it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..canvas.context import Plan, check_context, plan
+from ..canvas.errors import EmptySelection
+from ..canvas.geometry import Edges
+from ..canvas.infill import infill
+from ..canvas.mask import Masks, build_masks, selection_bounds
+from ..models import Checkpoint
+from .request import Request, check_request
+
+__all__ = ["Scene", "set_scene"]
+
+_LEAST_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A job's geometry and pixels, at the context's size and the canvas's density.
+
+    `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w) is False
+    there. `covers` says whether the layer may cover what was transparent.
+    """
+
+    request: Request
+    plan: Plan
+    masks: Masks
+    rgb: np.ndarray
+    valid: np.ndarray
+    covers: bool
+
+    @property
+    def picture(self) -> np.ndarray:
+        """The host's own pixels, (h, w, 4); transparent where there are none."""
+        if self.request.picture is not None:
+            return self.request.picture
+        return np.zeros((*self.masks.alpha.shape, 4), np.float32)
+
+    def settings(self, *, steps: int, guidance: float, sampler: str, denoised: bool, batched: bool) -> dict[str, Any]:
+        """What a layer was made with, in `PaintedLayer.settings`' words."""
+        return {
+            "mode": self.plan.mode,
+            "strength": self.request.strength,
+            "steps": steps if denoised else 0,
+            "guidance": guidance,
+            "sampler": sampler,
+            "grow": self.plan.grow,
+            "feather": self.plan.feather,
+            "strict": self.request.strict,
+            "model_width": self.plan.model_size.width if denoised else 0,
+            "model_height": self.plan.model_size.height if denoised else 0,
+            "batched": batched,
+        }
+
+
+def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
+    """Resolves a request's geometry by the rules of `canvas.context.plan`, builds its masks, and fills what is clear.
+
+    Raises the canvas's errors: an empty selection, a context that does not hold it, an unknown mode.
+    """
+    check_request(request)
+    check_context(request.canvas, request.context)
+    bounds = request.context
+    if request.selection is not None:
+        local = selection_bounds(request.selection)
+        if local is None:
+            raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
+        bounds = local.translated(request.context.x, request.context.y)
+    resolved = plan(
+        request.canvas,
+        bounds,
+        kind=request.kind,
+        mode=request.mode,
+        choice="rect",
+        rect=request.context,
+        grow=request.grow,
+        feather=request.feather,
+        native_pixels=checkpoint.card.native_pixels,
+        multiple=checkpoint.family.multiple,
+    )
+    selection = request.selection
+    if selection is None:
+        selection = np.ones((request.context.height, request.context.width), np.float32)
+    if resolved.mode == "background":
+        selection = 1 - selection
+    masks = build_masks(
+        selection,
+        grow=resolved.grow,
+        feather=resolved.feather,
+        strict=request.strict,
+        canvas_edges=Edges.of(request.context, request.canvas),
+    )
+    if request.picture is None:
+        valid = np.zeros(masks.alpha.shape, bool)
+        rgb = np.full((*masks.alpha.shape, 3), 0.5, np.float32)
+    else:
+        valid = request.picture[..., 3] > _LEAST_ALPHA
+        rgb = infill(request.picture[..., :3], np.zeros_like(masks.alpha), valid, "fill")
+    covers = resolved.mode in ("expand", "generate")
+    if not covers and not (valid & (masks.alpha > 0)).any():
+        raise EmptySelection(
+            "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
+        )
+    return Scene(request, resolved, masks, rgb, valid, covers)

@@ -1,0 +1,35 @@
+"""The stages of a job: announced, timed, and each begun only if nobody has cancelled."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .request import Hooks
+
+__all__ = ["Stages"]
+
+
+class Stages:
+    """Keeps a job's clock. `timings` has the seconds of each stage."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self.hooks = hooks
+        self.timings: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str, steps: int = 1) -> Iterator[Callable[[int], None]]:
+        """Announces the stage's beginning and end; gives what is called with the number of steps done in between."""
+        done = 0
+
+        def advance(step: int) -> None:
+            nonlocal done
+            done = step
+            self.hooks.stage(name, step, steps)
+
+        self.hooks.check()
+        advance(0)
+        started = time.perf_counter()
+        yield advance
+        self.timings[name] = time.perf_counter() - started
+        if done < steps:
+            advance(steps)
