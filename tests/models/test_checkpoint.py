@@ -1,0 +1,199 @@
+"""Checkpoints are told by content: what they are, and in which words they are refused."""
+
+import json
+import pickle
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tiny_checkpoints import build_tiny_sd1
+
+from bridge.models import CheckpointUnreadable, CheckpointUnsupported, inspect
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return build_tiny_sd1(tmp_path_factory.mktemp("sound") / "tiny", inpaint=True)
+
+
+@pytest.fixture
+def copy(sound, tmp_path):
+    return Path(shutil.copytree(sound, tmp_path / "copy"))
+
+
+def edit_json(path: Path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def write_header(path: Path, shapes: dict[str, list[int]]) -> Path:
+    """A safetensors file with these tensors, as sparse as the file system allows."""
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        size = 2 * int(np.prod(shape))
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + end)
+    return path
+
+
+def test_folder_is_told_by_its_configs(sound):
+    found = inspect(sound)
+    assert (found.id, found.layout, found.family.name, found.inpaint) == ("tiny", "folder", "SD1", True)
+    assert found.prediction == "epsilon"
+    assert found.card.native_pixels == 64 * 64
+    assert len(found.hash) == 64
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_four_channels_and_prediction(tmp_path, prediction):
+    found = inspect(build_tiny_sd1(tmp_path / "base", inpaint=False, prediction_type=prediction))
+    assert not found.inpaint
+    assert found.prediction == prediction
+
+
+def test_hash_changes_with_weights_and_not_with_place(sound, copy):
+    assert inspect(copy).hash == inspect(sound).hash
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert inspect(copy).hash != inspect(sound).hash
+
+
+def test_missing_card_gives_the_family_facts(copy):
+    (copy / "card.json").unlink()
+    card = inspect(copy).card
+    assert (card.native_pixels, card.default_steps, card.empty_prompt) == (512 * 512, 20, "denoise")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("native_pixels", "many"), ("sampler", "Magic"), ("empty_prompt", "maybe"), ("default_steps", 0), ("name", 3)],
+)
+def test_senseless_card_is_named(copy, key, value):
+    edit_json(copy / "card.json", **{key: value})
+    with pytest.raises(CheckpointUnreadable, match=key):
+        inspect(copy)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("keep", [0.5, 0.0005])
+def test_truncated_weights(copy, part, keep):
+    weights = next((copy / part).glob("*.safetensors"))
+    content = weights.read_bytes()
+    weights.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(CheckpointUnreadable, match=r"truncated|not a safetensors"):
+        inspect(copy)
+
+
+def test_pickle_under_the_name_of_weights(copy):
+    weights = copy / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(pickle.dumps({"a": list(range(100))}))
+    with pytest.raises(CheckpointUnreadable, match="pickle"):
+        inspect(copy)
+
+
+def test_folder_of_pickles(copy):
+    (copy / "unet" / "diffusion_pytorch_model.safetensors").rename(copy / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(CheckpointUnreadable, match="pickle"):
+        inspect(copy)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.ckpt", "model.png"])
+def test_pickled_file_under_any_name(tmp_path, name):
+    path = tmp_path / name
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps([1, 2, 3]))
+    with pytest.raises(CheckpointUnreadable, match="pickle") as caught:
+        inspect(path)
+    assert caught.value.code == "checkpoint_unreadable"
+    assert "safetensors" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"short", b"\x89PNG\r\n\x1a\n" + bytes(100), struct.pack("<Q", 20) + b"{" * 20]
+)
+def test_foreign_file(tmp_path, content):
+    path = tmp_path / "foreign.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointUnreadable):
+        inspect(path)
+
+
+def test_file_with_bytes_too_many(tmp_path):
+    path = tmp_path / "long.safetensors"
+    save_file({"a": np.zeros(4, np.float32)}, path)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(CheckpointUnreadable, match="longer"):
+        inspect(path)
+
+
+INPUT = "model.diffusion_model.input_blocks.0.0.weight"
+KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({INPUT: [320, 4, 3, 3], KEY: [320, 768]}, "Stable Diffusion 1 base"),
+        ({INPUT: [320, 9, 3, 3], KEY: [320, 768]}, "Stable Diffusion 1 inpainting"),
+        ({INPUT: [320, 4, 3, 3], KEY: [320, 1024]}, "Stable Diffusion 2"),
+        ({INPUT: [320, 4, 3, 3], "conditioner.embedders.1.model.ln_final.weight": [4]}, "Stable Diffusion XL"),
+        ({INPUT: [320, 8, 3, 3], KEY: [320, 768]}, "8 channels"),
+        ({"lora_unet_down_blocks_0.lora_down.weight": [4, 4]}, "LoRA"),
+        ({"double_blocks.0.img_attn.norm.key_norm.scale": [128]}, "Flux"),
+        ({"something.else": [3]}, "not those of a Stable Diffusion checkpoint"),
+    ],
+)
+def test_single_file_is_recognised_and_refused(tmp_path, shapes, words):
+    with pytest.raises(CheckpointUnsupported, match=words) as caught:
+        inspect(write_header(tmp_path / "one.safetensors", shapes))
+    assert caught.value.code == "checkpoint_unsupported"
+
+
+def test_families_that_are_not_built(copy):
+    edit_json(copy / "text_encoder" / "config.json", hidden_act="gelu")
+    with pytest.raises(CheckpointUnsupported, match="Stable Diffusion 2"):
+        inspect(copy)
+    edit_json(copy / "unet" / "config.json", addition_embed_type="text_time")
+    with pytest.raises(CheckpointUnsupported, match="Stable Diffusion XL"):
+        inspect(copy)
+
+
+def test_config_that_contradicts_its_weights(copy):
+    edit_json(copy / "unet" / "config.json", in_channels=4)
+    with pytest.raises(CheckpointUnreadable, match="contradict"):
+        inspect(copy)
+
+
+@pytest.mark.parametrize("lost", ["unet/config.json", "scheduler/scheduler_config.json", "tokenizer", "vae"])
+def test_incomplete_folder(copy, lost):
+    path = copy / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    with pytest.raises(CheckpointUnreadable):
+        inspect(copy)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(CheckpointUnreadable, match="nothing"):
+        inspect(tmp_path / "gone")
+    with pytest.raises(CheckpointUnsupported, match="model_index"):
+        inspect(tmp_path)
+
+
+def test_importing_the_room_loads_no_torch():
+    slow = "{'torch', 'diffusers', 'transformers', 'numpy', 'safetensors'}"
+    code = f"import sys, bridge.models; sys.exit(', '.join({slow} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,85 @@
+"""Which checkpoints are listed, which one is the default, and what is said of those that are missing or broken."""
+
+import shutil
+
+import pytest
+from tiny_checkpoints import build_tiny_sd1
+
+from bridge.models import MINI, CheckpointUnknown, CheckpointUnreadable, Registry, inspect, registry
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home, and no mini: just what the test puts there."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.setattr(registry, "MINI", tmp_path / "no" / "mini")
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return build_tiny_sd1(tmp_path_factory.mktemp("tiny") / "tiny", inpaint=False)
+
+
+def test_nothing_installed(home):
+    assert Registry().list() == []
+    with pytest.raises(CheckpointUnknown, match="No checkpoint is installed"):
+        Registry().get()
+
+
+def test_folder_of_folders_and_folder_itself(home, tiny):
+    assert [found.id for found in Registry([tiny.parent]).list()] == ["tiny"]
+    assert [found.id for found in Registry([tiny]).list()] == ["tiny"]
+
+
+def test_models_folder_in_the_home_is_looked_at_anew(home, tiny):
+    known = Registry()
+    assert known.list() == []
+    shutil.copytree(tiny, home / ".paintbridge" / "models" / "mine")
+    assert known.get("mine").family.name == "SD1"
+    shutil.rmtree(home / ".paintbridge" / "models" / "mine")
+    assert known.list() == []
+
+
+def test_default_is_the_settings_choice_then_mini_then_the_first(home, tiny, tmp_path, monkeypatch):
+    for name in ("alpha", "zeta", "mini"):
+        shutil.copytree(tiny, tmp_path / "models" / name)
+    models = tmp_path / "models"
+    monkeypatch.setattr(registry, "MINI", models / "mini")
+    assert Registry([models]).list()[0].id == "mini"
+    assert Registry([models]).get().id == "mini"
+    assert Registry([models], default="zeta").get().id == "zeta"
+    monkeypatch.setattr(registry, "MINI", tmp_path / "no")
+    shutil.rmtree(models / "mini")
+    assert Registry([models]).get().id == "alpha"
+
+
+def test_unknown_name_says_what_is_installed(home, tiny):
+    with pytest.raises(CheckpointUnknown, match="nothing-like-it") as caught:
+        Registry([tiny]).get("nothing-like-it")
+    assert "tiny" in caught.value.hint
+    assert caught.value.code == "checkpoint_unknown"
+
+
+def test_broken_one_is_not_listed_and_says_why(home, tiny, tmp_path):
+    broken = tmp_path / "models" / "broken"
+    shutil.copytree(tiny, broken)
+    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])
+    known = Registry([tmp_path / "models"])
+    assert known.list() == []
+    assert list(known.problems()) == ["broken"]
+    with pytest.raises(CheckpointUnreadable, match="truncated"):
+        known.get("broken")
+    weights.write_bytes(whole)
+    assert known.get("broken").id == "broken"
+
+
+@pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="mini is not in the tree yet")
+def test_mini_is_a_checkpoint():
+    mini = inspect(MINI)
+    assert mini.inpaint
+    assert mini.card.empty_prompt == "infill"
+    assert mini.card.known_names
