@@ -1,1 +1,60 @@
-"""The command line: ``paintbridge serve | fill | refine | generate | demo | doctor | token | models``."""
+"""The command line: ``paintbridge serve | fill | refine | generate | demo | doctor | token | models``.
+
+Arguments in, one call, words out: each command is a module with ``run(args)``, imported when it is asked for. An error
+is one sentence and a hint on standard error; ``--json`` puts it on standard output as well.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+from .arguments import build_parser
+from .exits import CliError, Exit
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (:class:`.exits.Exit`)."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(importlib.import_module(f".{args.module}", __name__).run(args) or Exit.DONE)
+    except KeyboardInterrupt:
+        return _complain(CliError("Interrupted.", exit_code=Exit.INTERRUPTED, code="interrupted"), args.json)
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        sys.stdout = None
+        return int(Exit.FAILED)
+    except Exception as error:  # noqa: BLE001 - the last resort: words for people, the traceback for the report
+        # Imported here: it costs what a help text should not cost.
+        from .failures import as_cli_error
+
+        return _complain(as_cli_error(error) or _unforeseen(), args.json)
+
+
+def _complain(error: CliError, as_json: bool) -> int:
+    print(f"paintbridge: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    if as_json:
+        words = {"code": error.code, "message": error.message, "hint": error.hint}
+        print(json.dumps({"error": words, "exit_code": int(error.exit_code)}))
+    return int(error.exit_code)
+
+
+def _unforeseen() -> CliError:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="paintbridge-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as report:
+        traceback.print_exc(file=report)
+    return CliError(
+        "Something went wrong inside Paintbridge.",
+        f"Please report it, with what is in {report.name}.",
+        exit_code=Exit.FAILED,
+        code="internal",
+    )

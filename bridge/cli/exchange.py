@@ -85,7 +85,9 @@ def composited(source: PictureFile, x: int, y: int, layer: NDArray[Any], depth: 
         if source.alpha:
             left = _scaled(below[:, :, source.bands :], source.depth) * (1 - cover)
             total = cover + left
-            colour: NDArray[np.float32] = (above[:, :, :3] * cover + ground * left) / np.maximum(total, np.float32(1e-12))
+            colour: NDArray[np.float32] = (above[:, :, :3] * cover + ground * left) / np.maximum(
+                total, np.float32(1e-12)
+            )
             mixed = np.concatenate([source.space.from_srgb(colour), total], axis=2)
         else:
             mixed = source.space.from_srgb(above[:, :, :3] * cover + ground * (1 - cover))

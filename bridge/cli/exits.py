@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..protocol.errors import BridgeError
-
 __all__ = ["CliError", "Exit", "exit_of"]
 
 
@@ -32,7 +30,7 @@ class Exit(IntEnum):
 class CliError(Exception):
     """What went wrong, as one sentence and what to do about it."""
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.REFUSED, code: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.REFUSED, code: str = "refused") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -51,6 +49,7 @@ _FAILED = {
     "bad_frame",
     "frame_too_large",
     "internal",
+    "job_exists",
     "job_unknown",
     "missing_field",
     "result_expired",
@@ -64,10 +63,10 @@ _FAILED = {
 }
 
 
-def exit_of(error: BridgeError) -> Exit:
-    """The exit code for an error of the bridge; whatever is not a failure of the bridge is a refusal."""
-    if error.code == "out_of_memory":
+def exit_of(code: str) -> Exit:
+    """The exit code for an error code of the protocol; whatever is no failure of the bridge is a refusal."""
+    if code == "out_of_memory":
         return Exit.OUT_OF_MEMORY
-    if error.code in _NO_BRIDGE:
+    if code in _NO_BRIDGE:
         return Exit.NO_BRIDGE
-    return Exit.FAILED if error.code in _FAILED else Exit.REFUSED
+    return Exit.FAILED if code in _FAILED else Exit.REFUSED

@@ -18,7 +18,7 @@ from .exchange import WirePixels
 from .exits import CliError
 from .pictures import PictureFile, open_picture, reading
 
-__all__ = ["Selection", "mask_selection", "parse_rect", "rect_selection"]
+__all__ = ["Selection", "mask_selection", "rect_selection"]
 
 _LUMINANCE = [0.2126, 0.7152, 0.0722]
 
@@ -33,21 +33,6 @@ class Selection:
     bounds: Rect
     read: Callable[[Rect], WirePixels]
     hints: tuple[str, ...] = ()
-
-
-def parse_rect(text: str) -> Rect:
-    """``x,y,w,h`` in pixels.
-
-    Raises:
-        ValueError: anything else, or nothing inside.
-    """
-    try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError("a rectangle is x,y,width,height in whole pixels, such as 100,80,320,240") from None
-    if width < 1 or height < 1:
-        raise ValueError("a rectangle must be at least one pixel wide and high")
-    return Rect(x, y, width, height)
 
 
 def rect_selection(rect: Rect, picture: PictureFile) -> Selection:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bridge.cli.exits import CliError
-from bridge.cli.masks import mask_selection, parse_rect, rect_selection
+from bridge.cli.masks import mask_selection, rect_selection
 from bridge.cli.pictures import PictureFile, open_picture
 from bridge.protocol.messages import Rect
 
@@ -90,10 +90,3 @@ def test_a_rectangle_is_cut_to_the_picture_and_says_so(picture: PictureFile) -> 
     assert coverage.sum() == 255 * 15 * 10
     with pytest.raises(CliError, match="outside"):
         rect_selection(Rect(50, 0, 5, 5), picture)
-
-
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,2,0,4", "1,2,3,-4", "1.5,2,3,4"])
-def test_what_is_no_rectangle(text: str) -> None:
-    with pytest.raises(ValueError, match="rectangle"):
-        parse_rect(text)
-    assert parse_rect("-1, 2,3,4") == Rect(-1, 2, 3, 4)

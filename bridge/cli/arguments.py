@@ -1,0 +1,161 @@
+"""The arguments of every command. Ranges come from the protocol's own fields, so that a wrong value is refused here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..models.samplers import SAMPLERS
+from ..protocol.messages import MODES, Rect, Submit
+from ..server.settings import add_flags
+from .exits import Exit
+
+__all__ = ["CONTEXTS", "build_parser", "parse_rect"]
+
+CONTEXTS = ("auto", "selection", "canvas")
+_LIMITS = {entry.name: entry.metadata for entry in fields(Submit)}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser. What it gives has ``module`` (the command's module in this package) and ``json``."""
+    parser = argparse.ArgumentParser(
+        prog="paintbridge",
+        description="Repaint a selection of a picture with a diffusion model on this machine.",
+        epilog="Exit codes: " + ", ".join(f"{code.value} {code.meaning}" for code in Exit) + ".",
+    )
+    parser.set_defaults(json=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, words: str, module: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        made.set_defaults(module=module, command=name)
+        return made
+
+    _serve(command("serve", "run the bridge until it is stopped", "serve"))
+    _fill(command("fill", "repaint what is selected in a picture", "jobs"), selection_required=True)
+    _fill(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
+    _generate(command("generate", "paint a new picture", "jobs"))
+    demo = command("demo", "show it all on a photograph that comes with Paintbridge", "demo")
+    demo.add_argument(
+        "--output", type=Path, default=Path("demo-output"), metavar="FOLDER", help="where the pictures go"
+    )
+    doctor = command("doctor", "say what was found on this machine, what is used and why", "doctor")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    token = command("token", "print the token that clients need", "tokens")
+    token.add_argument(
+        "--rotate", action="store_true", help="make a new one first; the old one is refused from then on"
+    )
+    models = command("models", "list the checkpoints on this machine", "models")
+    models.add_argument("action", choices=("list",), help="what to do")
+    models.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def parse_rect(text: str) -> Rect:
+    """``x,y,w,h`` in pixels.
+
+    Raises:
+        ValueError: anything else, or nothing inside.
+    """
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError("a rectangle is x,y,width,height in whole pixels, such as 100,80,320,240") from None
+    if width < 1 or height < 1:
+        raise ValueError("a rectangle must be at least one pixel wide and high")
+    return Rect(x, y, width, height)
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser)
+
+
+def _fill(parser: argparse.ArgumentParser, *, selection_required: bool = False) -> None:
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
+    selection = parser.add_mutually_exclusive_group(required=selection_required)
+    selection.add_argument(
+        "--mask", type=Path, metavar="MASK", help="picture of the same size: white, or opaque, is selected"
+    )
+    selection.add_argument("--rect", type=_said(parse_rect), metavar="X,Y,W,H", help="select a rectangle, in pixels")
+    modes = MODES["fill" if selection_required else "refine"]
+    if len(modes) > 1:
+        parser.add_argument("--mode", choices=modes, default="auto", help="what to do with the selection (auto)")
+    parser.add_argument(
+        "--context",
+        type=_context,
+        default="auto",
+        metavar="|".join((*CONTEXTS, "X,Y,W,H")),
+        help="how much the model gets to see (auto)",
+    )
+    _number(parser, "--strength", "strength", "1: repaint freely; less: keep more of what is there")
+    _number(parser, "--grow", "grow", "pixels to grow the selection by")
+    _number(parser, "--feather", "feather", "pixels of feather")
+    parser.add_argument("--strict", action="store_true", help="change nothing outside the selection")
+    _job(parser)
+    parser.add_argument(
+        "--layer", type=Path, metavar="LAYER", help="write the layer too: transparent, of the picture's size"
+    )
+
+
+def _generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size", type=_said(_size), required=True, metavar="WxH", help="size in pixels, such as 512x512"
+    )
+    _job(parser)
+
+
+def _job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="what is wanted")
+    parser.add_argument("--negative", default="", metavar="TEXT", help="what is not wanted")
+    _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")
+    _number(parser, "--batch", "batch", "how many pictures; more than one are numbered: OUT-1.png, OUT-2.png")
+    _number(parser, "--steps", "steps", "denoising steps; none: what suits the checkpoint")
+    _number(parser, "--guidance", "guidance", "guidance scale; none: what suits the checkpoint")
+    parser.add_argument("--sampler", choices=SAMPLERS, help="none: what suits the checkpoint")
+    parser.add_argument("--checkpoint", "--model", metavar="NAME", help="none: the bridge's default")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="picture to write")
+    parser.add_argument("--json", action="store_true", help="print one JSON object about what was done")
+
+
+def _number(parser: argparse.ArgumentParser, flag: str, field: str, words: str) -> None:
+    limits = _LIMITS[field]
+    kind: type[int] | type[float] = float if isinstance(limits["min"], float) else int
+
+    def parse(text: str) -> int | float:
+        value = kind(text)
+        # Written so that NaN fails too.
+        if not limits["min"] <= value <= limits["max"]:
+            raise ValueError(f"it must be between {limits['min']} and {limits['max']}")
+        return value
+
+    parser.add_argument(flag, type=_said(parse, f"a {'whole ' if kind is int else ''}number"), metavar="N", help=words)
+
+
+def _said(parse: Callable[[str], Any], wanted: str = "") -> Callable[[str], Any]:
+    """argparse shows a type's own words only for its own kind of error."""
+
+    def said(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            words = f"{wanted} is wanted, not {text!r}" if wanted and "must be" not in str(error) else str(error)
+            raise argparse.ArgumentTypeError(words) from None
+
+    return said
+
+
+def _context(text: str) -> Any:
+    return text if text in CONTEXTS else _said(parse_rect)(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise ValueError("a size is WIDTHxHEIGHT in whole pixels, such as 512x512") from None
+    if width < 1 or height < 1:
+        raise ValueError("a picture must be at least one pixel wide and high")
+    return width, height
