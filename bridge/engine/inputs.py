@@ -1,0 +1,101 @@
+"""What a job brings, checked and decoded; and what can go wrong with it, in the wire's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..protocol.errors import CODES, BridgeError
+from ..protocol.messages import Picture, Submit
+from ..protocol.pixels import Buffer
+from . import pictures
+
+__all__ = ["Inputs", "bridge_error", "read_inputs"]
+
+_COVERAGE_SLACK = 1e-3
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``."""
+
+    picture: np.ndarray | None
+    selection: np.ndarray | None
+
+
+def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
+    """Decode what a job brings, and see that it fits.
+
+    Raises:
+        BridgeError: ``empty_selection picture_unknown picture_mismatch picture_unreadable unsupported_condition
+            out_of_range``; CanvasError with such a code.
+    """
+    if submit.conditions:
+        raise BridgeError("unsupported_condition")
+    pictures.check_format(submit.result.depth, submit.result.encoding)
+    selection = None
+    if submit.selection is not None:
+        selection = _selection(_decoded(submit, submit.selection, data, "selection", (1,)))
+    picture = None
+    if submit.picture is not None:
+        picture = _rgba(_decoded(submit, submit.picture, data, "picture", (3, 4)))
+    return Inputs(picture, selection)
+
+
+def _decoded(
+    submit: Submit, described: Picture, data: Mapping[str, Buffer], what: str, channels: tuple[int, ...]
+) -> np.ndarray:
+    if (described.width, described.height) != (submit.context.width, submit.context.height):
+        raise BridgeError(
+            "picture_mismatch",
+            f"The {what} has {described.width} x {described.height} pixels, but the context "
+            f"{submit.context.width} x {submit.context.height}.",
+            "Plan the job again, then submit it.",
+        )
+    if described.channels not in channels:
+        raise BridgeError(
+            "picture_mismatch",
+            f"The {what} has {described.channels} channels, where {' or '.join(map(str, channels))} are needed.",
+            "Update the plug-in: it sends the wrong kind of picture.",
+        )
+    if described.hash not in data:
+        raise BridgeError("picture_unknown")
+    return pictures.decode(described, data[described.hash])
+
+
+def _selection(coverage: np.ndarray) -> np.ndarray:
+    low, high = float(coverage.min()), float(coverage.max())
+    if low < -_COVERAGE_SLACK or high > 1 + _COVERAGE_SLACK:
+        raise BridgeError(
+            "picture_mismatch",
+            f"The selection's coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
+            "Update the plug-in: it sends a selection of the wrong range.",
+        )
+    if high <= 0:
+        raise BridgeError("empty_selection")
+    # What a host's own float arithmetic left over.
+    clipped: np.ndarray = np.clip(coverage[..., 0], 0.0, 1.0)
+    return clipped
+
+
+def _rgba(picture: np.ndarray) -> np.ndarray:
+    if picture.shape[2] == 4:
+        return picture
+    return np.concatenate([picture, np.ones_like(picture[..., :1])], axis=2)
+
+
+def bridge_error(error: Exception) -> BridgeError | None:
+    """The wire's words for an error that was foreseen; None for any other.
+
+    The rooms' own errors bring a code of the table, and are sentences for the artist.
+    """
+    if isinstance(error, BridgeError):
+        return error
+    if isinstance(error, MemoryError):
+        return BridgeError("out_of_memory")
+    code = getattr(error, "code", None)
+    if isinstance(code, str) and code in CODES and code != "internal":
+        return BridgeError(code, str(error), getattr(error, "hint", ""))
+    return None

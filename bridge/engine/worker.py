@@ -1,0 +1,238 @@
+"""The worker process: takes jobs from its pipe, one at a time, and paints them.
+
+Three threads. The main one paints. The reader takes what the engine says, so that a cancel is seen while a step is
+being worked at; when the pipe ends the engine is dead, and the reader ends the process at once. The heart beats. All
+that is slow to import is imported after the heart has begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import TYPE_CHECKING, Any
+
+from ..protocol.errors import BridgeError
+from . import shared
+from .calls import (
+    Beat,
+    Cancel,
+    Failed,
+    Finished,
+    Happened,
+    InputsRead,
+    Logged,
+    Ready,
+    ResultTaken,
+    Run,
+    Stop,
+    WorkerSettings,
+)
+from .estimate import TimeLeft
+from .port import TaskCancelled, TaskPreview, TaskProgress
+
+if TYPE_CHECKING:
+    from .inputs import Inputs
+    from .studio import Studio
+
+__all__ = ["main"]
+
+_log = logging.getLogger(__name__)
+
+
+def main(connection: Connection, settings: WorkerSettings) -> None:
+    """Work until told to stop. The child's entry point; does not return."""
+    # Ctrl-C in a terminal reaches this process too, but it is for the engine to decide when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    _be_the_first_to_go()
+    worker = _Worker(connection, settings)
+    code = 1
+    try:
+        worker.work()
+        code = 0
+    except Exception:  # noqa: BLE001 (the last resort: it goes to the log, and the engine sees the exit code)
+        _log.exception("The worker process cannot go on.")
+    # Not by way of the interpreter's own end, which waits for what libraries have left running.
+    connection.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _be_the_first_to_go() -> None:
+    """When memory runs out, Linux should end this process rather than the bridge or the artist's editor."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("500")
+
+
+@dataclass
+class _Job:
+    run: Run
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class _Worker:
+    def __init__(self, connection: Connection, settings: WorkerSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._saying = threading.Lock()
+        self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: dict[int, _Job] = {}
+        self._results: dict[int, SharedMemory] = {}
+        self._tail: float | None = None
+        _log_through(self, settings.log_level)
+        for thread in (self._read, self._beat):
+            threading.Thread(target=thread, name=f"paintbridge{thread.__name__}", daemon=True).start()
+
+    def work(self) -> None:
+        """Find the device, then do jobs until told to stop."""
+        from .studio import open_studio
+
+        studio, device = open_studio(self._settings)
+        self.say(Ready(device))
+        while (job := self._waiting.get()) is not None:
+            self._do(studio, job)
+            del self._jobs[job.run.number]
+
+    def say(self, message: Any) -> None:
+        """Tell the engine. A pipe that is broken is the reader's business."""
+        with self._saying, contextlib.suppress(OSError):
+            self._connection.send(message)
+
+    # ------------------------------------------------------------ threads
+
+    def _beat(self) -> None:
+        while True:
+            self.say(Beat())
+            time.sleep(self._settings.heartbeat_seconds)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._take(self._connection.recv())
+        except (EOFError, OSError):
+            self._abandon()
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Run):
+            job = self._jobs[message.number] = _Job(message)
+            self._waiting.put(job)
+        elif isinstance(message, Cancel):
+            if message.number in self._jobs:
+                self._jobs[message.number].cancelled.set()
+        elif isinstance(message, ResultTaken):
+            self._results.pop(message.number).close()
+        elif isinstance(message, Stop):
+            for job in list(self._jobs.values()):
+                job.cancelled.set()
+            self._waiting.put(None)
+
+    def _abandon(self) -> None:
+        """The engine is dead: nobody wants what is being painted, and nobody else will free the shared memory."""
+        for job in list(self._jobs.values()):
+            for name in (job.run.inputs.name if job.run.inputs else "", job.run.result):
+                shared.remove(name)
+        for memory in self._results.values():
+            shared.remove(memory.name)
+        os._exit(1)
+
+    # ------------------------------------------------------------ jobs
+
+    def _do(self, studio: Studio, job: _Job) -> None:
+        from ..painter import Cancelled
+
+        number = job.run.number
+        try:
+            hooks = _Hooks(job, self.say, TimeLeft(self._tail))
+            hooks.check()
+            inputs = self._inputs(job.run)
+            painted = studio.do(job.run.submit, inputs, hooks)
+            hooks.check()
+            segment, self._results[number] = shared.create(job.run.result, painted.pictures)
+            self._tail = hooks.time_left.tail()
+            self.say(Finished(number, painted.layers, segment, painted.reach, painted.timings, painted.hints))
+        except Cancelled:
+            self.say(Happened(number, TaskCancelled()))
+        except Exception as error:  # noqa: BLE001 (one job's failure is never the worker's)
+            self._fail(studio, number, error)
+
+    def _inputs(self, run: Run) -> Inputs:
+        from .inputs import read_inputs
+
+        if run.inputs is None:
+            return read_inputs(run.submit, {})
+        memory = shared.open_segment(run.inputs)
+        pictures = shared.slices(run.inputs, memory)
+        try:
+            return read_inputs(run.submit, pictures)
+        except Exception as error:
+            # Its frames hold on to the pictures, which could not be released.
+            traceback.clear_frames(error.__traceback__)
+            raise
+        finally:
+            for picture in pictures.values():
+                picture.release()
+            memory.close()
+            self.say(InputsRead(run.number))
+
+    def _fail(self, studio: Studio, number: int, error: Exception) -> None:
+        from .inputs import bridge_error
+
+        told = bridge_error(error)
+        if told is None:
+            _log.error("A job failed.", exc_info=error)
+            told = BridgeError("internal")
+        if told.code == "out_of_memory":
+            traceback.clear_frames(error.__traceback__)
+            studio.free()
+        self.say(Failed(number, told.code, told.message, told.hint))
+
+
+class _Hooks:
+    """How the painter is followed and cancelled (:class:`bridge.painter.Hooks`)."""
+
+    def __init__(self, job: _Job, say: Callable[[Any], None], time_left: TimeLeft) -> None:
+        self._job = job
+        self._say = say
+        self.time_left = time_left
+
+    def stage(self, name: str, step: int, steps: int) -> None:
+        event = TaskProgress(name, step, steps, self.time_left(name, step, steps))
+        self._say(Happened(self._job.run.number, event))
+
+    def preview(self, rgb: Any, step: int) -> None:
+        """``rgb`` is (h, w, 3) uint8; small, so it goes through the pipe."""
+        if self._job.run.submit.previews:
+            height, width, _ = rgb.shape
+            self._say(Happened(self._job.run.number, TaskPreview(step, width, height, rgb.tobytes())))
+
+    def check(self) -> None:
+        from ..painter import Cancelled
+
+        if self._job.cancelled.is_set():
+            raise Cancelled
+
+
+def _log_through(worker: _Worker, level: int) -> None:
+    """Have the engine write this process's log."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            worker.say(Logged(record.name, record.levelno, self.format(record)))
+
+    logging.basicConfig(level=logging.WARNING, handlers=[Handler()], force=True)
+    logging.getLogger("bridge").setLevel(level)
+    logging.captureWarnings(True)
