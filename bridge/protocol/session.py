@@ -221,8 +221,8 @@ class ClientSession:
     connection.
     """
 
-    def __init__(self, *, client: str, token: str) -> None:
-        self._hello = Hello(PROTOCOL_VERSION, client, token)
+    def __init__(self, *, client: str) -> None:
+        self._client = client
         self._phase = "closed"
         self._states = JobStates()
         self._resuming: Optional[str] = None
@@ -230,10 +230,10 @@ class ClientSession:
         self.last_event = 0
         self.lost_jobs: tuple[str, ...] = ()
 
-    def connect(self) -> Hello:
-        """A connection was opened: send this first."""
+    def connect(self, token: str) -> Hello:
+        """A connection was opened: send this first. The token may have changed since the last one."""
         self._phase = "greeting"
-        return self._hello
+        return Hello(PROTOCOL_VERSION, self._client, token)
 
     def disconnected(self) -> None:
         """The connection is gone. The session may be resumed on the next one."""

@@ -112,7 +112,7 @@ def _unpack(frame: bytes) -> dict[str, Any]:
         )
     except BridgeError:
         raise
-    # For bytes that are not msgpack it raises ValueError, kinds of its own, UnicodeDecodeError, RecursionError and more.
+    # For bytes that are not msgpack it raises ValueError, kinds of its own, UnicodeDecodeError, RecursionError, ...
     except Exception:  # noqa: BLE001
         raise BridgeError("bad_frame") from None
     if not isinstance(plain, dict):

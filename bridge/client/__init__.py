@@ -1,0 +1,38 @@
+"""A host's side of the wire: find the bridge, connect, plan, submit, follow, cancel, resume.
+
+Start at :class:`.bridge.Bridge`. Runs on Python 3.9, on the standard library, msgpack and websockets alone, and imports
+nothing absolutely: it travels inside the plug-ins.
+"""
+
+from .bridge import Bridge
+from .discovery import Address, discover
+from .errors import (
+    BadAddress,
+    BridgeClosed,
+    BridgeNotFound,
+    ClientError,
+    ConnectionLost,
+    InsecureAddress,
+    JobCancelled,
+    NotRunning,
+)
+from .job import ConditionPixels, Job, JobResult, Pixels, ResultLayer
+
+__all__ = [
+    "Address",
+    "BadAddress",
+    "Bridge",
+    "BridgeClosed",
+    "BridgeNotFound",
+    "ClientError",
+    "ConditionPixels",
+    "ConnectionLost",
+    "InsecureAddress",
+    "Job",
+    "JobCancelled",
+    "JobResult",
+    "NotRunning",
+    "Pixels",
+    "ResultLayer",
+    "discover",
+]

@@ -1,0 +1,236 @@
+"""The bridge as a host uses it: blocking calls from any thread, callbacks, and one thread of its own for the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+import uuid
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Callable, Optional, TypeVar
+
+from ..protocol.messages import (
+    ContextChoice,
+    DeviceInfo,
+    Extent,
+    Plan,
+    Planned,
+    Rect,
+    ResultFormat,
+    Submit,
+    Welcome,
+)
+from ..protocol.wire import decode_client, encode
+from .discovery import Address, discover
+from .errors import BridgeClosed
+from .job import ConditionPixels, Job, JobUpdate, Pixels
+from .jobs import ConnectionCallback, Jobs
+from .request import Request
+
+__all__ = ["Bridge"]
+
+T = TypeVar("T")
+
+
+class Bridge:
+    """A connection to the bridge. Use it as a context manager, or call :meth:`close`.
+
+    All socket work is done by one thread, on which the callbacks are called too: they must return soon, and may not
+    block on the bridge (``submit`` and ``cancel`` do not). A connection that breaks is opened again by itself, and no
+    event is lost or comes twice. When the bridge was restarted meanwhile, its jobs fail with ``session_unknown``, and
+    may be submitted again here.
+    """
+
+    def __init__(
+        self,
+        address: Optional[Address] = None,
+        *,
+        client: str = "paintbridge-client",
+        on_connection: Optional[ConnectionCallback] = None,
+        on_device: Optional[Callable[[DeviceInfo], None]] = None,
+    ) -> None:
+        """Connect.
+
+        Args:
+            address: where to; None: what :func:`.discovery.discover` finds, looked up again whenever the connection
+                has to be opened again.
+            client: name and version of the host's plug-in, for the bridge's log.
+            on_connection: called with ``"open"``, ``"interrupted"``, or ``"closed"`` and the reason.
+            on_device: called when the bridge knows where its models run.
+
+        Raises:
+            BridgeNotFound, NotRunning: no bridge; ``start_command`` is what starts one.
+            BadAddress, InsecureAddress: what names the bridge is of no use.
+            BridgeError: the bridge refused: ``unauthorized``, ``version_unsupported``, ``too_many_connections``.
+        """
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="paintbridge-client", daemon=True)
+        self._closed = False
+        self._closing = threading.Lock()
+        self._thread.start()
+        locate = discover if address is None else lambda: address
+
+        async def begin() -> tuple[Jobs, Welcome]:
+            jobs = Jobs(locate=locate, client=client, on_connection=on_connection, on_device=on_device)
+            return jobs, await jobs.open()
+
+        try:
+            self._jobs, self.welcome = self._spawn(begin()).result()
+        except BaseException:
+            self._stop()
+            raise
+
+    @property
+    def device(self) -> Optional[DeviceInfo]:
+        """Where the models run; None while the bridge does not know yet."""
+        return self._jobs.device
+
+    def plan(self, *, timeout: Optional[float] = None, **fields: Any) -> Planned:
+        """Ask for a job's context rectangle, and wait for the answer. Fields as in :meth:`plan_soon`.
+
+        Raises:
+            BridgeError: refused, for example with ``empty_selection``.
+            ClientError: the connection is gone for good.
+            TimeoutError: no answer within ``timeout`` seconds.
+            RuntimeError: on the client's own thread.
+        """
+        self._may_block()
+        try:
+            return self.plan_soon(**fields).result(timeout)
+        except concurrent.futures.TimeoutError:
+            raise TimeoutError(f"The bridge has not answered within {timeout} seconds.") from None
+
+    def plan_soon(
+        self,
+        *,
+        canvas: Extent,
+        selection: Optional[Rect] = None,
+        kind: str = "fill",
+        mode: str = "auto",
+        context: Optional[ContextChoice] = None,
+        grow: Optional[float] = None,
+        feather: Optional[float] = None,
+        checkpoint: Optional[str] = None,
+    ) -> concurrent.futures.Future[Planned]:
+        """As :meth:`plan`, without waiting. ``selection``: its bounds; None: the whole canvas. The future's own
+        callbacks are called on the client's thread.
+        """
+        message = Plan(0, canvas, selection, kind, mode, context or ContextChoice(), grow, feather, checkpoint)
+        decode_client(encode(message))
+        return self._spawn(self._jobs.plan(message))
+
+    def submit(
+        self,
+        *,
+        kind: str,
+        canvas: Extent,
+        context: Rect,
+        mode: str = "auto",
+        picture: Optional[Pixels] = None,
+        selection: Optional[Pixels] = None,
+        prompt: str = "",
+        negative_prompt: str = "",
+        strength: float = 1.0,
+        seed: Optional[int] = None,
+        batch: int = 1,
+        steps: Optional[int] = None,
+        guidance: Optional[float] = None,
+        sampler: Optional[str] = None,
+        checkpoint: Optional[str] = None,
+        grow: Optional[float] = None,
+        feather: Optional[float] = None,
+        strict: bool = False,
+        conditions: Sequence[ConditionPixels] = (),
+        result: Optional[ResultFormat] = None,
+        previews: bool = True,
+        on_disconnect: str = "keep",
+        on_event: Optional[Callable[[JobUpdate], None]] = None,
+        on_done: Optional[Callable[[Job], None]] = None,
+    ) -> Job:
+        """Send a job; returns at once. The fields are those of :class:`~..protocol.messages.Submit`; ``context`` is
+        what :meth:`plan` gave, and ``picture`` and ``selection`` are the pixels of just that rectangle.
+
+        Raises:
+            BridgeError: ``out_of_range``, ``wrong_type``, ``picture_mismatch``: what can be told without the bridge.
+                Whatever the bridge itself refuses, :meth:`.job.Job.result` raises.
+            TypeError: pixels without a contiguous buffer.
+            BridgeClosed: after :meth:`close`.
+        """
+        job = Job(uuid.uuid4().hex, cancel=self._cancel, may_block=self._may_block, on_event=on_event, on_done=on_done)
+        message = Submit(
+            job=job.id,
+            kind=kind,
+            canvas=canvas,
+            context=context,
+            mode=mode,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            strength=strength,
+            seed=seed,
+            batch=batch,
+            steps=steps,
+            guidance=guidance,
+            sampler=sampler,
+            checkpoint=checkpoint,
+            grow=grow,
+            feather=feather,
+            strict=strict,
+            result=result or ResultFormat(),
+            previews=previews,
+            on_disconnect=on_disconnect,
+        )
+        request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
+        self._post(self._jobs.submit, job, request)
+        return job
+
+    def close(self) -> None:
+        """Leave. Jobs with ``on_disconnect="keep"`` go on at the bridge; here all that have not ended fail with
+        :class:`.errors.BridgeClosed`.
+
+        Raises:
+            RuntimeError: on the client's own thread.
+        """
+        self._may_block()
+        with self._closing:
+            if not self._closed:
+                left = self._spawn(self._jobs.close())
+                self._closed = True
+                left.result()
+                self._stop()
+
+    def __enter__(self) -> Bridge:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ the thread
+
+    def _cancel(self, job: Job) -> None:
+        with contextlib.suppress(BridgeClosed):
+            self._post(self._jobs.cancel, job)
+
+    def _post(self, function: Callable[..., None], *arguments: object) -> None:
+        if self._closed:
+            raise BridgeClosed
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        if self._closed:
+            work.close()
+            raise BridgeClosed
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _may_block(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("A callback of the bridge must not wait for the bridge: it would wait for itself.")
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

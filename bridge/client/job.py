@@ -1,0 +1,187 @@
+"""A job as its host sees it: events while it runs, a result at its end. Usable from any thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Union
+
+from ..protocol.messages import JobEvent, Picture, Preview, Recipe
+from ..protocol.pixels import Buffer
+
+__all__ = ["ConditionPixels", "Job", "JobResult", "JobUpdate", "Pixels", "ResultLayer"]
+
+logger = logging.getLogger(__name__)
+
+JobUpdate = Union[JobEvent, Preview]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture to send: rows from top to bottom without padding, channels interleaved, little endian.
+
+    ``data`` is anything with a contiguous buffer. It is not copied: leave it unchanged until the job has started.
+    Colour (3 or 4 channels) is sRGB-encoded with straight alpha; one channel is linear coverage. ``depth`` is ``u8``,
+    ``u16``, ``f16`` or ``f32``; ``encoding`` is ``raw``, ``png`` or ``webp``.
+    """
+
+    data: Buffer = field(repr=False)
+    width: int
+    height: int
+    channels: int
+    depth: str = "u8"
+    encoding: str = "raw"
+
+
+@dataclass(frozen=True)
+class ConditionPixels:
+    """Guidance by another picture, as :class:`~..protocol.messages.Condition`."""
+
+    kind: str
+    picture: Pixels
+    mask: Optional[Pixels] = None
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
+class ResultLayer:
+    """A generated picture: ``data`` holds the bytes that ``picture`` describes, to be put at ``x``, ``y`` of the
+    canvas. Where alpha is 0 the host's pixels are untouched.
+    """
+
+    x: int
+    y: int
+    picture: Picture
+    recipe: Recipe
+    data: memoryview = field(repr=False)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job has made. ``reach``: how far beyond the selection alpha reaches, in pixels; ``timings``: seconds by
+    stage; ``hints``: what the artist should know.
+    """
+
+    job: str
+    layers: tuple[ResultLayer, ...]
+    reach: int
+    timings: Mapping[str, float]
+    hints: tuple[str, ...]
+
+
+class Job:
+    """One job that was submitted. Made by :meth:`.bridge.Bridge.submit`.
+
+    ``on_event`` and ``on_done`` are called on the client's thread, and must return soon: a host hands over to its own
+    thread there. ``on_done`` is called exactly once, whatever the end.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        *,
+        cancel: Callable[[Job], None],
+        may_block: Callable[[], None],
+        on_event: Optional[Callable[[JobUpdate], None]] = None,
+        on_done: Optional[Callable[[Job], None]] = None,
+    ) -> None:
+        self.id = job_id
+        self._cancel = cancel
+        self._may_block = may_block
+        self._on_event = on_event
+        self._on_done = on_done
+        self._changed = threading.Condition()
+        self._updates: deque[JobUpdate] = deque()
+        self._outcome: Union[JobResult, Exception, None] = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended, in whichever way."""
+        return self._outcome is not None
+
+    def cancel(self) -> None:
+        """Ask for the job's end. Returns at once; the job then ends as cancelled, unless its result was faster."""
+        self._cancel(self)
+
+    def events(self) -> Iterator[JobUpdate]:
+        """What happens to the job, as it happens, up to its end. For one reader; of previews that it has not come to
+        yet, only the latest is kept. The ``result`` event comes when its pictures are here.
+
+        Raises:
+            RuntimeError: on the client's own thread.
+        """
+        self._may_block()
+        while True:
+            with self._changed:
+                while not self._updates and self._outcome is None:
+                    self._changed.wait()
+                if not self._updates:
+                    return
+                update = self._updates.popleft()
+            yield update
+
+    def result(self, timeout: Optional[float] = None) -> JobResult:
+        """Wait for the layers.
+
+        Raises:
+            BridgeError: the bridge refused the job, or it failed there; ``session_unknown`` when the bridge was
+                restarted meanwhile: submit it again.
+            JobCancelled: it was cancelled.
+            ClientError: the connection is gone for good.
+            TimeoutError: after ``timeout`` seconds; the job goes on.
+            RuntimeError: on the client's own thread, before the job's end.
+        """
+        if self._outcome is None:
+            self._may_block()
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._outcome is not None, timeout):
+                raise TimeoutError(f"The job has not ended within {timeout} seconds.")
+        if isinstance(self._outcome, JobResult):
+            return self._outcome
+        assert self._outcome is not None
+        raise self._outcome
+
+    # ------------------------------------------------------------ the client's side
+
+    def update(self, event: JobUpdate) -> None:
+        """Something has happened. Called on the client's thread."""
+        with self._changed:
+            if self._outcome is not None:
+                return
+            self._enqueue(event)
+        self._call_back(self._on_event, event)
+
+    def end(self, outcome: Union[JobResult, Exception], event: Optional[JobUpdate] = None) -> None:
+        """The job has ended, with ``event`` where the bridge sent one. The first end counts. Called on the client's
+        thread.
+        """
+        with self._changed:
+            if self._outcome is not None:
+                return
+            if event is not None:
+                self._enqueue(event)
+            self._outcome = outcome
+            self._changed.notify_all()
+        if event is not None:
+            self._call_back(self._on_event, event)
+        self._call_back(self._on_done, self)
+
+    def _enqueue(self, event: JobUpdate) -> None:
+        if isinstance(event, Preview):
+            self._updates = deque(update for update in self._updates if not isinstance(update, Preview))
+        self._updates.append(event)
+        self._changed.notify_all()
+
+    def _call_back(self, callback: Optional[Callable[..., None]], argument: object) -> None:
+        if callback is None:
+            return
+        try:
+            callback(argument)
+        except Exception:
+            # The host's fault must not end the connection, which serves its other jobs.
+            logger.exception("A callback of job %s failed", self.id)

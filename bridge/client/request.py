@@ -1,0 +1,82 @@
+"""A job as the host hands it over: a ``submit`` whose pictures are still pixels, without hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Callable, Optional
+
+from ..protocol.errors import BridgeError
+from ..protocol.messages import DEPTHS, Condition, Picture, Submit
+from ..protocol.pixels import raw_bytes
+from ..protocol.wire import decode_client, encode
+from .job import ConditionPixels, Pixels
+
+__all__ = ["Request", "described"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """``submit`` holds everything but the pictures.
+
+    Raises:
+        BridgeError: ``out_of_range``, ``wrong_type`` for values that the bridge would refuse; ``picture_mismatch`` for
+            pixels that do not fill their picture.
+        TypeError: pixels without a contiguous buffer.
+    """
+
+    submit: Submit
+    picture: Optional[Pixels]
+    selection: Optional[Pixels]
+    conditions: tuple[ConditionPixels, ...]
+
+    @classmethod
+    def of(
+        cls,
+        submit: Submit,
+        *,
+        picture: Optional[Pixels],
+        selection: Optional[Pixels],
+        conditions: Sequence[ConditionPixels],
+    ) -> Request:
+        """Check a request before anything is hashed or sent."""
+        flat = [replace(c, picture=_flat(c.picture), mask=_flat(c.mask) if c.mask else None) for c in conditions]
+        request = cls(submit, _flat(picture) if picture else None, _flat(selection) if selection else None, tuple(flat))
+        decode_client(encode(request.message(lambda pixels: described(pixels, "0" * 64))))
+        return request
+
+    def pixels(self) -> list[Pixels]:
+        """All of its pictures."""
+        nested = [(condition.picture, condition.mask) for condition in self.conditions]
+        return [pixels for pair in [(self.picture, self.selection), *nested] for pixels in pair if pixels is not None]
+
+    def message(self, describe: Callable[[Pixels], Picture]) -> Submit:
+        """What is sent."""
+        conditions = [
+            Condition(c.kind, describe(c.picture), describe(c.mask) if c.mask else None, c.strength, c.start, c.end)
+            for c in self.conditions
+        ]
+        return replace(
+            self.submit,
+            picture=describe(self.picture) if self.picture else None,
+            selection=describe(self.selection) if self.selection else None,
+            conditions=tuple(conditions),
+        )
+
+
+def described(pixels: Pixels, content_hash: str) -> Picture:
+    """The description of pixels whose hash is known."""
+    size = len(pixels.data)
+    return Picture(content_hash, size, pixels.width, pixels.height, pixels.channels, pixels.depth, pixels.encoding)
+
+
+def _flat(pixels: Pixels) -> Pixels:
+    """The same pixels as one row of bytes."""
+    flat = replace(pixels, data=memoryview(pixels.data).cast("B"))
+    if pixels.encoding == "raw" and pixels.depth in DEPTHS:
+        wanted = raw_bytes(pixels.width, pixels.height, pixels.channels, pixels.depth)
+        if len(flat.data) != wanted:
+            raise BridgeError(
+                "picture_mismatch", f"The picture has {len(flat.data)} bytes, but its size asks for {wanted}."
+            )
+    return flat
