@@ -1,0 +1,119 @@
+"""Which checkpoints the bridge offers, and what a job on one of them sees: the wire's view of models and canvas."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TypeVar
+
+from ..canvas.context import plan as plan_context
+from ..canvas.errors import CanvasError
+from ..canvas.geometry import Rect as CanvasRect
+from ..canvas.geometry import Size
+from ..models import SAMPLERS, Checkpoint, ModelsError, Registry
+from ..protocol.errors import BridgeError
+from ..protocol.messages import MODES, CheckpointInfo, Plan, Planned, Rect
+
+__all__ = ["Catalogue"]
+
+T = TypeVar("T")
+
+
+class Catalogue:
+    """The installed checkpoints. Looks at their folders in a thread, for these may lie on a slow disk."""
+
+    samplers = SAMPLERS
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._lock = threading.Lock()
+
+    async def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        """All of them, the default one first."""
+        return await asyncio.to_thread(self._list)
+
+    async def find(self, name: str | None) -> Checkpoint:
+        """The checkpoint of that name; None: the default one.
+
+        Raises:
+            BridgeError: ``checkpoint_unknown``, or why it cannot be used.
+        """
+        return await asyncio.to_thread(self._get, name)
+
+    async def plan(self, request: Plan, *, most_pixels: int) -> Planned:
+        """Answer a plan.
+
+        Raises:
+            BridgeError: ``unsupported_mode``, ``empty_selection``, ``bad_context``, ``picture_too_large``; those of
+                :meth:`find`.
+        """
+        if request.mode not in MODES[request.kind]:
+            raise BridgeError("unsupported_mode")
+        checkpoint = await self.find(request.checkpoint)
+        try:
+            planned = plan_context(
+                Size(request.canvas.width, request.canvas.height),
+                _canvas_rect(request.selection),
+                kind=request.kind,
+                mode=request.mode,
+                choice=request.context.kind,
+                rect=_canvas_rect(request.context.rect),
+                grow=request.grow,
+                feather=request.feather,
+                native_pixels=checkpoint.card.native_pixels,
+                multiple=checkpoint.family.multiple,
+            )
+        except CanvasError as error:
+            raise BridgeError(error.code, str(error)) from None
+        context = planned.context
+        if context.area > most_pixels:
+            raise BridgeError(
+                "picture_too_large",
+                f"The context has {context.width} x {context.height} pixels; the bridge accepts {most_pixels} pixels.",
+            )
+        return Planned(
+            request.request,
+            Rect(context.x, context.y, context.width, context.height),
+            planned.mode,
+            planned.grow,
+            planned.feather,
+            planned.reach,
+            planned.model_size.width,
+            planned.model_size.height,
+        )
+
+    def _list(self) -> tuple[CheckpointInfo, ...]:
+        with self._lock:
+            found = self._registry.list()
+            try:
+                default = self._registry.get().id
+            except ModelsError:
+                default = ""
+        found.sort(key=lambda checkpoint: checkpoint.id != default)
+        return tuple(_info(checkpoint) for checkpoint in found)
+
+    def _get(self, name: str | None) -> Checkpoint:
+        with self._lock:
+            try:
+                return self._registry.get(name)
+            except ModelsError as error:
+                raise BridgeError(error.code, error.message, error.hint) from None
+
+
+def _info(checkpoint: Checkpoint) -> CheckpointInfo:
+    card = checkpoint.card
+    return CheckpointInfo(
+        name=checkpoint.id,
+        family=checkpoint.family.name,
+        inpaint=checkpoint.inpaint,
+        native_pixels=card.native_pixels,
+        default_steps=card.default_steps,
+        default_guidance=float(card.default_guidance),
+        default_sampler=card.default_sampler,
+        demo=bool(card.known_names),
+        known_names=card.known_names,
+    )
+
+
+def _canvas_rect(rect: Rect | None) -> CanvasRect | None:
+    return None if rect is None else CanvasRect(rect.x, rect.y, rect.width, rect.height)

@@ -1,0 +1,54 @@
+"""What can keep a bridge from starting, in words for whoever starts it, and refusals that name what they are about."""
+
+from __future__ import annotations
+
+from ..protocol.errors import BridgeError
+
+__all__ = ["AddressUnavailable", "AlreadyRunning", "PictureRefused", "SettingsError", "StartError", "TlsRequired"]
+
+
+class StartError(Exception):
+    """The bridge cannot start. ``message`` says why; ``hint`` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message} {hint}")
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(StartError):
+    """A setting cannot be used. ``source`` and ``key`` say which one."""
+
+    def __init__(self, source: str, key: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{source}: {key}: {problem}", hint or "Correct it, then start the bridge again.")
+        self.source = source
+        self.key = key
+
+
+class TlsRequired(StartError):
+    """The bridge would listen beyond this machine without encryption."""
+
+
+class AddressUnavailable(StartError):
+    """The bridge cannot listen at the address."""
+
+
+class AlreadyRunning(StartError):
+    """Another bridge serves from the same home. ``url`` is its address, if it has said one."""
+
+    def __init__(self, url: str, pid: int | None) -> None:
+        process = f" (process {pid})" if pid else ""
+        super().__init__(
+            f"A bridge runs already, at {url or 'an address that it has not said yet'}{process}.",
+            "Use that one, or stop it first.",
+        )
+        self.url = url
+        self.pid = pid
+
+
+class PictureRefused(BridgeError):
+    """A refusal that is about one picture, by its hash."""
+
+    def __init__(self, code: str, picture_hash: str, message: str = "", hint: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.picture_hash = picture_hash

@@ -1,0 +1,48 @@
+"""One job as the server keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..protocol.messages import Submit
+from ..protocol.pixels import Buffer
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["Job", "picture_hashes"]
+
+
+@dataclass(eq=False)
+class Job:
+    """A job that waits or runs.
+
+    ``id`` is unique within the bridge, ``submit`` has its seed and checkpoint filled in, ``pictures`` are pinned in the
+    session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and ``started`` are
+    readings of the monotonic clock in seconds.
+    """
+
+    id: str
+    session: Session
+    submit: Submit
+    pictures: Mapping[str, Buffer]
+    submitted: float
+    started: float | None = None
+    position: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The client's name for it."""
+        return self.submit.job
+
+    @property
+    def session_id(self) -> str:
+        return self.session.id
+
+
+def picture_hashes(submit: Submit) -> tuple[str, ...]:
+    """The pictures that a job names, each once."""
+    named = (submit.picture, submit.selection)
+    return tuple(dict.fromkeys(picture.hash for picture in named if picture is not None))

@@ -1,0 +1,129 @@
+"""What waits to be sent on one connection. A slow client holds up nobody and grows nothing.
+
+Answers wait here, few of them: whoever brings one waits until there is room, so that a client that does not read is not
+read from either. Events wait in the session, which must keep them anyway until they are acknowledged; here is only a
+cursor. They go before answers, so that they pass between the chunks of a picture. Of previews the session has the
+latest of each job, and they go when nothing else waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from ..protocol.messages import CHUNK_BYTES, ServerMessage
+from ..protocol.wire import encode
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["Outbox"]
+
+_ROOM_BYTES = 2 * CHUNK_BYTES
+
+
+class Outbox:
+    """The sending half of a connection. Belongs to one event loop. ``ended`` is set when nothing is sent any more."""
+
+    def __init__(self) -> None:
+        self._answers: deque[bytes] = deque()
+        self._answer_bytes = 0
+        self._session: Session | None = None
+        self._cursor = 0
+        self._barrier = 0
+        self._farewell: bytes | None = None
+        self._close_code: int | None = None
+        self._stirred = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.ended = asyncio.Event()
+
+    def push(self, message: ServerMessage) -> None:
+        """Queue an answer without waiting, for what the bridge says of its own accord, which is little."""
+        if self._close_code is not None or self.ended.is_set():
+            return
+        frame = encode(message)
+        self._answers.append(frame)
+        self._answer_bytes += len(frame)
+        if self._answer_bytes > _ROOM_BYTES:
+            self._room.clear()
+        self._stirred.set()
+
+    async def answer(self, message: ServerMessage) -> None:
+        """Queue an answer, and wait until there is room for another."""
+        self.push(message)
+        await self._room.wait()
+
+    def follow(self, session: Session, *, after: int) -> None:
+        """Send the session's events after this number, and its previews, behind the answers that wait already."""
+        self._session = session
+        self._cursor = after
+        self._barrier = len(self._answers)
+        self._stirred.set()
+
+    def stir(self) -> None:
+        """There may be something new to send."""
+        self._stirred.set()
+
+    def leave(self) -> None:
+        """The session goes on elsewhere: send nothing more of it."""
+        self._session = None
+
+    def close(self, code: int, farewell: ServerMessage | None = None) -> None:
+        """Send what waits, and the farewell, then close the websocket with this code. Nothing is taken any more."""
+        if self._close_code is None:
+            self._close_code = code
+            self._farewell = None if farewell is None else encode(farewell)
+            self._room.set()
+            self._stirred.set()
+
+    async def run(
+        self,
+        send: Callable[[bytes], Awaitable[None]],
+        close: Callable[[int], Awaitable[None]],
+        *,
+        stalled_seconds: float,
+    ) -> None:
+        """Send until closed.
+
+        Raises:
+            TimeoutError: the client has not taken a message for ``stalled_seconds``.
+        """
+        try:
+            while True:
+                frame = self._next()
+                if frame is not None:
+                    async with asyncio.timeout(stalled_seconds):
+                        await send(frame)
+                elif self._close_code is not None:
+                    async with asyncio.timeout(stalled_seconds):
+                        await close(self._close_code)
+                    return
+                else:
+                    self._stirred.clear()
+                    await self._stirred.wait()
+        finally:
+            # Whoever waits for room must not wait for a sender that is gone.
+            self.ended.set()
+            self._room.set()
+
+    def _next(self) -> bytes | None:
+        if self._session is not None and not self._barrier:
+            event = self._session.events.event_after(self._cursor)
+            if event is not None:
+                self._cursor = event.event
+                return encode(event)
+        if self._answers:
+            frame = self._answers.popleft()
+            self._barrier = max(0, self._barrier - 1)
+            self._answer_bytes -= len(frame)
+            if self._answer_bytes <= _ROOM_BYTES:
+                self._room.set()
+            return frame
+        if self._close_code is not None:
+            farewell, self._farewell = self._farewell, None
+            return farewell
+        preview = None if self._session is None else self._session.take_preview()
+        return None if preview is None else encode(preview)

@@ -1,0 +1,241 @@
+"""What the bridge does, apart from sockets: opens and resumes sessions, answers plans, takes and cancels jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from importlib.metadata import version
+from time import monotonic
+
+from ..engine.port import Engine
+from ..protocol.errors import BridgeError
+from ..protocol.messages import (
+    PROTOCOL_VERSION,
+    Closing,
+    Device,
+    DeviceInfo,
+    Limits,
+    Plan,
+    Planned,
+    Resume,
+    Submit,
+    Welcome,
+)
+from ..protocol.wire import FRAME_BYTES
+from .catalogue import Catalogue
+from .job import Job, picture_hashes
+from .logs import log, log_fault
+from .outbox import Outbox
+from .runner import JobRunner
+from .session import Session
+from .settings import Settings
+from .submission import check_submit
+
+__all__ = ["Service"]
+
+_GRACE_SECONDS = 3.0
+GOING_AWAY = 1001
+TAKEN_OVER = 4001
+
+
+class Service:
+    """One bridge. Belongs to one event loop."""
+
+    def __init__(self, settings: Settings, engine: Engine, catalogue: Catalogue, token: Callable[[], str]) -> None:
+        """``token`` gives the token that is valid at that moment."""
+        self.settings = settings
+        self.token = token
+        self.shutting_down = False
+        self._engine = engine
+        self._catalogue = catalogue
+        self._runner = JobRunner(engine, most_of_session=settings.queued_jobs, most=settings.queued_jobs_total)
+        self._sessions: dict[str, Session] = {}
+        self._leases: dict[str, asyncio.TimerHandle] = {}
+        self.version = version("paintbridge")
+        self._device: DeviceInfo | None = None
+        self._device_task: asyncio.Task[None] | None = None
+        self._job_count = 0
+
+    async def start(self) -> None:
+        """Let the engine start up. Sessions may be opened from then on."""
+        await self._engine.start()
+        self._device_task = asyncio.create_task(self._learn_device(), name="device")
+
+    # ------------------------------------------------------------ sessions
+
+    async def open_session(self, outbox: Outbox) -> Session:
+        """Open a session for a client whose token was right. Answers ``welcome``.
+
+        Raises:
+            BridgeError: ``too_many_connections``; ``shutting_down``.
+        """
+        checkpoints = await self._catalogue.checkpoints()
+        if self.shutting_down:
+            raise BridgeError("shutting_down")
+        if len(self._sessions) >= self.settings.sessions:
+            self._forget_an_idle_session()
+        session = Session(secrets.token_urlsafe(16), self.settings)
+        self._sessions[session.id] = session
+        outbox.push(
+            Welcome(
+                version=PROTOCOL_VERSION,
+                bridge=self.version,
+                session=session.id,
+                limits=self._limits(),
+                checkpoints=checkpoints,
+                samplers=self._catalogue.samplers,
+                device=self._device,
+            )
+        )
+        session.attach(outbox)
+        return session
+
+    def resume(self, message: Resume, fresh: Session, outbox: Outbox) -> Session:
+        """Take up an earlier session in place of the fresh one. A connection that still has it loses it.
+
+        Raises:
+            BridgeError: ``session_unknown``; ``out_of_range``. Then the fresh session goes on.
+        """
+        earlier = self._sessions.get(message.session)
+        if earlier is None or earlier is fresh:
+            raise BridgeError("session_unknown")
+        holder = earlier.outbox
+        earlier.resume(outbox, message.last_event)
+        if holder is not None:
+            holder.leave()
+            holder.close(TAKEN_OVER, Closing("The session was resumed on another connection."))
+        lease = self._leases.pop(earlier.id, None)
+        if lease is not None:
+            lease.cancel()
+        del self._sessions[fresh.id]
+        return earlier
+
+    def lose(self, session: Session, outbox: Outbox) -> None:
+        """A connection has ended. Its session waits to be resumed, unless another connection has it already."""
+        if session.outbox is not outbox:
+            return
+        session.detach()
+        for job in list(session.jobs.values()):
+            if job.submit.on_disconnect == "cancel":
+                self._runner.cancel(job)
+        if not self.shutting_down:
+            loop = asyncio.get_running_loop()
+            self._leases[session.id] = loop.call_later(self.settings.resume_seconds, self._forget, session)
+
+    # ------------------------------------------------------------ jobs
+
+    async def plan(self, request: Plan) -> Planned:
+        """Answer a plan. Raises as :meth:`Catalogue.plan`."""
+        return await self._catalogue.plan(request, most_pixels=self.settings.picture_pixels)
+
+    async def submit(self, session: Session, message: Submit) -> None:
+        """Take a job. One that cannot be done ends at once with a ``failed`` event.
+
+        Raises:
+            BridgeError: ``job_exists``; ``queue_full`` when the client acknowledges nothing.
+        """
+        if session.backlog_full:
+            raise BridgeError(
+                "queue_full",
+                f"{session.events.waiting} events of this session wait to be acknowledged.",
+                "Acknowledge events, then send the job again.",
+            )
+        try:
+            checkpoint: str | BridgeError = (await self._catalogue.find(message.checkpoint)).id
+        except BridgeError as error:
+            checkpoint = error
+        # No await from here on: the job is either not begun at all, or begun and on its way.
+        session.events.begin(message)
+        try:
+            self._runner.add(self._accept(session, message, checkpoint))
+        except BridgeError as error:
+            session.fail(message.job, error)
+
+    def cancel(self, session: Session, name: str) -> None:
+        """Stop a job.
+
+        Raises:
+            BridgeError: ``job_unknown``, also for one that has ended.
+        """
+        job = session.jobs.get(name)
+        if job is None:
+            raise BridgeError("job_unknown")
+        self._runner.cancel(job)
+
+    async def shut_down(self) -> None:
+        """Refuse what is new, end all jobs, tell every client, and close the engine."""
+        if self.shutting_down:
+            return
+        self.shutting_down = True
+        if self._device_task is not None:
+            self._device_task.cancel()
+        for lease in self._leases.values():
+            lease.cancel()
+        await self._runner.close(grace_seconds=_GRACE_SECONDS)
+        told = []
+        for outbox in self._outboxes():
+            outbox.close(GOING_AWAY, Closing("The bridge is shutting down."))
+            told.append(asyncio.create_task(outbox.ended.wait()))
+        if told:
+            _, untold = await asyncio.wait(told, timeout=_GRACE_SECONDS)
+            for task in untold:
+                task.cancel()
+        await self._engine.close()
+
+    # ------------------------------------------------------------ inside
+
+    def _accept(self, session: Session, message: Submit, checkpoint: str | BridgeError) -> Job:
+        if self.shutting_down:
+            raise BridgeError("shutting_down")
+        self._runner.check_room(session.id)
+        if isinstance(checkpoint, BridgeError):
+            raise checkpoint
+        submit = check_submit(message, settings=self.settings, samplers=self._catalogue.samplers, checkpoint=checkpoint)
+        pictures = session.pictures.pin(picture_hashes(submit))
+        self._job_count += 1
+        return Job(f"{self._job_count}-{secrets.token_hex(4)}", session, submit, pictures, monotonic())
+
+    async def _learn_device(self) -> None:
+        try:
+            self._device = await self._engine.device()
+        except BridgeError as error:
+            log(logging.ERROR, "no device", code=error.code, reason=error.message)
+            return
+        except Exception:  # noqa: BLE001 - jobs will tell the client what is wrong
+            log_fault("the device could not be asked for")
+            return
+        log(logging.INFO, "device", kind=self._device.kind, name=self._device.name, precision=self._device.precision)
+        for outbox in self._outboxes():
+            outbox.push(Device(self._device))
+
+    def _outboxes(self) -> list[Outbox]:
+        return [session.outbox for session in self._sessions.values() if session.outbox is not None]
+
+    def _forget(self, session: Session) -> None:
+        self._leases.pop(session.id, None)
+        self._sessions.pop(session.id, None)
+        for job in list(session.jobs.values()):
+            self._runner.cancel(job)
+
+    def _forget_an_idle_session(self) -> None:
+        """Make room for a session: that one goes which has been alone longest and has nothing to lose."""
+        for session_id in self._leases:
+            session = self._sessions[session_id]
+            if session.idle:
+                self._leases[session_id].cancel()
+                self._forget(session)
+                return
+        raise BridgeError("too_many_connections")
+
+    def _limits(self) -> Limits:
+        settings = self.settings
+        return Limits(
+            frame_bytes=FRAME_BYTES,
+            picture_pixels=settings.picture_pixels,
+            upload_bytes=settings.upload_bytes,
+            queued_jobs=settings.queued_jobs,
+            batch=settings.batch,
+            resume_seconds=settings.resume_seconds,
+        )

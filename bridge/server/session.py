@@ -1,0 +1,163 @@
+"""What outlives a connection: a client's pictures, its jobs, and the events that it has not acknowledged."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from ..engine.port import TaskFinished, TaskPreview
+from ..protocol.errors import BridgeError
+from ..protocol.messages import (
+    CHUNK_BYTES,
+    Cancelled,
+    Failed,
+    Get,
+    Preview,
+    Progress,
+    Put,
+    Queued,
+    Result,
+    Resumed,
+    Started,
+)
+from ..protocol.pixels import slice_put
+from ..protocol.session import ServerSession
+from .job import Job
+from .outbox import Outbox
+from .pictures import PictureStore
+from .results import ResultStore
+from .settings import Settings
+
+__all__ = ["MOST_WAITING_EVENTS", "Session"]
+
+E = TypeVar("E", bound=Queued | Started | Progress | Result | Failed | Cancelled)
+
+MOST_WAITING_EVENTS = 4096
+"""Events that may wait to be acknowledged before progress is left out and new jobs are refused."""
+
+_PREVIEW_SIDE = 1024
+
+
+class Session:
+    """One client, over all its connections. Belongs to one event loop."""
+
+    def __init__(self, session_id: str, settings: Settings) -> None:
+        self.id = session_id
+        self.events = ServerSession(session_id)
+        self.pictures = PictureStore(most_pixels=settings.picture_pixels, most_bytes=settings.upload_bytes)
+        self.results = ResultStore(most_bytes=settings.replay_bytes)
+        self.jobs: dict[str, Job] = {}
+        self.outbox: Outbox | None = None
+        self._previews: dict[str, Preview] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost with it but uploads."""
+        return not self.jobs and not self.events.waiting
+
+    @property
+    def backlog_full(self) -> bool:
+        """Whether too many events wait to be acknowledged."""
+        return self.events.waiting >= MOST_WAITING_EVENTS
+
+    # ------------------------------------------------------------ connection
+
+    def attach(self, outbox: Outbox) -> None:
+        """A new session's first connection is open."""
+        self.outbox = outbox
+        outbox.follow(self, after=0)
+
+    def resume(self, outbox: Outbox, last_event: int) -> None:
+        """The client has come back, and saw events up to this one. Answers ``resumed``; the events follow.
+
+        Raises:
+            BridgeError: ``out_of_range`` when that cannot be.
+        """
+        missed = self.events.replay(last_event)
+        # What the earlier connection began to send, this one does not go on with.
+        self.pictures.drop_incoming()
+        self.outbox = outbox
+        outbox.push(Resumed(self.id, len(missed)))
+        outbox.follow(self, after=last_event)
+
+    def detach(self) -> None:
+        """The connection is gone."""
+        if self.outbox is not None:
+            self.outbox.leave()
+            self.outbox = None
+        self.pictures.drop_incoming()
+        self._previews.clear()
+
+    # ------------------------------------------------------------ events
+
+    def emit(self, kind: type[E], **values: Any) -> E:
+        """Number an event, keep it, and have it sent."""
+        event = self.events.emit(kind, **values)
+        if self.outbox is not None:
+            self.outbox.stir()
+        return event
+
+    def fail(self, job: str, error: BridgeError) -> None:
+        """End a job without a result."""
+        self.emit(Failed, job=job, code=error.code, message=error.message[:1024], hint=error.hint[:1024])
+
+    def show(self, job: str, preview: TaskPreview) -> None:
+        """Have a preview sent, in place of an earlier one that still waits."""
+        fits = max(preview.width, preview.height) <= _PREVIEW_SIDE and len(preview.data) <= CHUNK_BYTES
+        if self.outbox is None or not fits:
+            return
+        # Moved to the end, so that jobs take turns.
+        self._previews.pop(job, None)
+        self._previews[job] = Preview(job, preview.step, preview.width, preview.height, bytes(preview.data))
+        self.outbox.stir()
+
+    def take_preview(self) -> Preview | None:
+        """A preview to send, if one waits whose job still runs."""
+        while self._previews:
+            job = next(iter(self._previews))
+            preview = self._previews.pop(job)
+            if self.events.preview_allowed(job):
+                return preview
+        return None
+
+    def finish(self, job: str, finished: TaskFinished) -> None:
+        """End a job with its result. Older results that nobody has fetched may have to go for it."""
+        fresh = {
+            layer.picture.hash: memoryview(finished.pictures[layer.picture.hash]).nbytes for layer in finished.layers
+        }
+        needed = sum(size for name, size in fresh.items() if self.results.get(name) is None)
+        for expired in self.results.make_room(needed, self.events.held_results()):
+            self.events.expire(expired)
+        result = self.emit(
+            Result,
+            job=job,
+            layers=finished.layers,
+            reach=finished.reach,
+            timings=dict(finished.timings),
+            hints=tuple(finished.hints),
+        )
+        self.results.hold(result, finished.pictures)
+
+    def acknowledge(self, number: int) -> None:
+        """The client has dealt with all events up to this one.
+
+        Raises:
+            BridgeError: ``out_of_range`` for an event that was never sent.
+        """
+        for event in self.events.acknowledge(number):
+            if isinstance(event, Result):
+                self.results.free(event)
+            elif isinstance(event, Failed):
+                self.results.forget_expired(event.event)
+
+    def fetch(self, request: Get) -> Put:
+        """A part of a result's picture, or of one that the client has uploaded.
+
+        Raises:
+            BridgeError: ``result_expired``, ``picture_unknown``, ``out_of_range``.
+        """
+        data = self.results.get(request.hash)
+        if data is None:
+            data = self.pictures.get(request.hash)
+        if data is None:
+            raise BridgeError("result_expired" if self.results.expired(request.hash) else "picture_unknown")
+        return slice_put(request, data)

@@ -1,0 +1,99 @@
+"""Whether a job can be done at all, judged by its words alone, before anything is allocated or queued."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..protocol.errors import BridgeError
+from ..protocol.messages import MODES, Picture, Submit
+from ..protocol.pixels import raw_bytes
+from .pictures import check_picture
+from .settings import Settings
+
+__all__ = ["check_submit"]
+
+_WEBP_SIDE = 16383
+_LARGEST_SEED = (1 << 64) - 1
+
+
+def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
+    """Check a job, and fill in its seed and its checkpoint.
+
+    Whether the pictures are held is not looked at here.
+
+    Args:
+        samplers: those that there are.
+        checkpoint: what the job's choice of a checkpoint comes to.
+
+    Raises:
+        BridgeError: ``unsupported_mode unsupported_condition unsupported_sampler bad_context missing_field out_of_range
+            picture_too_large picture_mismatch``.
+    """
+    if submit.mode not in MODES[submit.kind]:
+        raise BridgeError("unsupported_mode")
+    if submit.conditions:
+        raise BridgeError("unsupported_condition")
+    if submit.sampler is not None and submit.sampler not in samplers:
+        raise BridgeError("unsupported_sampler", hint=f"Choose one of: {', '.join(samplers)}.")
+    _check_context(submit, settings.picture_pixels)
+    _check_pictures(submit, settings.picture_pixels)
+    _check_result(submit, settings)
+    seed = secrets.randbelow(1 << 32) if submit.seed is None else submit.seed
+    if seed + submit.batch - 1 > _LARGEST_SEED:
+        raise BridgeError("out_of_range", "The seeds of the batch count up beyond the largest seed.")
+    return replace(submit, seed=seed, checkpoint=checkpoint)
+
+
+def _check_context(submit: Submit, most_pixels: int) -> None:
+    canvas, context = submit.canvas, submit.context
+    inside = context.x >= 0 and context.y >= 0
+    inside = inside and context.x + context.width <= canvas.width and context.y + context.height <= canvas.height
+    if not inside:
+        raise BridgeError("bad_context", "The context reaches beyond the canvas.")
+    if context.width * context.height > most_pixels:
+        raise BridgeError(
+            "picture_too_large",
+            f"The context has {context.width} x {context.height} pixels; the bridge accepts {most_pixels} pixels.",
+        )
+
+
+def _check_pictures(submit: Submit, most_pixels: int) -> None:
+    if submit.picture is None and submit.kind != "generate":
+        raise BridgeError("missing_field", f"A {submit.kind} needs the pixels of its context.")
+    for name, picture, channels in (("picture", submit.picture, (3, 4)), ("selection", submit.selection, (1,))):
+        if picture is not None:
+            check_picture(picture, most_pixels=most_pixels)
+            _check_shape(name, picture, channels, submit)
+
+
+def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit: Submit) -> None:
+    if (picture.width, picture.height) != (submit.context.width, submit.context.height):
+        raise BridgeError(
+            "picture_mismatch",
+            f"The {name} has {picture.width} x {picture.height} pixels, "
+            f"but the context has {submit.context.width} x {submit.context.height}.",
+        )
+    if picture.channels not in channels:
+        wanted = " or ".join(map(str, channels))
+        raise BridgeError("picture_mismatch", f"The {name} has {picture.channels} channels; it must have {wanted}.")
+
+
+def _check_result(submit: Submit, settings: Settings) -> None:
+    wanted, context = submit.result, submit.context
+    if submit.batch > settings.batch:
+        raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
+    if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
+        raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
+    if wanted.encoding == "webp" and wanted.depth != "u8":
+        raise BridgeError("out_of_range", f"WebP has no depth {wanted.depth}; choose u8, or raw pixels.")
+    if wanted.encoding == "webp" and max(context.width, context.height) > _WEBP_SIDE:
+        raise BridgeError("out_of_range", f"A WebP has at most {_WEBP_SIDE} pixels a side; choose png, or raw pixels.")
+    most = submit.batch * raw_bytes(context.width, context.height, 4, wanted.depth)
+    if most > settings.replay_bytes:
+        raise BridgeError(
+            "picture_too_large",
+            f"The result could take {most} bytes; the bridge keeps {settings.replay_bytes}.",
+            "Ask for fewer pictures at once, a lower depth, or a smaller context.",
+        )

@@ -1,0 +1,130 @@
+"""The HTTP and websocket side: Starlette on uvicorn, from the first byte of a request to one :class:`Connection`."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from ..protocol.errors import BridgeError
+from .access import host_allowed, origin_allowed
+from .connection import Connection, Socket
+from .logs import log
+from .service import Service
+
+__all__ = ["WEBSOCKET_PATH", "FrugalProtocol", "build_app"]
+
+WEBSOCKET_PATH = "/ws"
+
+_MOST_UNREAD_BYTES = 8 << 20
+
+
+class FrugalProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's websocket, which breaks off with a peer that sends pings and reads no pongs: no other answer is written
+    without waiting until the peer reads.
+    """
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
+            self.transport.abort()
+
+
+def build_app(service: Service, own_hosts: tuple[str, ...] = ()) -> ASGIApp:
+    """The bridge as an ASGI application. ``own_hosts`` are names by which it may be called, besides the settings'."""
+    counts = _Counts(service)
+
+    async def about(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse(
+            f"Paintbridge {service.version}. Painting programs connect to {WEBSOCKET_PATH} by websocket.\n"
+        )
+
+    app = Starlette(routes=[Route("/", about), WebSocketRoute(WEBSOCKET_PATH, counts.serve)])
+    return _Doorkeeper(app, service, own_hosts)
+
+
+class _Doorkeeper:
+    """Refuses requests whose Host or Origin is not right with 403, before anything looks at them."""
+
+    def __init__(self, app: ASGIApp, service: Service, own_hosts: tuple[str, ...]) -> None:
+        self._app = app
+        self._hosts = (*own_hosts, *service.settings.allowed_hosts)
+        self._origins = service.settings.allowed_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and not self._admits(scope):
+            log(logging.WARNING, "refused", path=scope["path"], code="forbidden_host_or_origin")
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await PlainTextResponse("This name or page may not call the bridge.\n", 403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _admits(self, scope: Scope) -> bool:
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        if len(hosts) != 1 or len(origins) > 1 or not host_allowed(hosts[0], self._hosts):
+            return False
+        tls = scope["scheme"] in ("https", "wss")
+        return origin_allowed(origins[0] if origins else None, hosts[0], tls=tls, allowed=self._origins)
+
+
+class _Counts:
+    """How many connections there are, and how many of them have not shown the token."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._open: set[Connection] = set()
+
+    async def serve(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        connection = Connection(_socket(websocket), self._service)
+        refused = self._refusal()
+        if refused is not None:
+            # Not counted, or a crowd at the door would keep itself out and everybody else too.
+            await connection.run(refused=refused)
+            return
+        self._open.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._open.discard(connection)
+
+    def _refusal(self) -> BridgeError | None:
+        settings = self._service.settings
+        strangers = sum(not connection.greeted for connection in self._open)
+        if self._service.shutting_down:
+            return BridgeError("shutting_down")
+        if len(self._open) >= settings.connections or strangers >= settings.unauthenticated_connections:
+            return BridgeError("too_many_connections")
+        return None
+
+
+def _socket(websocket: WebSocket) -> Socket:
+    async def receive() -> bytes | None:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        return message.get("bytes") or b""
+
+    async def send(frame: bytes) -> None:
+        try:
+            await websocket.send_bytes(frame)
+        except WebSocketDisconnect:
+            raise ConnectionResetError from None
+
+    async def close(code: int) -> None:
+        try:
+            await websocket.close(code)
+        except WebSocketDisconnect:
+            raise ConnectionResetError from None
+
+    return Socket(receive, send, close)
