@@ -34,13 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Imported here: it costs what a help text should not cost.
         from .failures import as_cli_error
 
-        return _complain(as_cli_error(error) or _unforeseen(), args.json)
+        return _complain(as_cli_error(error) or _unforeseen(), args.json, getattr(error, "__notes__", ()))
 
 
-def _complain(error: CliError, as_json: bool) -> int:
+def _complain(error: CliError, as_json: bool, notes: Sequence[str] = ()) -> int:
     print(f"paintbridge: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    for line in filter(None, (error.hint, *notes)):
+        print(f"  {line}", file=sys.stderr)
     if as_json:
         words = {"code": error.code, "message": error.message, "hint": error.hint}
         print(json.dumps({"error": words, "exit_code": int(error.exit_code)}))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..protocol.messages import Rect
 from .pictures import MAXIMUM, Patch, PictureFile
 
-__all__ = ["WirePixels", "composited", "from_wire", "layer_patch", "to_wire"]
+__all__ = ["WirePixels", "composited", "from_wire", "layer_patch", "to_wire", "wire_depth"]
 
 _ROWS = 256
 _DTYPES = {"u8": "<u1", "u16": "<u2", "f32": "<f4"}
@@ -85,9 +85,8 @@ def composited(source: PictureFile, x: int, y: int, layer: NDArray[Any], depth: 
         if source.alpha:
             left = _scaled(below[:, :, source.bands :], source.depth) * (1 - cover)
             total = cover + left
-            colour: NDArray[np.float32] = (above[:, :, :3] * cover + ground * left) / np.maximum(
-                total, np.float32(1e-12)
-            )
+            mean = (above[:, :, :3] * cover + ground * left) / np.maximum(total, 1e-12)
+            colour = mean.astype(np.float32)
             mixed = np.concatenate([source.space.from_srgb(colour), total], axis=2)
         else:
             mixed = source.space.from_srgb(above[:, :, :3] * cover + ground * (1 - cover))
