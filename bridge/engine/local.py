@@ -68,7 +68,7 @@ class LocalEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         # Short, since macOS allows 30 characters for all of a segment's name.
-        self._prefix = f"pb{secrets.token_hex(6)}-"
+        self.segment_prefix = f"pb{secrets.token_hex(6)}-"
         self._jobs: dict[str, _Job] = {}
         self._waiting: list[_Job] = []
         self._running: _Job | None = None
@@ -200,7 +200,7 @@ class LocalEngine:
             self._deaths += 1
             try:
                 worker = self._worker = WorkerProcess(
-                    self._settings.worker, self._worker_settings(), self._prefix, self._hear
+                    self._settings.worker, self._worker_settings(), self.segment_prefix, self._hear
                 )
             except Exception:  # noqa: BLE001 (whatever it is, jobs must not wait for it)
                 _log.exception("The worker process could not be started.")

@@ -57,6 +57,9 @@ def main(connection: Connection, settings: WorkerSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # OpenMP's threads wait for each other by spinning. With a painting program on the same cores, that made steps a
+    # hundred times slower than sleeping does. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _be_the_first_to_go()
     worker = _Worker(connection, settings)
     code = 1

@@ -1,0 +1,256 @@
+"""Workers that die, freeze, or cannot start; and engines that die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bridge.engine.local import LocalEngine
+from bridge.engine.port import EngineEvent, TaskCancelled, TaskFailed, TaskFinished
+from bridge.protocol.errors import BridgeError
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals")
+
+
+def pid_of(engine: LocalEngine) -> int:
+    assert engine.worker_pid is not None
+    return engine.worker_pid
+
+
+@posix
+async def test_killed_in_mid_job(new_engine: Any, jobs: Any) -> None:
+    async with new_engine() as engine:
+        before = await jobs.finish(engine, jobs.task("before"))
+        first = pid_of(engine)
+
+        def react(event: EngineEvent) -> None:
+            if jobs.denoising(event, 1):
+                os.kill(first, signal.SIGKILL)
+
+        lost = asyncio.create_task(jobs.follow(engine, jobs.task("lost", checkpoint="slow"), react))
+        queued = asyncio.create_task(jobs.follow(engine, jobs.task("queued")))
+        end = (await lost)[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "worker_crashed"
+        assert "signal 9" in end.error.message
+        assert "emory" in end.error.hint
+        end = (await queued)[-1]
+        assert isinstance(end, TaskFinished)
+        assert end.layers == before.layers, "a new worker paints the same"
+        assert pid_of(engine) != first
+        assert not psutil.pid_exists(first)
+        assert jobs.segments(engine) == []
+
+
+@posix
+async def test_a_crash_says_how(new_engine: Any, jobs: Any) -> None:
+    async with new_engine() as engine:
+
+        def react(event: EngineEvent) -> None:
+            if jobs.denoising(event, 1):
+                os.kill(pid_of(engine), signal.SIGABRT)
+
+        end = (await jobs.follow(engine, jobs.task("lost", checkpoint="slow"), react))[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "worker_crashed"
+        assert f"signal {signal.SIGABRT.value}" in end.error.message
+        await jobs.finish(engine, jobs.task("next"))
+
+
+@posix
+async def test_killed_while_it_is_being_cancelled(new_engine: Any, jobs: Any) -> None:
+    """Whoever asked for a job's end gets just that."""
+    async with new_engine() as engine:
+
+        def react(event: EngineEvent) -> None:
+            if jobs.denoising(event, 1):
+                os.kill(pid_of(engine), signal.SIGSTOP)
+                engine.cancel("both")
+                os.kill(pid_of(engine), signal.SIGKILL)
+
+        assert isinstance((await jobs.follow(engine, jobs.task("both", checkpoint="slow"), react))[-1], TaskCancelled)
+
+
+@posix
+async def test_frozen_in_mid_job(new_engine: Any, jobs: Any) -> None:
+    # Importing libraries may hold up the heart for a moment; a step of painting may not.
+    async with new_engine(heartbeat_seconds=0.1, silent_seconds=8.0) as engine:
+        await jobs.finish(engine, jobs.task("before"))
+        first = pid_of(engine)
+
+        def react(event: EngineEvent) -> None:
+            if jobs.denoising(event, 1):
+                os.kill(first, signal.SIGSTOP)
+
+        lost = asyncio.create_task(jobs.follow(engine, jobs.task("lost", checkpoint="slow"), react))
+        queued = asyncio.create_task(jobs.follow(engine, jobs.task("queued")))
+        end = (await lost)[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "worker_silent"
+        assert isinstance((await queued)[-1], TaskFinished)
+        assert not psutil.pid_exists(first)
+        assert jobs.segments(engine) == []
+
+
+@posix
+async def test_killed_while_idle(new_engine: Any, jobs: Any) -> None:
+    async with new_engine() as engine:
+        await engine.device()
+        os.kill(pid_of(engine), signal.SIGKILL)
+        await jobs.finish(engine, jobs.task("next"))
+
+
+async def test_a_worker_that_cannot_start(new_engine: Any, jobs: Any) -> None:
+    async with new_engine(worker="bridge.engine.nowhere:main", start_attempts=3, back_off_seconds=0.01) as engine:
+        end = (await jobs.follow(engine, jobs.task("first")))[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "worker_crashed"
+        assert "paintbridge doctor" in end.error.hint
+        with pytest.raises(BridgeError, match="worker_crashed"):
+            await engine.device()
+        assert engine.worker_pid is None, "it is not started for ever"
+        end = (await jobs.follow(engine, jobs.task("second")))[-1]
+        assert isinstance(end, TaskFailed), "the next job asks for one more attempt"
+
+
+async def test_closing_in_mid_job(new_engine: Any, jobs: Any) -> None:
+    async with new_engine() as engine:
+        await jobs.finish(engine, jobs.task("before"))
+        worker = pid_of(engine)
+        closing: list[asyncio.Task[None]] = []
+
+        def react(event: EngineEvent) -> None:
+            if jobs.denoising(event, 1):
+                closing.append(asyncio.create_task(engine.close()))
+
+        running = asyncio.create_task(jobs.follow(engine, jobs.task("running", checkpoint="slow"), react))
+        waiting = asyncio.create_task(jobs.follow(engine, jobs.task("waiting")))
+        for following in (running, waiting):
+            end = (await following)[-1]
+            assert isinstance(end, TaskFailed)
+            assert end.error.code == "shutting_down"
+        await closing[0]
+        assert not psutil.pid_exists(worker)
+        assert jobs.segments(engine) == []
+        end = (await jobs.follow(engine, jobs.task("too late")))[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "shutting_down"
+
+
+@posix
+async def test_closing_a_frozen_worker(new_engine: Any, jobs: Any) -> None:
+    async with new_engine(close_seconds=0.2) as engine:
+        await engine.device()
+        worker = pid_of(engine)
+        os.kill(worker, signal.SIGSTOP)
+        async with asyncio.timeout(jobs.patience):
+            await engine.close()
+        assert not psutil.pid_exists(worker)
+
+
+async def test_closing_before_the_worker_is_up(new_engine: Any) -> None:
+    async with new_engine() as engine:
+        asking = asyncio.create_task(engine.device())
+        await asyncio.sleep(0)
+        await engine.close()
+        with pytest.raises(BridgeError, match="shutting_down"):
+            await asking
+
+
+@posix
+def test_an_engine_that_is_killed_takes_its_worker_with_it(models: Path, jobs: Any, tmp_path: Path) -> None:
+    """In the middle of 400 steps, and what it had in shared memory too."""
+    script = textwrap.dedent(
+        f"""
+        import asyncio, pickle, sys
+        from bridge.engine.local import EngineSettings, LocalEngine
+        from bridge.engine.port import TaskProgress
+
+        async def main():
+            task = pickle.load(open({str(tmp_path / "task")!r}, "rb"))
+            engine = LocalEngine(EngineSettings(models=({str(models)!r},), device="cpu"))
+            await engine.start()
+            async for event in engine.submit(task):
+                if isinstance(event, TaskProgress) and event.stage == "denoise" and event.step == 2:
+                    print(engine.worker_pid, engine.segment_prefix, flush=True)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        """
+    )
+    import pickle
+
+    (tmp_path / "task").write_bytes(pickle.dumps(jobs.task("orphan", checkpoint="slow")))
+    (tmp_path / "engine.py").write_text(script, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "engine.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        worker, prefix = parent.stdout.readline().split()
+        assert psutil.pid_exists(int(worker))
+        parent.kill()
+        # The worker, and the resource tracker after it, hold the other end of stderr until they have ended.
+        told = parent.stderr.read()
+    deadline = time.monotonic() + jobs.patience
+    while _alive(int(worker)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert list(Path("/dev/shm").glob(prefix + "*")) == []
+    assert "leaked" not in told
+
+
+def _alive(pid: int) -> bool:
+    # Where nobody collects orphans, an ended one stays as a zombie.
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_engine_that_closes_leaves_no_word_on_stderr(models: Path, jobs: Any, tmp_path: Path) -> None:
+    """Above all none from Python's resource tracker, after a result and after a worker that was killed."""
+    import pickle
+
+    script = textwrap.dedent(
+        f"""
+        import asyncio, os, pickle, signal
+        from bridge.engine.local import EngineSettings, LocalEngine
+        from bridge.engine.port import TaskProgress
+
+        async def main():
+            short, long = pickle.load(open({str(tmp_path / "tasks")!r}, "rb"))
+            engine = LocalEngine(EngineSettings(models=({str(models)!r},), device="cpu"))
+            await engine.start()
+            ends = []
+            for task in (short, long, short):
+                async for event in engine.submit(task):
+                    if task is long and isinstance(event, TaskProgress) and event.stage == "denoise" and event.step == 1:
+                        os.kill(engine.worker_pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+                ends.append(type(event).__name__)
+            await engine.close()
+            print(*ends)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        """
+    )
+    tasks = (jobs.task("short"), jobs.task("long", checkpoint="slow"))
+    (tmp_path / "tasks").write_bytes(pickle.dumps(tasks))
+    (tmp_path / "engine.py").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "engine.py")], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.stdout.split() == ["TaskFinished", "TaskFailed", "TaskFinished"], done.stderr
+    # The engine logs the crash, once.
+    assert [line for line in done.stderr.splitlines() if "worker_crashed" not in line] == []
