@@ -1,23 +1,289 @@
-"""Exemplar-based completion: the hole is made of patches from around it."""
+"""Exemplar-based completion: the hole is made of pixels from around it, coarse to fine.
+
+After Wexler et al., "Space-Time Completion of Video", 2007: in turns, find the likest known patch for every patch that
+touches the hole, and let the patches over each pixel vote on it. At coarse levels they first vote on its colour, then
+at every level on where it is copied from: a mean of colours lets structures meet, but is smooth, finds smooth patches
+next, and ends in mush. The outcome is thus a map of origins, which finer levels inherit, and which carries texture to
+full resolution unharmed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from .types import BoolArray, FloatArray
+from .geometry import Rect
+from .mask import selection_bounds
+from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, usable_middles
+from .seams import blend_seams
+from .surroundings import membrane
+from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["complete"]
 
+_SEED = 20091
+# Pixels of the window around the hole that is searched, at least, and as a share of the hole's longer side.
+_LEAST_ROOM, _ROOM_SHARE = 128, 1.5
+# The coarsest level: a hole no thicker than twice this, a side no shorter, and patches to choose from.
+_COARSEST_DEPTH, _COARSEST_SIDE, _COARSEST_SOURCES = 5, 64, 64
+# Levels with more pixels to complete inherit their origins without another search.
+_MOST_SEARCHED = 300_000
+_ROUNDS_COARSEST, _ROUNDS_MOST = 12, 8
+_RADIUS_FINE = 32
+# How much less a patch counts per pixel that its middle lies deeper in the hole.
+_DECAY, _DEEPEST = 1.3, 60
+# Where, on a patch, pixels are voted on, across and down; at the finest level a third of them tells as much as all.
+_TAPS = tuple(range(-RADIUS, RADIUS + 1))
+_TAPS_FINEST = (-3, -1, 1, 3)
+# In this share of the rounds of the coarser levels colours are averaged, which lets structures meet.
+_SOFT_SHARE = 0.75
+_LEAST_WEIGHT = 1e-3
+_BLOCK = 65536
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One level of the pyramid: the picture, what to complete, and what may be copied."""
+
+    image: FloatArray
+    target: BoolArray
+    source: BoolArray
+
 
 def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> FloatArray:
-    """Complete `target` from `source`; (h, w, 3) and two (h, w)."""
-    lab = cv2.cvtColor(np.clip(picture, 0, 1), cv2.COLOR_RGB2Lab)
-    byte = np.clip(np.dstack([lab[..., 0] * 2.55, lab[..., 1] + 128, lab[..., 2] + 128]), 0, 255).astype(np.uint8)
-    out = np.zeros_like(byte)
-    cv2.xphoto.inpaint(byte, source.astype(np.uint8) * 255, out, cv2.xphoto.INPAINT_SHIFTMAP)
-    values = out.astype(np.float32)
-    back = np.dstack([values[..., 0] / 2.55, values[..., 1] - 128, values[..., 2] - 128])
+    """Complete `target` from `source`.
+
+    Args:
+        picture: (h, w, 3), float32; read wherever not target.
+        target, source: (h, w), disjoint; pixels of neither are only looked at.
+
+    Returns:
+        (h, w, 3), equal to `picture` outside `target`; the same on every run. Where not one patch of 7 x 7 source
+        pixels is to be had, a smooth membrane.
+    """
+    bounds = selection_bounds(target.astype(np.float32))
+    if bounds is None:
+        return picture
+    room = max(_LEAST_ROOM, round(_ROOM_SHARE * max(bounds.width, bounds.height)))
+    whole = Rect(0, 0, target.shape[1], target.shape[0])
+    window = (bounds.expanded(room).intersection(whole) or whole).slices
     result = picture.copy()
-    result[target] = cv2.cvtColor(back, cv2.COLOR_Lab2RGB)[target]
+    if not usable_middles(source[window]).any():
+        result[window] = membrane(picture[window], ~target[window])
+        return result
+    levels = _pyramid(picture[window], target[window], source[window])
+    origin = _origins(levels)
+    finest = levels[0]
+    blended = blend_seams(_copied(finest, origin), finest.image, finest.target, finest.source, origin)
+    height, width = target[window].shape
+    inside = target[window]
+    result[window][inside] = blended[:height, :width][inside]
     return result
+
+
+def _origins(levels: list[_Level]) -> IndexArray:
+    """(h, w) of the finest level: the flat index that each target pixel is copied from, -1 elsewhere."""
+    rng = np.random.default_rng(_SEED)
+    coarsest = len(levels) - 1
+    image = _filled_inward(levels[coarsest])
+    origin: IndexArray | None = None
+    found: IndexArray | None = None
+    for number in range(coarsest, -1, -1):
+        level = levels[number]
+        if origin is not None:
+            origin = _inherited(origin, level)
+            image = _copied(level, origin)
+            if np.count_nonzero(level.target) > _MOST_SEARCHED:
+                continue
+        sources = Sources(level.image, level.source, rng)
+        field = _first_field(level, sources, found, rng)
+        rounds = _ROUNDS_COARSEST if number == coarsest else min(_ROUNDS_MOST, max(2, 2 * number + 1))
+        radius = max(level.target.shape) if number >= coarsest - 1 else _RADIUS_FINE
+        for turn in range(rounds):
+            search(image, field, sources, step=4, radius=radius, rng=rng)
+            if number > 0 and turn < _SOFT_SHARE * rounds:
+                image = _averaged(level, field)
+            else:
+                origin = _elected(level, field, _TAPS if number > 0 else _TAPS_FINEST)
+                image = _copied(level, origin)
+        found = np.full(level.target.size, -1, np.int64)
+        found[field.centres] = field.found
+        found = found.reshape(level.target.shape)
+    assert origin is not None
+    return origin
+
+
+def _pyramid(picture: FloatArray, target: BoolArray, source: BoolArray) -> list[_Level]:
+    """Halve until the hole is a few patches thick, the finest level first; sides padded to halve evenly."""
+    framed = np.pad(target.astype(np.uint8), 1)
+    depth = float(np.max(cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)))
+    halvings = 0
+    while depth / 2**halvings > _COARSEST_DEPTH and min(target.shape) / 2 ** (halvings + 1) >= _COARSEST_SIDE:
+        halvings += 1
+    below, beside = (-side % 2**halvings for side in target.shape)
+    padding = ((0, below), (0, beside))
+    levels = [
+        _Level(np.pad(picture, (*padding, (0, 0)), mode="edge"), np.pad(target, padding), np.pad(source, padding))
+    ]
+    for _ in range(halvings):
+        coarser = _halved(levels[-1])
+        if np.count_nonzero(usable_middles(coarser.source)) < _COARSEST_SOURCES:
+            break
+        levels.append(coarser)
+    return levels
+
+
+def _halved(level: _Level) -> _Level:
+    """A pixel that holds any of the target is target; one that holds nothing but source is source."""
+    height, width = level.target.shape
+
+    quartered = (height // 2, 2, width // 2, 2)
+    image = cv2.resize(level.image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return _Level(
+        np.asarray(image, np.float32),
+        np.any(level.target.reshape(quartered), axis=(1, 3)),
+        np.all(level.source.reshape(quartered), axis=(1, 3)),
+    )
+
+
+def _filled_inward(level: _Level) -> FloatArray:
+    """Fill the hole ring by ring, each pixel with the middle of the source patch likest what is known around it.
+
+    A simple order for Criminisi et al., "Region Filling and Object Removal by Exemplar-Based Inpainting", 2004.
+    """
+    width = level.target.shape[1]
+    middles = np.flatnonzero(usable_middles(level.source))
+    steps = patch_steps(width + 2 * RADIUS)
+
+    def gather(array: FloatArray, centres: IndexArray) -> FloatArray:
+        framed = np.pad(array, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)))
+        y, x = np.divmod(centres, width)
+        index = (y + RADIUS) * (width + 2 * RADIUS) + x + RADIUS
+        patches = np.take(framed.reshape(-1, 3), index[:, None] + steps, axis=0)
+        return np.asarray(patches, np.float32).reshape(centres.size, -1)
+
+    image = level.image.copy()
+    unknown = level.target.copy()
+    known_patches = gather(level.image, middles)
+    squares = known_patches * known_patches
+    while unknown.any():
+        inner = cv2.erode(unknown.astype(np.uint8), np.ones((3, 3), np.uint8))
+        ring = np.flatnonzero(unknown & (np.asarray(inner) == 0))
+        if ring.size == 0:
+            # Nothing but target: there would be no source either.
+            break
+        weight = gather(np.repeat((~unknown)[..., None], 3, axis=2).astype(np.float32), ring)
+        cost = weight @ squares.T - 2 * (gather(image, ring) * weight) @ known_patches.T
+        image.reshape(-1, 3)[ring] = level.image.reshape(-1, 3)[middles[np.argmin(cost, axis=1)]]
+        unknown.ravel()[ring] = False
+    return image
+
+
+def _first_field(level: _Level, sources: Sources, coarser: IndexArray | None, rng: np.random.Generator) -> Field:
+    """The field to start from: the coarser level's finds, and any source where there are none."""
+    touching = np.asarray(cv2.dilate(level.target.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8))) > 0
+    touching[:RADIUS] = touching[-RADIUS:] = False
+    touching[:, :RADIUS] = touching[:, -RADIUS:] = False
+    centres = np.flatnonzero(touching)
+    number = np.full(level.target.size, -1, np.int64)
+    number[centres] = np.arange(centres.size)
+    found = rng.choice(sources.positions, centres.size)
+    if coarser is not None:
+        finer = _refined(coarser, centres, level.target.shape[1])
+        usable = (finer >= 0) & np.take(sources.usable.ravel(), finer, mode="clip")
+        found = np.where(usable, finer, found)
+    return Field(centres, number, found, np.zeros(centres.size, np.float32))
+
+
+def _averaged(level: _Level, field: Field) -> FloatArray:
+    """The picture in which each target pixel is the weighted mean of what the patches over it propose."""
+    flat = level.image.reshape(-1, 3)
+    image = level.image.copy()
+    weight = _weights(level, field)
+    pixels = np.flatnonzero(level.target)
+    colour = np.zeros((pixels.size, 3), np.float32)
+    total = np.zeros((pixels.size, 1), np.float32)
+    for proposal, vote in _proposals(level, field, pixels, weight, _TAPS):
+        colour += np.take(flat, proposal, axis=0, mode="clip") * vote[:, None]
+        total += vote[:, None]
+    image.reshape(-1, 3)[pixels] = colour / total
+    return image
+
+
+def _elected(level: _Level, field: Field, taps: tuple[int, ...]) -> IndexArray:
+    """(h, w): the origin that the patches over each target pixel agree on most, -1 elsewhere."""
+    origin = np.full(level.target.size, -1, np.int64)
+    weight = _weights(level, field)
+    pixels = np.flatnonzero(level.target)
+    for start in range(0, pixels.size, _BLOCK):
+        block = pixels[start : start + _BLOCK]
+        proposals = np.empty((block.size, len(taps) ** 2), np.int64)
+        votes = np.empty(proposals.shape, np.float64)
+        for column, (proposal, vote) in enumerate(_proposals(level, field, block, weight, taps)):
+            proposals[:, column] = proposal
+            votes[:, column] = vote
+        origin[block] = _most_voted(proposals, votes)
+    return origin.reshape(level.target.shape)
+
+
+def _weights(level: _Level, field: Field) -> FloatArray:
+    """How much each patch counts: by likeness, and by nearness to what is known."""
+    depth = cv2.distanceTransform(level.target.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    inward = np.minimum(np.ravel(np.asarray(depth))[field.centres], _DEEPEST)
+    spread = max(float(np.percentile(field.cost, 75)), 1e-8)
+    likeness = np.exp(-field.cost / (2 * spread)) + _LEAST_WEIGHT
+    return np.asarray(likeness * _DECAY ** (_DEEPEST - inward), np.float32)
+
+
+def _proposals(
+    level: _Level, field: Field, pixels: IndexArray, weight: FloatArray, taps: tuple[int, ...]
+) -> Iterator[tuple[IndexArray, FloatArray]]:
+    """For each tap: where the patch that has `pixels` there would copy them from, and the weight of its vote.
+
+    A tap with no patch has the weight 0; at every pixel one tap at least has a patch.
+    """
+    width = level.target.shape[1]
+    for dy in taps:
+        for dx in taps:
+            step = dy * width + dx
+            patch = np.take(field.number, pixels - step, mode="clip")
+            yield field.found[patch] + step, np.where(patch >= 0, weight[patch], np.float32(0))
+
+
+def _most_voted(proposals: IndexArray, votes: NDArray[np.float64]) -> IndexArray:
+    """Of each row, the proposal with the greatest sum of votes."""
+    order = np.argsort(proposals, axis=1)
+    proposals = np.take_along_axis(proposals, order, axis=1)
+    running = np.cumsum(np.take_along_axis(votes, order, axis=1), axis=1)
+    last = np.ones(proposals.shape, bool)
+    last[:, :-1] = proposals[:, 1:] != proposals[:, :-1]
+    before = np.zeros_like(running)
+    before[:, 1:] = np.maximum.accumulate(np.where(last, running, 0), axis=1)[:, :-1]
+    winner = np.argmax(np.where(last, running - before, -1), axis=1)
+    return np.take_along_axis(proposals, winner[:, None], axis=1)[:, 0]
+
+
+def _copied(level: _Level, origin: IndexArray) -> FloatArray:
+    image = level.image.copy()
+    image[level.target] = np.take(level.image.reshape(-1, 3), origin[level.target], axis=0)
+    return image
+
+
+def _inherited(origin: IndexArray, level: _Level) -> IndexArray:
+    """The origins of the next finer level."""
+    finer = np.full(level.target.size, -1, np.int64)
+    pixels = np.flatnonzero(level.target)
+    finer[pixels] = _refined(origin, pixels, level.target.shape[1])
+    return finer.reshape(level.target.shape)
+
+
+def _refined(coarser: IndexArray, pixels: IndexArray, width: int) -> IndexArray:
+    """What a map of flat indices says about pixels of the next finer level, of that width; -1 stays -1."""
+    y, x = np.divmod(pixels, width)
+    low = coarser[y // 2, x // 2]
+    low_y, low_x = np.divmod(low, width // 2)
+    return np.where(low < 0, -1, (2 * low_y + y % 2) * width + 2 * low_x + x % 2)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AnyArray", "BoolArray", "FloatArray", "IntArray"]
+__all__ = ["AnyArray", "BoolArray", "FloatArray", "IndexArray"]
 
 AnyArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int32]
+IndexArray = NDArray[np.int64]

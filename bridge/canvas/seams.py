@@ -1,0 +1,137 @@
+"""Hide the seams between copied pieces whose light differs a little.
+
+Perez et al., "Poisson Image Editing", 2003, for many pieces at once: each piece keeps its own gradients, and what steps
+remain between pieces are spread out. Steps too large to be light are edges, and stay.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .geometry import Rect
+from .mask import selection_bounds
+from .types import BoolArray, FloatArray, IndexArray
+
+__all__ = ["blend_seams"]
+
+_LARGEST_STEP = 0.06
+_CROWD = 3.0
+_CYCLES = 6
+_SWEEPS = 3
+_SWEEPS_COARSEST = 30
+_COARSEST_SIDE = 6
+_DAMPING = 0.8
+_CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
+
+
+def blend_seams(
+    composite: FloatArray, picture: FloatArray, target: BoolArray, source: BoolArray, origin: IndexArray
+) -> FloatArray:
+    """Smooth what was copied.
+
+    Args:
+        composite: (h, w, 3), `picture` with `target` copied.
+        picture: (h, w, 3).
+        target, source: (h, w): what was copied, and what may be looked at.
+        origin: (h, w) flat index that each target pixel was copied from; it is in `source`.
+
+    Returns:
+        (h, w, 3), equal to `composite` outside `target`.
+    """
+    bounds = selection_bounds(target.astype(np.float32))
+    if bounds is None:
+        return composite
+    whole = Rect(0, 0, target.shape[1], target.shape[0])
+    window = (bounds.expanded(1).intersection(whole) or whole).slices
+    divergence = np.zeros_like(composite[window])
+    for axis in (0, 1):
+        steps = _steps(composite, picture, target, source, origin, axis=axis, window=window)
+        first, second = _pair(axis)
+        divergence[first] += steps
+        divergence[second] -= steps
+    correction = np.zeros_like(divergence)
+    for _ in range(_CYCLES):
+        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None])
+    result = composite.copy()
+    result[window] += correction
+    return result
+
+
+def _pair(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Each pixel that has a next one along the axis, and that next one."""
+    first, second = [slice(None), slice(None)], [slice(None), slice(None)]
+    first[axis], second[axis] = slice(None, -1), slice(1, None)
+    return tuple(first), tuple(second)
+
+
+def _steps(
+    composite: FloatArray,
+    picture: FloatArray,
+    target: BoolArray,
+    source: BoolArray,
+    origin: IndexArray,
+    *,
+    axis: int,
+    window: tuple[slice, slice],
+) -> FloatArray:
+    """Between each pixel of the window and the next: by how much the composite steps more than its pieces do."""
+    stride = picture.shape[1] if axis == 0 else 1
+    first, second = _pair(axis)
+    colours, usable = picture.reshape(-1, 3), source.ravel()
+    origin, target, composite = origin[window], target[window], composite[window]
+    one, other = origin[first], origin[second]
+    # Inside a piece there is no step to find; that is nearly everywhere.
+    seam = (target[first] | target[second]) & ((one < 0) | (other < 0) | (other - one != stride))
+    steps = np.zeros((*seam.shape, 3), np.float32)
+    one, other = one[seam], other[seam]
+    wanted = np.zeros((one.size, 3), np.float32)
+    count = np.zeros(one.size, np.float32)
+    for begin, end, has in ((one, one + stride, one >= 0), (other - stride, other, other >= 0)):
+        # What the piece does next to its own pixel, where that is a source too.
+        has = has & (begin >= 0) & (end < usable.size)
+        has &= np.take(usable, begin, mode="clip") & np.take(usable, end, mode="clip")
+        gradient = np.take(colours, end, axis=0, mode="clip") - np.take(colours, begin, axis=0, mode="clip")
+        wanted += np.where(has[:, None], gradient, 0)
+        count += has
+    # Where pieces are crumbs, no step can be told from texture; a straight seam takes a seventh of an area of 7 x 7.
+    crowd = np.asarray(cv2.blur(seam.astype(np.float32), (7, 7)), np.float32)[seam]
+    excess = composite[second][seam] - composite[first][seam] - wanted / np.maximum(count, 1)[:, None]
+    size = np.abs(excess).max(axis=1)
+    trust = np.where(count > 0, np.exp(-((size / _LARGEST_STEP) ** 2)), 0)
+    trust = trust * np.clip(1.5 - crowd * _CROWD, 0, 1)
+    steps[seam] = excess * trust[:, None]
+    return steps
+
+
+def _cycle(value: FloatArray, divergence: FloatArray, inside: FloatArray) -> FloatArray:
+    """One multigrid V-cycle of Poisson's equation: value is 0 where not inside, and level across the window's sides."""
+    height, width = inside.shape[:2]
+    if min(height, width) <= _COARSEST_SIDE:
+        return _sweep(value, divergence, inside, _SWEEPS_COARSEST)
+    value = _sweep(value, divergence, inside, _SWEEPS)
+    rest = (divergence + _neighbours(value) - 4 * value) * inside
+    half = ((width + 1) // 2, (height + 1) // 2)
+    coarse_inside = np.asarray(cv2.resize(inside, half, interpolation=cv2.INTER_AREA), np.float32)[..., None]
+    coarse_inside = (coarse_inside > 0.5).astype(np.float32)
+    # The grid's step doubles, and Laplace's operator goes with its square.
+    coarse_rest = 4 * _resized(rest, half, cv2.INTER_AREA)
+    coarse = _cycle(np.zeros_like(coarse_rest), coarse_rest, coarse_inside)
+    value = value + _resized(coarse, (width, height), cv2.INTER_LINEAR) * inside
+    return _sweep(value, divergence, inside, _SWEEPS)
+
+
+def _sweep(value: FloatArray, divergence: FloatArray, inside: FloatArray, count: int) -> FloatArray:
+    """Damped Jacobi steps."""
+    for _ in range(count):
+        value = (value + (_neighbours(value) + divergence - 4 * value) * np.float32(_DAMPING / 4)) * inside
+    return value
+
+
+def _neighbours(value: FloatArray) -> FloatArray:
+    summed = cv2.filter2D(value, -1, _CROSS, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(summed, np.float32).reshape(value.shape)
+
+
+def _resized(value: FloatArray, size: tuple[int, int], how: int) -> FloatArray:
+    return np.asarray(cv2.resize(value, size, interpolation=how), np.float32).reshape(size[1], size[0], 3)
