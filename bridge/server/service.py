@@ -98,8 +98,8 @@ class Service:
         Raises:
             BridgeError: ``session_unknown``; ``out_of_range``. Then the fresh session goes on.
         """
-        earlier = self._sessions.get(message.session)
-        if earlier is None or earlier is fresh:
+        earlier = self.session(message.session)
+        if earlier is fresh:
             raise BridgeError("session_unknown")
         holder = earlier.outbox
         earlier.resume(outbox, message.last_event)
@@ -123,6 +123,16 @@ class Service:
         if not self.shutting_down:
             loop = asyncio.get_running_loop()
             self._leases[session.id] = loop.call_later(self.settings.resume_seconds, self._forget, session)
+
+    def session(self, session_id: str) -> Session:
+        """A session by its id.
+
+        Raises:
+            BridgeError: ``session_unknown``.
+        """
+        if session_id not in self._sessions:
+            raise BridgeError("session_unknown")
+        return self._sessions[session_id]
 
     # ------------------------------------------------------------ jobs
 

@@ -168,7 +168,7 @@ def _convert(value: Any, kind: Any, entry: Field[Any], source: str, key: str) ->
         return SettingsError(source, key, f"it must be {wanted}.")
 
     if kind in (tuple[str, ...], tuple[Path, ...]):
-        return _convert_list(value, kind is tuple[Path, ...], wrong)
+        return _convert_list(value, kind == tuple[Path, ...], wrong)
     if kind in (str, str | None, Path | None):
         if not isinstance(value, str | Path):
             raise wrong("a text")

@@ -56,3 +56,257 @@ async def test_a_job_runs_from_submit_to_acknowledged_result(bridge: Bridge) -> 
     await client.say(Ack(result.event))
     await client.say(Get(result.layers[0].picture.hash))
     assert (await client.until(Error)).code == "picture_unknown"
+
+
+async def test_each_picture_of_a_batch_has_its_seed(bridge: Bridge) -> None:
+    client = await bridge.client()
+    await client.say(a_job("one", batch=3, seed=7))
+    result = await client.until(Result)
+    assert [layer.recipe.seed for layer in result.layers] == [7, 8, 9]
+
+
+async def test_a_preview_comes_between_start_and_end_and_only_when_wanted(bridge: Bridge) -> None:
+    client = await bridge.client()
+    await client.say(a_job("without", previews=False))
+    await client.until(Result)
+    assert not [message for message in client.seen if isinstance(message, Preview)]
+    bridge.engine.gate.clear()
+    await client.say(a_job("with"))
+    await client.until(Started)
+    bridge.engine.gate.set()
+    await client.until(Result)
+    # They come while the job runs; how many depends on who is faster.
+    kinds = [type(message) for message in client.seen if getattr(message, "job", "") == "with"]
+    assert Preview not in kinds[: kinds.index(Started)]
+    assert kinds[-1] is Result
+
+
+_REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("unsupported_mode", {"kind": "refine", "mode": "expand"}),
+    ("unsupported_condition", {"conditions": (Condition("scribble", grey(16, 8)[1]),)}),
+    ("unsupported_sampler", {"sampler": "Euler's own"}),
+    ("checkpoint_unknown", {"checkpoint": "no such"}),
+    ("bad_context", {"context": Rect(1, 0, 16, 8)}),
+    ("bad_context", {"context": Rect(-1, 0, 16, 8)}),
+    ("missing_field", {"picture": None}),
+    ("picture_mismatch", {"picture": grey(8, 16)[1]}),
+    ("picture_mismatch", {"picture": grey(16, 8, 1)[1]}),
+    ("picture_mismatch", {"selection": grey(16, 8, 3)[1]}),
+    ("picture_unknown", {"selection": grey(16, 8, 1, 77)[1]}),
+    ("out_of_range", {"batch": 17}),
+    ("out_of_range", {"seed": 2**64 - 1, "batch": 2}),
+    ("out_of_range", {"result": ResultFormat("f32", "png")}),
+    ("out_of_range", {"result": ResultFormat("u16", "webp")}),
+    ("picture_too_large", {"canvas": Extent(1 << 20, 1 << 20), "context": Rect(0, 0, 1 << 20, 1 << 20)}),
+    ("picture_too_large", {"result": ResultFormat("f32"), "batch": 16}),
+]
+
+
+async def test_a_job_that_cannot_be_done_fails_at_once_and_says_why(start: Callable[..., Any]) -> None:
+    bridge = await start(replay_bytes=1 << 20)
+    client = await bridge.client()
+    data, picture = grey(16, 8)
+    await client.store(data, picture)
+    for number, (code, values) in enumerate(_REFUSED):
+        if values.get("batch") == 16:
+            big, large = grey(256, 128)
+            await client.store(big, large)
+            job = a_job(f"job {number}", large, **values)
+        else:
+            job = dataclasses.replace(a_job(f"job {number}", picture), **values)
+        await client.say(job)
+        failed = await client.until(Failed)
+        assert (failed.job, failed.code) == (job.job, code), values
+        assert failed.message
+        assert failed.hint
+    assert bridge.engine.order == []
+    await client.say(a_job("good", picture))
+    await client.until(Result)
+
+
+async def test_a_job_needs_a_name_of_its_own_until_its_end_is_acknowledged(bridge: Bridge) -> None:
+    client = await bridge.client()
+    bridge.engine.gate.clear()
+    await client.say(a_job("one"))
+    await client.until(Started)
+    await client.say(a_job("one"))
+    error = await client.until(Error)
+    assert (error.code, error.about) == ("job_exists", "one")
+    bridge.engine.gate.set()
+    result = await client.until(Result)
+    await client.say(a_job("one"))
+    assert (await client.until(Error)).code == "job_exists"
+    await client.say(Ack(result.event))
+    await client.say(a_job("one"))
+    await client.until(Result)
+
+
+async def test_an_engine_that_fails_breaks_or_falls_silent_ends_its_job_only(bridge: Bridge) -> None:
+    client = await bridge.client()
+    for prompt, code in (("fail", "out_of_memory"), ("break", "internal"), ("quiet", "internal")):
+        await client.say(a_job(prompt, prompt=prompt))
+        failed = await client.until(Failed)
+        assert failed.code == code
+        assert "secret" not in failed.message + failed.hint
+    await client.say(a_job("good"))
+    await client.until(Result)
+
+
+async def test_cancelling_a_running_job_stops_it_and_starts_the_next(bridge: Bridge) -> None:
+    client = await bridge.client()
+    bridge.engine.gate.clear()
+    await client.say(a_job("running", steps=50))
+    await client.say(a_job("next"))
+    await client.until(Started)
+    await client.say(Cancel("running"))
+    assert (await client.until(Cancelled)).job == "running"
+    assert (await client.until(Started)).job == "next"
+    bridge.engine.gate.set()
+    assert (await client.until(Result)).job == "next"
+    assert "running" not in bridge.engine.steps
+
+
+async def test_cancelling_a_waiting_job_never_starts_it(bridge: Bridge) -> None:
+    client = await bridge.client()
+    bridge.engine.gate.clear()
+    for name in ("running", "waiting", "last"):
+        await client.say(a_job(name))
+    await client.until(Queued, lambda event: event.job == "last" and event.position == 2)
+    await client.say(Cancel("waiting"))
+    assert (await client.until(Cancelled)).job == "waiting"
+    await client.until(Queued, lambda event: event.job == "last" and event.position == 1)
+    bridge.engine.gate.set()
+    await client.until(Result, lambda event: event.job == "last")
+    assert bridge.engine.order == ["running", "last"]
+
+
+async def test_cancel_names_one_job_of_ones_own(bridge: Bridge) -> None:
+    mine, other = await bridge.client(), await bridge.client()
+    bridge.engine.gate.clear()
+    await mine.say(a_job("same"))
+    await mine.until(Started)
+    await other.say(a_job("same"))
+    await other.until(Queued)
+    await other.say(Cancel("same"))
+    await other.until(Cancelled)
+    await other.say(Cancel("same"))
+    error = await other.until(Error)
+    assert (error.code, error.about) == ("job_unknown", "same")
+    bridge.engine.gate.set()
+    await mine.until(Result)
+
+
+async def test_sessions_take_turns(bridge: Bridge) -> None:
+    busy, small = await bridge.client(), await bridge.client()
+    bridge.engine.gate.clear()
+    for number in range(4):
+        await busy.say(a_job(f"busy {number}"))
+    await busy.until(Queued, lambda event: event.job == "busy 3")
+    await small.say(a_job("small"))
+    assert (await small.until(Queued)).position == 2
+    # The newcomer goes before what the other session has waiting beyond its next job.
+    assert (await busy.until(Queued, lambda event: event.job == "busy 3" and event.position == 4)).position == 4
+    bridge.engine.gate.set()
+    await busy.until(Result, lambda event: event.job == "busy 3")
+    assert bridge.engine.order == ["busy 0", "busy 1", "small", "busy 2", "busy 3"]
+
+
+async def test_as_many_jobs_run_as_the_engine_has_slots(start: Callable[..., Any]) -> None:
+    bridge = await start(GatedEngine(slots=2))
+    client = await bridge.client()
+    bridge.engine.gate.clear()
+    for name in ("a", "b", "c"):
+        await client.say(a_job(name))
+    await client.until(Queued, lambda event: event.job == "c")
+    assert [message.job for message in client.seen if isinstance(message, Started)] == ["a", "b"]
+
+
+async def test_a_full_queue_refuses_more(start: Callable[..., Any]) -> None:
+    bridge = await start(queued_jobs=2, queued_jobs_total=3)
+    one, two = await bridge.client(), await bridge.client()
+    bridge.engine.gate.clear()
+    for number in range(3):
+        await one.say(a_job(f"{number}"))
+    await one.say(a_job("too many"))
+    failed = await one.until(Failed)
+    assert (failed.job, failed.code) == ("too many", "queue_full")
+    await two.say(a_job("fits"))
+    await two.until(Queued)
+    await two.say(a_job("too many altogether"))
+    assert (await two.until(Failed)).code == "queue_full"
+    bridge.engine.gate.set()
+    await two.until(Result, lambda event: event.job == "fits")
+
+
+async def test_who_acknowledges_nothing_is_refused_in_the_end(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.server.session.MOST_WAITING_EVENTS", 20)
+    client = await bridge.client()
+    await client.say(a_job("long", steps=200))
+    result = await client.until(Result)
+    assert result.event <= 21
+    await client.say(a_job("more"))
+    error = await client.until(Error)
+    assert (error.code, error.about) == ("queue_full", "more")
+    await client.say(Ack(result.event))
+    await client.say(a_job("more"))
+    await client.until(Result)
+
+
+async def test_a_result_over_the_budget_expires_and_an_acknowledged_one_makes_room(start: Callable[..., Any]) -> None:
+    # Each result takes 3/4 of the budget.
+    bridge = await start(replay_bytes=1 << 20)
+    client = await bridge.client()
+    size: dict[str, Any] = {"canvas": Extent(512, 384), "context": Rect(0, 0, 512, 384)}
+    await client.say(a_job("first", seed=1, **size))
+    first = await client.until(Result)
+    await client.say(Ack(first.event))
+    await client.say(a_job("second", seed=2, **size))
+    second = await client.until(Result)
+    assert len(await _fetch(client, second)) == 512 * 384 * 4
+    await client.say(a_job("third", seed=3, **size))
+    third = await client.until(Result)
+    await client.say(Get(second.layers[0].picture.hash))
+    error = await client.until(Error)
+    assert (error.code, error.about) == ("result_expired", second.layers[0].picture.hash)
+    assert len(await _fetch(client, third)) == 512 * 384 * 4
+    session = bridge.server.service.session(client.welcome.session if client.welcome else "")
+    assert session.results.used_bytes == 512 * 384 * 4
+    await client.say(Ack(third.event))
+    await client.say(Get(third.layers[0].picture.hash))
+    assert (await client.until(Error)).code == "picture_unknown"
+    assert session.results.used_bytes == 0
+
+
+async def test_two_results_that_share_a_picture_keep_it_until_both_are_done(bridge: Bridge) -> None:
+    client = await bridge.client()
+    await client.say(a_job("one", seed=5))
+    one = await client.until(Result)
+    await client.say(a_job("two", seed=5))
+    two = await client.until(Result)
+    assert one.layers[0].picture.hash == two.layers[0].picture.hash
+    await client.say(Ack(one.event))
+    await _fetch(client, two)
+    await client.say(Ack(two.event))
+    await client.say(Get(two.layers[0].picture.hash))
+    assert (await client.until(Error)).code == "picture_unknown"
+
+
+async def test_a_slow_reader_holds_up_neither_the_engine_nor_others(bridge: Bridge) -> None:
+    slow, other = await bridge.client(), await bridge.client()
+    await slow.say(a_job("slow", steps=1000))
+    # The slow one reads nothing; the other one's job waits for the whole of the first and ends.
+    await other.say(a_job("other"))
+    await other.until(Result)
+    assert bridge.engine.steps["slow"] == 1000
+    await slow.until(Result)
+    previews = [message for message in slow.seen if isinstance(message, Preview)]
+    assert len(previews) < 1000
+    steps = [message.step for message in slow.seen if isinstance(message, Progress)]
+    assert steps == list(range(1, 1001))
+
+
+async def test_positions_count_those_that_run(bridge: Bridge) -> None:
+    client = await bridge.client()
+    await client.say(a_job("alone"))
+    assert (await client.until(Queued)).position == 0
+    await asyncio.wait_for(client.until(Result), 10)

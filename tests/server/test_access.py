@@ -1,0 +1,241 @@
+"""Who may come in: the rules, and real connections that are refused before any work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from small_bridge import Bridge, a_job
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from bridge.protocol.messages import PROTOCOL_VERSION, Error, Extent, Hello, Plan
+from bridge.server.access import check_listening, host_allowed, is_loopback, origin_allowed, token_matches
+from bridge.server.errors import TlsRequired
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:7830", "127.0.0.1", "127.0.0.1:80", "127.9.8.7", "[::1]", "[::1]:7830"]
+)
+def test_literal_loopback_hosts_are_allowed(host: str) -> None:
+    assert host_allowed(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        "",
+        "evil.example",
+        "evil.example:7830",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evil.example@127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "2130706433",
+        "128.0.0.1",
+        "0.0.0.0",
+        "::1",
+        "[::2]",
+        "localhost:",
+        "localhost:80:80",
+        "localhost/",
+        " localhost",
+        "localhost\n",
+        "localhost, evil.example",
+    ],
+)
+def test_any_other_host_is_not(host: str | None) -> None:
+    assert not host_allowed(host)
+
+
+def test_a_configured_host_is_allowed_with_any_port() -> None:
+    assert host_allowed("Studio.example:7830", ["studio.EXAMPLE"])
+    assert not host_allowed("other.example", ["studio.example"])
+
+
+def test_origins() -> None:
+    assert origin_allowed(None, "127.0.0.1:7830", tls=False)
+    assert origin_allowed("http://127.0.0.1:7830", "127.0.0.1:7830", tls=False)
+    assert origin_allowed("https://a.example", "127.0.0.1:7830", tls=False, allowed=["https://a.example/"])
+    for origin in ("https://evil.example", "null", "", "http://127.0.0.1:80", "https://127.0.0.1:7830", "file://"):
+        assert not origin_allowed(origin, "127.0.0.1:7830", tls=False)
+
+
+def test_tokens_of_any_letters_are_compared() -> None:
+    assert token_matches("abc", "abc")
+    assert not token_matches("äbc", "abc")
+    assert not token_matches("", "abc")
+    assert not token_matches("abcd", "abc")
+
+
+def test_leaving_loopback_needs_tls() -> None:
+    check_listening("127.0.0.1", tls=False)
+    check_listening("0.0.0.0", tls=True)
+    for host in ("0.0.0.0", "::", "", "192.168.1.5", "studio.example"):
+        assert not is_loopback(host)
+        with pytest.raises(TlsRequired, match="unencrypted"):
+            check_listening(host, tls=False)
+
+
+# ---------------------------------------------------------------- over real sockets
+
+
+async def _refused_with_403(bridge: Bridge, **headers: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(bridge.url, proxy=None, additional_headers=headers):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_foreign_origin_is_refused_before_the_websocket_opens(bridge: Bridge) -> None:
+    await _refused_with_403(bridge, Origin="https://evil.example")
+    await _refused_with_403(bridge, Origin="null")
+
+
+async def test_the_bridges_own_origin_and_one_from_the_settings_may_connect(start: Callable[..., Any]) -> None:
+    bridge = await start(allowed_origins=("https://paint.example",))
+    own = "http://" + urlsplit(bridge.url).netloc
+    for origin in (own, "https://paint.example"):
+        client = await bridge.open(additional_headers={"Origin": origin})
+        await client.greet(bridge.token)
+
+
+async def test_a_foreign_host_is_refused_with_and_without_a_websocket(bridge: Bridge) -> None:
+    parts = urlsplit(bridge.url)
+    for upgrade in (
+        "",
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+    ):
+        for path in ("/", "/ws"):
+            answer = await _raw(parts, f"GET {path} HTTP/1.1\r\nHost: evil.example:{parts.port}\r\n{upgrade}\r\n")
+            assert answer.startswith(b"HTTP/1.1 403"), (path, upgrade, answer[:80])
+
+
+async def _raw(parts: Any, request: str) -> bytes:
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(request.encode())
+    answer = await asyncio.wait_for(reader.read(200), 10)
+    writer.close()
+    return answer
+
+
+async def test_the_front_page_says_what_this_is(bridge: Bridge) -> None:
+    parts = urlsplit(bridge.url)
+    answer = await _raw(parts, f"GET / HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"server:" not in answer.lower()
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "x" * 43])
+async def test_no_and_wrong_tokens_are_refused_and_the_socket_closed(bridge: Bridge, token: str) -> None:
+    client = await bridge.open()
+    await client.say(Hello(PROTOCOL_VERSION, "test", token))
+    assert (await client.until(Error)).code == "unauthorized"
+    with pytest.raises(ConnectionClosed):
+        await client.hear()
+    assert client.socket.close_code == 1008
+
+
+async def test_without_hello_nothing_is_answered_but_errors(bridge: Bridge) -> None:
+    client = await bridge.open()
+    await client.say(a_job("one"))
+    assert (await client.until(Error)).code == "unexpected_message"
+    await client.say(Plan(1, Extent(8, 8)))
+    assert (await client.until(Error)).code == "unexpected_message"
+    assert bridge.engine.order == []
+
+
+async def test_a_large_frame_before_hello_closes(bridge: Bridge) -> None:
+    client = await bridge.open()
+    await client.socket.send(bytes(100_000))
+    assert (await client.until(Error)).code == "frame_too_large"
+    with pytest.raises(ConnectionClosed):
+        await client.hear()
+
+
+async def test_a_frame_beyond_the_limit_is_not_read(bridge: Bridge) -> None:
+    client = await bridge.client()
+    with contextlib.suppress(ConnectionClosed):
+        await client.socket.send(bytes(2 << 20))
+    with pytest.raises(ConnectionClosed):
+        await client.hear()
+    assert client.socket.close_code == 1009
+
+
+async def test_who_does_not_introduce_himself_in_time_is_closed(start: Callable[..., Any]) -> None:
+    bridge = await start(hello_seconds=0.05)
+    client = await bridge.open()
+    assert (await client.until(Error)).code == "hello_timeout"
+    with pytest.raises(ConnectionClosed):
+        await client.hear()
+
+
+async def test_another_version_is_refused_with_the_one_that_is_served(bridge: Bridge) -> None:
+    client = await bridge.open()
+    await client.say(Hello(PROTOCOL_VERSION + 1, "test", bridge.token))
+    error = await client.until(Error)
+    assert error.code == "version_unsupported"
+    assert str(PROTOCOL_VERSION) in error.message
+
+
+async def test_a_rotated_token_counts_at_once(bridge: Bridge) -> None:
+    old = bridge.token
+    await bridge.client()
+    new = bridge.server.runtime.rotate_token()
+    stale = await bridge.open()
+    await stale.say(Hello(PROTOCOL_VERSION, "test", old))
+    assert (await stale.until(Error)).code == "unauthorized"
+    fresh = await bridge.open()
+    await fresh.greet(new)
+
+
+async def test_strangers_are_few_and_do_not_keep_others_out_for_long(start: Callable[..., Any]) -> None:
+    bridge = await start(unauthenticated_connections=2)
+    strangers = [await bridge.open() for _ in range(2)]
+    third = await bridge.open()
+    assert (await third.until(Error)).code == "too_many_connections"
+    await strangers[0].greet(bridge.token)
+    await bridge.client()
+
+
+async def test_connections_and_sessions_are_limited(start: Callable[..., Any]) -> None:
+    bridge = await start(connections=2)
+    for _ in range(2):
+        await bridge.client()
+    crowd = await bridge.open()
+    assert (await crowd.until(Error)).code == "too_many_connections"
+    bridge = await start(sessions=1)
+    await bridge.client()
+    second = await bridge.open()
+    await second.say(Hello(PROTOCOL_VERSION, "test", bridge.token))
+    assert (await second.until(Error)).code == "too_many_connections"
+
+
+async def test_who_sends_pings_and_reads_nothing_is_cut_off(bridge: Bridge) -> None:
+    parts = urlsplit(bridge.url)
+    raw = socket.socket()
+    # Small, so that the peer's buffer does not take all answers.
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect((parts.hostname, parts.port))
+    raw.sendall(
+        f"GET /ws HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    pings = (b"\x89\xfd\0\0\0\0" + bytes(125)) * 1000
+    raw.setblocking(False)
+
+    async def send_for_long() -> None:
+        for _ in range(400):
+            await asyncio.get_running_loop().sock_sendall(raw, pings)
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(send_for_long(), 30)
+    raw.close()
