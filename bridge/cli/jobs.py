@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,20 @@ from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, check_output, open_picture, write_layer, write_picture
 from .progress import JobProgress
 
-__all__ = ["run", "wait_for"]
+__all__ = ["Done", "paint", "run"]
 
 _LOOK_SECONDS = 0.25
 _CANCEL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job has made: a map for each picture of the batch, as ``--json`` prints it."""
+
+    outputs: list[dict[str, Any]]
+    reach: int
+    timings: dict[str, float]
+    hints: list[str]
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -35,32 +45,122 @@ def run(args: argparse.Namespace) -> Exit:
         CliError, BridgeError, ClientError: as ``docs/cli.md`` lists them.
         KeyboardInterrupt: after the job was cancelled at the bridge.
     """
-    batch = args.batch or 1
-    source = None if args.command == "generate" else open_picture(args.image)
-    selection = None if source is None else _selection(args, source)
-    depth, alpha = ("u8", False) if source is None else (source.depth, source.alpha)
-    hints = list(check_output(args.output, depth=depth, alpha=alpha))
-    if source is not None and args.layer is not None:
-        if args.layer.absolute() == args.output.absolute():
-            raise CliError("Picture and layer would be written to the same file.", "Name two.")
-        hints += check_output(args.layer, depth=depth, alpha=True)
-    hints += selection.hints if selection else ()
-    if source is not None and source.space.clamps:
-        hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
-
+    job = _Files(args)
     with JobProgress() as progress, connected(progress.say) as bridge:
-        progress.say("Reading")
-        result = _paint(bridge, args, source, selection, progress)
-        progress.say("Writing")
-        outputs = [
-            _write(args, source, layer, _numbered(args.output, index, batch), index, batch)
-            for index, layer in enumerate(result.layers, 1)
-        ]
-    _report(args, outputs, result, [*hints, *result.hints])
+        done = job.paint(bridge, progress)
+    if args.json:
+        print(json.dumps(asdict(done), indent=2))
+        return Exit.DONE
+    for hint in done.hints:
+        print(f"Note: {hint}", file=sys.stderr)
+    for output in done.outputs:
+        layer = f", layer {output['layer']}" if "layer" in output else ""
+        print(f"{output['picture']}{layer} (seed {output['seed']})")
     return Exit.DONE
 
 
-def wait_for(job: Job) -> JobResult:
+def paint(bridge: Bridge, args: argparse.Namespace, progress: JobProgress) -> Done:
+    """The same over a connection that is open already. Raises as :func:`run`."""
+    return _Files(args).paint(bridge, progress)
+
+
+class _Files:
+    """The files of one job, looked at before a bridge is asked for anything."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.batch = args.batch or 1
+        self.source = None if args.command == "generate" else open_picture(args.image)
+        source = self.source
+        self.selection = None if source is None else _selection(args, source)
+        depth, alpha = ("u8", False) if source is None else (source.depth, source.alpha)
+        hints = list(check_output(args.output, depth=depth, alpha=alpha))
+        if source is not None and args.layer is not None:
+            if args.layer.absolute() == args.output.absolute():
+                raise CliError("Picture and layer would be written to the same file.", "Name two.")
+            hints += check_output(args.layer, depth=depth, alpha=True)
+        hints += self.selection.hints if self.selection else ()
+        if source is not None and source.space.clamps:
+            hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
+        self.hints = hints
+
+    def paint(self, bridge: Bridge, progress: JobProgress) -> Done:
+        progress.say("Reading")
+        result = _wait_for(self._submit(bridge, progress))
+        progress.say("Writing")
+        outputs = [self._write(layer, index) for index, layer in enumerate(result.layers, 1)]
+        return Done(outputs, result.reach, dict(result.timings), [*self.hints, *result.hints])
+
+    def _submit(self, bridge: Bridge, progress: JobProgress) -> Job:
+        args, source, selection = self.args, self.source, self.selection
+        planning: dict[str, Any] = {"kind": args.command, "checkpoint": args.checkpoint}
+        sending: dict[str, Any] = {}
+        if source is None:
+            canvas = Extent(*args.size)
+        else:
+            canvas = Extent(source.width, source.height)
+            planning |= {"grow": args.grow, "feather": args.feather}
+            sending["strict"] = args.strict
+            sending |= {} if args.strength is None else {"strength": args.strength}
+        if args.command == "fill":
+            planning["mode"] = args.mode
+        context = bridge.plan(
+            canvas=canvas,
+            selection=selection.bounds if selection else None,
+            context=_context(getattr(args, "context", "auto")),
+            **planning,
+        ).context
+        if source is not None:
+            sending["picture"] = _pixels(to_wire(source, context))
+            sending["result"] = ResultFormat(wire_depth(source))
+        if selection is not None:
+            sending["selection"] = _pixels(selection.read(context))
+        return bridge.submit(
+            canvas=canvas,
+            context=context,
+            prompt=args.prompt,
+            negative_prompt=args.negative,
+            seed=args.seed,
+            batch=self.batch,
+            steps=args.steps,
+            guidance=args.guidance,
+            sampler=args.sampler,
+            previews=False,
+            on_disconnect="cancel",
+            on_event=progress.show,
+            **planning,
+            **sending,
+        )
+
+    def _write(self, layer: ResultLayer, index: int) -> dict[str, Any]:
+        picture, source = layer.picture, self.source
+        size = {"width": picture.width, "height": picture.height}
+        pixels = from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)
+        path = self._numbered(self.args.output, index)
+        written: dict[str, Any] = {"picture": str(path)}
+        if source is None:
+            # A generated picture covers its canvas: there is nothing below it to be seen.
+            write_picture(np.ascontiguousarray(pixels[:, :, :3]), path)
+        else:
+            write_picture(source, path, composited(source, layer.x, layer.y, pixels, picture.depth))
+            if self.args.layer is not None:
+                layer_path = self._numbered(self.args.layer, index)
+                write_layer(source, layer_path, layer_patch(source, layer.x, layer.y, pixels, picture.depth))
+                written["layer"] = str(layer_path)
+        return {
+            **written,
+            "x": layer.x,
+            "y": layer.y,
+            **size,
+            "seed": layer.recipe.seed,
+            "recipe": asdict(layer.recipe),
+        }
+
+    def _numbered(self, path: Path, index: int) -> Path:
+        return path if self.batch == 1 else path.with_stem(f"{path.stem}-{index}")
+
+
+def _wait_for(job: Job) -> JobResult:
     """Wait for a job; on an interrupt, cancel it and see it end.
 
     Raises:
@@ -87,53 +187,6 @@ def _selection(args: argparse.Namespace, source: PictureFile) -> Selection | Non
     return None if args.rect is None else rect_selection(args.rect, source)
 
 
-def _paint(
-    bridge: Bridge,
-    args: argparse.Namespace,
-    source: PictureFile | None,
-    selection: Selection | None,
-    progress: JobProgress,
-) -> JobResult:
-    common: dict[str, Any] = {"kind": args.command, "checkpoint": args.checkpoint}
-    if source is None:
-        canvas = Extent(*args.size)
-    else:
-        canvas = Extent(source.width, source.height)
-        common |= {"mode": getattr(args, "mode", "auto"), "grow": args.grow, "feather": args.feather}
-    planned = bridge.plan(
-        canvas=canvas,
-        selection=selection.bounds if selection else None,
-        context=_context(getattr(args, "context", "auto")),
-        **common,
-    )
-    context = planned.context
-    pictures: dict[str, Any] = {}
-    if source is not None:
-        pictures["picture"] = _pixels(to_wire(source, context))
-        pictures["result"] = ResultFormat(wire_depth(source))
-        common |= {"mode": planned.mode, "strict": args.strict}
-        common |= {"strength": args.strength} if args.strength is not None else {}
-    if selection is not None:
-        pictures["selection"] = _pixels(selection.read(context))
-    job = bridge.submit(
-        canvas=canvas,
-        context=context,
-        prompt=args.prompt,
-        negative_prompt=args.negative,
-        seed=args.seed,
-        batch=args.batch or 1,
-        steps=args.steps,
-        guidance=args.guidance,
-        sampler=args.sampler,
-        previews=False,
-        on_disconnect="cancel",
-        on_event=progress.show,
-        **common,
-        **pictures,
-    )
-    return wait_for(job)
-
-
 def _pixels(wire: Any) -> Pixels:
     height, width, channels = wire.pixels.shape
     return Pixels(wire.data, width, height, channels, wire.depth)
@@ -141,40 +194,3 @@ def _pixels(wire: Any) -> Pixels:
 
 def _context(choice: str | Rect) -> ContextChoice:
     return ContextChoice(choice) if choice in CONTEXTS else ContextChoice("rect", choice)  # type: ignore[arg-type]
-
-
-def _numbered(path: Path, index: int, batch: int) -> Path:
-    return path if batch == 1 else path.with_stem(f"{path.stem}-{index}")
-
-
-def _write(
-    args: argparse.Namespace, source: PictureFile | None, layer: ResultLayer, path: Path, index: int, batch: int
-) -> dict[str, Any]:
-    picture = layer.picture
-    pixels = from_wire(
-        layer.data, width=picture.width, height=picture.height, channels=picture.channels, depth=picture.depth
-    )
-    written: dict[str, Any] = {"picture": str(path)}
-    if source is None:
-        # A generated picture covers its canvas: there is nothing below it to be seen.
-        write_picture(np.ascontiguousarray(pixels[:, :, :3]), path)
-    else:
-        write_picture(source, path, composited(source, layer.x, layer.y, pixels, picture.depth))
-        if args.layer is not None:
-            layer_path = _numbered(args.layer, index, batch)
-            write_layer(source, layer_path, layer_patch(source, layer.x, layer.y, pixels, picture.depth))
-            written["layer"] = str(layer_path)
-    place = {"x": layer.x, "y": layer.y, "width": picture.width, "height": picture.height}
-    return {**written, **place, "seed": layer.recipe.seed, "recipe": asdict(layer.recipe)}
-
-
-def _report(args: argparse.Namespace, outputs: list[dict[str, Any]], result: JobResult, hints: list[str]) -> None:
-    if args.json:
-        done = {"outputs": outputs, "reach": result.reach, "timings": dict(result.timings), "hints": hints}
-        print(json.dumps(done, indent=2))
-        return
-    for hint in hints:
-        print(f"Note: {hint}", file=sys.stderr)
-    for output in outputs:
-        layer = f", layer {output['layer']}" if "layer" in output else ""
-        print(f"{output['picture']}{layer} (seed {output['seed']})")
