@@ -12,6 +12,7 @@ all selected pixels, to an eighth of coverage outside and exact inside.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -64,10 +65,10 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
         raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
     alpha = selection.astype(np.float32, copy=True)
     denoise = alpha * (2 - alpha)
-    if grow > 0 or feather > 0:
+    for level, distance in _level_sets(selection) if grow + feather > 0 else ():
         if not strict:
-            _spread(selection, alpha, grow, _ALPHA_SHARE * feather, squared=False)
-        _spread(selection, denoise, grow, feather, squared=True)
+            _raise(alpha, level, distance, grow, _ALPHA_SHARE * feather)
+        _raise(denoise, level * (2 - level), distance, grow, feather)
     if feather > 0:
         _fade_at_sides(alpha, feather, (1 - _ALPHA_SHARE) * feather, canvas_edges)
         _fade_at_sides(denoise, feather, 0.0, canvas_edges)
@@ -84,32 +85,28 @@ def selection_bounds(selection: FloatArray) -> Rect | None:
     return Rect(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
 
 
-def _spread(selection: FloatArray, mask: FloatArray, grow: float, feather: float, *, squared: bool) -> None:
-    """Raise `mask` to level x ramp(distance to the pixels of at least that level), for each level from 1 down."""
+def _level_sets(selection: FloatArray) -> Iterator[tuple[float, FloatArray]]:
+    """For each of the levels from 1 down that differ: the distance to the pixels of at least that coverage."""
     covered = 0
     for step in range(_LEVELS, 0, -1):
-        level = step / _LEVELS
-        below = (selection < level).astype(np.uint8)
+        below = (selection < step / _LEVELS).astype(np.uint8)
         count = below.size - cv2.countNonZero(below)
         # Level sets are nested: as many pixels as one level up are the same pixels, and they count for more there.
-        if count == covered:
-            continue
+        if count > covered:
+            distance = cv2.distanceTransform(below, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            yield step / _LEVELS, np.asarray(distance, np.float32)
         covered = count
-        ramp = np.asarray(cv2.distanceTransform(below, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-        _ramp_in_place(ramp, grow, feather)
-        ramp *= np.float32(level * (2 - level) if squared else level)
-        np.maximum(mask, ramp, out=mask)
 
 
-def _ramp_in_place(distance: FloatArray, grow: float, feather: float) -> None:
-    """1 up to grow, 0 from grow + feather, a smooth step between."""
+def _raise(mask: FloatArray, level: float, distance: FloatArray, grow: float, feather: float) -> None:
+    """Raise `mask` to `level` times the ramp: 1 up to grow, 0 from grow + feather, a smooth step between."""
     if feather == 0:
-        np.less_equal(distance, np.float32(grow), out=distance, casting="unsafe")
-        return
-    distance -= np.float32(grow + feather)
-    distance *= np.float32(-1 / feather)
-    np.clip(distance, 0, 1, out=distance)
-    _smooth_step(distance)
+        ramp = (distance <= np.float32(grow)).astype(np.float32)
+    else:
+        ramp = np.clip((np.float32(grow + feather) - distance) * np.float32(1 / feather), 0, 1)
+        _smooth_step(ramp)
+    ramp *= np.float32(level)
+    np.maximum(mask, ramp, out=mask)
 
 
 def _smooth_step(t: FloatArray) -> None:

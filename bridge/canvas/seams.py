@@ -15,8 +15,10 @@ from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["blend_seams"]
 
+# Steps larger than about this are edges.
 _LARGEST_STEP = 0.06
-_CROWD = 3.0
+# The same among pieces of a few pixels, as a share of it.
+_CRUMBS_SHARE = 0.4
 _CYCLES = 6
 _SWEEPS = 3
 _SWEEPS_COARSEST = 30
@@ -94,12 +96,12 @@ def _steps(
         gradient = np.take(colours, end, axis=0, mode="clip") - np.take(colours, begin, axis=0, mode="clip")
         wanted += np.where(has[:, None], gradient, 0)
         count += has
-    # Where pieces are crumbs, no step can be told from texture; a straight seam takes a seventh of an area of 7 x 7.
+    # Among crumbs only small steps, as in a sky, can be told from texture. A straight seam takes a seventh of the area.
     crowd = np.asarray(cv2.blur(seam.astype(np.float32), (7, 7)), np.float32)[seam]
     excess = composite[second][seam] - composite[first][seam] - wanted / np.maximum(count, 1)[:, None]
-    size = np.abs(excess).max(axis=1)
-    trust = np.where(count > 0, np.exp(-((size / _LARGEST_STEP) ** 2)), 0)
-    trust = trust * np.clip(1.5 - crowd * _CROWD, 0, 1)
+    limit = _LARGEST_STEP * np.clip(1.5 - 3 * crowd, _CRUMBS_SHARE, 1)
+    size = np.abs(excess).max(axis=1) / limit
+    trust = np.where(count > 0, np.exp(-size * size), 0)
     steps[seam] = excess * trust[:, None]
     return steps
 

@@ -12,9 +12,8 @@ __all__ = ["NEUTRAL", "extend_edges", "membrane"]
 NEUTRAL = 0.5
 """Mid grey: what a model sees where it is shown nothing."""
 
-_RELAXATIONS_COARSE = 12
-_RELAXATIONS_FINE = 3
-_FINE_PIXELS = 256 * 256
+# Steps per level, up to so many pixels each; larger levels are smooth already, and take one.
+_RELAXATIONS = ((256 * 256, 12), (1024 * 1024, 3))
 
 
 def membrane(picture: FloatArray, known: BoolArray) -> FloatArray:
@@ -100,7 +99,7 @@ def _relax(filled: FloatArray, colour: FloatArray, weight: FloatArray) -> FloatA
     free = 1 - weight[..., None]
     held = colour * weight[..., None]
     filled = held + filled * free
-    steps = _RELAXATIONS_COARSE if weight.size <= _FINE_PIXELS else _RELAXATIONS_FINE
+    steps = next((count for most, count in _RELAXATIONS if weight.size <= most), 1)
     for _ in range(steps):
         filled = np.asarray(cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32).reshape(filled.shape)
         filled *= free
