@@ -1,0 +1,61 @@
+"""The generated parts of ``docs/cli.md``: exit codes, and each command's arguments.
+
+``python -m bridge.cli.reference`` writes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .arguments import build_parser
+from .exits import Exit
+
+__all__ = ["PAGE", "render"]
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "cli.md"
+
+
+def render(page: str) -> str:
+    """The page, with its generated blocks made anew."""
+    for name, lines in (("exit codes", _exit_codes()), ("commands", _command_lines())):
+        before, _, rest = page.partition(f"<!-- {name} -->")
+        after = rest.partition("<!-- end -->")[2]
+        page = "\n".join([f"{before}<!-- {name} -->", *lines, f"<!-- end -->{after}"])
+    return page
+
+
+def _exit_codes() -> list[str]:
+    return ["", "| code | meaning |", "| --- | --- |", *(f"| {code.value} | {code.meaning} |" for code in Exit), ""]
+
+
+def _command_lines() -> list[str]:
+    lines = [""]
+    for name, command in _commands(build_parser()).items():
+        lines += [f"### paintbridge {name}", "", command.description or "", ""]
+        if name == "serve":
+            lines += ["Its flags are the settings: see [settings.md](settings.md).", ""]
+            continue
+        rows = [_row(action) for action in command._actions if not isinstance(action, argparse._HelpAction)]
+        lines += ["| argument | meaning |", "| --- | --- |", *rows, ""]
+    return lines
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(found.choices)
+
+
+def _row(action: argparse.Action) -> str:
+    choices = ", ".join(f"`{choice}`" for choice in action.choices) if action.choices else ""
+    if action.option_strings:
+        value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+        name = ", ".join(f"`{flag}{value}`".replace("|", "\\|") for flag in action.option_strings)
+    else:
+        name = f"`{action.metavar or action.dest}`"
+    words = (action.help or "") + (f"; one of {choices}" if choices else "")
+    return f"| {name} | {words}{'; required' if action.option_strings and action.required else ''} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
