@@ -312,7 +312,10 @@ class Submit:
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: float = _f("1: repaint freely; less: keep more of what is there.", 1.0, min=0.01, max=1.0)
     seed: Optional[int] = _f(
-        "Seed of the first picture, the others count up; none: the bridge draws one.", None, min=0, max=_MAX_SEED
+        "Seed of the first picture; the others count up, and from the largest on to 0. None: the bridge draws one.",
+        None,
+        min=0,
+        max=_MAX_SEED,
     )
     batch: int = _f("How many pictures.", 1, min=1, max=64)
     steps: Optional[int] = _f("Denoising steps; none: what suits the checkpoint.", None, min=1, max=1000)

@@ -15,7 +15,6 @@ from .settings import Settings
 __all__ = ["check_submit"]
 
 _WEBP_SIDE = 16383
-_LARGEST_SEED = (1 << 64) - 1
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
@@ -41,8 +40,6 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
     seed = secrets.randbelow(1 << 32) if submit.seed is None else submit.seed
-    if seed + submit.batch - 1 > _LARGEST_SEED:
-        raise BridgeError("out_of_range", "The seeds of the batch count up beyond the largest seed.")
     return replace(submit, seed=seed, checkpoint=checkpoint)
 
 

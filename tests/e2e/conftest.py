@@ -1,0 +1,56 @@
+"""The whole bridge as a user runs it: a process of its own, its real worker, and the real client."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_checkpoints import build_tiny_sd1
+from whole_bridge import BridgeProcess
+
+from bridge.client import Bridge
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels; `slow` takes longer for a step."""
+    home = tmp_path_factory.mktemp("home")
+    build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
+    build_tiny_sd1(home / "models" / "base", inpaint=False)
+    build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    return home
+
+
+@pytest.fixture(scope="session")
+def bridge_process(models: Path) -> Iterator[BridgeProcess]:
+    """A bridge on a free port, for all tests of this folder."""
+    environment = {**os.environ, "PAINTBRIDGE_HOME": str(models), "PYTHONUNBUFFERED": "1"}
+    log = (models / "bridge.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", "--default-checkpoint", "inpaint"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("Paintbridge listens on ws://127.0.0.1:"), (models / "bridge.log").read_text()
+    yield BridgeProcess(process, models)
+    process.terminate()
+    try:
+        assert process.wait(30) == 0, (models / "bridge.log").read_text()
+    finally:
+        process.kill()
+        log.close()
+    assert "Traceback" not in (models / "bridge.log").read_text()
+
+
+@pytest.fixture
+def bridge(bridge_process: BridgeProcess) -> Iterator[Bridge]:
+    with bridge_process.connect() as connected:
+        yield connected
