@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -12,8 +14,10 @@ __all__ = ["NEUTRAL", "extend_edges", "membrane"]
 NEUTRAL = 0.5
 """Mid grey: what a model sees where it is shown nothing."""
 
-# Steps per level, up to so many pixels each; larger levels are smooth already, and take one.
-_RELAXATIONS = ((256 * 256, 12), (1024 * 1024, 3))
+# What is smooth loses nothing by being made at half the size.
+_MOST_PIXELS = 1024 * 1024
+_RELAXATIONS_COARSE, _RELAXATIONS_FINE = 12, 3
+_COARSE_PIXELS = 256 * 256
 
 
 def membrane(picture: FloatArray, known: BoolArray) -> FloatArray:
@@ -32,6 +36,8 @@ def membrane(picture: FloatArray, known: BoolArray) -> FloatArray:
         return picture
     if not known.any():
         return np.full_like(picture, NEUTRAL)
+    if known.size > _MOST_PIXELS:
+        return _by_halves(membrane, picture, known)
     weight = known.astype(np.float32)
     # Set, not multiplied: what is unknown may be anything, even not a number.
     colour = np.where(known[..., None], picture, np.float32(0))
@@ -47,7 +53,7 @@ def membrane(picture: FloatArray, known: BoolArray) -> FloatArray:
         height, width = weight.shape
         coarse = _enlarge(filled, width, height)
         filled = _relax(coarse, colour, weight)
-    filled[known] = picture[known]
+    np.copyto(filled, picture, where=known[..., None])
     return filled
 
 
@@ -60,6 +66,8 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
         return picture
     if not known.any():
         return np.full_like(picture, NEUTRAL)
+    if known.size > _MOST_PIXELS:
+        return _by_halves(extend_edges, picture, known)
     distance, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -77,8 +85,19 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
         share = np.clip(distance / octave - 1, 0, 1)[..., None]
         result += (_enlarge(soft, width, height) - result) * share
         octave *= 2
-    result[known] = picture[known]
+    np.copyto(result, picture, where=known[..., None])
     return result
+
+
+def _by_halves(
+    fill: Callable[[FloatArray, BoolArray], FloatArray], picture: FloatArray, known: BoolArray
+) -> FloatArray:
+    """`fill` at half the size, enlarged under what is known."""
+    colour, weight = _halve(np.where(known[..., None], picture, np.float32(0)), known.astype(np.float32))
+    height, width = known.shape
+    filled = _enlarge(fill(colour, weight > 0.5), width, height)
+    np.copyto(filled, picture, where=known[..., None])
+    return filled
 
 
 def _halve(colour: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -99,7 +118,7 @@ def _relax(filled: FloatArray, colour: FloatArray, weight: FloatArray) -> FloatA
     free = 1 - weight[..., None]
     held = colour * weight[..., None]
     filled = held + filled * free
-    steps = next((count for most, count in _RELAXATIONS if weight.size <= most), 1)
+    steps = _RELAXATIONS_COARSE if weight.size <= _COARSE_PIXELS else _RELAXATIONS_FINE
     for _ in range(steps):
         filled = np.asarray(cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32).reshape(filled.shape)
         filled *= free
