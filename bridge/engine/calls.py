@@ -14,6 +14,7 @@ from .shared import Segment
 
 __all__ = [
     "Beat",
+    "Begun",
     "Cancel",
     "Failed",
     "Finished",
@@ -86,6 +87,13 @@ class Ready:
     """The worker has found its device, and takes jobs."""
 
     device: DeviceInfo
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The worker has turned to this job. Until then the job cannot be what ended the worker."""
+
+    number: int
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
-from .calls import Cancel, Happened, Ready, WorkerSettings
+from .calls import Begun, Cancel, Happened, Ready, WorkerSettings
 from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished
 from .process import WorkerProcess, crash_error
 
@@ -52,8 +52,9 @@ class EngineSettings:
 @dataclass
 class _Job:
     task: Task
-    number: int
+    number: int = 0
     events: asyncio.Queue[EngineEvent] = field(default_factory=asyncio.Queue)
+    begun: bool = False
     cancelled: bool = False
 
 
@@ -96,8 +97,7 @@ class LocalEngine:
         """
         if task.id in self._jobs:
             raise BridgeError("job_exists")
-        self._count += 1
-        job = self._jobs[task.id] = _Job(task, self._count)
+        job = self._jobs[task.id] = _Job(task)
         self._waiting.append(job)
         if self._closing:
             self._end(job, TaskFailed(BridgeError("shutting_down")))
@@ -163,7 +163,8 @@ class LocalEngine:
     def _dispatch(self) -> None:
         if self._running is None and self._waiting and self._worker is not None and self._worker.ready:
             self._running = self._waiting.pop(0)
-            self._deaths = 0
+            self._count += 1
+            self._running.number = self._count
             self._worker.run(self._running.number, self._running.task)
 
     def _end(self, job: _Job, event: EngineEvent) -> None:
@@ -174,7 +175,7 @@ class LocalEngine:
             self._running = None
         job.events.put_nowait(event)
 
-    def _hear(self, worker: WorkerProcess, message: Ready | Happened) -> None:
+    def _hear(self, worker: WorkerProcess, message: Ready | Begun | Happened) -> None:
         """A worker's message, on the event loop."""
         if worker is not self._worker:
             return
@@ -183,7 +184,10 @@ class LocalEngine:
             if self._device is not None and not self._device.done():
                 self._device.set_result(message.device)
         elif self._running is not None and message.number == self._running.number:
-            if isinstance(message.event, _ENDS):
+            if isinstance(message, Begun):
+                self._running.begun = True
+                self._deaths = 0
+            elif isinstance(message.event, _ENDS):
                 self._end(self._running, message.event)
             else:
                 self._running.events.put_nowait(message.event)
@@ -208,8 +212,19 @@ class LocalEngine:
             error = await self._watch(worker)
             _log.warning("%s", error)
             self._worker = None
-            if self._running is not None:
-                self._end(self._running, TaskCancelled() if self._running.cancelled else TaskFailed(error))
+            self._lose(error)
+
+    def _lose(self, error: BridgeError) -> None:
+        """The worker is gone: so is the job that it was at, but not one that it had not turned to."""
+        job, self._running = self._running, None
+        if job is None:
+            return
+        if job.cancelled:
+            self._end(job, TaskCancelled())
+        elif job.begun:
+            self._end(job, TaskFailed(error))
+        else:
+            self._waiting.insert(0, job)
 
     async def _watch(self, worker: WorkerProcess) -> BridgeError:
         """Wait for a worker's end, or make it. Returns the reason."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..protocol.errors import BridgeError
 from . import shared
-from .calls import Failed, Finished, Happened, InputsRead, Logged, Ready, ResultTaken, Run, Stop, WorkerSettings
+from .calls import Begun, Failed, Finished, Happened, InputsRead, Logged, Ready, ResultTaken, Run, Stop, WorkerSettings
 from .port import EngineEvent, Task, TaskFailed, TaskFinished
 
 __all__ = ["WorkerProcess", "crash_error"]
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 _TERMINATE_SECONDS = 2.0
 
-Hear = Callable[["WorkerProcess", Ready | Happened], None]
+Hear = Callable[["WorkerProcess", Ready | Begun | Happened], None]
 
 
 def _enter(entry: str, connection: Connection, settings: WorkerSettings) -> None:
@@ -128,7 +128,7 @@ class WorkerProcess:
         elif isinstance(message, Failed):
             error = BridgeError(message.code, message.message, message.hint)
             self._post(Happened(message.number, TaskFailed(error)))
-        elif isinstance(message, (Ready, Happened)):
+        elif isinstance(message, (Ready, Begun, Happened)):
             self._post(message)
 
     def _free_inputs(self, number: int) -> None:
@@ -148,7 +148,7 @@ class WorkerProcess:
         self.send(ResultTaken(finished.number))
         return TaskFinished(finished.layers, pictures, finished.reach, finished.timings, finished.hints)
 
-    def _post(self, message: Ready | Happened) -> None:
+    def _post(self, message: Ready | Begun | Happened) -> None:
         self._call(self._hear, self, message)
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:

@@ -27,6 +27,7 @@ from ..protocol.errors import BridgeError
 from . import shared
 from .calls import (
     Beat,
+    Begun,
     Cancel,
     Failed,
     Finished,
@@ -139,9 +140,15 @@ class _Worker:
         elif isinstance(message, ResultTaken):
             self._results.pop(message.number).close()
         elif isinstance(message, Stop):
-            for job in list(self._jobs.values()):
-                job.cancelled.set()
-            self._waiting.put(None)
+            self._stop()
+
+    def _stop(self) -> None:
+        if not self._jobs:
+            # Nothing is lost, and the main thread may be busy importing.
+            os._exit(0)
+        for job in list(self._jobs.values()):
+            job.cancelled.set()
+        self._waiting.put(None)
 
     def _abandon(self) -> None:
         """The engine is dead: nobody wants what is being painted, and nobody else will free the shared memory."""
@@ -158,6 +165,7 @@ class _Worker:
         from ..painter import Cancelled
 
         number = job.run.number
+        self.say(Begun(number))
         try:
             hooks = _Hooks(job, self.say, TimeLeft(self._tail))
             hooks.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from tiny_checkpoints import build_tiny_sd1
 
 from bridge.engine.local import EngineSettings, LocalEngine
 from bridge.engine.port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskProgress
-from bridge.protocol.messages import Extent, Rect, ResultFormat, Submit
+from bridge.protocol.messages import Extent, Rect, Submit
 from bridge.protocol.pixels import describe
 
 PATIENCE = 120.0
@@ -83,14 +83,15 @@ def make_task(name: str, *, checkpoint: str = "tiny", **changes: Any) -> Task:
 
 
 async def follow(
-    engine: LocalEngine, task: Task, react: Callable[[EngineEvent], None] = lambda event: None
+    engine: LocalEngine, task: Task, react: Callable[[EngineEvent], None] | None = None
 ) -> list[EngineEvent]:
     """Run a task to its end; its events, each shown to `react` as it comes."""
     events: list[EngineEvent] = []
     async with asyncio.timeout(PATIENCE):
         async for event in engine.submit(task):
             events.append(event)
-            react(event)
+            if react is not None:
+                react(event)
     ends = [event for event in events if isinstance(event, (TaskFinished, TaskFailed, TaskCancelled))]
     assert ends == events[-1:], "a stream ends with exactly one end"
     return events
@@ -116,16 +117,15 @@ def denoising(event: EngineEvent, step: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def jobs() -> Iterator[SimpleNamespace]:
+def jobs() -> SimpleNamespace:
     """The functions above."""
-    yield SimpleNamespace(
+    return SimpleNamespace(
         task=make_task,
         follow=follow,
         finish=finish,
         pixels=pixels,
         denoising=denoising,
         segments=segments,
-        raw=ResultFormat,
         patience=PATIENCE,
         selected=SELECTED,
         size=(HEIGHT, WIDTH),
