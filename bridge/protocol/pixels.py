@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Union
+from typing import Union, cast
 
 from .errors import BridgeError
 from .messages import CHUNK_BYTES, Get, Picture, Put
@@ -42,14 +42,14 @@ def describe(
 
 
 def chunks(picture: Picture, data: Buffer) -> Iterator[Put]:
-    """The ``put`` messages that carry a picture."""
+    """The ``put`` messages that carry a picture. Their data are views of the picture's, to be encoded and let go."""
     view = memoryview(data).cast("B")
     for offset in range(0, len(view), CHUNK_BYTES):
-        yield Put(picture.hash, offset, bytes(view[offset : offset + CHUNK_BYTES]))
+        yield Put(picture.hash, offset, cast(bytes, view[offset : offset + CHUNK_BYTES]))
 
 
 def slice_put(request: Get, data: Buffer) -> Put:
-    """The ``put`` that answers a ``get``.
+    """The ``put`` that answers a ``get``. Its data are a view, as those of :func:`chunks`.
 
     Raises:
         BridgeError: ``out_of_range`` when it asks for nothing that is there.
@@ -58,7 +58,7 @@ def slice_put(request: Get, data: Buffer) -> Put:
     part = view[request.offset : request.offset + min(request.length, CHUNK_BYTES)]
     if not part:
         raise BridgeError("out_of_range", "The part lies outside the picture.")
-    return Put(request.hash, request.offset, bytes(part))
+    return Put(request.hash, request.offset, cast(bytes, part))
 
 
 class IncomingPicture:

@@ -17,7 +17,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 import msgpack
 
 from .errors import BridgeError
-from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, ServerMessage
+from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
 
 __all__ = ["FRAME_BYTES", "FieldSpec", "decode_client", "decode_server", "encode", "field_specs"]
 
@@ -53,8 +53,19 @@ def field_specs(cls: type[Any]) -> tuple[FieldSpec, ...]:
 
 def encode(message: Message) -> bytes:
     """Pack a message into the bytes of one frame."""
+    if isinstance(message, Put):
+        return _encode_put(message)
     body = _to_plain(message)
     return cast(bytes, msgpack.packb({"type": type(message).__name__.lower(), **body}, use_bin_type=True))
+
+
+def _encode_put(put: Put) -> bytes:
+    """The same bytes, but the pixels are copied once only, where msgpack's own buffer takes three copies."""
+    head = msgpack.packb({"type": "put", "hash": put.hash, "offset": put.offset}, use_bin_type=True)
+    size = len(put.data)
+    # The map's fourth key, and a bin 8, bin 16 or bin 32 header.
+    code, length = (0xC4, 1) if size < 1 << 8 else (0xC5, 2) if size < 1 << 16 else (0xC6, 4)
+    return b"".join((b"\x84", head[1:], b"\xa4data", bytes((code,)), size.to_bytes(length, "big"), put.data))
 
 
 def _to_plain(value: Any) -> Any:
