@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from ..client import Bridge
+from ..client import Bridge, discover
 from ..client.errors import ClientError
 from ..models import ModelsError
 from ..protocol.errors import BridgeError
@@ -120,9 +120,10 @@ def _checkpoints() -> dict[str, Any]:
 
 def _bridge() -> dict[str, Any]:
     try:
-        with Bridge(client=f"paintbridge doctor {version('paintbridge')}") as bridge:
+        address = discover()
+        with Bridge(address, client=f"paintbridge doctor {version('paintbridge')}") as bridge:
             welcome = bridge.welcome
-            return {"running": True, "version": welcome.bridge, "protocol": welcome.version}
+            return {"running": True, "url": address.url, "version": welcome.bridge, "protocol": welcome.version}
     except (ClientError, BridgeError) as error:
         return {"running": False, "reason": error.message, "hint": error.hint}
 
@@ -152,7 +153,7 @@ def _words(findings: dict[str, Any]) -> str:
     )
     lines += [f"             {name} cannot be used: {problem}" for name, problem in checkpoints["broken"].items()]
     if bridge["running"]:
-        lines.append(f"Bridge       running, version {bridge['version']}")
+        lines.append(f"Bridge       running at {bridge['url']}, version {bridge['version']}")
     else:
         lines.append(f"Bridge       {bridge['reason']} {bridge['hint']}")
     lines += ["", *findings["advice"]] if findings["advice"] else []
