@@ -1,0 +1,109 @@
+"""Loading part by part, keeping by content, and refusing what does not fit."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_checkpoints import build_tiny_sd1
+
+from bridge.diffusion import ComponentCache, decode, encode, load
+from bridge.models import CheckpointUnreadable, inspect
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return build_tiny_sd1(tmp_path_factory.mktemp("folder") / "tiny", inpaint=False)
+
+
+def test_check_is_called_between_the_parts(folder, cpu):
+    calls = []
+    load(inspect(folder), cpu, check=lambda: calls.append(1))
+    assert len(calls) >= 4
+    for last in range(1, len(calls) + 1):
+        seen = []
+
+        def check(last=last, seen=seen):
+            seen.append(1)
+            if len(seen) == last:
+                raise Stop
+
+        with pytest.raises(Stop):
+            load(inspect(folder), cpu, check=check)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_missing_tensors_are_not_made_up(folder, tmp_path, cpu, part):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    weights = next((copy / part).glob("*.safetensors"))
+    tensors = load_file(weights)
+    tensors.pop(sorted(tensors)[-1])
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(CheckpointUnreadable, match=r"incomplete|fit each other"):
+        load(inspect(copy), cpu, check=lambda: None)
+
+
+def test_tensors_of_another_shape_are_refused(folder, tmp_path, cpu):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    weights = next((copy / "vae").glob("*.safetensors"))
+    tensors = load_file(weights)
+    tensors["decoder.conv_in.weight"] = torch.zeros(3, 3)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(CheckpointUnreadable, match="fit each other"):
+        load(inspect(copy), cpu, check=lambda: None)
+
+
+def test_cache_goes_by_content(folder, tmp_path, cpu):
+    cache = ComponentCache(cpu)
+    first = cache.get(inspect(folder), check=lambda: None)
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert cache.get(inspect(moved), check=lambda: None) is first
+    assert cache.on_demand(inspect(folder)).load(lambda: None) is first
+    other = inspect(build_tiny_sd1(tmp_path / "other", inpaint=False, seed=1))
+    second = cache.get(other, check=lambda: None)
+    assert second is not first
+    assert cache.get(other, check=lambda: None) is second
+    assert cache.get(inspect(folder), check=lambda: None) is not first
+    cache.free()
+    assert cache.get(other, check=lambda: None) is not second
+
+
+def test_cancelled_load_leaves_the_cache_usable(folder, cpu):
+    cache, seen = ComponentCache(cpu), []
+
+    def check():
+        seen.append(1)
+        if len(seen) > 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        cache.get(inspect(folder), check=check)
+    assert cache.get(inspect(folder), check=lambda: None).unet is not None
+
+
+def test_latents_and_pixels(tiny):
+    components = tiny(inpaint=False)
+    picture = np.full((64, 48, 3), 0.3, np.float32)
+    latents = encode(components, picture, check=lambda: None)
+    assert latents.shape == (1, 4, 8, 6)
+    assert torch.equal(latents, encode(components, picture, check=lambda: None))
+    pixels = decode(components, latents, check=lambda: None)
+    assert pixels.shape == (64, 48, 3)
+    assert pixels.dtype == np.float32
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+
+
+def test_check_comes_before_encoding_and_decoding(tiny):
+    def check():
+        raise Stop
+
+    with pytest.raises(Stop):
+        encode(tiny(inpaint=False), np.zeros((64, 64, 3), np.float32), check=check)
+    with pytest.raises(Stop):
+        decode(tiny(inpaint=False), torch.zeros(1, 4, 8, 8), check=check)

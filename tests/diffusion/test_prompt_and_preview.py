@@ -1,0 +1,81 @@
+"""Prompts that fit and that do not, previews, and what is said of the device."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from bridge.diffusion import PreviewMaker, encode_prompt, find_device
+from bridge.diffusion.preview import fit_latent_to_rgb
+
+
+def test_prompts_differ_and_repeat(tiny):
+    components = tiny(inpaint=False)
+    one = encode_prompt(components, "a red flower", "")
+    assert one.wanted.shape == one.unwanted.shape == (1, 77, 32)
+    assert torch.equal(one.wanted, encode_prompt(components, "a red flower", "blue").wanted)
+    assert not torch.equal(one.wanted, encode_prompt(components, "a blue flower", "").wanted)
+    assert torch.equal(one.unwanted, encode_prompt(components, "", "").wanted)
+    assert one.hints == ()
+
+
+def test_what_is_left_out_is_said(tiny):
+    components = tiny(inpaint=False)
+    fits = " ".join(["red"] * 75)
+    assert encode_prompt(components, fits, "").hints == ()
+    hints = encode_prompt(components, fits + " lake bird", fits + " tree").hints
+    assert len(hints) == 2
+    assert '"lake bird"' in hints[0]
+    assert '"tree"' in hints[1]
+    assert "negative" in hints[1]
+
+
+class LinearDecoder(torch.nn.Module):
+    """A VAE whose decoder is the linear map that previews suppose: what is fitted is known."""
+
+    config = SimpleNamespace(latent_channels=4, scaling_factor=0.5)
+
+    def __init__(self):
+        super().__init__()
+        self.colours = torch.nn.Parameter(torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, -0.5, 0]]))
+
+    def decode(self, latents):
+        pixels = torch.einsum("bchw,ck->bkhw", latents, self.colours) * 0.1
+        return SimpleNamespace(sample=interpolate(pixels, scale_factor=8, mode="nearest"))
+
+
+def test_the_fit_finds_a_linear_decoder():
+    fitted = fit_latent_to_rgb(LinearDecoder())
+    expected = torch.cat([LinearDecoder().colours.detach() * 0.1 / 0.5 / 2, torch.full((1, 3), 0.5)])
+    assert torch.allclose(fitted, expected, atol=1e-5)
+
+
+def test_preview_shows_the_latents_at_twice_their_size():
+    shown = []
+    make = PreviewMaker(fit_latent_to_rgb(LinearDecoder()), lambda rgb, step: shown.append((rgb, step)))
+    latents = torch.zeros(4, 8, 6)
+    latents[0, :, 3:] = 2.0
+    make(latents, 3)
+    rgb, step = shown[0]
+    assert (rgb.shape, rgb.dtype, step) == ((16, 12, 3), np.uint8, 3)
+    assert np.abs(rgb[0, 0].astype(int) - [128, 128, 128]).max() <= 1
+    assert np.abs(rgb[0, -1].astype(int) - [178, 128, 128]).max() <= 1
+
+
+def test_previews_are_few(tiny):
+    shown = []
+    make = PreviewMaker(tiny(inpaint=False).latent_to_rgb, lambda _, step: shown.append(step))
+    for step in range(1, 4):
+        make(torch.zeros(4, 8, 8), step)
+    assert shown[0] == 1
+    assert len(shown) < 3
+
+
+def test_device_says_what_and_why():
+    device = find_device()
+    assert device.kind in ("cpu", "cuda", "rocm", "xpu", "mps")
+    assert device.memory_bytes > 1 << 28
+    assert device.reason.endswith(".")
+    assert device.torch_dtype in (torch.float32, torch.float16, torch.bfloat16)
+    assert device.batches == (device.kind != "cpu")
