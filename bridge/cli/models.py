@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ..models import ModelsError, Registry
-from ..server.settings import load_settings
+from ..server.settings import load_settings, settings_home
 from .exits import Exit
 
 __all__ = ["registry", "run"]
@@ -20,7 +20,7 @@ def registry() -> Registry:
         StartError: a setting cannot be used.
     """
     settings = load_settings()
-    return Registry(settings.models_folders, default=settings.default_checkpoint)
+    return Registry((settings_home() / "models", *settings.models_folders), default=settings.default_checkpoint)
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -54,5 +54,5 @@ def run(args: argparse.Namespace) -> Exit:
     for name, problem in problems.items():
         print(f"! {name}: {problem['message']} {problem['hint']}".rstrip())
     if not checkpoints and not problems:
-        print("There are no checkpoints. Put a Stable Diffusion 1 diffusers folder into ~/.paintbridge/models.")
+        print(f"There are no checkpoints. Put a Stable Diffusion 1 diffusers folder into {settings_home() / 'models'}.")
     return Exit.DONE
