@@ -227,14 +227,36 @@ def _listen(settings: Settings) -> socket.socket:
     # The name is for people; two families would be two addresses.
     host = "127.0.0.1" if settings.host.lower() == "localhost" else settings.host.strip("[]")
     try:
-        found = socket.getaddrinfo(host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        return socket.create_server(address[:2], family=family, backlog=64)
+        found = socket.getaddrinfo(
+            host or None, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )
+        family, kind, protocol, _, address = found[0]
+        # The protocol is named since asyncio switches Nagle's algorithm off only where it is: small messages would
+        # else wait 40 ms for each other.
+        listener = socket.socket(family, kind, protocol)
+        try:
+            _claim(listener)
+            listener.bind(address)
+            listener.listen(64)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
     except OSError as error:
         raise AddressUnavailable(
             f"The bridge cannot listen at {settings.host}, port {settings.port} ({error.strerror or error}).",
             "Stop the program that uses the port, or choose another one: --port 0 takes any free one.",
         ) from None
+
+
+def _claim(listener: socket.socket) -> None:
+    if sys.platform == "win32":
+        # There SO_REUSEADDR lets others take the port over.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:
