@@ -26,6 +26,8 @@ __all__ = ["Masks", "build_masks", "selection_bounds"]
 
 _ALPHA_SHARE = 0.75
 _LEVELS = 8
+# What a host's own float arithmetic may leave beyond 0..1.
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
     if not (np.isfinite(grow) and np.isfinite(feather) and grow >= 0 and feather >= 0):
         raise ValueOutOfRange(f"Grow and feather must be numbers of pixels from 0 up, not {grow} and {feather}.")
     # Negated, so that what is not a number fails too.
-    if not (float(selection.min()) >= 0 and float(selection.max()) <= 1):
+    if not (float(selection.min()) >= -_ROUNDING and float(selection.max()) <= 1 + _ROUNDING):
         raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
     if not selection.any():
         raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
-    alpha = selection.astype(np.float32, copy=True)
+    alpha = np.clip(selection, 0, 1).astype(np.float32, copy=False)
     denoise = alpha * (2 - alpha)
     for level, distance in _level_sets(selection) if grow + feather > 0 else ():
         if not strict:

@@ -29,15 +29,15 @@ def resize(array: FloatArray, size: Size) -> FloatArray:
     if array.shape[:2] == size.shape:
         return array
     if array.ndim == 2:
-        return _resize(array, size, cv2.INTER_LINEAR)
+        return np.clip(_resize(array, size, cv2.INTER_LINEAR), 0, 1)
     if array.shape[2] != 4 or float(array[..., 3].min()) == float(array[..., 3].max()):
         return _resize(array, size, cv2.INTER_LANCZOS4).reshape(*size.shape, array.shape[2])
     premultiplied = array.copy()
     premultiplied[..., :3] *= array[..., 3:]
     resized = _resize(premultiplied, size, cv2.INTER_LANCZOS4)
-    alpha = np.clip(resized[..., 3:], 0, 1)
+    alpha = resized[..., 3:]
     resized[..., :3] *= np.where(alpha < _LEAST_ALPHA, 0, 1 / np.maximum(alpha, _LEAST_ALPHA))
-    resized[..., 3:] = alpha
+    np.clip(alpha, 0, 1, out=alpha)
     return resized
 
 
