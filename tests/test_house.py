@@ -10,12 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+LINT_IMPORTS = (
+    "import sys; from importlinter.cli import lint_imports_command; sys.argv[1:] = []; lint_imports_command()"
+)
+VERMIN = ["-m", "vermin", "-t=3.9-", "--no-tips", "--violations", "--eval-annotations"]
 CHECKS = {
-    "rooms": ["-c", "import sys; from importlinter.cli import lint_imports_command; sys.argv[1:] = []; lint_imports_command()"],
+    "rooms": ["-c", LINT_IMPORTS],
     "types": ["-m", "mypy"],
     "lint": ["-m", "ruff", "check"],
     "format": ["-m", "ruff", "format", "--check"],
-    "python 3.9": ["-m", "vermin", "-t=3.9-", "--no-tips", "--violations", "--eval-annotations", "bridge/protocol", "bridge/client"],
+    "python 3.9": [*VERMIN, "bridge/protocol", "bridge/client"],
 }
 
 
