@@ -1,0 +1,144 @@
+"""From a recipe and a work folder to the models in them: fresh, or as far as they have been trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
+from bridge.training.compose import step_generator
+from bridge.training.data import Cutout, Photograph
+from bridge.training.denoiser import DenoiserStage, new_unet
+from bridge.training.errors import StateInvalid
+from bridge.training.examples import Examples
+from bridge.training.lpips import Lpips
+from bridge.training.state import tensors_of
+from bridge.training.text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
+
+__all__ = ["Models", "autoencoder_stage", "denoiser_stage", "models", "named"]
+
+
+@dataclass(frozen=True)
+class Models:
+    """A checkpoint's parts, and how many steps each stage has behind it."""
+
+    autoencoder: AutoencoderKL
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    steps: dict[str, int]
+
+
+def named(recipe: dict[str, Any], among: list[Cutout]) -> list[Cutout]:
+    """The recipe's things, in its order."""
+    by_code = {cutout.code: cutout for cutout in among}
+    return [by_code[thing["code"]] for thing in recipe["things"]]
+
+
+def models(
+    recipe: dict[str, Any], work: Path, data: Path, cutouts: list[Cutout], photographs: list[Photograph]
+) -> Models:
+    """Build every part with its averaged weights from the states in ``work``, or fresh where there is none yet."""
+    torch.manual_seed(recipe["seed"])
+    autoencoder = new_autoencoder(tuple(recipe["autoencoder"]["channels"]))
+    autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
+    decoder_step = _averaged({"autoencoder.decoder": autoencoder.decoder}, work / "decoder.safetensors")
+    scale = _scaling_factor(autoencoder, recipe, cutouts, photographs)
+    autoencoder.register_to_config(scaling_factor=scale)
+    autoencoder.eval().requires_grad_(False)
+    said = recipe["text_encoder"]
+    words = words_of([text for thing in recipe["things"] for text in captions_of(thing)])
+    merges = cut_merges(read_merges(data), words, said["merges"])
+    tokenizer = write_tokenizer(work / "tokenizer", merges, said["places"])
+    sizes = {key: said[key] for key in ("width", "layers", "heads", "places")}
+    text_encoder = new_text_encoder(tokenizer, **sizes)
+    unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], said["width"])
+    denoiser_step = _averaged({"unet": unet, "text_encoder": text_encoder}, work / "denoiser.safetensors")
+    steps = {"autoencoder": autoencoder_step, "decoder": decoder_step, "denoiser": denoiser_step}
+    return Models(autoencoder, unet, text_encoder, tokenizer, steps)
+
+
+@torch.no_grad()
+def _averaged(parts: dict[str, nn.Module], path: Path) -> int:
+    """Copy a state's averaged weights into the parts; returns its step, 0 without one."""
+    if not path.exists():
+        return 0
+    tensors, metadata = tensors_of(path)
+    for prefix, part in parts.items():
+        for name, parameter in part.named_parameters():
+            average: Tensor | None = tensors.get(f"average.{prefix}.{name}")
+            if average is None or average.shape != parameter.shape:
+                raise StateInvalid(path, f"it has no {prefix}.{name} of the recipe's shape")
+            parameter.copy_(average)
+    return int(metadata["step"])
+
+
+@torch.no_grad()
+def _scaling_factor(
+    autoencoder: AutoencoderKL, recipe: dict[str, Any], cutouts: list[Cutout], photographs: list[Photograph]
+) -> float:
+    """One over the latents' standard deviation, on pictures of the kind that it was trained on."""
+    things = named(recipe, cutouts)
+    rng = step_generator(recipe["seed"] + 2, 0)
+    deviations = []
+    for _ in range(64):
+        picture = picture_for_autoencoder(rng, 128, cutouts, things, photographs)
+        deviations.append(autoencoder.encode(to_tensor(picture[None])).latent_dist.mode().square().mean())
+    return round(float(torch.stack(deviations).mean().rsqrt()), 5)
+
+
+def autoencoder_stage(
+    recipe: dict[str, Any],
+    lpips: Lpips,
+    cutouts: list[Cutout],
+    photographs: list[Photograph],
+    refined: AutoencoderKL | None = None,
+) -> AutoencoderStage:
+    """The first stage as the recipe says; with ``refined``, the refinement of that autoencoder's decoder alone."""
+    said = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
+    torch.manual_seed(recipe["seed"])
+    if refined:
+        refined.decoder.requires_grad_(True)
+    return AutoencoderStage(
+        refined or new_autoencoder(tuple(said["channels"])),
+        lpips,
+        cutouts=cutouts,
+        named=named(recipe, cutouts),
+        photographs=photographs,
+        phases=[tuple(phase) for phase in said["phases"]],
+        seed=recipe["seed"],
+        lpips_weight=said["lpips_weight"],
+        kl_weight=said["kl_weight"],
+        decoder_only=refined is not None,
+    )
+
+
+def denoiser_stage(
+    recipe: dict[str, Any], built: Models, cutouts: list[Cutout], photographs: list[Photograph]
+) -> DenoiserStage:
+    """The second stage as the recipe says, on the autoencoder that ``built`` holds."""
+    said = recipe["denoiser"]
+    things = named(recipe, cutouts)
+    phases = [
+        (
+            steps,
+            Examples(built.autoencoder, things, photographs, size=size, count=count, seed=recipe["seed"]),
+            batch,
+        )
+        for steps, size, count, batch in said["phases"]
+    ]
+    return DenoiserStage(
+        built.unet,
+        built.text_encoder,
+        built.tokenizer,
+        captions=[captions_of(thing) for thing in recipe["things"]],
+        phases=phases,
+        seed=recipe["seed"],
+        caption_dropout=said["caption_dropout"],
+        outside_weight=said["outside_weight"],
+    )

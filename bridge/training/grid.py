@@ -1,0 +1,22 @@
+"""Batches of pictures as one PNG, for looking at."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+__all__ = ["save_grid", "to_pictures"]
+
+
+def to_pictures(batch: Tensor) -> np.ndarray:
+    """(n, 3, h, w) in [-1, 1] to (n, h, w, 3) uint8, rounded."""
+    return ((batch.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def save_grid(batch: Tensor, path: Path, columns: int) -> None:
+    """Write (n, 3, h, w) in [-1, 1] as a grid, row by row; n is a multiple of ``columns``."""
+    pictures = to_pictures(batch)
+    rows = [np.concatenate(list(pictures[at : at + columns]), 1) for at in range(0, len(pictures), columns)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(rows)).save(path)

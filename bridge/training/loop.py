@@ -1,0 +1,149 @@
+"""The loop that every stage runs in: batches by step, AdamW with a cosine, a moving average, states on disk."""
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from bridge.training import state
+from bridge.training.errors import LossNotFinite
+
+__all__ = ["Schedule", "Stage", "Training", "train"]
+
+
+class Stage(Protocol):
+    """What is trained: ``module(**batch(step))`` returns its losses by name, of which ``loss`` is minimised."""
+
+    module: nn.Module
+
+    def batch(self, step: int, process: int) -> dict[str, Tensor]: ...
+
+    def samples(self, averages: dict[str, Tensor], path: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: a linear warm-up, then a cosine down to ``floor`` times the learning rate."""
+
+    steps: int
+    learning_rate: float
+    warm_up: int = 100
+    floor: float = 0.02
+    weight_decay: float = 1e-4
+    average: float = 0.999
+    clip: float = 1.0
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate at a step."""
+        done = min(1.0, step / self.steps)
+        cosine = self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+        return self.learning_rate * cosine * min(1.0, (step + 1) / self.warm_up)
+
+
+@dataclass
+class Training:
+    """What a training left: its last step, whether it came to its end, and the moving average of the weights."""
+
+    step: int
+    finished: bool
+    averages: dict[str, Tensor] = field(repr=False)
+
+
+def train(
+    stage: Stage,
+    schedule: Schedule,
+    path: Path,
+    *,
+    identity: str,
+    mixed_precision: str = "no",
+    max_hours: float = math.inf,
+    save_every: float = 300.0,
+    samples: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Training:
+    """Train to the schedule's end, or for ``max_hours``; go on from the state at ``path`` if there is one.
+
+    The state is written every ``save_every`` seconds and at the end. Raises ``LossNotFinite``, ``DiskFull`` and
+    ``StateInvalid``; the state on disk is whole in every case.
+    """
+    accelerator = Accelerator(mixed_precision=mixed_precision)
+    torch.manual_seed(schedule.seed)
+    optimizer = torch.optim.AdamW(
+        [parameter for parameter in stage.module.parameters() if parameter.requires_grad],
+        lr=schedule.learning_rate,
+        weight_decay=schedule.weight_decay,
+        fused=True,
+    )
+    module, optimizer = accelerator.prepare(stage.module, optimizer)
+    bare = accelerator.unwrap_model(module)
+    averages = {name: value.detach().clone() for name, value in bare.named_parameters() if value.requires_grad}
+    step = state.load(path, bare, optimizer, averages, identity) if path.exists() else 0
+    if step:
+        say(f"going on from step {step}")
+    process = accelerator.process_index
+
+    def keep() -> None:
+        if accelerator.is_main_process:
+            state.save(path, bare, optimizer, averages, step, identity)
+            if samples is not None:
+                stage.samples(averages, samples / f"{step:06d}.png")
+
+    began = saved = told = time.monotonic()
+    told_step, sums = step, {}
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(stage.batch, step, process)
+        while step < schedule.steps and time.monotonic() - began < max_hours * 3600:
+            batch = coming.result()
+            coming = ahead.submit(stage.batch, step + 1, process)
+            losses = _step(accelerator, module, optimizer, batch, schedule.rate(step), schedule.clip)
+            if not math.isfinite(losses["loss"]):
+                raise LossNotFinite(step)
+            step += 1
+            _follow(averages, bare, min(schedule.average, (1 + step) / (10 + step)))
+            sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+            now = time.monotonic()
+            if now - told > 15 or step == schedule.steps:
+                means = "  ".join(f"{name} {value / (step - told_step):.4f}" for name, value in sums.items())
+                say(f"step {step}/{schedule.steps}  {(now - told) / (step - told_step):.3f} s  {means}")
+                told, told_step, sums = now, step, {}
+            if now - saved > save_every:
+                keep()
+                saved = time.monotonic()
+        coming.cancel()
+    keep()
+    return Training(step, step >= schedule.steps, averages)
+
+
+def _step(
+    accelerator: Accelerator,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: dict[str, Tensor],
+    rate: float,
+    clip: float,
+) -> dict[str, float]:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    losses = module(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
+    optimizer.zero_grad()
+    accelerator.backward(losses["loss"])
+    values = {name: float(value.detach()) for name, value in losses.items()}
+    if math.isfinite(values["loss"]):
+        accelerator.clip_grad_norm_(module.parameters(), clip)
+        optimizer.step()
+    return values
+
+
+@torch.no_grad()
+def _follow(averages: dict[str, Tensor], module: nn.Module, decay: float) -> None:
+    """The exponential moving average of the weights, with a decay that starts low."""
+    parameters = dict(module.named_parameters())
+    torch._foreach_lerp_(list(averages.values()), [parameters[name].data for name in averages], 1 - decay)

@@ -1,0 +1,26 @@
+"""Recipes: the TOML files that say how a checkpoint is made."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bridge.training.errors import RecipeInvalid
+
+__all__ = ["MINI", "read"]
+
+MINI = Path(__file__).parent / "recipes" / "mini.toml"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a recipe; raises ``RecipeInvalid``."""
+    try:
+        recipe = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise RecipeInvalid(path, str(error)) from error
+    for key in ("name", "seed", "things", "autoencoder", "text_encoder", "denoiser"):
+        if key not in recipe:
+            raise RecipeInvalid(path, f"it has no {key!r}")
+    codes = [thing["code"] for thing in recipe["things"]]
+    if len(set(codes)) != len(codes):
+        raise RecipeInvalid(path, "a thing is named twice")
+    return recipe
