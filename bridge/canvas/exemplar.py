@@ -9,6 +9,7 @@ full resolution unharmed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ _LEAST_ROOM, _ROOM_SHARE = 128, 1.5
 _COARSEST_DEPTH, _COARSEST_SIDE, _COARSEST_SOURCES = 5, 64, 64
 # Levels with more pixels to complete inherit their origins without another search.
 _MOST_SEARCHED = 300_000
+# Patches that the very first fill, which is soon revised, chooses from.
+_MOST_FIRST = 2000
 _ROUNDS_COARSEST, _ROUNDS_MOST = 12, 8
 _RADIUS_FINE = 32
 # How much less a patch counts per pixel that its middle lies deeper in the hole.
@@ -75,7 +78,8 @@ def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> Float
     if not usable_middles(source[window]).any():
         result[window] = membrane(picture[window], ~target[window])
         return result
-    levels = _pyramid(picture[window], target[window], source[window])
+    blank = np.where(target[window][..., None], np.float32(0), picture[window])
+    levels = _pyramid(blank, target[window], source[window])
     origin = _origins(levels)
     finest = levels[0]
     blended = blend_seams(_copied(finest, origin), finest.image, finest.target, finest.source, origin)
@@ -157,6 +161,7 @@ def _filled_inward(level: _Level) -> FloatArray:
     """
     width = level.target.shape[1]
     middles = np.flatnonzero(usable_middles(level.source))
+    middles = middles[:: math.ceil(middles.size / _MOST_FIRST)]
     steps = patch_steps(width + 2 * RADIUS)
 
     def gather(array: FloatArray, centres: IndexArray) -> FloatArray:

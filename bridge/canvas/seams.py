@@ -15,10 +15,12 @@ from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["blend_seams"]
 
-# Steps larger than about this are edges.
-_LARGEST_STEP = 0.06
-# The same among pieces of a few pixels, as a share of it.
-_CRUMBS_SHARE = 0.4
+# Steps larger than about this are edges: in texture, and where there is next to none.
+_LARGEST_STEP, _LARGEST_STEP_FLAT = 0.06, 0.15
+# Mean steps between neighbours below about this are next to no texture.
+_FLAT = 0.012
+# What is left of the limit among pieces of a few pixels.
+_CRUMBS_SHARE = 0.25
 _CYCLES = 6
 _SWEEPS = 3
 _SWEEPS_COARSEST = 30
@@ -96,14 +98,32 @@ def _steps(
         gradient = np.take(colours, end, axis=0, mode="clip") - np.take(colours, begin, axis=0, mode="clip")
         wanted += np.where(has[:, None], gradient, 0)
         count += has
-    # Among crumbs only small steps, as in a sky, can be told from texture. A straight seam takes a seventh of the area.
-    crowd = np.asarray(cv2.blur(seam.astype(np.float32), (7, 7)), np.float32)[seam]
-    excess = composite[second][seam] - composite[first][seam] - wanted / np.maximum(count, 1)[:, None]
-    limit = _LARGEST_STEP * np.clip(1.5 - 3 * crowd, _CRUMBS_SHARE, 1)
-    size = np.abs(excess).max(axis=1) / limit
+    wanted /= np.maximum(count, 1)[:, None]
+    excess = composite[second][seam] - composite[first][seam] - wanted
+    size = np.abs(excess).max(axis=1) / _limits(seam, np.abs(wanted).max(axis=1))
     trust = np.where(count > 0, np.exp(-size * size), 0)
     steps[seam] = excess * trust[:, None]
     return steps
+
+
+def _limits(seam: BoolArray, wanted: FloatArray) -> FloatArray:
+    """How large a step may be to count as one of light, for each pixel of the seams, by what is around it.
+
+    In a sky, large ones may; among crumbs of texture only small ones can be told from it.
+    """
+    activity = np.zeros(seam.shape, np.float32)
+    activity[seam] = wanted
+    # A straight seam takes a seventh of the area.
+    crowd = _mean_around(seam.astype(np.float32))[seam]
+    flatness = np.exp(-((_mean_around(activity)[seam] / crowd / _FLAT) ** 2))
+    coherence = np.clip(1.5 - 3 * crowd, _CRUMBS_SHARE, 1)
+    return np.asarray(
+        _LARGEST_STEP * coherence + (_LARGEST_STEP_FLAT - _LARGEST_STEP * coherence) * flatness, np.float32
+    )
+
+
+def _mean_around(values: FloatArray) -> FloatArray:
+    return np.asarray(cv2.blur(values, (7, 7), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _cycle(value: FloatArray, divergence: FloatArray, inside: FloatArray) -> FloatArray:
