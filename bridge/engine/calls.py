@@ -25,6 +25,7 @@ __all__ = [
     "ResultTaken",
     "Run",
     "Stop",
+    "Unfit",
     "WorkerSettings",
 ]
 
@@ -87,6 +88,14 @@ class Ready:
     """The worker has found its device, and takes jobs."""
 
     device: DeviceInfo
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """The worker cannot do what the settings ask for, and ends; another one could not either."""
+
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True)

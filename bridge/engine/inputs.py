@@ -15,6 +15,7 @@ from . import pictures
 __all__ = ["Inputs", "bridge_error", "read_inputs"]
 
 _COVERAGE_SLACK = 1e-3
+_LONGEST_TEXT = 1024
 
 
 @dataclass(frozen=True)
@@ -97,5 +98,10 @@ def bridge_error(error: Exception) -> BridgeError | None:
         return BridgeError("out_of_memory")
     code = getattr(error, "code", None)
     if isinstance(code, str) and code in CODES and code != "internal":
-        return BridgeError(code, str(error), getattr(error, "hint", ""))
+        return BridgeError(code, _fitting(str(error)), _fitting(getattr(error, "hint", "")))
     return None
+
+
+def _fitting(text: str) -> str:
+    """No longer than the wire's texts may be: an error may name every checkpoint that there is."""
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."

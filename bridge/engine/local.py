@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
-from .calls import Begun, Cancel, Happened, Ready, WorkerSettings
+from .calls import Begun, Cancel, Happened, Ready, Unfit, WorkerSettings
 from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished
 from .process import WorkerProcess, crash_error
 
@@ -78,6 +78,7 @@ class LocalEngine:
         self._supervisor: asyncio.Task[None] | None = None
         self._device: asyncio.Future[DeviceInfo] | None = None
         self._deaths = 0
+        self._refusal: BridgeError | None = None
         self._wanted = asyncio.Event()
         self._closing = False
 
@@ -131,8 +132,7 @@ class LocalEngine:
         self._closing = True
         if self._supervisor is not None:
             self._supervisor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
+            await asyncio.wait([self._supervisor])
         number = self._running.number if self._running else None
         for job in list(self._jobs.values()):
             self._end(job, TaskFailed(BridgeError("shutting_down")))
@@ -175,7 +175,7 @@ class LocalEngine:
             self._running = None
         job.events.put_nowait(event)
 
-    def _hear(self, worker: WorkerProcess, message: Ready | Begun | Happened) -> None:
+    def _hear(self, worker: WorkerProcess, message: Ready | Unfit | Begun | Happened) -> None:
         """A worker's message, on the event loop."""
         if worker is not self._worker:
             return
@@ -183,6 +183,8 @@ class LocalEngine:
             worker.ready = True
             if self._device is not None and not self._device.done():
                 self._device.set_result(message.device)
+        elif isinstance(message, Unfit):
+            self._refusal = BridgeError("worker_crashed", message.message, message.hint)
         elif self._running is not None and message.number == self._running.number:
             if isinstance(message, Begun):
                 self._running.begun = True
@@ -197,7 +199,7 @@ class LocalEngine:
 
     async def _supervise(self) -> None:
         while True:
-            if self._deaths >= self._settings.start_attempts:
+            if self._refusal is not None or self._deaths >= self._settings.start_attempts:
                 await self._give_up()
             elif self._deaths:
                 await asyncio.sleep(self._settings.back_off_seconds * 2 ** (self._deaths - 1))
@@ -251,7 +253,7 @@ class LocalEngine:
 
     async def _give_up(self) -> None:
         """No worker can be started: tell whoever waits, and rest until somebody asks again."""
-        error = BridgeError(
+        error = self._refusal or BridgeError(
             "worker_crashed",
             "The process that paints cannot be started, so nothing can be painted.",
             "Run `paintbridge doctor`: it says what is wrong with this machine's set-up.",
@@ -264,6 +266,7 @@ class LocalEngine:
         self._wanted.clear()
         await self._wanted.wait()
         self._device = self._new_device()
+        self._refusal = None
         # One attempt, and its failure is told at once.
         self._deaths = self._settings.start_attempts - 1
 

@@ -101,7 +101,10 @@ class Engine(Protocol):
 
     def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
         """Run a task. The stream ends with exactly one of :class:`TaskFinished`, :class:`TaskFailed`,
-        :class:`TaskCancelled`.
+        :class:`TaskCancelled`; closing it before that cancels the task.
+
+        Raises:
+            BridgeError: ``job_exists`` for an id that is under way.
         """
 
     def cancel(self, task_id: str) -> None:

@@ -21,7 +21,20 @@ from typing import Any
 
 from ..protocol.errors import BridgeError
 from . import shared
-from .calls import Begun, Failed, Finished, Happened, InputsRead, Logged, Ready, ResultTaken, Run, Stop, WorkerSettings
+from .calls import (
+    Begun,
+    Failed,
+    Finished,
+    Happened,
+    InputsRead,
+    Logged,
+    Ready,
+    ResultTaken,
+    Run,
+    Stop,
+    Unfit,
+    WorkerSettings,
+)
 from .port import EngineEvent, Task, TaskFailed, TaskFinished
 
 __all__ = ["WorkerProcess", "crash_error"]
@@ -30,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 _TERMINATE_SECONDS = 2.0
 
-Hear = Callable[["WorkerProcess", Ready | Begun | Happened], None]
+Hear = Callable[["WorkerProcess", Ready | Unfit | Begun | Happened], None]
 
 
 def _enter(entry: str, connection: Connection, settings: WorkerSettings) -> None:
@@ -112,10 +125,15 @@ class WorkerProcess:
     # ------------------------------------------------------------ hearing
 
     def _read(self) -> None:
-        with contextlib.suppress(EOFError, OSError):
+        try:
             while True:
                 self._take(self._connection.recv())
-        self._call(self.gone.set)
+        except (EOFError, OSError):
+            pass
+        except Exception:  # noqa: BLE001 (a worker that cannot be understood is as good as gone)
+            _log.exception("The worker process sent what cannot be read.")
+        finally:
+            self._call(self.gone.set)
 
     def _take(self, message: Any) -> None:
         self.heard += 1
@@ -128,7 +146,7 @@ class WorkerProcess:
         elif isinstance(message, Failed):
             error = BridgeError(message.code, message.message, message.hint)
             self._post(Happened(message.number, TaskFailed(error)))
-        elif isinstance(message, (Ready, Begun, Happened)):
+        elif isinstance(message, (Ready, Unfit, Begun, Happened)):
             self._post(message)
 
     def _free_inputs(self, number: int) -> None:
@@ -141,14 +159,15 @@ class WorkerProcess:
         """The result, its pixels copied out of shared memory and that freed."""
         try:
             pictures = shared.read(finished.result)
-        except OSError:
+        except (OSError, MemoryError) as error:
             _log.exception("A result was lost.")
-            return TaskFailed(BridgeError("internal"))
-        shared.remove(finished.result.name)
-        self.send(ResultTaken(finished.number))
+            return TaskFailed(BridgeError("out_of_memory" if isinstance(error, MemoryError) else "internal"))
+        finally:
+            shared.remove(finished.result.name)
+            self.send(ResultTaken(finished.number))
         return TaskFinished(finished.layers, pictures, finished.reach, finished.timings, finished.hints)
 
-    def _post(self, message: Ready | Begun | Happened) -> None:
+    def _post(self, message: Ready | Unfit | Begun | Happened) -> None:
         self._call(self._hear, self, message)
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:

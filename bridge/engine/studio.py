@@ -40,12 +40,22 @@ class Painted:
 
 
 def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
-    """Find the device and the checkpoints' folders. Loads no checkpoint."""
+    """Find the device and the checkpoints' folders. Loads no checkpoint.
+
+    Raises:
+        BridgeError: ``worker_crashed`` when the settings name a device that is not there.
+    """
     device = find_device()
     if settings.device == "cpu" and device.kind != "cpu":
         name = platform.processor() or platform.machine() or "CPU"
         memory = psutil.virtual_memory().total
         device = Device("cpu", name, memory, "float32", "The settings ask for the CPU.")
+    if settings.device not in ("auto", device.kind):
+        raise BridgeError(
+            "worker_crashed",
+            f"The settings ask to paint on {settings.device}, which torch does not find on this machine.",
+            "Set `device` to auto or cpu, or run `paintbridge doctor` to see what is missing.",
+        )
     registry = Registry(map(Path, settings.models), default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
     return Studio(registry, device), told

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import logging
+import math
 import os
 import queue
 import signal
@@ -24,6 +25,7 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.errors import BridgeError
+from ..protocol.messages import CHUNK_BYTES
 from . import shared
 from .calls import (
     Beat,
@@ -38,6 +40,7 @@ from .calls import (
     ResultTaken,
     Run,
     Stop,
+    Unfit,
     WorkerSettings,
 )
 from .estimate import TimeLeft
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
+
+_PREVIEW_SIDE = 1024
 
 
 def main(connection: Connection, settings: WorkerSettings) -> None:
@@ -67,6 +72,8 @@ def main(connection: Connection, settings: WorkerSettings) -> None:
     try:
         worker.work()
         code = 0
+    except BridgeError as error:
+        worker.say(Unfit(error.message, error.hint))
     except Exception:  # noqa: BLE001 (the last resort: it goes to the log, and the engine sees the exit code)
         _log.exception("The worker process cannot go on.")
     # Not by way of the interpreter's own end, which waits for what libraries have left running.
@@ -102,7 +109,11 @@ class _Worker:
             threading.Thread(target=thread, name=f"paintbridge{thread.__name__}", daemon=True).start()
 
     def work(self) -> None:
-        """Find the device, then do jobs until told to stop."""
+        """Find the device, then do jobs until told to stop.
+
+        Raises:
+            BridgeError: the settings ask for what is not there.
+        """
         from .studio import open_studio
 
         studio, device = open_studio(self._settings)
@@ -152,12 +163,15 @@ class _Worker:
 
     def _abandon(self) -> None:
         """The engine is dead: nobody wants what is being painted, and nobody else will free the shared memory."""
-        for job in list(self._jobs.values()):
-            for name in (job.run.inputs.name if job.run.inputs else "", job.run.result):
-                shared.remove(name)
-        for memory in self._results.values():
-            shared.remove(memory.name)
-        os._exit(1)
+        try:
+            for job in list(self._jobs.values()):
+                if job.run.inputs:
+                    shared.remove(job.run.inputs.name)
+                shared.remove(job.run.result)
+            for memory in list(self._results.values()):
+                shared.remove(memory.name)
+        finally:
+            os._exit(1)
 
     # ------------------------------------------------------------ jobs
 
@@ -227,6 +241,9 @@ class _Hooks:
     def preview(self, rgb: Any, step: int) -> None:
         """``rgb`` is (h, w, 3) uint8; small, so it goes through the pipe."""
         if self._job.run.submit.previews:
+            # A preview must fit into one frame of the wire.
+            stride = math.ceil(max(max(rgb.shape) / _PREVIEW_SIDE, math.sqrt(rgb.nbytes / CHUNK_BYTES)))
+            rgb = rgb[::stride, ::stride]
             height, width, _ = rgb.shape
             self._say(Happened(self._job.run.number, TaskPreview(step, width, height, rgb.tobytes())))
 

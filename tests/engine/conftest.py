@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.engine.local import EngineSettings, LocalEngine
@@ -52,6 +53,14 @@ def new_engine(models: Path) -> Callable[..., Any]:
             assert segments(engine) == []
 
     return new
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def engine(new_engine: Callable[..., Any]) -> AsyncIterator[LocalEngine]:
+    """One for all tests that do not ask for more; quick to notice silence."""
+    # Importing libraries may hold up the heart for a moment.
+    async with new_engine(heartbeat_seconds=0.1, silent_seconds=6.0) as engine:
+        yield engine
 
 
 def segments(engine: LocalEngine) -> list[str]:

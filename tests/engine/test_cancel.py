@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from bridge.engine.local import LocalEngine
 from bridge.engine.port import EngineEvent, TaskCancelled, TaskFinished, TaskProgress
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(new_engine: Any) -> AsyncIterator[LocalEngine]:
-    async with new_engine() as engine:
-        yield engine
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def last_step(events: list[EngineEvent]) -> int:
@@ -103,7 +95,6 @@ async def test_while_the_worker_starts_it_ends_at_once(new_engine: Any, jobs: An
         engine.cancel("early")
         assert await following == [TaskCancelled()]
         assert not device.done()
-        await device
 
 
 async def test_pictures_of_cancelled_jobs_leave_shared_memory(engine: LocalEngine, jobs: Any) -> None:

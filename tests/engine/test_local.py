@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from bridge.engine.local import LocalEngine
 from bridge.engine.port import Task, TaskFailed, TaskFinished, TaskPreview, TaskProgress
@@ -17,13 +15,7 @@ from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Condition, Extent, Rect, ResultFormat
 from bridge.protocol.pixels import describe
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(new_engine: Any) -> AsyncIterator[LocalEngine]:
-    async with new_engine() as engine:
-        yield engine
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_device_is_told(engine: LocalEngine) -> None:

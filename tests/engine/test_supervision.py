@@ -10,30 +10,18 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import pytest_asyncio
 
 from bridge.engine.local import LocalEngine
 from bridge.engine.port import EngineEvent, TaskCancelled, TaskFailed, TaskFinished
 from bridge.engine.process import crash_error
 from bridge.protocol.errors import BridgeError
 
-# Importing libraries may hold up the heart for a moment.
-PROMPT = {"heartbeat_seconds": 0.1, "silent_seconds": 8.0}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(new_engine: Any) -> AsyncIterator[LocalEngine]:
-    async with new_engine(**PROMPT) as engine:
-        yield engine
-
-
-shared_loop = pytest.mark.asyncio(loop_scope="module")
+shared_loop = pytest.mark.asyncio(loop_scope="session")
 posix = pytest.mark.skipif(os.name == "nt", reason="signals")
 
 
@@ -129,6 +117,17 @@ async def test_a_worker_that_cannot_start(new_engine: Any, jobs: Any) -> None:
         assert engine.worker_pid is None, "it is not started for ever"
         end = (await jobs.follow(engine, jobs.task("second")))[-1]
         assert isinstance(end, TaskFailed), "the next job asks for one more attempt"
+
+
+async def test_a_device_that_is_not_there(new_engine: Any, jobs: Any) -> None:
+    absent = "xpu" if sys.platform == "darwin" else "mps"
+    async with new_engine(device=absent) as engine:
+        end = (await jobs.follow(engine, jobs.task("first")))[-1]
+        assert isinstance(end, TaskFailed)
+        assert end.error.code == "worker_crashed"
+        assert f"ask to paint on {absent}" in end.error.message
+        with pytest.raises(BridgeError, match=absent):
+            await engine.device()
 
 
 async def test_closing_in_mid_job(new_engine: Any, jobs: Any) -> None:
