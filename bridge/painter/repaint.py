@@ -8,6 +8,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from ..canvas.resample import resize
 from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode, encode_prompt, steps_taken
+from .detail import keep_detail
 from .scene import Scene
 from .stages import Stages
 
@@ -78,10 +79,16 @@ def repaint(
             progress=advance,
             preview=PreviewMaker(components.latent_to_rgb, stages.hooks.preview),
         )
-    pictures = []
+    pictures: list[np.ndarray] = []
+    round_trip = None
     with stages("decode", len(latents)) as advance:
+        if start is not None and original is not None and strength < 1:
+            round_trip = resize(decode(components, original, check=check), request.context.size)
         for one in latents:
-            pictures.append(resize(decode(components, one, check=check), request.context.size))
+            picture = resize(decode(components, one, check=check), request.context.size)
+            if start is not None and round_trip is not None:
+                picture = keep_detail(picture, start, round_trip, strength)
+            pictures.append(picture)
             advance(len(pictures))
     hints = conditioning.hints
     if guidance == 1 and request.negative_prompt.strip():

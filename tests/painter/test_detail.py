@@ -1,0 +1,39 @@
+"""What the VAE loses is given back where little changed, and leaves no ghosts where much did."""
+
+import cv2
+import numpy as np
+import pytest
+
+from bridge.painter.detail import keep_detail
+
+
+@pytest.fixture
+def start(studio):
+    return studio.photograph("canyon-wren", width=240, height=160)[..., :3]
+
+
+@pytest.fixture
+def round_trip(start):
+    return cv2.GaussianBlur(start, (0, 0), 2)
+
+
+def test_nothing_changed_gives_the_start_back_as_the_strength_falls(start, round_trip):
+    lost = float(np.abs(start - round_trip).mean())
+    for strength in (0.01, 0.3, 0.7, 1.0):
+        kept = keep_detail(round_trip, start, round_trip, strength)
+        assert kept.dtype == np.float32
+        assert float(np.abs(kept - start).mean()) == pytest.approx(strength * lost, rel=1e-3)
+
+
+def test_an_even_cast_is_kept(start, round_trip):
+    kept = keep_detail(round_trip + 0.02, start, round_trip, 0.05)
+    assert float((kept - start).mean()) == pytest.approx(0.02, abs=0.002)
+    assert float(np.abs(kept - start - 0.02).mean()) < 0.4 * float(np.abs(start - round_trip).mean())
+
+
+def test_no_ghost_where_something_else_was_painted(start, round_trip):
+    painted = round_trip.copy()
+    painted[:, 120:] = (0.9, 0.1, 0.1)
+    kept = keep_detail(painted, start, round_trip, 0.3)
+    assert np.array_equal(kept[:, 130:], painted[:, 130:])
+    assert not np.array_equal(kept[:, :110], painted[:, :110])
