@@ -1,0 +1,57 @@
+"""Write the documents that are made from code: the protocol's guide, schema and test vectors, and the settings.
+
+``python docs/generate.py`` writes them; with ``--check`` it writes nothing, names those that differ, and exits with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from generation.examples import refused_frames, vectors
+from generation.guide import guide
+from generation.schema import schema
+from generation.settings import settings
+
+from bridge.protocol.messages import PROTOCOL_VERSION
+
+DOCS = Path(__file__).parent
+
+
+def documents() -> dict[str, str]:
+    """Every generated document by its name."""
+    return {
+        "protocol.md": guide(),
+        "protocol.schema.json": _json(schema()),
+        "protocol.vectors.json": _json(
+            {"protocol": PROTOCOL_VERSION, "vectors": vectors(), "refused": refused_frames()}
+        ),
+        "settings.md": settings(),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a document differs")
+    check = parser.parse_args().check
+    stale = [name for name, text in documents().items() if _differs(DOCS / name, text)]
+    for name in stale:
+        print(f"docs/{name} differs from a fresh generation" if check else f"docs/{name}")
+        if not check:
+            (DOCS / name).write_text(documents()[name], encoding="utf-8", newline="\n")
+    return 1 if check and stale else 0
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.exists() or path.read_bytes() != text.encode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
