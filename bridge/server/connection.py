@@ -143,6 +143,8 @@ class Connection:
         session = self._session
         if session is None:
             raise BridgeError("unexpected_message")
+        if not isinstance(message, Resume):
+            self._service.admit(session)
         match message:
             case Plan():
                 await self._outbox.answer(await self._service.plan(message))

@@ -106,6 +106,7 @@ class JobRunner:
     async def _follow(self, job: Job) -> EngineEvent:
         """Pass on the stream of a task; its last event."""
         session = job.session
+        last: EngineEvent | None = None
         async for event in self._engine.submit(Task(job.id, job.submit, job.pictures)):
             match event:
                 case TaskProgress():
@@ -122,8 +123,10 @@ class JobRunner:
                     if job.submit.previews:
                         session.show(job.name, event)
                 case _:
-                    return event
-        raise RuntimeError("the engine's stream ended without an end of the job")
+                    last = event
+        if last is None:
+            raise RuntimeError("the engine's stream ended without an end of the job")
+        return last
 
     def _conclude(self, job: Job, last: EngineEvent) -> None:
         match last:

@@ -69,13 +69,11 @@ class Service:
         """Open a session for a client whose token was right. Answers ``welcome``.
 
         Raises:
-            BridgeError: ``too_many_connections``; ``shutting_down``.
+            BridgeError: ``shutting_down``.
         """
         checkpoints = await self._catalogue.checkpoints()
         if self.shutting_down:
             raise BridgeError("shutting_down")
-        if len(self._sessions) >= self.settings.sessions:
-            self._forget_an_idle_session()
         session = Session(secrets.token_urlsafe(16), self.settings)
         self._sessions[session.id] = session
         outbox.push(
@@ -91,6 +89,21 @@ class Service:
         )
         session.attach(outbox)
         return session
+
+    def admit(self, session: Session) -> None:
+        """The client begins to use its session: from now on it counts.
+
+        Not before, since whoever comes back opens a fresh session first, and must not fail for want of room beside the
+        very session that he comes for.
+
+        Raises:
+            BridgeError: ``too_many_connections`` when there are too many sessions.
+        """
+        if session.admitted:
+            return
+        if sum(other.admitted for other in self._sessions.values()) >= self.settings.sessions:
+            self._forget_an_idle_session()
+        session.admitted = True
 
     def resume(self, message: Resume, fresh: Session, outbox: Outbox) -> Session:
         """Take up an earlier session in place of the fresh one. A connection that still has it loses it.
@@ -117,6 +130,9 @@ class Service:
         if session.outbox is not outbox:
             return
         session.detach()
+        if not session.admitted:
+            del self._sessions[session.id]
+            return
         for job in list(session.jobs.values()):
             if job.submit.on_disconnect == "cancel":
                 self._runner.cancel(job)

@@ -38,7 +38,10 @@ _PREVIEW_SIDE = 1024
 
 
 class Session:
-    """One client, over all its connections. Belongs to one event loop."""
+    """One client, over all its connections. Belongs to one event loop.
+
+    ``admitted`` says that it has been used, and counts among the sessions that there may be.
+    """
 
     def __init__(self, session_id: str, settings: Settings) -> None:
         self.id = session_id
@@ -46,6 +49,7 @@ class Session:
         self.pictures = PictureStore(most_pixels=settings.picture_pixels, most_bytes=settings.upload_bytes)
         self.results = ResultStore(most_bytes=settings.replay_bytes)
         self.jobs: dict[str, Job] = {}
+        self.admitted = False
         self.outbox: Outbox | None = None
         self._previews: dict[str, Preview] = {}
 

@@ -6,6 +6,7 @@ The fields' metadata is the only source of their documentation, ranges and names
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -114,7 +115,10 @@ def load_settings(
         if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
             continue
         if key not in by_name:
-            raise SettingsError("environment", variable, "there is no such setting.", "See the table of settings.")
+            # Other parts of the project have variables of their own; only what looks like a slip is refused.
+            for meant in difflib.get_close_matches(key, by_name, n=1, cutoff=0.75):
+                raise SettingsError("environment", variable, f"no such setting; is {_variable(meant)} meant?")
+            continue
         values[key] = _convert(text, kinds[key], by_name[key], "environment", variable)
     for key, value in (flags or {}).items():
         if value is not None:
@@ -136,7 +140,7 @@ def settings_table() -> list[SettingsRow]:
     return [
         SettingsRow(
             entry.name,
-            _PREFIX + entry.name.upper(),
+            _variable(entry.name),
             _flag(entry.name),
             _shown(entry.default),
             _allowed(entry.metadata, kinds[entry.name]),
@@ -144,6 +148,10 @@ def settings_table() -> list[SettingsRow]:
         )
         for entry in fields(Settings)
     ]
+
+
+def _variable(key: str) -> str:
+    return _PREFIX + key.upper()
 
 
 def _flag(key: str) -> str:

@@ -9,12 +9,15 @@ from dataclasses import replace
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MODES, Picture, Submit
 from ..protocol.pixels import raw_bytes
+from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture
 from .settings import Settings
 
 __all__ = ["check_submit"]
 
 _WEBP_SIDE = 16383
+# What a layer takes in a result besides its prompts, generously.
+_LAYER_BYTES = 2048
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
@@ -81,6 +84,10 @@ def _check_result(submit: Submit, settings: Settings) -> None:
     wanted, context = submit.result, submit.context
     if submit.batch > settings.batch:
         raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
+    prompts = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
+    if submit.batch * (prompts + _LAYER_BYTES) > FRAME_BYTES:
+        # Each layer's recipe repeats them, and all recipes travel in one message.
+        raise BridgeError("out_of_range", f"The prompts are too long for {submit.batch} pictures at once.")
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
     if wanted.encoding == "webp" and wanted.depth != "u8":

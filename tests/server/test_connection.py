@@ -287,6 +287,21 @@ async def test_abandoned_sessions_make_room_for_new_ones_unless_they_hold_someth
     await back.until(Result)
 
 
+async def test_sessions_are_limited_but_whoever_comes_back_finds_room(start: Callable[..., Any]) -> None:
+    bridge = await start(sessions=1)
+    client = await bridge.client()
+    await client.say(a_job("one"))
+    result = await client.until(Result)
+    crowd = await bridge.client()
+    await crowd.say(Plan(1, Extent(8, 8)))
+    assert (await crowd.until(Error)).code == "too_many_connections"
+    with pytest.raises(ConnectionClosed):
+        await crowd.hear()
+    await _gone(bridge, client)
+    back = await _back(bridge, client, result.event - 1)
+    assert (await back.until(Result)) == result
+
+
 # ---------------------------------------------------------------- the end
 
 

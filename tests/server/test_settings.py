@@ -71,15 +71,15 @@ def test_a_wrong_variable_and_a_wrong_flag_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
         load_settings(environment={"PAINTBRIDGE_PORT": "-1"}, file=none)
     assert (error.value.source, error.value.key) == ("environment", "PAINTBRIDGE_PORT")
-    with pytest.raises(SettingsError, match="no such setting"):
+    with pytest.raises(SettingsError, match="is PAINTBRIDGE_PORT meant"):
         load_settings(environment={"PAINTBRIDGE_PROT": "1"}, file=none)
     with pytest.raises(SettingsError) as error:
         load_settings({"queued_jobs": "0"}, environment={}, file=none)
     assert (error.value.source, error.value.key) == ("command line", "--queued-jobs")
 
 
-def test_clients_variables_are_no_settings(tmp_path: Path) -> None:
-    environment = {"PAINTBRIDGE_URL": "ws://127.0.0.1/ws", "PAINTBRIDGE_TOKEN": "x"}
+def test_variables_of_clients_and_of_other_tools_are_no_settings(tmp_path: Path) -> None:
+    environment = {"PAINTBRIDGE_URL": "ws://127.0.0.1/ws", "PAINTBRIDGE_TOKEN": "x", "PAINTBRIDGE_PYTHON": "python3"}
     assert load_settings(environment=environment, file=tmp_path / "none.toml") == Settings()
 
 
