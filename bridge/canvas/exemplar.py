@@ -30,7 +30,7 @@ _SEED = 20091
 # Pixels of the window around the hole that is searched, at least, and as a share of the hole's longer side.
 _LEAST_ROOM, _ROOM_SHARE = 128, 1.5
 # The coarsest level: a hole no thicker than twice this, a side no shorter, and patches to choose from.
-_COARSEST_DEPTH, _COARSEST_SIDE, _COARSEST_SOURCES = 5, 64, 64
+_COARSEST_DEPTH, _COARSEST_SIDE, _COARSEST_SOURCES = 5, 32, 64
 # Levels with more pixels to complete inherit their origins without another search.
 _MOST_SEARCHED = 300_000
 # Patches that the very first fill, which is soon revised, chooses from.

@@ -92,7 +92,7 @@ def _steps(
     wanted = np.zeros((one.size, 3), np.float32)
     count = np.zeros(one.size, np.float32)
     for begin, end, has in ((one, one + stride, one >= 0), (other - stride, other, other >= 0)):
-        # What the piece does next to its own pixel, where that is a source too.
+        # What the piece does next to its own pixel, where that is a source too; else it is taken to stay level.
         has = has & (begin >= 0) & (end < usable.size)
         has &= np.take(usable, begin, mode="clip") & np.take(usable, end, mode="clip")
         gradient = np.take(colours, end, axis=0, mode="clip") - np.take(colours, begin, axis=0, mode="clip")
@@ -101,8 +101,7 @@ def _steps(
     wanted /= np.maximum(count, 1)[:, None]
     excess = composite[second][seam] - composite[first][seam] - wanted
     size = np.abs(excess).max(axis=1) / _limits(seam, np.abs(wanted).max(axis=1))
-    trust = np.where(count > 0, np.exp(-size * size), 0)
-    steps[seam] = excess * trust[:, None]
+    steps[seam] = excess * np.exp(-size * size)[:, None]
     return steps
 
 

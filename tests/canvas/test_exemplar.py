@@ -89,7 +89,7 @@ def test_texture_stays_as_lively_as_around_it(photo, sheet, name, x, y, place):
 def test_the_wren_leaves_its_rock(photo, sheet):
     picture = photo("canyon-wren", 560, 130, 448, 420)
     target = np.zeros((420, 448), np.uint8)
-    cv2.ellipse(target, (225, 225), (150, 140), 0, 0, 360, 1, -1)
+    cv2.ellipse(target, (240, 225), (170, 150), 0, 0, 360, 1, -1)
     target = target > 0
     result = complete(picture, target, ~target)
     sheet("remove-wren", [np.where(target[..., None], np.float32([1, 0, 1]), picture), result])
