@@ -212,7 +212,6 @@ class LocalEngine:
                 _log.exception("The worker process could not be started.")
                 continue
             error = await self._watch(worker)
-            _log.warning("%s", error)
             self._worker = None
             self._lose(error)
 
@@ -232,6 +231,8 @@ class LocalEngine:
         """Wait for a worker's end, or make it. Returns the reason."""
         silent = await self._fell_silent(worker)
         exit_code = await worker.end(self._running.number if self._running else None)
+        how = "fell silent" if silent else f"ended with exit code {exit_code}"
+        _log.warning("The worker process %s.", how)
         return BridgeError("worker_silent") if silent else crash_error(exit_code)
 
     async def _fell_silent(self, worker: WorkerProcess) -> bool:

@@ -25,7 +25,7 @@ from . import pictures
 from .calls import WorkerSettings
 from .inputs import Inputs
 
-__all__ = ["Painted", "Studio", "open_studio"]
+__all__ = ["Painted", "Studio", "open_studio", "warm_up"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     registry = Registry(map(Path, settings.models), default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
     return Studio(registry, device), told
+
+
+def warm_up() -> None:
+    """Import now, while nobody waits, what the model libraries put off until it is used: 2 s of the first job."""
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel  # noqa: F401
+    from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
 
 class Studio:

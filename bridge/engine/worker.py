@@ -61,10 +61,11 @@ def main(connection: Connection, settings: WorkerSettings) -> None:
     """Work until told to stop. The child's entry point; does not return."""
     # Ctrl-C in a terminal reaches this process too, but it is for the engine to decide when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    faulthandler.enable()
+    if sys.stderr is not None:
+        faulthandler.enable()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # OpenMP's threads wait for each other by spinning. With a painting program on the same cores, that made steps a
-    # hundred times slower than sleeping does. Read when torch is imported.
+    # OpenMP's threads wait for each other by spinning, which is bad company for a busy painting program: beside one
+    # busy process on two cores, a tiny step took 1.2 s so, and 15 ms with sleeping. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _be_the_first_to_go()
     worker = _Worker(connection, settings)
@@ -78,8 +79,6 @@ def main(connection: Connection, settings: WorkerSettings) -> None:
         _log.exception("The worker process cannot go on.")
     # Not by way of the interpreter's own end, which waits for what libraries have left running.
     connection.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(code)
 
 
@@ -114,10 +113,11 @@ class _Worker:
         Raises:
             BridgeError: the settings ask for what is not there.
         """
-        from .studio import open_studio
+        from .studio import open_studio, warm_up
 
         studio, device = open_studio(self._settings)
         self.say(Ready(device))
+        warm_up()
         while (job := self._waiting.get()) is not None:
             self._do(studio, job)
             del self._jobs[job.run.number]
@@ -139,6 +139,10 @@ class _Worker:
             while True:
                 self._take(self._connection.recv())
         except (EOFError, OSError):
+            pass
+        except Exception:  # noqa: BLE001 (a worker that is deaf must end)
+            _log.exception("The worker process cannot hear the engine.")
+        finally:
             self._abandon()
 
     def _take(self, message: Any) -> None:
@@ -146,8 +150,9 @@ class _Worker:
             job = self._jobs[message.number] = _Job(message)
             self._waiting.put(job)
         elif isinstance(message, Cancel):
-            if message.number in self._jobs:
-                self._jobs[message.number].cancelled.set()
+            told = self._jobs.get(message.number)
+            if told is not None:
+                told.cancelled.set()
         elif isinstance(message, ResultTaken):
             self._results.pop(message.number).close()
         elif isinstance(message, Stop):
