@@ -1,0 +1,62 @@
+"""Side by side, in turns: what a busy machine does to one it does to the other."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+OUTPUT = Path("bench-output")
+
+
+def in_turns(
+    contestants: dict[str, Callable[[], float]], *, rounds: int, warm_up: int = 1
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Let each contestant run once a round, the order turned about each time. Each says how many seconds count.
+
+    Returns those seconds, and the processors' seconds that this process and its children spent meanwhile: on a machine
+    that has other work to do, these tell more.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    processor: dict[str, list[float]] = {name: [] for name in contestants}
+    for index in range(-warm_up, rounds):
+        names = list(contestants) if index % 2 else list(contestants)[::-1]
+        for name in names:
+            before = _processor_seconds()
+            taken = contestants[name]()
+            spent = _processor_seconds() - before
+            if index >= 0:
+                seconds[name].append(taken)
+                processor[name].append(spent)
+                print(f"  round {index + 1}: {name} {taken:.3f} s, processors {spent:.3f} s", flush=True)
+    return seconds, processor
+
+
+def _processor_seconds() -> float:
+    total = 0.0
+    here = psutil.Process()
+    for process in [here, *here.children(recursive=True)]:
+        spent = process.cpu_times()
+        total += spent.user + spent.system
+    return total
+
+
+def report(name: str, seconds: dict[str, list[float]], **figures: Any) -> None:
+    """Print medians and spreads, and write everything down in ``bench-output``."""
+    for contestant, values in seconds.items():
+        print(f"{contestant}: median {statistics.median(values):.3f} s ({min(values):.3f} .. {max(values):.3f})")
+    for key, value in figures.items():
+        print(f"{key}: {value:.3f}" if isinstance(value, float) else f"{key}: {value}")
+    OUTPUT.mkdir(exist_ok=True)
+    found = {"seconds": seconds, "figures": figures, "machine": platform.platform()}
+    (OUTPUT / f"{name}.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+def ratio(seconds: dict[str, list[float]], above: str, below: str) -> float:
+    """The ratio of medians."""
+    return statistics.median(seconds[above]) / statistics.median(seconds[below])
