@@ -40,6 +40,11 @@ class Outbox:
         self._room.set()
         self.ended = asyncio.Event()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of answers that wait."""
+        return self._answer_bytes
+
     def push(self, message: ServerMessage) -> None:
         """Queue an answer without waiting, for what the bridge says of its own accord, which is little."""
         if self._close_code is not None or self.ended.is_set():

@@ -302,6 +302,31 @@ async def test_sessions_are_limited_but_whoever_comes_back_finds_room(start: Cal
     assert (await back.until(Result)) == result
 
 
+async def test_who_asks_for_much_and_reads_nothing_is_not_read_from_and_then_left(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.server.connection._STALLED_SECONDS", 0.3)
+    client = await bridge.open(max_queue=1)
+    welcome = await client.greet(bridge.token)
+    data, picture = grey(512, 512)
+    await client.store(data, picture)
+    session = bridge.server.service.session(welcome.session)
+    outbox = session.outbox
+    assert outbox is not None
+    asked = 0
+    most = 0
+    while session.outbox is not None:
+        if asked < 100:
+            await client.say(Get(picture.hash))
+            asked += 1
+        await asyncio.sleep(0)
+        most = max(most, outbox.waiting_bytes)
+    assert asked == 100
+    assert most < 4 << 20
+    back = await _back(bridge, client, 0)
+    await back.until(Resumed)
+
+
 # ---------------------------------------------------------------- the end
 
 

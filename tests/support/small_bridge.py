@@ -55,6 +55,7 @@ class GatedEngine:
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
+        self.preview_side = 4
         self.gate = asyncio.Event()
         self.gate.set()
         self.known = asyncio.Event()
@@ -83,7 +84,7 @@ class GatedEngine:
                     return
                 self.steps[job] = step + 1
                 yield TaskProgress("denoise", step + 1, task.submit.steps or 2, 1.0)
-                yield TaskPreview(step + 1, 4, 4, bytes(48))
+                yield TaskPreview(step + 1, self.preview_side, self.preview_side, bytes(3 * self.preview_side**2))
             if task.submit.prompt == "fail":
                 yield TaskFailed(BridgeError("out_of_memory"))
             elif task.submit.prompt == "break":
