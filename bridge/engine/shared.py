@@ -5,7 +5,7 @@ it made. macOS allows 30 characters. Memory is reserved when a segment is made: 
 give it 64 MiB), writing to more than it has would otherwise end the process with SIGBUS.
 
 Python's resource tracker, shared by both processes, counts names, not openings: a segment is removed exactly once, by
-the engine, after the worker has opened it. If the engine is killed, the worker removes what it knows of.
+the engine, after the worker has opened it. If the engine is killed, the tracker removes what is left, and says so.
 """
 
 from __future__ import annotations

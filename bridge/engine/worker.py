@@ -143,7 +143,8 @@ class _Worker:
         except Exception:  # noqa: BLE001 (a worker that is deaf must end)
             _log.exception("The worker process cannot hear the engine.")
         finally:
-            self._abandon()
+            # The engine is dead, so nobody wants what is being painted.
+            os._exit(1)
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Run):
@@ -165,18 +166,6 @@ class _Worker:
         for job in list(self._jobs.values()):
             job.cancelled.set()
         self._waiting.put(None)
-
-    def _abandon(self) -> None:
-        """The engine is dead: nobody wants what is being painted, and nobody else will free the shared memory."""
-        try:
-            for job in list(self._jobs.values()):
-                if job.run.inputs:
-                    shared.remove(job.run.inputs.name)
-                shared.remove(job.run.result)
-            for memory in list(self._results.values()):
-                shared.remove(memory.name)
-        finally:
-            os._exit(1)
 
     # ------------------------------------------------------------ jobs
 

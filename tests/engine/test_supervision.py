@@ -10,6 +10,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,53 +177,93 @@ async def test_closing_before_the_worker_is_up(new_engine: Any) -> None:
             await asking
 
 
-@posix
-def test_an_engine_that_is_killed_takes_its_worker_with_it(models: Path, jobs: Any, tmp_path: Path) -> None:
-    """In the middle of 400 steps, and what it had in shared memory too."""
-    script = textwrap.dedent(
-        f"""
-        import asyncio, pickle, sys
-        from bridge.engine.local import EngineSettings, LocalEngine
-        from bridge.engine.port import TaskProgress
+# An engine in a process of its own: says who its worker is in the middle of 400 steps, and goes on.
+ENGINE = """
+import asyncio, pickle, sys
+from bridge.engine.local import EngineSettings, LocalEngine
 
-        async def main():
-            task = pickle.load(open({str(tmp_path / "task")!r}, "rb"))
-            engine = LocalEngine(EngineSettings(models=({str(models)!r},), device="cpu"))
-            await engine.start()
-            async for event in engine.submit(task):
-                if isinstance(event, TaskProgress) and event.stage == "denoise" and event.step == 2:
-                    print(engine.worker_pid, engine.segment_prefix, flush=True)
+async def main():
+    task = pickle.load(open(sys.argv[2], "rb"))
+    engine = LocalEngine(EngineSettings(models=(sys.argv[1],), device="cpu"))
+    await engine.start()
+    async for event in engine.submit(task):
+        if getattr(event, "stage", "") == "denoise" and event.step == 2:
+            print(engine.worker_pid, flush=True)
 
-        if __name__ == "__main__":
-            asyncio.run(main())
-        """
-    )
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+# The same with a worker that is frozen before its first job, so that it does not come to read its pictures.
+FROZEN = """
+import asyncio, os, pickle, signal, sys
+from pathlib import Path
+from bridge.engine.local import EngineSettings, LocalEngine
+
+async def main():
+    task = pickle.load(open(sys.argv[2], "rb"))
+    engine = LocalEngine(EngineSettings(models=(sys.argv[1],), device="cpu"))
+    await engine.start()
+    await engine.device()
+    os.kill(engine.worker_pid, signal.SIGSTOP)
+    stream = engine.submit(task)
+    while not (shared := list(Path("/dev/shm").glob(engine.segment_prefix + "*"))):
+        await asyncio.sleep(0.01)
+    print(engine.worker_pid, shared[0], flush=True)
+    async for event in stream:
+        pass
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@contextmanager
+def engine_process(script: str, models: Path, jobs: Any, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     (tmp_path / "task").write_bytes(pickle.dumps(jobs.task("orphan", checkpoint="slow")))
     (tmp_path / "engine.py").write_text(script, encoding="utf-8")
-    with subprocess.Popen(
-        [sys.executable, str(tmp_path / "engine.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        assert parent.stderr is not None
-        worker, prefix = parent.stdout.readline().split()
-        assert psutil.pid_exists(int(worker))
-        parent.kill()
-        # The worker, and the resource tracker after it, hold the other end of stderr until they have ended.
-        told = parent.stderr.read()
+    command = [sys.executable, str(tmp_path / "engine.py"), str(models), str(tmp_path / "task")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(jobs: Any, holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + jobs.patience
-    while _alive(int(worker)):
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert list(Path("/dev/shm").glob(prefix + "*")) == []
-    assert "leaked" not in told
 
 
-def _alive(pid: int) -> bool:
+def gone(pid: int) -> bool:
     # Where nobody collects orphans, an ended one stays as a zombie.
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return False
+        return True
+
+
+@posix
+def test_an_engine_that_is_killed_takes_its_worker_with_it(models: Path, jobs: Any, tmp_path: Path) -> None:
+    with engine_process(ENGINE, models, jobs, tmp_path) as engine:
+        assert engine.stdout is not None
+        worker = int(engine.stdout.readline())
+        assert not gone(worker)
+        engine.kill()
+        wait_until(jobs, lambda: gone(worker))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").exists(), reason="seen on Linux only")
+def test_an_engine_that_is_killed_leaves_no_shared_memory(models: Path, jobs: Any, tmp_path: Path) -> None:
+    with engine_process(FROZEN, models, jobs, tmp_path) as engine:
+        assert engine.stdout is not None
+        worker, segment = engine.stdout.readline().split()
+        engine.kill()
+        assert Path(segment).exists()
+        os.kill(int(worker), signal.SIGCONT)
+        wait_until(jobs, lambda: gone(int(worker)) and not Path(segment).exists())
 
 
 @posix

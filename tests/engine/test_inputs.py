@@ -1,0 +1,83 @@
+"""What a job can bring, and the words for what can go wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bridge.canvas.errors import CanvasError, ContextInvalid
+from bridge.engine.inputs import bridge_error, read_inputs
+from bridge.models import CheckpointUnknown
+from bridge.painter import OutOfMemory
+from bridge.protocol.errors import BridgeError
+from bridge.protocol.pixels import describe
+
+
+def test_a_picture_without_alpha_is_opaque(jobs: Any) -> None:
+    task = jobs.task("rgb")
+    height, width = jobs.size
+    data = bytes(range(256)) * (height * width * 3 // 256)
+    picture = describe(data, width=width, height=height, channels=3)
+    submit = dataclasses.replace(task.submit, picture=picture)
+    inputs = read_inputs(submit, {**task.pictures, picture.hash: data})
+    assert inputs.picture is not None
+    assert inputs.selection is not None
+    assert inputs.picture.shape == (height, width, 4)
+    assert (inputs.picture[..., 3] == 1).all()
+    assert inputs.picture[0, 0, 1] == np.float32(1 / 255)
+    assert inputs.selection.shape == (height, width)
+    assert set(np.unique(inputs.selection)) == {0, 1}
+
+
+def test_rounding_noise_of_coverage_is_taken_off(jobs: Any) -> None:
+    task = jobs.task("noise")
+    height, width = jobs.size
+    coverage = np.linspace(-1e-6, 1 + 1e-6, height * width, dtype=np.float32)
+    selection = describe(coverage.tobytes(), width=width, height=height, channels=1, depth="f32")
+    submit = dataclasses.replace(task.submit, selection=selection)
+    inputs = read_inputs(submit, {**task.pictures, selection.hash: coverage.tobytes()})
+    assert inputs.selection is not None
+    assert (inputs.selection.min(), inputs.selection.max()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (BridgeError("out_of_range", "Too far."), "out_of_range", "Too far."),
+        (ContextInvalid("It sticks out."), "bad_context", "It sticks out."),
+        (CheckpointUnknown("There is none.", hint="Install one."), "checkpoint_unknown", "There is none."),
+        (OutOfMemory("Too much.", hint="Less."), "out_of_memory", "Too much."),
+        (MemoryError(), "out_of_memory", "memory"),
+    ],
+)
+def test_foreseen(error: Exception, code: str, words: str) -> None:
+    told = bridge_error(error)
+    assert told is not None
+    assert told.code == code
+    assert words in told.message
+    assert told.hint
+
+
+def unforeseen_opencv_error() -> Exception:
+    with pytest.raises(cv2.error) as caught:
+        cv2.cvtColor(np.zeros((2, 2), np.float32), cv2.COLOR_RGB2GRAY)
+    return caught.value
+
+
+def test_unforeseen() -> None:
+    assert bridge_error(KeyError("secret")) is None
+    assert bridge_error(CanvasError("not for the artist")) is None
+    # OpenCV's errors have a code too, but one of its own.
+    assert bridge_error(unforeseen_opencv_error()) is None
+
+
+def test_words_fit_into_their_message() -> None:
+    told = bridge_error(CheckpointUnknown("x" * 5000, hint="y" * 1024))
+    assert told is not None
+    assert len(told.message) == 1024
+    assert told.message.endswith("...")
+    assert told.hint == "y" * 1024
