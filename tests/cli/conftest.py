@@ -18,6 +18,9 @@ from tiny_checkpoints import build_tiny_sd1
 
 from bridge.cli import main
 
+# libvips would remember what a file held before a command wrote it anew.
+pyvips.cache_set_max(0)
+
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., Path]:
