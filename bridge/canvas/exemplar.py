@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .geometry import Rect
 from .mask import selection_bounds
-from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, usable_middles
+from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, times, usable_middles
 from .seams import blend_seams
 from .surroundings import membrane
 from .types import BoolArray, FloatArray, IndexArray
@@ -105,7 +105,7 @@ def _origins(levels: list[_Level]) -> IndexArray:
                 continue
         sources = Sources(level.image, level.source, rng)
         field = _first_field(level, sources, found, rng)
-        rounds = _ROUNDS_COARSEST if number == coarsest else min(_ROUNDS_MOST, max(2, 2 * number + 1))
+        rounds = _ROUNDS_COARSEST if number == coarsest else min(_ROUNDS_MOST, max(4, 2 * number + 2))
         radius = max(level.target.shape) if number >= coarsest - 1 else _RADIUS_FINE
         for turn in range(rounds):
             search(image, field, sources, step=4, radius=radius, rng=rng)
@@ -182,7 +182,8 @@ def _filled_inward(level: _Level) -> FloatArray:
             # Nothing but target: there would be no source either.
             break
         weight = gather(np.repeat((~unknown)[..., None], 3, axis=2).astype(np.float32), ring)
-        cost = weight @ squares.T - 2 * (gather(image, ring) * weight) @ known_patches.T
+        cost = times(weight, squares, transposed=True)
+        cost -= 2 * times(gather(image, ring) * weight, known_patches, transposed=True)
         image.reshape(-1, 3)[ring] = level.image.reshape(-1, 3)[middles[np.argmin(cost, axis=1)]]
         unknown.ravel()[ring] = False
     return image

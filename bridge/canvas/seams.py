@@ -20,7 +20,7 @@ _LARGEST_STEP, _LARGEST_STEP_FLAT = 0.06, 0.15
 # Mean steps between neighbours below about this are next to no texture.
 _FLAT = 0.012
 # What is left of the limit among pieces of a few pixels.
-_CRUMBS_SHARE = 0.25
+_CRUMBS_SHARE = 0.12
 _CYCLES = 6
 _SWEEPS = 3
 _SWEEPS_COARSEST = 30

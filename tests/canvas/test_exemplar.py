@@ -83,7 +83,7 @@ def test_texture_stays_as_lively_as_around_it(photo, sheet, name, x, y, place):
     assert 0.7 < liveliness(result, inside) / own < 1.4
     assert liveliness(blurred, inside) / own < 0.6
     # No colour that is not there: the hole's mean is near the picture's own.
-    assert np.abs(result[target].mean(axis=0) - picture[target].mean(axis=0)).max() < 0.08
+    assert np.abs(result[target].mean(axis=0) - picture[target].mean(axis=0)).max() < 0.12
 
 
 def test_the_wren_leaves_its_rock(photo, sheet):
