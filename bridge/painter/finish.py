@@ -3,12 +3,15 @@
 import numpy as np
 
 from ..canvas.composite import Layer, compose_layer, match_colour
+from ..canvas.mask import selection_bounds
 from .repaint import Repainted
 from .request import PaintedLayer, Painting
 from .scene import Scene
 from .stages import Stages
 
 __all__ = ["finish"]
+
+_RING = 64
 
 
 def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool) -> Painting:
@@ -30,13 +33,19 @@ def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: S
 
 
 def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
+    context = scene.request.context
+    # Colours are compared close to the mask only: of a large context the rest need not be looked at.
+    near = selection_bounds(scene.masks.denoise)
+    window = (near.expanded(_RING).cut_to(context.size) if near else None) or context.size.rect
+    painted, alpha, picture = (array[window.slices] for array in (painted, scene.masks.alpha, scene.picture))
     if match:
-        painted = match_colour(painted, scene.rgb, scene.masks.denoise, scene.valid)
+        original, mask = scene.rgb[window.slices], scene.masks.denoise[window.slices]
+        painted = match_colour(painted, original, mask, scene.valid[window.slices])
     return compose_layer(
         painted,
-        scene.picture,
-        scene.masks.alpha,
-        scene.request.context,
+        picture,
+        alpha,
+        window.translated(context.x, context.y),
         cover_transparent=scene.covers,
         reach=0 if scene.request.strict else scene.plan.reach,
     )
