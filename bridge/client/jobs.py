@@ -150,12 +150,7 @@ class Jobs:
         again, entry.sent = entry.sent, True
         if not again:
             message = self.connection.session.submit(message)
-        try:
-            await self.connection.ask(message, ("job", job.id), job.id)
-        except BridgeError as error:
-            # An earlier attempt did arrive, then: its events will come.
-            if not (again and error.code == "job_exists"):
-                raise
+        await self.connection.ask(message, ("job", job.id), job.id)
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again whenever the connection breaks, until there is an answer."""

@@ -65,7 +65,6 @@ async def upload(connection: Connection, pictures: Mapping[str, Upload], wanted:
                     if answer.done():
                         answer.result()  # raises what the bridge has refused meanwhile
                 await connection.send(put)
-                await asyncio.sleep(0)
         for answer in stored:
             await answer
     return wanted()

@@ -215,8 +215,10 @@ class TinyBridge:
             session.cancels[message.job].set()
         elif isinstance(message, m.Ack):
             for event in session.state.acknowledge(message.event):
+                held = {layer.picture.hash for result in session.state.held_results() for layer in result.layers}
                 for layer in event.layers if isinstance(event, m.Result) else ():
-                    session.results.pop(layer.picture.hash, None)
+                    if layer.picture.hash not in held:
+                        session.results.pop(layer.picture.hash, None)
         return session
 
     async def _greet(self, socket: ServerConnection, order: protocol.ServerConnection, hello: m.Hello) -> TinySession:

@@ -174,8 +174,26 @@ def test_a_picture_refused_while_it_is_sent(tiny):
     tiny.refuse = lambda message: (
         m.Error("upload_budget", "Full.", "Wait.", message.hash) if isinstance(message, m.Put) else None
     )
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError, match="upload_budget"):
-        job_of(bridge).result()
+    noise = random.Random(4).randbytes(64 * CHUNK_BYTES)
+    with Bridge(tiny.address()) as bridge:
+        with pytest.raises(BridgeError, match="upload_budget"):
+            job_of(bridge, picture=Pixels(noise, 4096, 4096, 4)).result()
+        tiny.refuse = lambda _: None
+        assert job_of(bridge).result().layers
+    assert len(tiny.messages(m.Put)) < 64
+
+
+def test_the_same_layer_for_two_jobs_at_once(tiny):
+    tiny.close_gate()
+    context = Rect(0, 0, 1024, 1024)
+    with Bridge(tiny.address()) as bridge:
+        jobs = [job_of(bridge, context=context, picture=None, seed=5) for _ in range(3)]
+        for job in jobs:
+            next(e for e in job.events() if isinstance(e, m.Started))
+        tiny.open_gate()
+        layers = [job.result(10).layers[0] for job in jobs]
+    assert len({layer.picture.hash for layer in layers}) == 1
+    assert {bytes(layer.data) for layer in layers} == {random.Random(5).randbytes(1024 * 1024 * 4)}
 
 
 def test_a_refusal_that_names_nothing_ends_what_waits(tiny):

@@ -171,6 +171,34 @@ def test_a_job_on_its_way_goes_to_the_restarted_bridge(tiny):
     assert tiny.connections == 2
 
 
+def test_a_job_whose_submission_was_lost_in_a_restart_is_not_sent_behind_the_hosts_back(tiny):
+    tiny.cut = once("in", m.Submit, "before", then=tiny.sessions.clear)
+    with Bridge(tiny.address()) as bridge:
+        with pytest.raises(BridgeError) as caught:
+            job_of(bridge).result(10)
+        assert caught.value.code == "session_unknown"
+        assert job_of(bridge, seed=6).result(10).layers
+    assert [submit.seed for submit in tiny.messages(m.Submit)] == [5, 6]
+
+
+def test_an_acknowledgement_that_was_lost_is_sent_again(tiny):
+    again = threading.Event()
+    last = len(WHOLE_LIFE)
+
+    def cut(direction: str, message: m.Message) -> str | None:
+        return "before" if message == m.Ack(last) and not again.is_set() else None
+
+    tiny.cut = cut
+    with Bridge(
+        tiny.address(), on_connection=lambda state, _: again.set() if state == "interrupted" else None
+    ) as bridge:
+        job_of(bridge).result(10)
+        assert again.wait(10)
+        bridge.plan(canvas=CANVAS, selection=CONTEXT)
+    (session,) = tiny.sessions.values()
+    assert session.results == {}
+
+
 def test_a_restart_while_the_layer_is_fetched(tiny):
     tiny.cut = once("in", m.Get, "before", then=tiny.sessions.clear)
     with Bridge(tiny.address()) as bridge:
