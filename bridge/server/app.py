@@ -28,7 +28,7 @@ from .logs import configure_logs, log
 from .runtime import RuntimeFile
 from .service import Service
 from .settings import Settings, settings_home
-from .web import WEBSOCKET_PATH, FrugalProtocol, build_app
+from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
 
 __all__ = ["BridgeServer", "serve"]
 
@@ -131,8 +131,8 @@ class BridgeServer:
         config = uvicorn.Config(
             build_app(self.service, own_hosts),
             loop="asyncio",
-            http="h11",
-            ws=FrugalProtocol,
+            http=FrugalHttp,
+            ws=FrugalWebSocket,
             ws_max_size=FRAME_BYTES,
             ws_ping_interval=_PING_SECONDS,
             ws_ping_timeout=_PONG_SECONDS,

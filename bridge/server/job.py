@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..protocol.messages import Submit
+from ..protocol.messages import Picture, Submit
 from ..protocol.pixels import Buffer
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["Job", "picture_hashes"]
+__all__ = ["Job", "named_pictures"]
 
 
 @dataclass(eq=False)
@@ -42,7 +42,6 @@ class Job:
         return self.session.id
 
 
-def picture_hashes(submit: Submit) -> tuple[str, ...]:
-    """The pictures that a job names, each once."""
-    named = (submit.picture, submit.selection)
-    return tuple(dict.fromkeys(picture.hash for picture in named if picture is not None))
+def named_pictures(submit: Submit) -> tuple[Picture, ...]:
+    """The pictures that a job names."""
+    return tuple(picture for picture in (submit.picture, submit.selection) if picture is not None)

@@ -134,16 +134,20 @@ class PictureStore:
             del self._incoming[put.hash]
         return incoming.complete
 
-    def pin(self, hashes: Iterable[str]) -> Mapping[str, Buffer]:
+    def pin(self, pictures: Iterable[Picture]) -> Mapping[str, Buffer]:
         """Keep these pictures until they are unpinned as often, and return their bytes.
 
         Raises:
-            PictureRefused: ``picture_unknown``. Then none is pinned.
+            PictureRefused: ``picture_unknown``; ``picture_mismatch`` for another length than was sent. Then none is
+                pinned.
         """
-        hashes = list(dict.fromkeys(hashes))
-        for picture_hash in hashes:
-            if picture_hash not in self._held:
-                raise PictureRefused("picture_unknown", picture_hash)
+        pictures = list(pictures)
+        for picture in pictures:
+            if picture.hash not in self._held:
+                raise PictureRefused("picture_unknown", picture.hash)
+            if len(self._held[picture.hash]) != picture.byte_count:
+                raise PictureRefused("picture_mismatch", picture.hash, "The picture was sent with another length.")
+        hashes = dict.fromkeys(picture.hash for picture in pictures)
         for picture_hash in hashes:
             self._pins[picture_hash] = self._pins.get(picture_hash, 0) + 1
             self._held.move_to_end(picture_hash)

@@ -25,7 +25,7 @@ from ..protocol.messages import (
 )
 from ..protocol.wire import FRAME_BYTES
 from .catalogue import Catalogue
-from .job import Job, picture_hashes
+from .job import Job, named_pictures
 from .logs import log, log_fault
 from .outbox import Outbox
 from .runner import JobRunner
@@ -219,7 +219,7 @@ class Service:
         if isinstance(checkpoint, BridgeError):
             raise checkpoint
         submit = check_submit(message, settings=self.settings, samplers=self._catalogue.samplers, checkpoint=checkpoint)
-        pictures = session.pictures.pin(picture_hashes(submit))
+        pictures = session.pictures.pin(named_pictures(submit))
         self._job_count += 1
         return Job(f"{self._job_count}-{secrets.token_hex(4)}", session, submit, pictures, monotonic())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.applications import Starlette
@@ -10,7 +11,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from ..protocol.errors import BridgeError
 from .access import host_allowed, origin_allowed
@@ -18,21 +21,44 @@ from .connection import Connection, Socket
 from .logs import log
 from .service import Service
 
-__all__ = ["WEBSOCKET_PATH", "FrugalProtocol", "build_app"]
+__all__ = ["WEBSOCKET_PATH", "FrugalHttp", "FrugalWebSocket", "build_app"]
 
 WEBSOCKET_PATH = "/ws"
 
+_MOST_SOCKETS = 512
+_REQUEST_SECONDS = 10.0
 _MOST_UNREAD_BYTES = 8 << 20
+_MOST_FRAGMENTS = 1024
 
 
-class FrugalProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's websocket, which breaks off with a peer that sends pings and reads no pongs: no other answer is written
-    without waiting until the peer reads.
-    """
+class FrugalHttp(H11Protocol):
+    """uvicorn's HTTP, which breaks off with a peer that does not ask for anything, and with a crowd."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > _MOST_SOCKETS:
+            transport.abort()
+        else:
+            self.loop.call_later(_REQUEST_SECONDS, self._expect_request)
+
+    def _expect_request(self) -> None:
+        if self.cycle is None and self.transport.get_protocol() is self:
+            self.transport.abort()
+
+
+class FrugalWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's websocket, which breaks off with a peer that would fill the memory with what no size limit counts."""
 
     def handle_ping(self) -> None:
         super().handle_ping()
+        # A peer that reads no pongs: no other answer is written without waiting until it reads.
         if self.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES:
+            self.transport.abort()
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        # Fragments may be empty, and there is no end to those.
+        if len(self.frames) > _MOST_FRAGMENTS:
             self.transport.abort()
 
 
@@ -59,7 +85,7 @@ class _Doorkeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not self._admits(scope):
-            log(logging.WARNING, "refused", path=scope["path"], code="forbidden_host_or_origin")
+            log(logging.WARNING, "refused", host=_values(scope, "host"), origin=_values(scope, "origin"))
             if scope["type"] == "websocket":
                 await receive()
                 await send({"type": "websocket.close", "code": 1008})
@@ -69,12 +95,15 @@ class _Doorkeeper:
         await self._app(scope, receive, send)
 
     def _admits(self, scope: Scope) -> bool:
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        hosts, origins = _values(scope, "host"), _values(scope, "origin")
         if len(hosts) != 1 or len(origins) > 1 or not host_allowed(hosts[0], self._hosts):
             return False
         tls = scope["scheme"] in ("https", "wss")
         return origin_allowed(origins[0] if origins else None, hosts[0], tls=tls, allowed=self._origins)
+
+
+def _values(scope: Scope, header: str) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header.encode()]
 
 
 class _Counts:

@@ -14,7 +14,7 @@ from small_bridge import Bridge, a_job
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bridge.protocol.messages import PROTOCOL_VERSION, Error, Extent, Hello, Plan
+from bridge.protocol.messages import PROTOCOL_VERSION, Error, Extent, Hello, Plan, Result
 from bridge.server.access import check_listening, host_allowed, is_loopback, origin_allowed, token_matches
 from bridge.server.errors import TlsRequired
 
@@ -214,7 +214,13 @@ async def test_connections_are_limited(start: Callable[..., Any]) -> None:
     assert (await crowd.until(Error)).code == "too_many_connections"
 
 
-async def test_who_sends_pings_and_reads_nothing_is_cut_off(bridge: Bridge) -> None:
+_PING = b"\x89\xfd\0\0\0\0" + bytes(125)
+_EMPTY_FRAGMENT = b"\0\x80\0\0\0\0"
+
+
+@pytest.mark.parametrize(("frame", "count"), [(_PING, 400_000), (_EMPTY_FRAGMENT, 2_000_000)])
+async def test_who_fills_the_memory_past_the_size_limits_is_cut_off(bridge: Bridge, frame: bytes, count: int) -> None:
+    """Pings whose pongs are not read, and messages of endless empty fragments."""
     parts = urlsplit(bridge.url)
     raw = socket.socket()
     # Small, so that the peer's buffer does not take all answers.
@@ -224,13 +230,48 @@ async def test_who_sends_pings_and_reads_nothing_is_cut_off(bridge: Bridge) -> N
         f"GET /ws HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
     )
-    pings = (b"\x89\xfd\0\0\0\0" + bytes(125)) * 1000
     raw.setblocking(False)
 
     async def send_for_long() -> None:
-        for _ in range(400):
-            await asyncio.get_running_loop().sock_sendall(raw, pings)
+        loop = asyncio.get_running_loop()
+        # The beginning of a binary message.
+        await loop.sock_sendall(raw, b"\x02\x81\0\0\0\0x")
+        for _ in range(count // 1000):
+            await loop.sock_sendall(raw, frame * 1000)
 
     with pytest.raises(ConnectionError):
         await asyncio.wait_for(send_for_long(), 30)
     raw.close()
+
+
+async def test_who_connects_and_asks_for_nothing_is_cut_off(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.server.web._REQUEST_SECONDS", 0.05)
+    bridge = await start()
+    parts = urlsplit(bridge.url)
+    for beginning in (b"", b"GET /ws HTTP/1.1\r\n"):
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(beginning)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    client = await bridge.client()
+    await client.say(a_job("one"))
+    await client.until(Result)
+
+
+async def test_a_crowd_of_sockets_is_cut_off(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.server.web._MOST_SOCKETS", 3)
+    bridge = await start()
+    parts = urlsplit(bridge.url)
+    crowd = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(4)]
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(crowd[-1][0].read(), 10) == b""
+    for _, writer in crowd:
+        writer.close()
+    while bridge.server._web.server_state.connections:
+        await asyncio.sleep(0)
+    client = await bridge.client()
+    await client.say(a_job("one"))
+    await client.until(Result)

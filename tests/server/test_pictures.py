@@ -118,7 +118,7 @@ def test_the_least_recently_used_goes_first_and_what_is_pinned_stays() -> None:
         _fill(store, data, picture)
     first, second, third = (picture.hash for _, picture in pictures)
     store.offer(Offer((pictures[0][1],)))
-    pinned = store.pin([second])
+    pinned = store.pin([pictures[1][1]])
     _fill(store, *_kilobytes(4, 9))
     assert (first in store, second in store, third in store) == (True, True, False)
     store.unpin(pinned)
@@ -133,7 +133,7 @@ def test_pinned_pictures_fill_the_budget() -> None:
     store = _store(most_bytes=10 << 10)
     data, picture = _kilobytes(6, 1)
     _fill(store, data, picture)
-    twice = [store.pin([picture.hash]), store.pin([picture.hash])]
+    twice = [store.pin([picture]), store.pin([picture])]
     with pytest.raises(BridgeError, match="upload_budget"):
         store.offer(Offer((_kilobytes(4, 2)[1],)))
     store.unpin(twice[0])
@@ -172,8 +172,10 @@ def test_pinning_is_all_or_nothing() -> None:
     data, picture = _kilobytes(1, 1)
     _fill(store, data, picture)
     with pytest.raises(BridgeError, match="picture_unknown"):
-        store.pin([picture.hash, "0" * 64])
-    store.unpin(store.pin([picture.hash, picture.hash]))
+        store.pin([picture, replace(picture, hash="0" * 64)])
+    with pytest.raises(BridgeError, match="picture_mismatch"):
+        store.pin([picture, replace(picture, height=2, byte_count=2048)])
+    store.unpin(store.pin([picture, picture]))
 
 
 def test_tiny_pictures_count_more_than_their_bytes() -> None:
