@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from private_home import private_home
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.diffusion import Components, Device, load
 from bridge.models import inspect
+
+__all__ = ["private_home"]
 
 # Threads cost tiny models more than they give, and a great deal beside another busy process (OpenMP spins).
 torch.set_num_threads(1)

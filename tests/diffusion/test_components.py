@@ -58,6 +58,32 @@ def test_tensors_of_another_shape_are_refused(folder, tmp_path, cpu):
         load(inspect(copy), cpu, check=lambda: None)
 
 
+def test_folders_as_older_programs_wrote_them(folder, tmp_path, cpu):
+    """Half-precision files by their own name, a prefix and a stray tensor in CLIP, old attention names in the VAE."""
+    old = shutil.copytree(folder, tmp_path / "old")
+    clip = old / "text_encoder" / "model.safetensors"
+    tensors = {f"text_model.{name}": tensor for name, tensor in load_file(clip).items()}
+    tensors["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(tensors, clip, metadata={"format": "pt"})
+    vae = old / "vae" / "diffusion_pytorch_model.safetensors"
+    renamed = {}
+    for name, tensor in load_file(vae).items():
+        for new, former in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            name = name.replace(f".{new}.", f".{former}.")
+        renamed[name] = tensor
+    save_file(renamed, vae, metadata={"format": "pt"})
+    unet = old / "unet" / "diffusion_pytorch_model.safetensors"
+    halves = {name: tensor.half() for name, tensor in load_file(unet).items()}
+    save_file(halves, unet.with_name("diffusion_pytorch_model.fp16.safetensors"), metadata={"format": "pt"})
+    unet.unlink()
+    found = load(inspect(old), cpu, check=lambda: None)
+    expected = load(inspect(folder), cpu, check=lambda: None)
+    for part, tolerance in (("text_encoder", 0), ("vae", 0), ("unet", 1e-3)):
+        one, other = getattr(found, part).state_dict(), getattr(expected, part).state_dict()
+        assert one.keys() == other.keys()
+        assert all(torch.allclose(one[name], other[name], rtol=0, atol=tolerance) for name in one)
+
+
 def test_cache_goes_by_content(folder, tmp_path, cpu):
     cache = ComponentCache(cpu)
     first = cache.get(inspect(folder), check=lambda: None)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from private_home import private_home
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.canvas.context import plan
@@ -15,6 +16,8 @@ from bridge.canvas.mask import selection_bounds
 from bridge.diffusion import ComponentCache, Device, OnDemand
 from bridge.models import inspect
 from bridge.painter import Cancelled, PaintedLayer, Request
+
+__all__ = ["private_home"]
 
 # Threads cost tiny models more than they give, and a great deal beside another busy process (OpenMP spins).
 torch.set_num_threads(1)
