@@ -48,7 +48,7 @@ def serve(
 ) -> None:
     """Run a bridge until SIGINT or SIGTERM. Prints one line with its address when it listens.
 
-    A second signal ends the process at once.
+    A second signal ends the process at once. To be called on the main thread, where signals arrive.
 
     Args:
         on_ready: called with the websocket's address when it listens.

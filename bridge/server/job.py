@@ -21,7 +21,7 @@ class Job:
 
     ``id`` is unique within the bridge, ``submit`` has its seed and checkpoint filled in, ``pictures`` are pinned in the
     session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and ``started`` are
-    readings of the monotonic clock in seconds.
+    readings of the monotonic clock in seconds. ``cancelled`` says that its end was asked for while it ran.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Job:
     submitted: float
     started: float | None = None
     position: int | None = None
+    cancelled: bool = False
 
     @property
     def name(self) -> str:

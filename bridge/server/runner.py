@@ -56,6 +56,8 @@ class JobRunner:
             self._end(job, "cancelled")
             self._announce()
         else:
+            # The engine may not have heard of it yet: then the flag counts.
+            job.cancelled = True
             self._engine.cancel(job.id)
 
     async def close(self, *, grace_seconds: float) -> None:
@@ -65,7 +67,7 @@ class JobRunner:
             self._queue.remove(job)
             self._fail(job, BridgeError("shutting_down"))
         for job in self._running:
-            self._engine.cancel(job.id)
+            self.cancel(job)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=grace_seconds)
         for job, task in list(self._running.items()):
@@ -92,7 +94,7 @@ class JobRunner:
 
     async def _run(self, job: Job) -> None:
         try:
-            last = await self._follow(job)
+            last = TaskCancelled() if job.cancelled else await self._follow(job)
         except BridgeError as error:
             last = TaskFailed(error)
         except Exception:  # noqa: BLE001 - a fault of the engine must not stop the queue

@@ -166,6 +166,15 @@ async def test_cancelling_a_running_job_stops_it_and_starts_the_next(bridge: Bri
     assert "running" not in bridge.engine.steps
 
 
+async def test_a_cancel_right_behind_its_submit_is_not_lost(bridge: Bridge) -> None:
+    client = await bridge.client()
+    bridge.engine.gate.clear()
+    for number in range(20):
+        await asyncio.gather(client.say(a_job(f"{number}")), client.say(Cancel(f"{number}")))
+        assert (await client.until(Cancelled)).job == f"{number}"
+    assert bridge.engine.steps == {}
+
+
 async def test_cancelling_a_waiting_job_never_starts_it(bridge: Bridge) -> None:
     client = await bridge.client()
     bridge.engine.gate.clear()
