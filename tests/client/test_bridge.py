@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
-from bridge.client import Bridge, BridgeClosed, ConditionPixels, Job, JobCancelled, NotRunning, Pixels
-from bridge.client.discovery import Address
+from bridge.client import Bridge, BridgeClosed, ConditionPixels, Job, JobCancelled, Pixels
 from bridge.protocol import messages as m
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import CHUNK_BYTES, Extent, Rect
@@ -147,109 +145,6 @@ def test_a_job_that_fails_at_the_bridge(tiny):
     assert (caught.value.code, caught.value.hint) == ("out_of_memory", "Less.")
 
 
-def test_a_job_that_the_bridge_refuses(tiny):
-    tiny.refuse = lambda message: (
-        m.Error("queue_full", "Too many.", "Wait.", message.job) if isinstance(message, m.Submit) else None
-    )
-    with Bridge(tiny.address()) as bridge:
-        job = job_of(bridge)
-        with pytest.raises(BridgeError) as caught:
-            job.result()
-        assert caught.value.code == "queue_full"
-        tiny.refuse = lambda _: None
-        assert job_of(bridge).result().layers
-
-
-def test_pictures_that_the_bridge_refuses(tiny):
-    tiny.refuse = lambda message: (
-        m.Error("picture_too_large", "Large.", "Less.", message.pictures[1].hash)
-        if isinstance(message, m.Offer)
-        else None
-    )
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError, match="picture_too_large"):
-        job_of(bridge).result()
-
-
-def test_a_picture_refused_while_it_is_sent(tiny):
-    tiny.refuse = lambda message: (
-        m.Error("upload_budget", "Full.", "Wait.", message.hash) if isinstance(message, m.Put) else None
-    )
-    noise = random.Random(4).randbytes(64 * CHUNK_BYTES)
-    with Bridge(tiny.address()) as bridge:
-        with pytest.raises(BridgeError, match="upload_budget"):
-            job_of(bridge, picture=Pixels(noise, 4096, 4096, 4)).result()
-        tiny.refuse = lambda _: None
-        assert job_of(bridge).result().layers
-    assert len(tiny.messages(m.Put)) < 64
-
-
-def test_the_same_layer_for_two_jobs_at_once(tiny):
-    tiny.close_gate()
-    context = Rect(0, 0, 1024, 1024)
-    with Bridge(tiny.address()) as bridge:
-        jobs = [job_of(bridge, context=context, picture=None, seed=5) for _ in range(3)]
-        for job in jobs:
-            next(e for e in job.events() if isinstance(e, m.Started))
-        tiny.open_gate()
-        layers = [job.result(10).layers[0] for job in jobs]
-    assert len({layer.picture.hash for layer in layers}) == 1
-    assert {bytes(layer.data) for layer in layers} == {random.Random(5).randbytes(1024 * 1024 * 4)}
-
-
-def test_a_refusal_that_names_nothing_ends_what_waits(tiny):
-    tiny.refuse = lambda message: m.Error("internal", "Oh.", "Well.") if isinstance(message, m.Plan) else None
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError, match="internal"):
-        bridge.plan(canvas=CANVAS, selection=CONTEXT)
-
-
-def test_plan_is_refused(tiny):
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError) as caught:
-        bridge.plan(canvas=CANVAS)
-    assert caught.value.code == "empty_selection"
-
-
-def test_a_code_of_a_newer_bridge_is_told_in_its_words(tiny):
-    tiny.refuse = lambda message: (
-        m.Error("moon_phase", "The moon is wrong.", "Wait a week.", "1") if isinstance(message, m.Plan) else None
-    )
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError, match=r"The moon is wrong\. Wait a week\."):
-        bridge.plan(canvas=CANVAS, selection=CONTEXT)
-
-
-def test_a_layer_whose_bytes_are_not_what_was_said(tiny):
-    with Bridge(tiny.address()) as bridge:
-        with pytest.raises(BridgeError, match="picture_mismatch"):
-            job_of(bridge, prompt="lie").result()
-        assert job_of(bridge).result().layers
-
-
-def test_a_layer_that_was_dropped_before_it_was_fetched(tiny):
-    tiny.drop_results = True
-    with Bridge(tiny.address()) as bridge, pytest.raises(BridgeError) as caught:
-        job_of(bridge).result()
-    assert caught.value.code == "result_expired"
-
-
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({"prompt": "x" * 9000}, "out_of_range"),
-        ({"strength": 0.0}, "out_of_range"),
-        ({"kind": "paint"}, "out_of_range"),
-        ({"steps": 1.5}, "wrong_type"),
-        ({"picture": Pixels(bytes(5), 32, 16, 3)}, "picture_mismatch"),
-        ({"conditions": [ConditionPixels("scribble", PIXELS, strength=9.0)]}, "out_of_range"),
-    ],
-)
-def test_what_can_be_told_without_the_bridge_is_told_at_once(tiny, fields, code):
-    with Bridge(tiny.address()) as bridge:
-        with pytest.raises(BridgeError) as caught:
-            job_of(bridge, **fields)
-        assert bridge.plan(canvas=CANVAS, selection=CONTEXT)
-    assert caught.value.code == code
-    assert tiny.messages(m.Offer) == []
-
-
 def test_conditions_travel_with_their_pictures(tiny):
     with Bridge(tiny.address()) as bridge:
         condition = ConditionPixels("scribble", PIXELS, MASK, 0.5, 0.1, 0.9)
@@ -354,32 +249,14 @@ def test_waiting_has_an_end_when_it_is_told(tiny):
         assert job.result().layers
 
 
-def test_a_wrong_token(tiny):
-    with pytest.raises(BridgeError) as caught:
-        Bridge(tiny.address(token="guessed"))
-    assert caught.value.code == "unauthorized"
-    assert not [t for t in threading.enumerate() if t.name == "paintbridge-client"]
-
-
-def test_a_wrong_version(tiny):
-    tiny.version = 7
-    with pytest.raises(BridgeError, match="serves 7"):
-        Bridge(tiny.address())
-
-
-def test_nobody_answers(tiny):
-    tiny.stop()
-    with pytest.raises(NotRunning, match="Start it with: tiny serve") as caught:
-        Bridge(tiny.address())
-    assert caught.value.start_command == ("tiny", "serve")
-
-
-def test_something_else_answers(tiny):
-    with pytest.raises(NotRunning):
-        Bridge(Address(f"http://127.0.0.1:{_http_port()}", "t"))
-
-
-def _http_port() -> int:
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    threading.Thread(target=server.handle_request, daemon=True).start()
-    return int(server.server_address[1])
+def test_the_same_layer_for_two_jobs_at_once(tiny):
+    tiny.close_gate()
+    context = Rect(0, 0, 1024, 1024)
+    with Bridge(tiny.address()) as bridge:
+        jobs = [job_of(bridge, context=context, picture=None, seed=5) for _ in range(3)]
+        for job in jobs:
+            next(e for e in job.events() if isinstance(e, m.Started))
+        tiny.open_gate()
+        layers = [job.result(10).layers[0] for job in jobs]
+    assert len({layer.picture.hash for layer in layers}) == 1
+    assert {bytes(layer.data) for layer in layers} == {random.Random(5).randbytes(1024 * 1024 * 4)}
