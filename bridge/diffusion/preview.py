@@ -14,7 +14,8 @@ from torch.nn.functional import interpolate
 __all__ = ["PreviewMaker", "fit_latent_to_rgb"]
 
 _INTERVAL_SECONDS = 0.25
-_ENLARGED = 2
+_ENLARGED = 2.0
+_LONGEST_SIDE = 1024
 
 
 @torch.no_grad()
@@ -45,13 +46,14 @@ class PreviewMaker:
         self._shown_at = float("-inf")
 
     def __call__(self, clean: torch.Tensor, step: int) -> None:
-        """Shows the estimate (channels, h, w) as uint8 RGB (2h, 2w, 3), unless the last one is too recent."""
+        """Shows the estimate (channels, h, w) as uint8 RGB (2h, 2w, 3), 1024 a side at most, unless it is too soon."""
         now = time.monotonic()
         if now - self._shown_at < _INTERVAL_SECONDS:
             return
         self._shown_at = now
         latents = clean.float().cpu()
         colours = torch.einsum("chw,ck->khw", latents, self._map[:-1]) + self._map[-1][:, None, None]
-        enlarged = interpolate(colours[None], scale_factor=_ENLARGED, mode="bilinear", align_corners=False)[0]
+        factor = min(_ENLARGED, _LONGEST_SIDE / max(latents.shape))
+        enlarged = interpolate(colours[None], scale_factor=factor, mode="bilinear", align_corners=False)[0]
         rgb = (enlarged.clamp(0, 1) * 255 + 0.5).permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
         self._show(rgb, step)

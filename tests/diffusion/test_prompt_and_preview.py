@@ -63,6 +63,13 @@ def test_preview_shows_the_latents_at_twice_their_size():
     assert np.abs(rgb[0, -1].astype(int) - [178, 128, 128]).max() <= 1
 
 
+def test_previews_fit_the_wire():
+    shown = []
+    make = PreviewMaker(fit_latent_to_rgb(LinearDecoder()), lambda rgb, step: shown.append((rgb.shape, step)))
+    make(torch.zeros(4, 8, 1152), 1)
+    assert shown == [((7, 1024, 3), 1)]
+
+
 def test_previews_are_few(tiny):
     shown = []
     make = PreviewMaker(tiny(inpaint=False).latent_to_rgb, lambda _, step: shown.append(step))

@@ -153,11 +153,10 @@ def test_stages_come_in_order_and_count_up(studio, hooks, canvas, selection):
     assert hooks.previews[0][0][2] == 3
 
 
-@pytest.mark.parametrize("depth", ["above one", "8 bit"])
-def test_deep_pictures(studio, hooks, canvas, selection, depth):
+@pytest.mark.parametrize("brightness", [1.0, 2.5])
+def test_pictures_within_and_above_one(studio, hooks, canvas, selection, brightness):
     picture = canvas.copy()
-    if depth == "above one":
-        picture[..., :3] *= 2.5
+    picture[..., :3] *= brightness
     painted = paint(studio.request(picture, selection, prompt="a lake"), studio.model(), hooks).layers[0]
     merged = studio.merged(painted, picture)
     assert np.isfinite(merged).all()
