@@ -95,8 +95,8 @@ class AutoencoderStage:
         decoder_only: bool = False,
     ) -> None:
         if decoder_only:
-            autoencoder.encoder.requires_grad_(False)
-            autoencoder.quant_conv.requires_grad_(False)
+            autoencoder.requires_grad_(False)
+            autoencoder.decoder.requires_grad_(True)
         self.module = _Losses(autoencoder, lpips, lpips_weight, kl_weight)
         self.cutouts, self.named, self.photographs = cutouts, named, photographs
         self.phases, self.seed = phases, seed

@@ -102,8 +102,6 @@ def autoencoder_stage(
     """The first stage as the recipe says; with ``refined``, the refinement of that autoencoder's decoder alone."""
     said = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
     torch.manual_seed(recipe["seed"])
-    if refined:
-        refined.decoder.requires_grad_(True)
     return AutoencoderStage(
         refined or new_autoencoder(tuple(said["channels"])),
         lpips,

@@ -82,11 +82,11 @@ def compose(
     thing[..., :3] *= thing[..., 3:]
     if rng.random() < 0.5:
         thing = thing[:, ::-1]
-    thing = cv2.resize(thing, (max(4, round(side)),) * 2, interpolation=cv2.INTER_AREA)
-    half = thing.shape[0] / 2
+    sized = cv2.resize(thing, (max(4, round(side)),) * 2, interpolation=cv2.INTER_AREA)
+    half = sized.shape[0] / 2
     placed_by = cv2.getRotationMatrix2D((half - 0.5, half - 0.5), turn, 1.0)
     placed_by[:, 2] += (centre[0] - half + 0.5, centre[1] - half + 0.5)
-    placed = cv2.warpAffine(thing, placed_by, (size, size), flags=cv2.INTER_LINEAR)
+    placed = cv2.warpAffine(sized, placed_by, (size, size), flags=cv2.INTER_LINEAR)
     coverage = np.clip(placed[..., 3:], 0, 1)
     below = behind.astype(np.float32) / 255
     light = below.mean((0, 1))
@@ -99,5 +99,5 @@ def compose(
 
 def _shadow(coverage: np.ndarray, side: float) -> np.ndarray:
     """The thing's own coverage, moved down and blurred."""
-    moved = cv2.warpAffine(coverage, np.float32([[1, 0, 0], [0, 1, side * 0.06]]), coverage.shape[::-1])
-    return cv2.GaussianBlur(moved, (0, 0), max(1.0, side * 0.05))
+    moved = cv2.warpAffine(coverage, np.array([[1, 0, 0], [0, 1, side * 0.06]], np.float32), coverage.shape[::-1])
+    return np.asarray(cv2.GaussianBlur(moved, (0, 0), max(1.0, side * 0.05)))

@@ -64,8 +64,8 @@ class _Losses(nn.Module):
 
     def forward(self, latents: Tensor, tokens: Tensor, noise: Tensor, timesteps: Tensor) -> dict[str, Tensor]:
         target, mask, conditions = latents[:, :4], latents[:, 4:5], latents[:, 4:]
-        noisy = self.scheduler.add_noise(target, noise, timesteps)
-        velocity = self.scheduler.get_velocity(target, noise, timesteps)
+        noisy = self.scheduler.add_noise(target, noise, timesteps)  # type: ignore[arg-type]
+        velocity = self.scheduler.get_velocity(target, noise, timesteps)  # type: ignore[arg-type]
         given = torch.cat([noisy, conditions], 1).contiguous(memory_format=torch.channels_last)
         told = self.text_encoder(tokens).last_hidden_state
         error = (self.unet(given, timesteps, told).sample.float() - velocity).square().mean(1, keepdim=True)
@@ -137,7 +137,7 @@ class DenoiserStage:
                 torch.tensor([self.tokens[""]]),
                 blank_conditions(examples, len(self.captions)),
             )
-        pictures = examples.autoencoder.decode(latents / examples.autoencoder.config.scaling_factor).sample
+        pictures = examples.autoencoder.decode(latents / examples.autoencoder.config["scaling_factor"]).sample
         columns = next(width for width in (11, 8, 7, 6, 5, 4, 3, 2, 1) if len(pictures) % width == 0)
         save_grid(pictures, path, columns)
 
@@ -168,5 +168,5 @@ def sampled(
     for timestep in scheduler.timesteps:
         given = torch.cat([latents, conditions], 1).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
         without, with_caption = unet(given, timestep, told).sample.chunk(2)
-        latents = scheduler.step(without + guidance * (with_caption - without), timestep, latents).prev_sample
+        latents = scheduler.step(without + guidance * (with_caption - without), timestep, latents, return_dict=False)[0]
     return latents

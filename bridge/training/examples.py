@@ -35,10 +35,10 @@ def example(
     kind = str(rng.choice(list(MASK_KINDS), p=list(MASK_KINDS.values())))
     if thing is None:
         thing = int(rng.integers(len(things)))
-    side = size * (rng.uniform(0.6, 1.0) if kind == "all" else rng.uniform(0.45, 0.8))
+    side = size * (rng.uniform(0.65, 0.9) if kind == "all" else rng.uniform(0.5, 0.75))
     room = max(0.0, (size - 0.9 * side) / 2)
-    centre = tuple(size / 2 + rng.uniform(-room, room, 2) * (0.4 if kind == "all" else 0.8))
-    placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 5)))
+    centre = tuple(size / 2 + rng.uniform(-room, room, 2) * 0.5)
+    placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 3)))
     mask = mask_around(rng, placed.coverage, kind)
     if rng.random() < BACKGROUND_ALONE:
         return Example(behind, mask, NO_THING)
@@ -96,4 +96,4 @@ def encoded(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
     pictures = pictures.contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
         means = autoencoder.encode(pictures).latent_dist.mode()
-    return means.float() * autoencoder.config.scaling_factor
+    return means.float() * autoencoder.config["scaling_factor"]

@@ -97,7 +97,8 @@ def train(
                 stage.samples(averages, samples / f"{step:06d}.png")
 
     began = saved = told = time.monotonic()
-    told_step, sums = step, {}
+    told_step = step
+    sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(stage.batch, step, process)
         while step < schedule.steps and time.monotonic() - began < max_hours * 3600:

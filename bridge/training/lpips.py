@@ -9,9 +9,11 @@ import io
 import pickle
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy._core.multiarray import _reconstruct
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -33,7 +35,7 @@ class _NumpyOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         match (module, name):
             case ("numpy.core.multiarray", "_reconstruct"):
-                return np._core.multiarray._reconstruct
+                return _reconstruct
             case ("numpy", "ndarray"):
                 return np.ndarray
             case ("numpy", "dtype"):
@@ -55,7 +57,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _flattened(tree: dict) -> dict[str, Tensor]:
+def _flattened(tree: dict[str, Any]) -> dict[str, Tensor]:
     tensors = {}
     for index in range(5):
         layer = tree["AlexNet_0"][f"Conv_{index}"]
@@ -79,6 +81,9 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 class Lpips(nn.Module):
     """Perceptual distance of two batches of pictures (n, 3, h, w) in [-1, 1]: (n,), 0 for equal pictures."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
@@ -91,7 +96,6 @@ class Lpips(nn.Module):
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)
 
     def features(self, pictures: Tensor) -> list[Tensor]:
         """The five levels' features, each normalised over channels."""

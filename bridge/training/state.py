@@ -32,7 +32,7 @@ def save(
 
     Raises ``DiskFull``, with the state before it untouched.
     """
-    tensors = {f"module.{name}": tensor for name, tensor in _trained(module).items()}
+    tensors: dict[str, Tensor] = {f"module.{name}": tensor for name, tensor in _trained(module).items()}
     tensors |= {f"average.{name}": tensor for name, tensor in averages.items()}
     for name, parameter in _trained(module).items():
         for moment, value in optimizer.state.get(parameter, {}).items():

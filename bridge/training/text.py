@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -22,7 +23,7 @@ MEMBER = "clip/bpe_simple_vocab_16e6.txt.gz"
 CLIP_MERGES = 49152 - 256 - 2
 
 
-def captions_of(thing: dict) -> list[str]:
+def captions_of(thing: dict[str, Any]) -> list[str]:
     """What a thing is called in training: its name, with and without article, as often as all its other names."""
     article = "an" if thing["name"][0] in "aeiou" else "a"
     return [thing["name"], thing["name"], f"{article} {thing['name']}", *thing["also"]]
@@ -79,7 +80,8 @@ def write_tokenizer(folder: Path, merges: list[tuple[str, str]], places: int) ->
     said = {"tokenizer_class": "CLIPTokenizer", "model_max_length": places, "do_lower_case": True, **special}
     (folder / "tokenizer_config.json").write_text(json.dumps(said, indent=2) + "\n")
     (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
-    return CLIPTokenizer.from_pretrained(folder)
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, *, width: int, layers: int, heads: int, places: int) -> CLIPTextModel:

@@ -1,0 +1,45 @@
+"""Recipes, and the door that they are run through."""
+
+import pytest
+
+from bridge.training import recipe
+from bridge.training.__main__ import main
+from bridge.training.errors import RecipeInvalid
+from bridge.training.text import captions_of
+
+
+def test_mini_s_recipe_is_sound():
+    said = recipe.read(recipe.MINI)
+    assert said["name"] == "mini"
+    assert len(said["things"]) >= 16
+    places = said["text_encoder"]["places"]
+    for thing in said["things"]:
+        assert all(len(caption.split()) < places - 2 for caption in captions_of(thing))
+    assert len({thing["name"] for thing in said["things"]}) == len(said["things"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("name = ", "Invalid value"), ('name = "x"', "no 'seed'")],
+)
+def test_a_recipe_that_lacks_something_is_told(tmp_path, text, reason):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeInvalid, match=reason):
+        recipe.read(path)
+
+
+def test_a_thing_named_twice_is_told(tmp_path):
+    text = recipe.MINI.read_text()
+    path = tmp_path / "recipe.toml"
+    path.write_text(text + text[text.index("[[things]]") :])
+    with pytest.raises(RecipeInvalid, match="twice"):
+        recipe.read(path)
+
+
+def test_the_door_says_in_one_line_what_is_wrong(tmp_path, capsys):
+    status = main(["export", "--recipe", str(tmp_path / "none.toml"), "--data", str(tmp_path), "--work", str(tmp_path)])
+    assert status == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("recipe_invalid: ")
