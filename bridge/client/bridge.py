@@ -66,7 +66,7 @@ class Bridge:
             BridgeError: the bridge refused: ``unauthorized``, ``version_unsupported``, ``too_many_connections``.
         """
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="paintbridge-client", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="paintbridge-client", daemon=True)
         self._closed = False
         self._closing = threading.Lock()
         self._thread.start()
@@ -229,8 +229,20 @@ class Bridge:
         if threading.current_thread() is self._thread:
             raise RuntimeError("A callback of the bridge must not wait for the bridge: it would wait for itself.")
 
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_others())
+        self._loop.close()
+
     def _stop(self) -> None:
         self._closed = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    """End what sockets leave behind, such as their keep-alive."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -266,9 +266,11 @@ class TinyBridge:
         await self._emit(session, m.Started, job=job)
         for step in range(submit.steps or 1):
             waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, cancel)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
             if cancel.is_set():
                 await self._emit(session, m.Cancelled, job=job)
                 return
