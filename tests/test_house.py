@@ -13,13 +13,14 @@ ROOT = Path(__file__).parent.parent
 LINT_IMPORTS = (
     "import sys; from importlinter.cli import lint_imports_command; sys.argv[1:] = []; lint_imports_command()"
 )
-VERMIN = ["-m", "vermin", "-t=3.9-", "--no-tips", "--violations", "--eval-annotations"]
+VERMIN = "import sys; from vermin.main import main; sys.exit(main())"
+ON_PYTHON_39 = ["bridge/protocol", "bridge/client"]
 CHECKS = {
     "rooms": ["-c", LINT_IMPORTS],
     "types": ["-m", "mypy"],
     "lint": ["-m", "ruff", "check"],
     "format": ["-m", "ruff", "format", "--check"],
-    "python 3.9": [*VERMIN, "bridge/protocol", "bridge/client"],
+    "python 3.9": ["-c", VERMIN, "-t=3.9-", "--no-tips", "--violations", "--eval-annotations", *ON_PYTHON_39],
 }
 
 
