@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from .colour import lab_to_rgb, rgb_to_lab
+from .distance import distance_to
 from .errors import EmptySelection
 from .geometry import Rect
 from .mask import selection_bounds
@@ -112,6 +112,6 @@ def _ring(inside: BoolArray) -> BoolArray:
     if not inside.any():
         return np.zeros_like(inside)
     width = int(np.clip(np.sqrt(np.count_nonzero(inside)) / 8, 8, 64))
-    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_to(inside)
     ring: BoolArray = (distance > 0) & (distance <= width)
     return ring

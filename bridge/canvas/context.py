@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from .geometry import Rect, Size
 
-__all__ = ["MODES", "Plan", "check_context", "default_feather", "default_grow", "model_size", "plan", "reach_of"]
+__all__ = ["MODES", "Plan", "check_context", "model_size", "plan", "reach_of"]
 
 MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
@@ -25,6 +25,8 @@ _MIN_ROOM = 64
 _GROW = 4.0
 _FEATHER_SHARE = 0.05
 _FEATHER_RANGE = (4.0, 64.0)
+# Modes that repaint what is selected, and look at what is around it.
+_SURROUNDED = ("fill", "expand", "add", "remove", "refine")
 # An outpainting selection lies along nearly all of a canvas edge, and reaches no further in than half of the canvas.
 _EXPAND_LENGTH = 0.9
 _EXPAND_DEPTH = 0.5
@@ -73,7 +75,8 @@ def plan(
         bounds: of the selection's pixels above 0; may lie partly off the canvas. None: the whole canvas.
         kind: a key of `MODES`; `mode` one of its modes.
         choice: "auto" as above; "selection": no more room than the reach; "canvas": all; "rect": `rect`.
-        grow, feather: pixels; None: 4 px, and 5 % of the bounds' diagonal within 4..64 px (both 0 for "generate").
+        grow, feather: pixels; None: 4 px, and 5 % of the selection's diagonal within 4..64 px. For "background" 0 and 4
+            px, since it would grow into what is to be kept; for "generate" 0 and 0.
         native_pixels: the pixel count that the model paints best at; sides are multiples of `multiple`.
 
     Raises:
@@ -86,8 +89,8 @@ def plan(
     selected = canvas.rect if bounds is None else bounds.cut_to(canvas)
     if selected is None:
         raise EmptySelection("The selection lies outside the canvas, so there is nothing to repaint; select again.")
-    grow = _checked("Grow", grow, default_grow(kind))
-    feather = _checked("Feather", feather, default_feather(selected, kind))
+    grow = _checked("Grow", grow, _GROW if resolved in _SURROUNDED else 0.0)
+    feather = _checked("Feather", feather, _default_feather(selected, resolved))
     reach = reach_of(grow, feather)
     repainted = canvas.rect if resolved == "background" else selected
     if choice == "canvas":
@@ -103,19 +106,6 @@ def plan(
         raise ValueOutOfRange(f'There is no context choice "{choice}"; choose auto, selection, canvas or rect.')
     size = model_size(context.size, native_pixels=native_pixels, multiple=multiple)
     return Plan(context, repainted, grow, feather, reach, size, resolved)
-
-
-def default_grow(kind: str) -> float:
-    """Pixels to grow a selection by where the artist leaves it to us."""
-    return 0.0 if kind == "generate" else _GROW
-
-
-def default_feather(bounds: Rect, kind: str) -> float:
-    """Pixels of feather where the artist leaves it to us; `bounds` are the selection's."""
-    if kind == "generate":
-        return 0.0
-    low, high = _FEATHER_RANGE
-    return min(high, max(low, _FEATHER_SHARE * math.hypot(bounds.width, bounds.height)))
 
 
 def reach_of(grow: float, feather: float) -> int:
@@ -184,6 +174,13 @@ def _lies_along_an_edge(bounds: Rect, canvas: Size) -> bool:
     at_side = cut.x == 0 or cut.right == canvas.width
     at_end = cut.y == 0 or cut.bottom == canvas.height
     return (upright and at_side) or (lying and at_end)
+
+
+def _default_feather(selected: Rect, mode: str) -> float:
+    low, high = _FEATHER_RANGE
+    if mode in _SURROUNDED:
+        return min(high, max(low, _FEATHER_SHARE * math.hypot(selected.width, selected.height)))
+    return low if mode == "background" else 0.0
 
 
 def _checked(name: str, value: float | None, default: float) -> float:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .distance import distance_to
 from .geometry import Rect
 from .mask import selection_bounds
 from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, times, usable_middles
@@ -123,8 +124,7 @@ def _origins(levels: list[_Level]) -> IndexArray:
 
 def _pyramid(picture: FloatArray, target: BoolArray, source: BoolArray) -> list[_Level]:
     """Halve until the hole is a few patches thick, the finest level first; sides padded to halve evenly."""
-    framed = np.pad(target.astype(np.uint8), 1)
-    depth = float(np.max(cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_5)))
+    depth = float(distance_to(np.pad(~target, 1, constant_values=True)).max())
     halvings = 0
     while depth / 2**halvings > _COARSEST_DEPTH and min(target.shape) / 2 ** (halvings + 1) >= _COARSEST_SIDE:
         halvings += 1
@@ -238,8 +238,7 @@ def _elected(level: _Level, field: Field, taps: tuple[int, ...]) -> IndexArray:
 
 def _weights(level: _Level, field: Field) -> FloatArray:
     """How much each patch counts: by likeness, and by nearness to what is known."""
-    depth = cv2.distanceTransform(level.target.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    inward = np.minimum(np.ravel(np.asarray(depth))[field.centres], _DEEPEST)
+    inward = np.minimum(distance_to(~level.target).ravel()[field.centres], _DEEPEST)
     spread = max(float(np.percentile(field.cost, 75)), 1e-8)
     likeness = np.exp(-field.cost / (2 * spread)) + _LEAST_WEIGHT
     return np.asarray(likeness * _DECAY ** (_DEEPEST - inward), np.float32)

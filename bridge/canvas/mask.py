@@ -12,14 +12,15 @@ all selected pixels, to an eighth of coverage outside and exact inside.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from .distance import distance_to
 from .errors import EmptySelection, ValueOutOfRange
-from .geometry import Edges, Rect
+from .geometry import Edges, Rect, Size
 from .types import FloatArray
 
 __all__ = ["Masks", "build_masks", "selection_bounds"]
@@ -51,7 +52,8 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
     Args:
         selection: (h, w) of the context, coverage 0..1.
         grow, feather: pixels, from 0 up; 0 and 0 keep a hard selection hard.
-        strict: alpha is the selection itself, so 0 wherever that is 0.
+        strict: alpha is the selection itself, so 0 wherever that is 0. Nothing beyond is repainted either: what is
+            new then grows out of what stays visible, rather than out of something new that is cut away.
         canvas_edges: which sides of the context end the canvas (`Edges.of`).
 
     Raises:
@@ -63,14 +65,16 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
     # Negated, so that what is not a number fails too.
     if not (float(selection.min()) >= -_ROUNDING and float(selection.max()) <= 1 + _ROUNDING):
         raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
-    if not selection.any():
+    bounds = selection_bounds(selection)
+    if bounds is None:
         raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
     alpha = np.clip(selection, 0, 1).astype(np.float32, copy=False)
     denoise = alpha * (2 - alpha)
-    for level, distance in _level_sets(selection) if grow + feather > 0 else ():
-        if not strict:
-            _raise(alpha, level, distance, grow, _ALPHA_SHARE * feather)
-        _raise(denoise, level * (2 - level), distance, grow, feather)
+    if not strict and grow + feather > 0:
+        near = (bounds.expanded(math.ceil(grow + feather)).cut_to(_size(selection)) or bounds).slices
+        for level, distance in _level_sets(selection[near]):
+            _raise(alpha[near], level, distance, grow, _ALPHA_SHARE * feather)
+            _raise(denoise[near], level * (2 - level), distance, grow, feather)
     if feather > 0:
         _fade_at_sides(alpha, feather, (1 - _ALPHA_SHARE) * feather, canvas_edges)
         _fade_at_sides(denoise, feather, 0.0, canvas_edges)
@@ -87,16 +91,19 @@ def selection_bounds(selection: FloatArray) -> Rect | None:
     return Rect(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
 
 
+def _size(array: FloatArray) -> Size:
+    return Size(array.shape[1], array.shape[0])
+
+
 def _level_sets(selection: FloatArray) -> Iterator[tuple[float, FloatArray]]:
     """For each of the levels from 1 down that differ: the distance to the pixels of at least that coverage."""
     covered = 0
     for step in range(_LEVELS, 0, -1):
-        below = (selection < step / _LEVELS).astype(np.uint8)
-        count = below.size - cv2.countNonZero(below)
+        selected = selection >= np.float32(step / _LEVELS)
+        count = int(np.count_nonzero(selected))
         # Level sets are nested: as many pixels as one level up are the same pixels, and they count for more there.
         if count > covered:
-            distance = cv2.distanceTransform(below, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-            yield step / _LEVELS, np.asarray(distance, np.float32)
+            yield step / _LEVELS, distance_to(selected)
         covered = count
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bridge.canvas.context import MODES, check_context, default_feather, model_size, plan
+from bridge.canvas.context import MODES, check_context, model_size, plan
 from bridge.canvas.errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 
@@ -104,7 +104,7 @@ def test_grow_and_feather_by_default_and_as_given():
 def test_bounds_are_cut_before_they_are_measured():
     cut = planned(Size(1000, 1000), Rect(-900, 100, 1000, 100))
     assert cut.bounds == Rect(0, 100, 100, 100)
-    assert cut.feather == default_feather(Rect(0, 0, 100, 100), "fill")
+    assert cut.feather == pytest.approx(0.05 * math.hypot(100, 100))
 
 
 def test_a_selection_off_the_canvas_is_empty():
@@ -147,7 +147,8 @@ def test_every_mode_is_planned_and_no_other():
 def test_background_repaints_all_but_the_selection():
     result = planned(Size(2000, 1000), Rect(900, 400, 300, 400), mode="background")
     assert result.context == result.bounds == Rect(0, 0, 2000, 1000)
-    assert result.feather == 25
+    # It would grow into what is to be kept.
+    assert (result.grow, result.feather) == (0, 4)
 
 
 def test_generate_looks_at_no_surroundings():

@@ -145,3 +145,19 @@ def test_unknown_modes_and_sizes_are_errors(picture):
 
 def test_infills_on_a_sheet(picture, sheet):
     sheet("infill", [picture, *(infill(picture, soft_hole(), None, mode) for mode in MODES)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_wherever_the_arrays_lie_in_memory(picture, mode):
+    rng = np.random.default_rng(1)
+
+    def moved(array):
+        offset = int(rng.integers(0, 16)) * array.itemsize
+        room = np.empty(array.nbytes + offset, np.uint8)[offset:].view(array.dtype).reshape(array.shape)
+        room[...] = array
+        return room
+
+    small, selection = picture[30:117, 40:147], soft_hole()[30:117, 40:147]
+    first = infill(small, selection, None, mode)
+    for _ in range(8):
+        assert np.array_equal(infill(moved(small), moved(selection), None, mode), first)
