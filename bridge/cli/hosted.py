@@ -20,6 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..client import Address
 from ..server.app import serve
 from ..server.errors import StartError
@@ -114,6 +116,7 @@ def _end_with_parent() -> None:
 
 
 def _serve(home: Path) -> None:
+    parent = os.getppid()
     try:
         settings = load_settings()
         settings = replace(
@@ -129,6 +132,9 @@ def _serve(home: Path) -> None:
         serve(settings, home=home)
     except StartError as error:
         print(json.dumps({"message": error.message, "hint": error.hint}), flush=True)
+    # A parent that was killed has left it behind.
+    if os.getppid() != parent or not psutil.pid_exists(parent):
+        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

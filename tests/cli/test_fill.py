@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,33 +181,3 @@ def test_no_bridge(running: Path, run: Any, save: Callable[..., Path], tmp_path:
     stranger = run(*job, home=running, PAINTBRIDGE_URL=url, PAINTBRIDGE_TOKEN="t" * 40)
     assert stranger.code == Exit.NO_BRIDGE
     assert stranger.json["error"]["code"] == "unauthorized"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_an_interrupt_cancels_the_job_first(running: Path, run: Any, save: Callable[..., Path], tmp_path: Path) -> None:
-    import pty
-
-    image, out = save("a.png", photograph()), tmp_path / "o.png"
-    terminal, its_end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", "fill", str(image), "--rect", "50,50,300,300", "--checkpoint", "slow",
-         "--prompt", "a rock", "-o", str(out)],
-        env={**os.environ, "PAINTBRIDGE_HOME": str(running), "TERM": "xterm"},
-        stdin=its_end, stdout=subprocess.DEVNULL, stderr=its_end, start_new_session=True,
-    )  # fmt: skip
-    os.close(its_end)
-    shown = b""
-    # The progress bar says when the model is at work.
-    while b"Painting" not in shown:
-        shown += os.read(terminal, 4096)
-    process.send_signal(signal.SIGINT)
-    with contextlib.suppress(OSError):
-        while more := os.read(terminal, 4096):
-            shown += more
-    os.close(terminal)
-    assert process.wait(60) == Exit.INTERRUPTED, shown
-    assert shown.rstrip().endswith(b"paintbridge: Interrupted.")
-    assert b"Traceback" not in shown
-    assert not out.exists()
-    # The bridge is free again at once: that job would have taken minutes.
-    assert run("fill", image, "--rect", "50,50,60,60", "-o", out, home=running).code == 0
