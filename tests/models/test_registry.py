@@ -1,11 +1,22 @@
 """Which checkpoints are listed, which one is the default, and what is said of those that are missing or broken."""
 
+import itertools
 import shutil
 
 import pytest
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.models import MINI, CheckpointUnknown, CheckpointUnreadable, Registry, inspect, registry
+
+
+class Clock:
+    """Goes on by two seconds whenever it is read, or by `step`."""
+
+    def __init__(self, step=2.0):
+        self._reads = itertools.count(0.0, step)
+
+    def __call__(self):
+        return next(self._reads)
 
 
 @pytest.fixture
@@ -34,7 +45,7 @@ def test_folder_of_folders_and_folder_itself(home, tiny):
 
 
 def test_models_folder_in_the_home_is_looked_at_anew(home, tiny):
-    known = Registry()
+    known = Registry(clock=Clock())
     assert known.list() == []
     shutil.copytree(tiny, home / ".paintbridge" / "models" / "mine")
     assert known.get("mine").family.name == "SD1"
