@@ -149,7 +149,7 @@ def _prediction(name: Any) -> str:
 def _not_built(family: Family) -> CheckpointUnsupported:
     return CheckpointUnsupported(
         f"This is a {family.title} checkpoint, a family that Paintbridge does not paint with yet.",
-        hint="Choose a Stable Diffusion 1 checkpoint.",
+        hint="Choose a Stable Diffusion 1 or 2 checkpoint.",
     )
 
 

@@ -39,7 +39,7 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 768, 20, 7.0, DPM_PP_2M, True),
-        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M, False),
+        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M, True),
         Family("SDXL", "Stable Diffusion XL", 1024 * 1024, 8, 8, 4, 2048, 25, 5.0, DPM_PP_2M, False),
     )
 }

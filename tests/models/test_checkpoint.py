@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tiny_checkpoints import build_tiny_sd1
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, inspect
 
@@ -58,6 +58,13 @@ def test_four_channels_and_prediction(tmp_path, prediction):
     found = inspect(build_tiny_sd1(tmp_path / "base", inpaint=False, prediction_type=prediction))
     assert not found.inpaint
     assert found.prediction == prediction
+
+
+@pytest.mark.parametrize("inpaint", [True, False])
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_sd2_is_told_by_its_text_encoder(tmp_path, inpaint, prediction):
+    found = inspect(build_tiny_sd2(tmp_path / "two", inpaint=inpaint, prediction_type=prediction))
+    assert (found.family.name, found.inpaint, found.prediction) == ("SD2", inpaint, prediction)
 
 
 def test_hash_changes_with_weights_and_not_with_place(sound, copy):
@@ -161,9 +168,6 @@ def test_single_file_is_recognised_and_refused(tmp_path, shapes, words):
 
 
 def test_families_that_are_not_built(copy):
-    edit_json(copy / "text_encoder" / "config.json", hidden_act="gelu")
-    with pytest.raises(CheckpointUnsupported, match="Stable Diffusion 2"):
-        inspect(copy)
     edit_json(copy / "unet" / "config.json", addition_embed_type="text_time")
     with pytest.raises(CheckpointUnsupported, match="Stable Diffusion XL"):
         inspect(copy)

@@ -6,12 +6,13 @@ layer is the real one. A build takes about a second, a four-step fill at their n
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-__all__ = ["TINY_WORDS", "build_tiny_sd1"]
+__all__ = ["TINY_WORDS", "build_tiny_sd1", "build_tiny_sd2", "build_tiny_sdxl"]
 
 TINY_WORDS = (
     "a",
@@ -41,7 +42,7 @@ def _byte_alphabet() -> list[str]:
     return [chr(byte) for byte in kept] + [chr(256 + index) for index in range(len(moved))]
 
 
-def _write_tokenizer(folder: Path) -> int:
+def _write_tokenizer(folder: Path, *, pad: str = _EOS) -> int:
     """Writes a CLIP tokenizer whose vocabulary is the bytes and TINY_WORDS; returns the vocabulary's size."""
     alphabet = _byte_alphabet()
     vocab = {token: index for index, token in enumerate([*alphabet, *(letter + "</w>" for letter in alphabet)])}
@@ -59,16 +60,63 @@ def _write_tokenizer(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
-    CLIPTokenizer(vocab=vocab, merges=[tuple(m.split(" ")) for m in merges], model_max_length=77).save_pretrained(
-        folder
-    )
+    pairs = [tuple(merge.split(" ")) for merge in merges]
+    CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=77, pad_token=pad).save_pretrained(folder)
     return len(vocab)
 
 
-def build_tiny_sd1(
+def build_tiny_sd1(folder: Path, *, inpaint: bool, **options: Any) -> Path:
+    """Writes a tiny SD1 checkpoint of random weights as a diffusers folder; returns the folder.
+
+    `inpaint` gives the UNet nine input channels instead of four; `options` are `_build`'s.
+    """
+    return _build(folder, "SD1", inpaint=inpaint, unet=_UNET, **options)
+
+
+def build_tiny_sd2(folder: Path, *, inpaint: bool, **options: Any) -> Path:
+    """As `build_tiny_sd1`: linear projections in the UNet, OpenCLIP's exact GELU, prompts padded with "!"."""
+    unet = {**_UNET, "use_linear_projection": True, "attention_head_dim": (4, 8)}
+    return _build(folder, "SD2", inpaint=inpaint, unet=unet, pad="!", act="gelu", **options)
+
+
+def build_tiny_sdxl(folder: Path, *, inpaint: bool, **options: Any) -> Path:
+    """As `build_tiny_sd1`: two text encoders side by side, the second one's pooled states, and sizes."""
+    unet = {
+        **_UNET,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2),
+        "use_linear_projection": True,
+        "attention_head_dim": (4, 8),
+        "cross_attention_dim": 32 + 48,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 48 + 6 * 8,
+    }
+    return _build(folder, "SDXL", inpaint=inpaint, unet=unet, second=True, scaling_factor=0.13025, **options)
+
+
+_UNET: dict[str, Any] = {
+    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "block_out_channels": (32, 64),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "attention_head_dim": 4,
+    "cross_attention_dim": 32,
+}
+
+
+def _build(
     folder: Path,
+    family: str,
     *,
     inpaint: bool,
+    unet: dict[str, Any],
+    pad: str = _EOS,
+    act: str = "quick_gelu",
+    second: bool = False,
+    scaling_factor: float = 0.18215,
     seed: int = 0,
     prediction_type: str = "epsilon",
     size: int = 64,
@@ -78,13 +126,13 @@ def build_tiny_sd1(
     known_names: tuple[str, ...] = (),
     zero_terminal_snr: bool = False,
 ) -> Path:
-    """Writes a tiny SD1 checkpoint of random weights, seeded by `seed`, as a diffusers folder; returns the folder.
+    """Writes the folder, weights seeded by `seed`.
 
-    `inpaint` gives the UNet nine input channels instead of four; `size` is the native edge in pixels, a multiple of 8,
-    and stands in the card with `steps`, `sampler`, `empty_prompt` and `known_names`.
+    `size` is the native edge in pixels, a multiple of 8, and stands in the card with `steps`, `sampler`, `empty_prompt`
+    and `known_names`.
     """
     folder = Path(folder)
-    vocab_size = _write_tokenizer(folder / "tokenizer")
+    vocab_size = _write_tokenizer(folder / "tokenizer", pad=pad)
     state = torch.random.get_rng_state()
     try:
         torch.manual_seed(seed)
@@ -96,32 +144,12 @@ def build_tiny_sd1(
             norm_num_groups=8,
             latent_channels=4,
             sample_size=size,
+            scaling_factor=scaling_factor,
         )
-        unet = UNet2DConditionModel(
-            sample_size=size // 8,
-            in_channels=9 if inpaint else 4,
-            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-            block_out_channels=(32, 64),
-            layers_per_block=1,
-            norm_num_groups=8,
-            attention_head_dim=4,
-            cross_attention_dim=32,
-        )
-        text_encoder = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=vocab_size,
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=77,
-                projection_dim=32,
-                bos_token_id=vocab_size - 2,
-                eos_token_id=vocab_size - 1,
-                pad_token_id=vocab_size - 1,
-            )
-        )
+        denoiser = UNet2DConditionModel(sample_size=size // 8, in_channels=9 if inpaint else 4, **unet)
+        text_encoder = CLIPTextModel(_text_config(vocab_size, 32, act))
+        if second:
+            text_encoder_2 = CLIPTextModelWithProjection(_text_config(vocab_size, 48, "gelu"))
     finally:
         torch.random.set_rng_state(state)
     scheduler = DDIMScheduler(
@@ -137,24 +165,26 @@ def build_tiny_sd1(
         timestep_spacing="trailing" if zero_terminal_snr else "leading",
     )
     vae.save_pretrained(folder / "vae", safe_serialization=True)
-    unet.save_pretrained(folder / "unet", safe_serialization=True)
+    denoiser.save_pretrained(folder / "unet", safe_serialization=True)
     text_encoder.save_pretrained(folder / "text_encoder")
     scheduler.save_pretrained(folder / "scheduler")
     index = {
-        "_class_name": "StableDiffusionInpaintPipeline" if inpaint else "StableDiffusionPipeline",
+        "_class_name": f"StableDiffusion{'XL' if second else ''}{'Inpaint' if inpaint else ''}Pipeline",
         "_diffusers_version": "0.42.1",
         "vae": ["diffusers", "AutoencoderKL"],
         "unet": ["diffusers", "UNet2DConditionModel"],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "CLIPTokenizer"],
         "scheduler": ["diffusers", "DDIMScheduler"],
-        "safety_checker": [None, None],
-        "feature_extractor": [None, None],
-        "requires_safety_checker": False,
     }
+    if second:
+        text_encoder_2.save_pretrained(folder / "text_encoder_2")
+        _write_tokenizer(folder / "tokenizer_2", pad="!")
+        index["text_encoder_2"] = ["transformers", "CLIPTextModelWithProjection"]
+        index["tokenizer_2"] = ["transformers", "CLIPTokenizer"]
     card = {
         "name": folder.name,
-        "family": "SD1",
+        "family": family,
         "native_pixels": size * size,
         "native_size": size,
         "known_names": list(known_names),
@@ -167,3 +197,19 @@ def build_tiny_sd1(
     (folder / "model_index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
     (folder / "card.json").write_text(json.dumps(card, indent=2), encoding="utf-8")
     return folder
+
+
+def _text_config(vocab_size: int, width: int, act: str) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=vocab_size,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=77,
+        projection_dim=width,
+        hidden_act=act,
+        bos_token_id=vocab_size - 2,
+        eos_token_id=vocab_size - 1,
+        pad_token_id=vocab_size - 1,
+    )

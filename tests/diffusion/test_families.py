@@ -1,0 +1,86 @@
+"""Families beside SD1 against diffusers' own pipelines: same weights, same latents, float32, at most 1e-4 apart."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline
+from tiny_checkpoints import build_tiny_sd2
+
+from bridge.diffusion import Walk, denoise, encode, encode_prompt, load
+from bridge.models import inspect
+
+TOLERANCE = 1e-4
+SIZE = (8, 8)
+PREDICTIONS = pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory, cpu):
+    held = {}
+
+    def get(build, *, inpaint, prediction):
+        key = (build, inpaint, prediction)
+        if key not in held:
+            folder = build(tmp_path_factory.mktemp("family") / "it", inpaint=inpaint, prediction_type=prediction)
+            held[key] = load(inspect(folder), cpu, check=lambda: None)
+        return held[key]
+
+    return get
+
+
+def ours(components, *, prompt="a red flower", negative="blue sky", guidance=3.0, **options):
+    conditioning = encode_prompt(components, prompt, negative)
+    walk = Walk(SIZE, conditioning, sampler="DDIM", steps=10, guidance=guidance, strength=1.0, **options)
+    return denoise(components, walk, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
+
+
+def theirs(kind, components, *, negative="blue sky", guidance=3.0, **options):
+    pipe = kind.from_pretrained(components.checkpoint.path, local_files_only=True, safety_checker=None)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    pipe.set_progress_bar_config(disable=True)
+    latents = torch.randn((1, 4, *SIZE), generator=torch.Generator().manual_seed(7))
+    return pipe(
+        "a red flower",
+        negative_prompt=negative,
+        num_inference_steps=10,
+        guidance_scale=guidance,
+        latents=latents,
+        height=64,
+        width=64,
+        output_type="latent",
+        **options,
+    ).images
+
+
+def inpainting(components):
+    """The same picture and hard mask for both: ours, and what diffusers' pipelines call them."""
+    rows, columns = np.mgrid[0:64, 0:64].astype(np.float32) / 64
+    picture = np.stack([rows, columns, 1 - rows], axis=-1)
+    hole = torch.zeros(1, 1, 64, 64)
+    hole[..., 16:48, 24:56] = 1
+    masked = encode(components, np.where(hole[0, 0, :, :, None] > 0, np.float32(0.5), picture), check=lambda: None)
+    picture = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    return {"masked": masked, "hole": hole}, {
+        "image": picture,
+        "mask_image": hole,
+        "masked_image_latents": masked,
+        "strength": 1.0,
+    }
+
+
+def apart(one, other):
+    assert float(other.std()) > 0.1
+    return float((one - other).abs().max())
+
+
+@PREDICTIONS
+def test_sd2(family, prediction):
+    components = family(build_tiny_sd2, inpaint=False, prediction=prediction)
+    assert apart(ours(components), theirs(StableDiffusionPipeline, components)) < TOLERANCE
+
+
+@PREDICTIONS
+def test_sd2_with_nine_channels(family, prediction):
+    components = family(build_tiny_sd2, inpaint=True, prediction=prediction)
+    mine, named = inpainting(components)
+    assert apart(ours(components, **mine), theirs(StableDiffusionInpaintPipeline, components, **named)) < TOLERANCE
