@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..client.errors import BridgeNotFound, ClientError, JobCancelled
 from ..protocol.errors import BridgeError
-from ..server.errors import StartError
+from ..server.errors import SettingsError, StartError
 from .exits import CliError, Exit, exit_of
 
 __all__ = ["as_cli_error"]
@@ -23,6 +23,8 @@ def as_cli_error(error: Exception) -> CliError | None:
         return CliError(
             error.message, error.hint, exit_code=Exit.NO_BRIDGE, code="connection_lost" if lost else "no_bridge"
         )
+    if isinstance(error, SettingsError):
+        return CliError(error.message, error.hint, code="settings")
     if isinstance(error, StartError):
         return CliError(error.message, error.hint, exit_code=Exit.NO_BRIDGE, code="no_bridge")
     if isinstance(error, MemoryError):

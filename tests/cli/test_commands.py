@@ -146,6 +146,18 @@ def test_nvidia_smi_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [card.name for card in find_cards(root=tmp_path, system="linux")] == ["NVIDIA RTX 6000", "NVIDIA T400"]
 
 
+def test_a_second_bridge_and_a_wrong_setting_are_told_apart(running: Path, run: Any, tmp_path: Path) -> None:
+    second = run("serve", "--port", 0, home=running)
+    assert second.code == Exit.NO_BRIDGE
+    assert "runs already" in second.err
+    wrong = run("serve", "--port", 99999, home=tmp_path)
+    assert wrong.code == Exit.REFUSED
+    assert "--port" in wrong.err
+    beyond = run("serve", "--host", "0.0.0.0", "--port", 0, home=tmp_path)
+    assert beyond.code == Exit.NO_BRIDGE
+    assert "Traceback" not in second.err + wrong.err + beyond.err
+
+
 def test_the_token(run: Any, tmp_path: Path) -> None:
     none = run("token", home=tmp_path)
     assert none.code == Exit.NO_BRIDGE
