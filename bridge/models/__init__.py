@@ -4,20 +4,24 @@ from .card import Card
 from .checkpoint import Checkpoint, inspect
 from .errors import CheckpointUnknown, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .family import FAMILIES, Family
-from .registry import MINI, Registry
+from .recommended import RECOMMENDED, Recommendation
+from .registry import MINI, Entry, Registry
 from .samplers import SAMPLERS
 
 __all__ = [
     "FAMILIES",
     "MINI",
+    "RECOMMENDED",
     "SAMPLERS",
     "Card",
     "Checkpoint",
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "Entry",
     "Family",
     "ModelsError",
+    "Recommendation",
     "Registry",
     "inspect",
 ]

@@ -1,0 +1,213 @@
+"""Fetch a checkpoint from the Hugging Face hub: just what a diffusers folder needs, checked, whole or not at all.
+
+Safetensors and small texts only; half precision where there is a choice. Imported by the command line when it is asked
+to pull, and by nobody else.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .checkpoint import inspect
+from .errors import CheckpointUnreadable, CheckpointUnsupported, ModelsError
+from .family import family_of_folder
+from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
+from .places import models_folder
+from .receipt import Receipt, read_receipt, write_receipt
+
+__all__ = ["PullBusy", "PullConflict", "Step", "pull"]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_SMALL = 16 << 20
+_SPARE = 64 << 20
+_TOP = ("model_index.json", "card.json", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt")
+_CONFIGS = (
+    "model_index.json",
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "scheduler/scheduler_config.json",
+)
+_PARTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+
+
+class PullConflict(ModelsError):
+    """Something else lies where the checkpoint would go."""
+
+    code = "pull_conflict"
+
+
+class PullBusy(ModelsError):
+    """Another process pulls the same checkpoint."""
+
+    code = "pull_busy"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a pull is: the file that is fetched, bytes of all files together that are there, and that are wanted."""
+
+    file: str
+    done: int
+    total: int
+
+
+def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], None] | None = None) -> Path:
+    """Fetch the checkpoint `owner/name` into the bridge's models folder; gives its folder there.
+
+    One that is there already, at the same commit, is left as it is. After any error, and after an interruption, the
+    next call goes on where this one stopped; meanwhile nothing is listed.
+
+    Raises HubOffline, HubNotFound, HubGated, DownloadDamaged and DiskFull (`hub`); PullConflict, PullBusy;
+    CheckpointUnsupported and CheckpointUnreadable for what Paintbridge could not paint with, if it can be told before
+    the weights are fetched.
+    """
+    if not _HUB_ID.fullmatch(hub_id):
+        raise HubNotFound(
+            f"{hub_id!r} is no name of a checkpoint on the hub.",
+            hint="Names are owner/name, as in stable-diffusion-v1-5/stable-diffusion-inpainting.",
+        )
+    hub = Hub()
+    listing = hub.listing(hub_id, revision)
+    folder = models_folder() / hub_id.partition("/")[2]
+    if folder.exists() or folder.is_symlink():
+        return _there_already(folder, listing)
+    partials = models_folder() / ".partial"
+    repository = hub_id.replace("/", "--")
+    partial = partials / f"{repository}@{listing.commit}"
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(partials / f"{repository}.lock", blocking=False):
+            receipt = _fetch_all(hub, listing, partial, revision or "main", report)
+            inspect(partial)
+            write_receipt(partial, receipt)
+            os.rename(partial, folder)
+            for stale in partials.glob(f"{repository}@*"):
+                shutil.rmtree(stale)
+    except Timeout:
+        raise PullBusy(f"{hub_id} is being pulled by another process.", hint="Wait for that one.") from None
+    return folder
+
+
+def _there_already(folder: Path, listing: Listing) -> Path:
+    receipt = read_receipt(folder)
+    if receipt is not None and (receipt.hub_id, receipt.commit) == (listing.hub_id, listing.commit):
+        return folder
+    if receipt is not None and receipt.hub_id == listing.hub_id:
+        raise PullConflict(
+            f"Another revision of {listing.hub_id} is installed.",
+            hint=f"Take it away first, with `paintbridge models remove {folder.name}`.",
+        )
+    raise PullConflict(
+        f"{folder} is there already, and did not come from {listing.hub_id}.", hint="Move it or rename it, then pull."
+    )
+
+
+def _fetch_all(
+    hub: Hub, listing: Listing, partial: Path, revision: str, report: Callable[[Step], None] | None
+) -> Receipt:
+    by_name = {file.name: file for file in listing.files}
+    missing = [name for name in _CONFIGS if name not in by_name]
+    if missing:
+        raise CheckpointUnsupported(
+            f"{listing.hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {missing[0]}.",
+            hint="`paintbridge models list --recommended` names some that work.",
+        )
+    hashes: dict[str, str] = {}
+    done = total = 0
+
+    def fetch(file: HubFile) -> None:
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            if report is not None and total:
+                report(Step(file.name, done, total))
+
+        target = partial / file.name
+        if target.exists():
+            # An earlier call fetched it. It is checked again, as the part that lacks nothing.
+            os.replace(target, target.with_name(target.name + ".part"))
+        hashes[file.name] = hub.fetch(listing, file, target, tell)
+
+    for name in _CONFIGS:
+        fetch(by_name[name])
+    _check_family(partial)
+    wanted = _wanted(listing)
+    _check_room(partial, wanted)
+    total = sum(file.size for file in wanted)
+    for file in wanted:
+        if file.name not in hashes:
+            fetch(file)
+    return Receipt(listing.hub_id, revision, listing.commit, listing.licence, hashes)
+
+
+def _check_family(partial: Path) -> None:
+    index, unet, _, text_encoder, _ = (_read_json(partial / name) for name in _CONFIGS)
+    family = family_of_folder(index, unet, text_encoder)
+    if not family.built:
+        raise CheckpointUnsupported(
+            f"This is a {family.title} checkpoint, a family that Paintbridge does not paint with yet.",
+            hint="Nothing but its configuration was fetched. Choose a Stable Diffusion 1 checkpoint.",
+        )
+    if unet.get("in_channels", 4) not in (4, 9):
+        raise CheckpointUnsupported(
+            f"Its UNet takes {unet['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointUnreadable(f"The hub's {path.name} is not JSON.", hint="Choose another checkpoint.") from error
+    if not isinstance(found, dict):
+        raise CheckpointUnreadable(f"The hub's {path.name} is not a JSON object.", hint="Choose another checkpoint.")
+    return found
+
+
+def _wanted(listing: Listing) -> list[HubFile]:
+    small = [
+        file
+        for file in listing.files
+        if file.size <= _SMALL
+        and (file.name in (*_TOP, *_CONFIGS) or re.fullmatch(r"tokenizer/[\w.-]+\.(json|txt)", file.name))
+    ]
+    by_name = {file.name: file for file in listing.files}
+    weights = [by_name[name] for part in _PARTS for name in _weights(part, set(by_name))]
+    return [*small, *weights]
+
+
+def _weights(part: str, names: set[str]) -> list[str]:
+    """The safetensors files of a part: half precision before full, whole before sharded."""
+    stem = f"{part}/{_PARTS[part]}"
+    for variant in (".fp16", ""):
+        if f"{stem}{variant}.safetensors" in names:
+            return [f"{stem}{variant}.safetensors"]
+        index = f"{stem}.safetensors.index{variant}.json"
+        if index in names:
+            shard = re.compile(re.escape(f"{stem}{variant}") + r"-\d+-of-\d+\.safetensors")
+            return [index, *sorted(filter(shard.fullmatch, names))]
+    if any(name.startswith(f"{part}/") and name.endswith((".bin", ".ckpt")) for name in names):
+        raise CheckpointUnreadable(
+            f"Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
+            hint="Look for the same checkpoint as .safetensors.",
+        )
+    raise CheckpointUnsupported(f"Its {part} has no weights on the hub.", hint="Choose another checkpoint.")
+
+
+def _check_room(partial: Path, wanted: list[HubFile]) -> None:
+    lying = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    needed = sum(file.size for file in wanted) - lying + _SPARE
+    free = shutil.disk_usage(partial).free
+    if needed > free:
+        raise DiskFull(
+            f"There is no room: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.",
+            hint=f"Make room on the disk of {partial.parent.parent}, then pull again.",
+        )
