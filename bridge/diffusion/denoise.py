@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 from .components import Components
 from .latents import seeded_noise
 from .prompt import Conditioning
-from .sampler import Sampler, make_sampler
+from .samplers import Sampler, make_sampler
 
 __all__ = ["Walk", "denoise", "steps_taken"]
 
@@ -38,7 +38,7 @@ class Walk:
 
 def steps_taken(components: Components, walk: Walk) -> int:
     """How many steps one picture takes: all of `walk.steps` at strength 1, fewer below."""
-    return len(_sampler(components, walk).timesteps)
+    return sum(evaluation.ends_step for evaluation in _sampler(components, walk).evaluations)
 
 
 @torch.no_grad()
@@ -54,8 +54,8 @@ def denoise(
     """Scaled latents (1, c, h, w) for each seed.
 
     On a GPU the pictures are denoised together; on a CPU one after the other, so that each is exactly what it would be
-    alone. `check` is called before every step and may raise; `progress` hears after each how many were taken, over all
-    pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number.
+    alone. `check` is called before every call of the UNet and may raise; `progress` hears after each step how many were
+    taken, over all pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number.
     """
     groups = [list(seeds)] if components.device.batches else [[seed] for seed in seeds]
     finished: list[torch.Tensor] = []
@@ -82,28 +82,34 @@ def _denoise_together(
 ) -> list[torch.Tensor]:
     device, dtype = components.device.torch_device, components.device.torch_dtype
     sampler = _sampler(components, walk)
-    shape = (1, components.latent_channels, *walk.size)
-    noise = torch.cat([seeded_noise(seed, shape, device) for seed in seeds])
+    shape = (components.latent_channels, *walk.size)
+    # What noise the sampler adds on the way goes on where this noise stopped: drawn anew, it would be the same.
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    noise = seeded_noise(generators, shape, device)
     original = None if walk.original is None else walk.original.to(device).expand_as(noise)
     if walk.strength < 1 and original is None:
         raise ValueError("a walk below strength 1 needs the original's latents")
-    latents = noise if original is None or walk.strength >= 1 else sampler.noised(original, noise, 0)
+    if original is None or walk.strength >= 1:
+        latents = sampler.noise_only(noise)
+    else:
+        latents = sampler.noised(original, noise, 0)
     extra = _inpaint_channels(components, walk, len(seeds))
-    steps = len(sampler.timesteps)
-    for index, timestep in enumerate(sampler.timesteps):
+    for index, evaluation in enumerate(sampler.evaluations):
         check()
-        inputs = latents if extra is None else torch.cat([latents, extra], dim=1)
-        prediction = _guided(components, walk, inputs.to(dtype), timestep)
-        latents, clean = sampler.step(prediction.float(), latents, index)
+        inputs = sampler.model_input(latents, index)
+        inputs = inputs if extra is None else torch.cat([inputs, extra], dim=1)
+        prediction = _guided(components, walk, inputs.to(dtype), evaluation.timestep)
+        latents, clean = sampler.step(prediction.float(), latents, index, generators)
         if walk.coverage is not None and original is not None:
             held = sampler.noised(original, noise, index + 1)
-            latents = _hold(latents, held, walk.coverage.to(device), 1 - (index + 1) / steps)
+            latents = _hold(latents, held, walk.coverage.to(device), 1 - evaluation.reached)
         _settle(components)
-        report(clean[0])
+        if evaluation.ends_step:
+            report(clean[0])
     return list(torch.split(latents, 1))
 
 
-def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: int) -> torch.Tensor:
+def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: float) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
     wanted = walk.conditioning.wanted.expand(len(inputs), -1, -1)
     if walk.guidance == 1:
@@ -114,7 +120,7 @@ def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: 
     return without + walk.guidance * (with_prompt - without)
 
 
-def _predict(components: Components, inputs: torch.Tensor, timestep: int, states: torch.Tensor) -> torch.Tensor:
+def _predict(components: Components, inputs: torch.Tensor, timestep: float, states: torch.Tensor) -> torch.Tensor:
     prediction: torch.Tensor = components.unet(inputs, timestep, encoder_hidden_states=states, return_dict=False)[0]
     return prediction
 

@@ -1,6 +1,6 @@
 """Between pixels and latents: the VAE's two ways, and seeded noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ def decode(components: Components, latents: torch.Tensor, *, check: Callable[[],
     return rgb
 
 
-def seeded_noise(seed: int, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Standard normal noise of `shape` for a seed 0..2**64-1, the same on every device and in every batch."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+def seeded_noise(generators: Sequence[torch.Generator], shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Standard normal noise, (generators, *shape), by generators on the CPU.
+
+    The same on every device and in every batch. Further calls draw further noise.
+    """
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(device)

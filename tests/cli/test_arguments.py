@@ -34,7 +34,7 @@ FILL = ["fill", "a.png", "-o", "b.png"]
         ([*FILL, "--rect", "1,2,3,4", "--batch", "65"], "between 1 and 64"),
         ([*FILL, "--rect", "1,2,3,4", "--seed", "-1"], "between 0 and"),
         ([*FILL, "--rect", "1,2,3,4", "--mode", "magic"], "invalid choice"),
-        ([*FILL, "--rect", "1,2,3,4", "--sampler", "Euler"], "invalid choice"),
+        ([*FILL, "--rect", "1,2,3,4", "--sampler", "Euler's own"], "invalid choice"),
         ([*FILL, "--rect", "1,2,3,4", "--context", "here"], "rectangle"),
         (["generate", "-o", "b.png", "--size", "512"], "WIDTHxHEIGHT"),
         (["generate", "-o", "b.png", "--size", "0x512"], "at least one"),

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from bridge.diffusion.sampler import make_sampler, timesteps_for
+from bridge.diffusion.samplers import make_sampler, timesteps_for
 from bridge.models import SAMPLERS
 
 CONFIG = {
@@ -16,6 +16,35 @@ CONFIG = {
     "prediction_type": "epsilon",
     "clip_sample": False,
 }
+# These call the UNet twice in every step but the last.
+SECOND_ORDER = ("Heun", "DPM++ SDE")
+samplers = pytest.mark.parametrize("name", SAMPLERS)
+
+
+def generators(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def drawn(seed, pictures=1):
+    return torch.randn(pictures, 4, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def signal_and_spread(sampler, index):
+    """What of the clean latents and of noise the UNet sees."""
+    signal = float(sampler.model_input(sampler.noised(torch.ones(1), torch.zeros(1), index), index))
+    return signal, (1 - signal**2) ** 0.5
+
+
+def walked(sampler, clean, latents, sources, prediction="epsilon"):
+    """Where a UNet leads that knows `clean`, and the estimates on the way."""
+    estimates = []
+    for index in range(len(sampler.evaluations)):
+        signal, spread = signal_and_spread(sampler, index)
+        noise = (sampler.model_input(latents, index) - signal * clean) / spread
+        perfect = {"epsilon": noise, "v_prediction": signal * noise - spread * clean, "sample": clean}[prediction]
+        latents, estimate = sampler.step(perfect, latents, index, sources)
+        estimates.append(estimate)
+    return latents, estimates
 
 
 def test_full_strength_is_the_trailing_spacing():
@@ -43,23 +72,101 @@ def test_strength_is_continuous(steps):
     assert 1 <= counts[-1] <= steps
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@samplers
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("strength", [1.0, 0.33, 0.01])
 def test_a_perfect_denoiser_arrives_at_the_original(name, prediction, strength):
-    clean = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
-    noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(2))
+    clean, noise = drawn(1), drawn(2)
     sampler = make_sampler(name, {**CONFIG, "prediction_type": prediction}, steps=10, strength=strength)
-    latents = sampler.noised(clean, noise, 0)
-    for index in range(len(sampler.timesteps)):
-        at = sampler.noised(torch.ones(1), torch.zeros(1), index)
-        signal, spread = float(at), float((1 - at**2).sqrt())
-        perfect = {"epsilon": noise, "v_prediction": signal * noise - spread * clean, "sample": clean}[prediction]
-        latents, estimate = sampler.step(perfect, latents, index)
+    latents, estimates = walked(sampler, clean, sampler.noised(clean, noise, 0), generators(3), prediction)
+    for estimate in estimates:
         assert float((estimate - clean).abs().max()) < 1e-3
-    # DDIM's schedule ends at the noise of its first training step, 3 % of a latent's spread.
+    # Some schedules end at the noise of the first training step, 3 % of a latent's spread.
     assert float((latents - clean).abs().mean()) < 0.03
-    assert torch.equal(sampler.noised(clean, noise, len(sampler.timesteps)), clean)
+    assert torch.equal(sampler.noised(clean, noise, len(sampler.evaluations)), clean)
+
+
+@samplers
+@pytest.mark.parametrize("steps", [1, 2, 7, 1000])
+@pytest.mark.parametrize("zero_snr", [False, True], ids=["", "zero terminal SNR"])
+def test_any_number_of_steps_ends_finite(name, steps, zero_snr):
+    config = {**CONFIG, "prediction_type": "v_prediction", "rescale_betas_zero_snr": zero_snr}
+    clean, noise = drawn(1), drawn(2)
+    sampler = make_sampler(name, config, steps=steps, strength=1.0)
+    latents, _ = walked(sampler, clean, sampler.noise_only(noise), generators(3), "v_prediction")
+    assert bool(torch.isfinite(latents).all())
+    # All noise is gone, of one step and of a thousand, on a schedule that begins with nothing else.
+    assert float((latents - clean).abs().mean()) < 0.1
+
+
+@samplers
+@pytest.mark.parametrize("strength", [1.0, 0.33])
+def test_steps_and_evaluations(name, strength):
+    sampler = make_sampler(name, CONFIG, steps=10, strength=strength)
+    begun = timesteps_for(steps=10, strength=strength)
+    evaluations = sampler.evaluations
+    assert sum(one.ends_step for one in evaluations) == len(begun)
+    assert len(evaluations) == (2 * len(begun) - 1 if name in SECOND_ORDER else len(begun))
+    assert evaluations[0].timestep == begun[0]
+    timesteps, reached = [one.timestep for one in evaluations], [one.reached for one in evaluations]
+    assert timesteps == sorted(timesteps, reverse=True)
+    assert reached == sorted(reached)
+    assert reached[-1] == 1
+    assert evaluations[-1].ends_step
+
+
+@samplers
+def test_all_begin_at_the_same_noise(name):
+    """Strength means the same with every sampler."""
+    for strength in (0.2, 0.5, 0.95):
+        found = signal_and_spread(make_sampler(name, CONFIG, steps=10, strength=strength), 0)
+        expected = signal_and_spread(make_sampler("DDIM", CONFIG, steps=10, strength=strength), 0)
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+@samplers
+def test_noise_on_the_way_is_each_pictures_own(name):
+    clean, noise = drawn(1), drawn(2)
+    wrong = clean + 0.5
+    ends = []
+    for seeds in ([5], [6], [5], [6, 5]):
+        sampler = make_sampler(name, CONFIG, steps=6, strength=1.0)
+        pictures = noise.expand(len(seeds), -1, -1, -1)
+        ends.append(walked(sampler, wrong, sampler.noise_only(pictures), generators(*seeds))[0])
+    assert torch.equal(ends[0], ends[2])
+    assert torch.allclose(ends[3], torch.cat([ends[1], ends[0]]), atol=1e-5)
+
+
+def test_dpm_sde_takes_k_diffusions_step():
+    """Against sample_dpmpp_sde's formulas (eta 1, r 1/2), in sigma, with the same noise."""
+    sampler = make_sampler("DPM++ SDE", CONFIG, steps=5, strength=1.0)
+    vp = [signal_and_spread(sampler, index) for index in range(len(sampler.evaluations))]
+    sigma = [spread / signal for signal, spread in vp] + [0.0]
+    latents = sampler.noise_only(drawn(2))
+    theirs = latents / vp[0][0]
+    ours, source = generators(9), torch.Generator().manual_seed(9)
+
+    def ancestral(x, clean, begin, end):
+        down = end**2 / begin
+        up = (end**2 - down**2) ** 0.5
+        fresh = torch.randn(x.shape, generator=source)
+        return down / begin * x + (1 - down / begin) * clean + up * fresh
+
+    def denoised(x, level):
+        return torch.tanh(x / (1 + level))
+
+    for index in range(0, len(sampler.evaluations), 2):
+        steps = range(index, min(index + 2, len(sampler.evaluations)))
+        for one in steps:
+            seen = latents / vp[one][0]
+            prediction = (seen - denoised(seen, sigma[one])) / sigma[one]
+            latents, _ = sampler.step(prediction, latents, one, ours)
+        if len(steps) == 1:
+            theirs = denoised(theirs, sigma[index])
+            continue
+        middle = ancestral(theirs, denoised(theirs, sigma[index]), sigma[index], sigma[index + 1])
+        theirs = ancestral(theirs, denoised(middle, sigma[index + 1]), sigma[index], sigma[index + 2])
+    assert float((latents - theirs).abs().max()) < 1e-4
 
 
 def test_unknown_sampler():

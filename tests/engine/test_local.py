@@ -136,7 +136,7 @@ async def test_depths_of_pictures(engine: LocalEngine, jobs: Any) -> None:
     ("code", "changes"),
     [
         ("checkpoint_unknown", {"checkpoint": "nowhere"}),
-        ("unsupported_sampler", {"sampler": "Euler"}),
+        ("unsupported_sampler", {"sampler": "Euler's own"}),
         ("unsupported_mode", {"kind": "refine", "mode": "expand"}),
         ("out_of_range", {"result": ResultFormat("f16", "png")}),
         ("out_of_range", {"result": ResultFormat("u16", "webp")}),
