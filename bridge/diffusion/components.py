@@ -11,6 +11,7 @@ import transformers
 
 from ..models import Checkpoint, CheckpointUnreadable
 from ..models.hashing import content_hash
+from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
 from .preview import fit_latent_to_rgb
 
@@ -24,7 +25,10 @@ transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call
 
 @dataclass(frozen=True)
 class Components:
-    """A loaded checkpoint. `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3)."""
+    """A loaded checkpoint, its parts by their names in a diffusers folder; None where its family does without.
+
+    `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3).
+    """
 
     checkpoint: Checkpoint
     device: Device
@@ -34,6 +38,8 @@ class Components:
     vae: Any
     scheduler_config: dict[str, Any]
     latent_to_rgb: torch.Tensor
+    tokenizer_2: Any = None
+    text_encoder_2: Any = None
 
     @property
     def vae_scale(self) -> int:
@@ -53,25 +59,21 @@ def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -
     weights do not fit its config.
     """
     make_deterministic(device)
-    half = device.torch_dtype
     check()
-    tokenizer = _local(transformers.CLIPTokenizer, checkpoint, "tokenizer")
+    parts: dict[str, Any] = {}
+    for text in checkpoint.family.texts:
+        parts[text.tokenizer] = _local(transformers.CLIPTokenizer, checkpoint, text.tokenizer)
     scheduler_config = diffusers.DDIMScheduler.load_config(
         checkpoint.path, subfolder="scheduler", local_files_only=True
     )
-    parts: dict[str, Any] = {}
-    for part, kind, dtype in (
-        ("text_encoder", transformers.CLIPTextModel, half),
-        ("vae", diffusers.AutoencoderKL, torch.float32),
-        ("unet", diffusers.UNet2DConditionModel, half),
-    ):
+    for part, kind in part_kinds(checkpoint.family).items():
         check()
+        dtype = torch.float32 if part == "vae" else device.torch_dtype
         parts[part] = _weighted(kind, checkpoint, part, dtype).to(device.torch_device).eval().requires_grad_(False)
     check()
     return Components(
         checkpoint=checkpoint,
         device=device,
-        tokenizer=tokenizer,
         scheduler_config=dict(scheduler_config),
         latent_to_rgb=fit_latent_to_rgb(parts["vae"]),
         **parts,

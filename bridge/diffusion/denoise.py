@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import interpolate
 
+from .architecture import predict
 from .components import Components
 from .latents import seeded_noise
 from .prompt import Conditioning
@@ -111,18 +112,13 @@ def _denoise_together(
 
 def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: float) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
-    wanted = walk.conditioning.wanted.expand(len(inputs), -1, -1)
+    wanted = walk.conditioning.wanted.repeated(len(inputs))
     if walk.guidance == 1:
-        return _predict(components, inputs, timestep, wanted)
-    unwanted = walk.conditioning.unwanted.expand(len(inputs), -1, -1)
-    both = _predict(components, torch.cat([inputs, inputs]), timestep, torch.cat([unwanted, wanted]))
+        return predict(components, inputs, timestep, wanted)
+    unwanted = walk.conditioning.unwanted.repeated(len(inputs))
+    both = predict(components, torch.cat([inputs, inputs]), timestep, unwanted.followed_by(wanted))
     without, with_prompt = both.chunk(2)
     return without + walk.guidance * (with_prompt - without)
-
-
-def _predict(components: Components, inputs: torch.Tensor, timestep: float, states: torch.Tensor) -> torch.Tensor:
-    prediction: torch.Tensor = components.unet(inputs, timestep, encoder_hidden_states=states, return_dict=False)[0]
-    return prediction
 
 
 def _hold(latents: torch.Tensor, held: torch.Tensor, coverage: torch.Tensor, level: float) -> torch.Tensor:

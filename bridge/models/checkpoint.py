@@ -13,7 +13,6 @@ from .safetensors_header import read_header
 
 __all__ = ["Checkpoint", "inspect", "weight_files"]
 
-_WEIGHTED_PARTS = ("unet", "vae", "text_encoder")
 _SINGLE_FILE_HINT = "Convert it to a diffusers folder, or wait for a version that reads single files."
 
 
@@ -22,7 +21,8 @@ class Checkpoint:
     """A model on disk.
 
     `layout` is "folder" or "file"; `inpaint` says that its UNet takes nine channels (latents, mask, masked picture) and
-    not four; `prediction` is "epsilon", "v_prediction" or "sample"; `files` are those that loading reads.
+    not four; `prediction` is "epsilon", "v_prediction" or "sample"; `zero_empty` says that an empty negative prompt
+    conditions on zeros; `files` are those that loading reads.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Checkpoint:
     family: Family
     inpaint: bool
     prediction: str
+    zero_empty: bool
     card: Card
     files: tuple[Path, ...]
 
@@ -84,22 +85,20 @@ def _inspect_folder(path: Path) -> Checkpoint:
     unet = _read_json(path / "unet" / "config.json") if "unet" in index else {}
     text_encoder = _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {}
     family = family_of_folder(index, unet, text_encoder)
-    if not family.built:
-        raise _not_built(family)
     inpaint = _inpaint(unet.get("in_channels", 4))
     scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
     files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
-    for part in _WEIGHTED_PARTS:
+    for part in family.weighted_parts:
         config, weights = path / part / "config.json", weight_files(path / part)
-        _read_json(config)
+        if _read_json(config).get("latents_mean") is not None:
+            raise CheckpointUnsupported("Its latents are centred, which Paintbridge does not paint with yet.")
         for file in weights:
             if file.suffix == ".safetensors":
                 header = read_header(file)
                 _check_shape(part, header.shapes, unet)
         files += [config, *weights]
-    tokenizer = sorted(file for file in (path / "tokenizer").glob("*") if file.suffix in (".json", ".txt"))
-    if not any(file.name in ("vocab.json", "tokenizer.json") for file in tokenizer):
-        raise CheckpointUnreadable("Its tokenizer has no vocabulary.", hint="Download or copy the folder again.")
+    for text in family.texts:
+        files += _tokenizer_files(path / text.tokenizer)
     return Checkpoint(
         id=path.name,
         path=path,
@@ -107,21 +106,27 @@ def _inspect_folder(path: Path) -> Checkpoint:
         family=family,
         inpaint=inpaint,
         prediction=_prediction(scheduler.get("prediction_type", "epsilon")),
+        zero_empty=family.zero_empty and bool(index.get("force_zeros_for_empty_prompt", True)),
         card=read_card(path / "card.json", name=path.name, family=family),
-        files=(*files, *tokenizer),
+        files=tuple(files),
     )
 
 
 def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
     family, channels = family_of_tensors(header.shapes)
-    if not family.built:
-        raise _not_built(family)
     kind = "inpainting" if _inpaint(channels) else "base"
     raise CheckpointUnsupported(
         f"{path.name} is a {family.title} {kind} checkpoint in a single file, which Paintbridge does not load yet.",
         hint=_SINGLE_FILE_HINT,
     )
+
+
+def _tokenizer_files(part: Path) -> list[Path]:
+    files = sorted(file for file in part.glob("*") if file.suffix in (".json", ".txt"))
+    if not any(file.name in ("vocab.json", "tokenizer.json") for file in files):
+        raise CheckpointUnreadable(f"Its {part.name} has no vocabulary.", hint="Download or copy the folder again.")
+    return files
 
 
 def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], unet: dict[str, Any]) -> None:
@@ -144,13 +149,6 @@ def _prediction(name: Any) -> str:
     if name not in ("epsilon", "v_prediction", "sample"):
         raise CheckpointUnsupported(f"It predicts {name!r}, which Paintbridge's samplers do not know.")
     return str(name)
-
-
-def _not_built(family: Family) -> CheckpointUnsupported:
-    return CheckpointUnsupported(
-        f"This is a {family.title} checkpoint, a family that Paintbridge does not paint with yet.",
-        hint="Choose a Stable Diffusion 1 or 2 checkpoint.",
-    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

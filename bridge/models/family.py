@@ -11,7 +11,21 @@ from typing import Any
 from .errors import CheckpointUnsupported
 from .samplers import DPM_PP_2M
 
-__all__ = ["FAMILIES", "Family", "family_of_folder", "family_of_tensors"]
+__all__ = ["FAMILIES", "Family", "TextPart", "family_of_folder", "family_of_tensors"]
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text encoder and its tokenizer, by their names in a diffusers folder, and what is taken of its states.
+
+    `penultimate` takes the states before its last layer and final norm; `pooled` takes its projected state of the whole
+    prompt as well.
+    """
+
+    encoder: str = "text_encoder"
+    tokenizer: str = "tokenizer"
+    penultimate: bool = False
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,8 @@ class Family:
     """What checkpoints of one architecture share.
 
     `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
-    `vae_scale` pixels per latent along an edge, `built` whether Paintbridge can paint with the family.
+    `vae_scale` pixels per latent along an edge. `texts` condition side by side; `sized` conditions on the picture's
+    size; `zero_empty` conditions on zeros for an empty negative prompt, where a checkpoint says nothing else.
     """
 
     name: str
@@ -32,17 +47,46 @@ class Family:
     default_steps: int
     default_guidance: float
     default_sampler: str
-    built: bool
+    texts: tuple[TextPart, ...] = (TextPart(),)
+    sized: bool = False
+    zero_empty: bool = False
 
+    @property
+    def weighted_parts(self) -> tuple[str, ...]:
+        """The parts that have weights, by their names in a diffusers folder."""
+        return ("unet", "vae", *(text.encoder for text in self.texts))
+
+
+_SDXL_TEXTS = (
+    TextPart(penultimate=True),
+    TextPart("text_encoder_2", "tokenizer_2", penultimate=True, pooled=True),
+)
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 768, 20, 7.0, DPM_PP_2M, True),
-        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M, True),
-        Family("SDXL", "Stable Diffusion XL", 1024 * 1024, 8, 8, 4, 2048, 25, 5.0, DPM_PP_2M, False),
+        Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 768, 20, 7.0, DPM_PP_2M),
+        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M),
+        Family(
+            "SDXL",
+            "Stable Diffusion XL",
+            1024 * 1024,
+            8,
+            8,
+            4,
+            2048,
+            25,
+            5.0,
+            DPM_PP_2M,
+            texts=_SDXL_TEXTS,
+            sized=True,
+            zero_empty=True,
+        ),
     )
 }
+
+# What a model_index.json says of a part that a folder does without.
+_NO_PART = [None, None]
 
 # One tensor that only this kind of file has, and what to call the kind.
 _FOREIGN_TENSORS = (
@@ -70,7 +114,12 @@ def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_enc
         raise CheckpointUnsupported(
             f"This is a {index.get('_class_name', 'diffusers')} folder, which has no UNet of the Stable Diffusion line."
         )
-    if unet.get("addition_embed_type") == "text_time" or "text_encoder_2" in index:
+    if unet.get("addition_embed_type") == "text_time":
+        if index.get("text_encoder", _NO_PART) == _NO_PART:
+            raise CheckpointUnsupported(
+                "This is Stable Diffusion XL's refiner, which only finishes what another checkpoint painted.",
+                hint="Choose the base checkpoint.",
+            )
         return FAMILIES["SDXL"]
     if unet.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel":
         raise CheckpointUnsupported(

@@ -1,12 +1,21 @@
 """Families beside SD1 against diffusers' own pipelines: same weights, same latents, float32, at most 1e-4 apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline
-from tiny_checkpoints import build_tiny_sd2
+from diffusers import (
+    DDIMScheduler,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
+)
+from tiny_checkpoints import build_tiny_sd2, build_tiny_sdxl
 
 from bridge.diffusion import Walk, denoise, encode, encode_prompt, load
+from bridge.diffusion.architecture import TextStates, predict
 from bridge.models import inspect
 
 TOLERANCE = 1e-4
@@ -35,7 +44,7 @@ def ours(components, *, prompt="a red flower", negative="blue sky", guidance=3.0
 
 
 def theirs(kind, components, *, negative="blue sky", guidance=3.0, **options):
-    pipe = kind.from_pretrained(components.checkpoint.path, local_files_only=True, safety_checker=None)
+    pipe = kind.from_pretrained(components.checkpoint.path, local_files_only=True)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
     pipe.set_progress_bar_config(disable=True)
     latents = torch.randn((1, 4, *SIZE), generator=torch.Generator().manual_seed(7))
@@ -84,3 +93,42 @@ def test_sd2_with_nine_channels(family, prediction):
     components = family(build_tiny_sd2, inpaint=True, prediction=prediction)
     mine, named = inpainting(components)
     assert apart(ours(components, **mine), theirs(StableDiffusionInpaintPipeline, components, **named)) < TOLERANCE
+
+
+@PREDICTIONS
+@pytest.mark.parametrize("negative", ["blue sky", None])
+def test_sdxl(family, prediction, negative):
+    """Without a negative prompt both condition on zeros."""
+    components = family(build_tiny_sdxl, inpaint=False, prediction=prediction)
+    expected = theirs(StableDiffusionXLPipeline, components, negative=negative)
+    assert apart(ours(components, negative=negative or ""), expected) < TOLERANCE
+
+
+@PREDICTIONS
+def test_sdxl_with_nine_channels(family, prediction):
+    components = family(build_tiny_sdxl, inpaint=True, prediction=prediction)
+    mine, named = inpainting(components)
+    assert apart(ours(components, **mine), theirs(StableDiffusionXLInpaintPipeline, components, **named)) < TOLERANCE
+
+
+def test_sdxl_hears_sizes_and_both_encoders(family):
+    components = family(build_tiny_sdxl, inpaint=False, prediction="epsilon")
+    one = encode_prompt(components, "a red flower", "").wanted
+    assert one.states.shape == (1, 77, 32 + 48)
+    assert one.pooled.shape == (1, 48)
+    inputs = torch.ones(1, 4, 8, 8)
+    plain = predict(components, inputs, 500, one)
+    assert not torch.equal(predict(components, inputs, 500, TextStates(one.states, 0 * one.pooled)), plain)
+    # The tiny checkpoint's native size is 64 pixels: a larger plane is said to be of that size, a smaller one is not.
+    sizes = []
+    listening = replace(
+        components, unet=lambda *_, **said: sizes.append(said["added_cond_kwargs"]["time_ids"]) or [inputs]
+    )
+    for height, width in ((8, 8), (16, 16), (16, 4), (4, 8)):
+        predict(listening, torch.ones(1, 4, height, width), 500, one)
+    assert [said[0].tolist() for said in sizes] == [
+        [64, 64, 0, 0, 64, 64],
+        [64, 64, 0, 0, 64, 64],
+        [128, 32, 0, 0, 128, 32],
+        [32, 64, 0, 0, 32, 64],
+    ]

@@ -13,10 +13,10 @@ from bridge.diffusion.preview import fit_latent_to_rgb
 def test_prompts_differ_and_repeat(tiny):
     components = tiny(inpaint=False)
     one = encode_prompt(components, "a red flower", "")
-    assert one.wanted.shape == one.unwanted.shape == (1, 77, 32)
-    assert torch.equal(one.wanted, encode_prompt(components, "a red flower", "blue").wanted)
-    assert not torch.equal(one.wanted, encode_prompt(components, "a blue flower", "").wanted)
-    assert torch.equal(one.unwanted, encode_prompt(components, "", "").wanted)
+    assert one.wanted.states.shape == one.unwanted.states.shape == (1, 77, 32)
+    assert torch.equal(one.wanted.states, encode_prompt(components, "a red flower", "blue").wanted.states)
+    assert not torch.equal(one.wanted.states, encode_prompt(components, "a blue flower", "").wanted.states)
+    assert torch.equal(one.unwanted.states, encode_prompt(components, "", "").wanted.states)
     assert one.hints == ()
 
 

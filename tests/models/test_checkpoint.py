@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, inspect
 
@@ -167,9 +167,29 @@ def test_single_file_is_recognised_and_refused(tmp_path, shapes, words):
     assert caught.value.code == "checkpoint_unsupported"
 
 
-def test_families_that_are_not_built(copy):
-    edit_json(copy / "unet" / "config.json", addition_embed_type="text_time")
-    with pytest.raises(CheckpointUnsupported, match="Stable Diffusion XL"):
+def test_refiner_of_sdxl(tmp_path):
+    folder = build_tiny_sdxl(tmp_path / "refiner", inpaint=False)
+    edit_json(folder / "model_index.json", text_encoder=[None, None], tokenizer=[None, None])
+    with pytest.raises(CheckpointUnsupported, match="refiner"):
+        inspect(folder)
+
+
+@pytest.mark.parametrize("inpaint", [True, False])
+def test_sdxl_is_told_by_its_unet(tmp_path, inpaint):
+    folder = build_tiny_sdxl(tmp_path / "xl", inpaint=inpaint)
+    found = inspect(folder)
+    assert (found.family.name, found.inpaint, found.zero_empty) == ("SDXL", inpaint, True)
+    assert {file.parent.name for file in found.files} >= {"text_encoder_2", "tokenizer_2"}
+    edit_json(folder / "model_index.json", force_zeros_for_empty_prompt=False)
+    assert not inspect(folder).zero_empty
+    (folder / "text_encoder_2" / "model.safetensors").unlink()
+    with pytest.raises(CheckpointUnreadable, match="text_encoder_2"):
+        inspect(folder)
+
+
+def test_centred_latents(copy):
+    edit_json(copy / "vae" / "config.json", latents_mean=[0.0] * 4)
+    with pytest.raises(CheckpointUnsupported, match="centred"):
         inspect(copy)
 
 

@@ -4,13 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
 from bridge.canvas.geometry import Rect
 from bridge.models import inspect
 from bridge.painter import paint
 
-BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2}
+BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
 SHAPES = list(product(BUILDERS, (False, True), ("epsilon", "v_prediction")))
 
 
