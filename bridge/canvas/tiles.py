@@ -9,7 +9,7 @@ import numpy as np
 from .geometry import Rect, Size
 from .types import FloatArray
 
-__all__ = ["blend_tiles", "plan_tiles", "tile_weight"]
+__all__ = ["blend_tiles", "enlarged", "plan_tiles", "tile_weight"]
 
 
 def plan_tiles(area: Size, tile: Size, overlap: int) -> list[Rect]:
@@ -41,8 +41,17 @@ def tile_weight(tile: Rect, area: Size, overlap: int) -> FloatArray:
     return down[:, None] * across[None, :]
 
 
-def blend_tiles(tiles: Iterable[tuple[Rect, FloatArray]], area: Size, overlap: int) -> FloatArray:
-    """The weighted mean of tiles (h, w, c) that cover the area; one at a time is held."""
+def blend_tiles(
+    tiles: Iterable[tuple[Rect, FloatArray]], area: Size, overlap: int, *, elsewhere: FloatArray | None = None
+) -> FloatArray:
+    """The weighted mean of tiles (h, w, c); one at a time is held.
+
+    Args:
+        elsewhere: (h, w, c), what is where no tile is; None: the tiles cover the area.
+
+    Raises:
+        ValueError: the tiles do not cover the area, and nothing is given for elsewhere.
+    """
     total = np.zeros(area.shape, np.float32)
     summed: FloatArray | None = None
     for rect, pixels in tiles:
@@ -51,10 +60,20 @@ def blend_tiles(tiles: Iterable[tuple[Rect, FloatArray]], area: Size, overlap: i
         weight = tile_weight(rect, area, overlap)
         summed[rect.slices] += pixels * weight[..., None]
         total[rect.slices] += weight
-    if summed is None or not total.all():
+    bare = total == 0
+    if elsewhere is None and (summed is None or bare.any()):
         raise ValueError("the tiles do not cover the area")
-    summed /= total[..., None]
+    if summed is None:
+        return np.array(elsewhere)
+    summed /= np.where(bare, 1, total)[..., None]
+    if elsewhere is not None:
+        summed[bare] = elsewhere[bare]
     return summed
+
+
+def enlarged(tile: Rect, factor: int) -> Rect:
+    """The same tile on an area whose edges are `factor` times as long: pixels for latents."""
+    return Rect(tile.x * factor, tile.y * factor, tile.width * factor, tile.height * factor)
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -3,9 +3,10 @@
 import re
 
 from ..models import Card
+from .density import Density
 from .request import Request
 
-__all__ = ["about_infill", "about_known_names"]
+__all__ = ["about_density", "about_infill", "about_known_names"]
 
 _NAMES_SHOWN = 12
 
@@ -34,3 +35,11 @@ def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:
     if len(request.seeds) > 1:
         hints.append(f"Without a prompt {card.name} does not use the seed, so all pictures are the same.")
     return tuple(hints)
+
+
+def about_density(density: Density) -> tuple[str, ...]:
+    """A hint when a selection is too large to be painted at the canvas's density in reasonable time."""
+    if not density.capped:
+        return ()
+    share = round(100 * density.size.width / density.window.width)
+    return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)

@@ -1,15 +1,20 @@
 """The part of a job that the model does: pixels to latents, denoising, and back to pixels at the canvas's density."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from torch.nn.functional import adaptive_max_pool2d
 
 from ..canvas.resample import resize
 from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode, encode_prompt, steps_taken
+from .density import plan_density
 from .detail import keep_detail
+from .hints import about_density
+from .latent_masks import pooled
 from .scene import Scene
+from .second import SecondPass
 from .stages import Stages
 
 __all__ = ["Repainted", "repaint"]
@@ -33,7 +38,8 @@ def repaint(
     """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
 
     At strength 1 the hole begins as pure noise. A UNet of four channels is held to `start` by the denoise mask; one of
-    nine channels sees `start` with everything that the layer can show blanked.
+    nine channels sees `start` with everything that the layer can show blanked. What is much smaller than the canvas at
+    the model's size is refined in a second pass, `SecondPass`, which the denoise stage's steps include.
     """
     request, card, check = scene.request, components.checkpoint.card, stages.hooks.check
     size = scene.plan.model_size
@@ -50,9 +56,9 @@ def repaint(
             showing = np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha, size)
             blank = showing > 0
             masked = encode(components, np.where(blank[..., None], np.float32(0.5), seen), check=check)
-            hole = _pooled(blank.astype(np.float32), latent_size)
+            hole = pooled(blank.astype(np.float32), latent_size)
         elif start is not None:
-            coverage = _pooled(resize(scene.masks.denoise, size), latent_size)
+            coverage = pooled(resize(scene.masks.denoise, size), latent_size)
         if start is not None and (strength < 1 or not components.checkpoint.inpaint):
             original = encode(components, seen, check=check)
 
@@ -69,7 +75,21 @@ def repaint(
         hole=hole,
     )
     batched = components.device.batches and len(request.seeds) > 1
-    total = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
+    density = plan_density(components, scene)
+    second = None if density is None else SecondPass(components, scene, density, walk, fresh=start is None, check=check)
+    first_steps = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
+    total = first_steps + (second.steps * len(request.seeds) if second else 0)
+    round_trip: np.ndarray | None = None
+
+    def picture_of(latents: torch.Tensor) -> np.ndarray:
+        nonlocal round_trip
+        if start is None or original is None or strength >= 1:
+            return resize(decode(components, latents, check=check), request.context.size)
+        if round_trip is None:
+            round_trip = resize(decode(components, original, check=check), request.context.size)
+        picture = resize(decode(components, latents, check=check), request.context.size)
+        return keep_detail(picture, start, round_trip, strength)
+
     with stages("denoise", total) as advance:
         latents = denoise(
             components,
@@ -79,23 +99,23 @@ def repaint(
             progress=advance,
             preview=PreviewMaker(components.latent_to_rgb, stages.hooks.preview),
         )
+        drafts = []
+        if second is not None:
+            for index, (seed, one) in enumerate(zip(request.seeds, latents, strict=True)):
+                done = first_steps + index * second.steps
+                drafts.append(second.denoise(picture_of(one), seed, progress=partial(_advance_from, advance, done)))
     pictures: list[np.ndarray] = []
-    round_trip = None
     with stages("decode", len(latents)) as advance:
-        if start is not None and original is not None and strength < 1:
-            round_trip = resize(decode(components, original, check=check), request.context.size)
-        for one in latents:
-            picture = resize(decode(components, one, check=check), request.context.size)
-            if start is not None and round_trip is not None:
-                picture = keep_detail(picture, start, round_trip, strength)
-            pictures.append(picture)
+        for index, one in enumerate(latents):
+            pictures.append(picture_of(one) if second is None else second.finish(drafts[index]))
             advance(len(pictures))
     hints = conditioning.hints
     if guidance == 1 and request.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
+    if density is not None:
+        hints = (*hints, *about_density(density))
     return Repainted(pictures, steps, guidance, sampler, batched, hints)
 
 
-def _pooled(mask: np.ndarray, latent_size: tuple[int, int]) -> torch.Tensor:
-    """A mask at the latents' size, (1, 1, h, w): each the greatest of its pixels, so that none is lost."""
-    return adaptive_max_pool2d(torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None], latent_size)
+def _advance_from(advance: Callable[[int], None], done: int, step: int) -> None:
+    advance(done + step)

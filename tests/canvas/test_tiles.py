@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bridge.canvas.geometry import Rect, Size
-from bridge.canvas.tiles import blend_tiles, plan_tiles, tile_weight
+from bridge.canvas.tiles import blend_tiles, enlarged, plan_tiles, tile_weight
 
 
 def cases(count=200):
@@ -59,6 +59,26 @@ def test_weights_are_above_zero_and_full_at_the_sides_of_the_area():
     assert (weight[30:, 0] == 1).all()
     assert weight[0, 0] < 0.01
     assert weight[99, 50] == 1
+
+
+def test_where_no_tile_is_stays_what_is_given(photo):
+    picture = photo("lake-sherburne", 700, 300, 300, 200)
+    area = Size(300, 200)
+    tiles = plan_tiles(area, Size(128, 128), 32)
+    left_out = [rect for rect in tiles if rect.x == 0]
+    painted = [(rect, np.ones((rect.height, rect.width, 3), np.float32)) for rect in tiles if rect.x > 0]
+    blended = blend_tiles(painted, area, 32, elsewhere=picture)
+    first = min(rect.x for rect, _ in painted)
+    assert 0 < first < left_out[0].right
+    assert np.array_equal(blended[:, :first], picture[:, :first])
+    assert np.allclose(blended[:, first:], 1)
+    assert np.array_equal(blend_tiles([], area, 32, elsewhere=picture), picture)
+
+
+def test_tiles_of_latents_are_tiles_of_pixels():
+    latents = plan_tiles(Size(100, 61), Size(32, 32), 8)
+    assert enlarged(Rect(3, 5, 7, 11), 8) == Rect(24, 40, 56, 88)
+    assert {enlarged(rect, 8).right for rect in latents} == {rect.right * 8 for rect in latents}
 
 
 def test_what_cannot_be_tiled_is_an_error():

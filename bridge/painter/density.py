@@ -1,0 +1,165 @@
+"""The second pass of a large selection: what was painted small and enlarged is refined in tiles, at canvas density.
+
+All tiles are denoised together: at each step the UNet looks at the latent plane through overlapping tiles, and what it
+predicts is blended before the plane takes its step (Bar-Tal et al. 2023, "MultiDiffusion"). Neighbours thus agree at
+every step, all noise is cut from one seeded plane, and memory is bounded by the tile.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..canvas.geometry import Rect, Size
+from ..canvas.mask import selection_bounds
+from ..canvas.resample import resize
+from ..canvas.tiles import blend_tiles, enlarged, plan_tiles, tile_weight
+from ..diffusion import Components, decode, encode
+from .scene import Scene
+
+__all__ = ["DENSE_STRENGTH", "Density", "plan_density", "through_tiles"]
+
+DENSE_STRENGTH = 0.3
+"""The strength of the second pass: enough to sharpen what was enlarged, too little to put other things there."""
+
+# Contexts of fewer times the model's pixels are hardly blurred by being enlarged.
+_WELL_ABOVE = 2.0
+# The most that the pass paints, in times the checkpoint's native pixels: some 3 and 8 times the work of the first pass.
+_MOST_ON_CPU = 4.0
+_MOST_ON_GPU = 16.0
+# A tile of fewer pixels shows no checkpoint what it is a part of.
+_LEAST_TILE_PIXELS = 256 * 256
+_MARGIN = 64
+
+
+@dataclass(frozen=True)
+class Density:
+    """How the pass is laid out.
+
+    `window` is what it looks at, local to the context; `size` the pixels that it is painted at: the window's own,
+    rounded up to whole latents, or fewer where that would be too much work. `area`, `tiles` and `overlap` are latents.
+    """
+
+    window: Rect
+    size: Size
+    area: Size
+    tiles: tuple[Rect, ...]
+    overlap: int
+    scale: int
+
+    @property
+    def capped(self) -> bool:
+        """Whether the canvas is denser still."""
+        return self.size.width < self.window.width or self.size.height < self.window.height
+
+    def fitted(self, array: np.ndarray) -> np.ndarray:
+        """The window's part of an array of the context, (h, w) or (h, w, c), at `size`."""
+        cut = array[self.window.slices]
+        if self.capped:
+            return resize(cut, self.size)
+        below, right = self.size.height - self.window.height, self.size.width - self.window.width
+        padded: np.ndarray = np.pad(cut, ((0, below), (0, right), *((0, 0),) * (cut.ndim - 2)), mode="edge")
+        return padded
+
+    def unfitted(self, array: np.ndarray) -> np.ndarray:
+        """An array at `size` at the window's own size."""
+        if self.capped:
+            return resize(array, self.window.size)
+        return array[: self.window.height, : self.window.width]
+
+    def encode(self, components: Components, rgb: np.ndarray, *, check: Callable[[], None]) -> torch.Tensor:
+        """The scaled latents (1, c, h, w) of `rgb` at `size`, tile by tile; 0 where no tile is."""
+
+        def encoded() -> Iterator[tuple[Rect, np.ndarray]]:
+            for rect in self.tiles:
+                latents = encode(components, rgb[enlarged(rect, self.scale).slices], check=check)
+                yield rect, latents[0].permute(1, 2, 0).cpu().numpy()
+
+        channels = components.latent_channels
+        elsewhere = np.zeros((*self.area.shape, channels), np.float32)
+        plane = blend_tiles(encoded(), self.area, self.overlap, elsewhere=elsewhere)
+        return torch.from_numpy(plane).permute(2, 0, 1)[None].contiguous().to(components.device.torch_device)
+
+    def decode(
+        self, components: Components, latents: torch.Tensor, elsewhere: np.ndarray, *, check: Callable[[], None]
+    ) -> np.ndarray:
+        """The picture of these latents, (h, w, 3) at `size`, tile by tile; `elsewhere` where no tile is."""
+
+        def decoded() -> Iterator[tuple[Rect, np.ndarray]]:
+            for rect in self.tiles:
+                rows, columns = rect.slices
+                yield enlarged(rect, self.scale), decode(components, latents[..., rows, columns], check=check)
+
+        return blend_tiles(decoded(), self.size, self.overlap * self.scale, elsewhere=elsewhere)
+
+
+def plan_density(components: Components, scene: Scene) -> Density | None:
+    """The second pass that a scene needs; None where the model's size is about the canvas's density or above.
+
+    Also None for checkpoints that it makes worse: those whose tiles would show too little, and those that know only a
+    few whole things, and would put one into every tile.
+    """
+    card = components.checkpoint.card
+    if card.known_names or card.native_pixels < _LEAST_TILE_PIXELS:
+        return None
+    context = scene.request.context.size
+    shown = selection_bounds(scene.masks.alpha)
+    if shown is None or context.area <= _WELL_ABOVE * scene.plan.model_size.area:
+        return None
+    scale = components.vae_scale
+    side = max(8, round(math.sqrt(card.native_pixels) / scale / 8) * 8)
+    window = shown.expanded(max(_MARGIN, side * scale // 4)).cut_to(context) or context.rect
+    most = card.native_pixels * (_MOST_ON_GPU if components.device.batches else _MOST_ON_CPU)
+    size = Size(-(-window.width // scale) * scale, -(-window.height // scale) * scale)
+    if window.area > most:
+        reduced = math.sqrt(most / window.area)
+        size = Size(*(max(1, round(edge * reduced / scale)) * scale for edge in (window.width, window.height)))
+    area = Size(size.width // scale, size.height // scale)
+    overlap = side // 4
+    layout = Density(window, size, area, (), overlap, scale)
+    tiles = plan_tiles(area, Size(side, side), overlap)
+    alpha = layout.fitted(scene.masks.alpha)
+    return replace(layout, tiles=tuple(rect for rect in tiles if alpha[enlarged(rect, scale).slices].any()))
+
+
+def through_tiles(
+    components: Components, density: Density, *, check: Callable[[], None], looked: Callable[[int], None]
+) -> Components:
+    """The components with a UNet that looks at planes of the pass's size through its tiles.
+
+    Before each tile `check` is called, and may raise; after it `looked` hears how many of this look were seen.
+    """
+    return replace(components, unet=_TiledUnet(components.unet, density, check, looked))
+
+
+class _TiledUnet:
+    """Stands where the UNet stands. Its prediction is 0 where no tile is."""
+
+    def __init__(self, unet: Any, density: Density, check: Callable[[], None], looked: Callable[[int], None]) -> None:
+        self._unet = unet
+        self._density = density
+        self._check = check
+        self._looked = looked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unet, name)
+
+    def __call__(self, inputs: torch.Tensor, timestep: Any, **options: Any) -> tuple[torch.Tensor]:
+        summed = total = None
+        for count, rect in enumerate(self._density.tiles, start=1):
+            self._check()
+            rows, columns = rect.slices
+            part = self._unet(inputs[..., rows, columns], timestep, **options)[0]
+            if summed is None or total is None:
+                summed = torch.zeros((*part.shape[:2], *inputs.shape[2:]), device=part.device)
+                total = torch.zeros(inputs.shape[2:], device=part.device)
+            weight = torch.from_numpy(tile_weight(rect, self._density.area, self._density.overlap)).to(part.device)
+            summed[..., rows, columns] += part.float() * weight
+            total[rows, columns] += weight
+            self._looked(count)
+        assert summed is not None
+        assert total is not None
+        return ((summed / torch.where(total > 0, total, 1)).to(inputs.dtype),)
