@@ -15,10 +15,16 @@ from bridge.training.errors import TrainingError
 def _train(stage: Any, name: str, recipe: dict[str, Any], arguments: argparse.Namespace) -> None:
     from bridge.training.loop import Schedule, train
 
-    steps = sum(phase[0] for phase in recipe[name]["phases"])
+    said = recipe[name]
+    schedule = Schedule(
+        steps=sum(phase[0] for phase in said["phases"]),
+        learning_rate=said["learning_rate"],
+        average=said["average"],
+        seed=recipe["seed"],
+    )
     train(
         stage,
-        Schedule(steps=steps, learning_rate=recipe[name]["learning_rate"], seed=recipe["seed"]),
+        schedule,
         arguments.work / f"{name}.safetensors",
         identity=f"{recipe['name']} {name}",
         mixed_precision=arguments.precision,

@@ -50,8 +50,8 @@ def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": recipe["name"],
         "family": "SD1",
-        "native_pixels": 65536,
-        "native_size": 256,
+        "native_pixels": recipe["native_size"] ** 2,
+        "native_size": recipe["native_size"],
         "known_names": names,
         "empty_prompt": "infill",
         "default_steps": 20,

@@ -19,4 +19,6 @@ def save_grid(batch: Tensor, path: Path, columns: int) -> None:
     pictures = to_pictures(batch)
     rows = [np.concatenate(list(pictures[at : at + columns]), 1) for at in range(0, len(pictures), columns)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).save(path)
+    partial = path.with_suffix(".partial")
+    Image.fromarray(np.concatenate(rows)).save(partial, format="PNG")
+    partial.replace(path)

@@ -17,7 +17,7 @@ def read(path: Path) -> dict[str, Any]:
         recipe = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise RecipeInvalid(path, str(error)) from error
-    for key in ("name", "seed", "things", "autoencoder", "text_encoder", "denoiser"):
+    for key in ("name", "seed", "native_size", "things", "autoencoder", "text_encoder", "denoiser"):
         if key not in recipe:
             raise RecipeInvalid(path, f"it has no {key!r}")
     codes = [thing["code"] for thing in recipe["things"]]

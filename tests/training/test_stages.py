@@ -159,7 +159,7 @@ def test_what_is_exported_is_a_stock_inpainting_pipeline(tmp_path, autoencoder, 
         tokenizer,
         {"autoencoder": 1, "decoder": 0, "denoiser": 2},
     )
-    recipe = {"name": "tiny", "things": [{"name": "disc"}, {"name": "square"}]}
+    recipe = {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}, {"name": "square"}]}
     export(built, recipe, tmp_path / "checkpoint")
     pipe = StableDiffusionInpaintPipeline.from_pretrained(tmp_path / "checkpoint", torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
