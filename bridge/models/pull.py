@@ -25,17 +25,19 @@ from .receipt import Receipt, read_receipt, write_receipt
 __all__ = ["PullBusy", "PullConflict", "Step", "pull"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# What a model_index.json says of a part that a folder does without.
+_NO_PART = [None, None]
 _SMALL = 16 << 20
 _SPARE = 64 << 20
 _TOP = ("model_index.json", "card.json", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt")
-_CONFIGS = (
-    "model_index.json",
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "scheduler/scheduler_config.json",
-)
-_PARTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+_SCHEDULER = "scheduler/scheduler_config.json"
+# The parts that have weights, and what their files are called.
+_PARTS = {
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+    "text_encoder_2": "model",
+}
 
 
 class PullConflict(ModelsError):
@@ -114,16 +116,17 @@ def _fetch_all(
     hub: Hub, listing: Listing, partial: Path, revision: str, report: Callable[[Step], None] | None
 ) -> Receipt:
     by_name = {file.name: file for file in listing.files}
-    missing = [name for name in _CONFIGS if name not in by_name]
-    if missing:
-        raise CheckpointUnsupported(
-            f"{listing.hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {missing[0]}.",
-            hint="`paintbridge models list --recommended` names some that work.",
-        )
     hashes: dict[str, str] = {}
     done = total = 0
 
-    def fetch(file: HubFile) -> None:
+    def fetch(name: str) -> None:
+        file = by_name.get(name)
+        if file is None:
+            raise CheckpointUnsupported(
+                f"{listing.hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
+                hint="`paintbridge models list --recommended` names some that work.",
+            )
+
         def tell(count: int) -> None:
             nonlocal done
             done += count
@@ -136,26 +139,28 @@ def _fetch_all(
             os.replace(target, target.with_name(target.name + ".part"))
         hashes[file.name] = hub.fetch(listing, file, target, tell)
 
-    for name in _CONFIGS:
-        fetch(by_name[name])
-    _check_family(partial)
-    wanted = _wanted(listing)
+    # Little first: what cannot be painted with is told before gigabytes have come.
+    fetch("model_index.json")
+    index = _read_json(partial / "model_index.json")
+    parts = [part for part in _PARTS if index.get(part, _NO_PART) != _NO_PART]
+    for name in (*(f"{part}/config.json" for part in dict.fromkeys(("unet", "vae", *parts))), _SCHEDULER):
+        fetch(name)
+    _check_family(index, partial)
+    wanted = [by_name[name] for name in _wanted(by_name, parts)]
     _check_room(partial, wanted)
     total = sum(file.size for file in wanted)
     for file in wanted:
         if file.name not in hashes:
-            fetch(file)
+            fetch(file.name)
     return Receipt(listing.hub_id, revision, listing.commit, listing.licence, hashes)
 
 
-def _check_family(partial: Path) -> None:
-    index, unet, _, text_encoder, _ = (_read_json(partial / name) for name in _CONFIGS)
-    family = family_of_folder(index, unet, text_encoder)
-    if not family.built:
-        raise CheckpointUnsupported(
-            f"This is a {family.title} checkpoint, a family that Paintbridge does not paint with yet.",
-            hint="Nothing but its configuration was fetched. Choose a Stable Diffusion 1 checkpoint.",
-        )
+def _check_family(index: dict[str, Any], partial: Path) -> None:
+    unet, text_encoder = (
+        _read_json(path) if path.exists() else {}
+        for path in (partial / "unet" / "config.json", partial / "text_encoder" / "config.json")
+    )
+    family_of_folder(index, unet, text_encoder)
     if unet.get("in_channels", 4) not in (4, 9):
         raise CheckpointUnsupported(
             f"Its UNet takes {unet['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
@@ -172,16 +177,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _wanted(listing: Listing) -> list[HubFile]:
-    small = [
-        file
-        for file in listing.files
-        if file.size <= _SMALL
-        and (file.name in (*_TOP, *_CONFIGS) or re.fullmatch(r"tokenizer/[\w.-]+\.(json|txt)", file.name))
-    ]
-    by_name = {file.name: file for file in listing.files}
-    weights = [by_name[name] for part in _PARTS for name in _weights(part, set(by_name))]
-    return [*small, *weights]
+def _wanted(by_name: dict[str, HubFile], parts: list[str]) -> list[str]:
+    tokenizers = re.compile(r"tokenizer(_2)?/[\w.-]+\.(json|txt)")
+    texts = {*_TOP, _SCHEDULER, *(f"{part}/config.json" for part in parts)}
+    small = [name for name in by_name if name in texts or tokenizers.fullmatch(name)]
+    weights = [name for part in parts for name in _weights(part, set(by_name))]
+    return [*(name for name in small if by_name[name].size <= _SMALL), *weights]
 
 
 def _weights(part: str, names: set[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -179,11 +179,15 @@ def _lying_in(place: Place, registered: Path | None) -> Iterator[_Lying]:
     yield place, registered, folder.name, folder, problem
 
 
-def _free_name(name: str, program: str, taken: Iterable[str]) -> str:
+def _free_name(name: str, program: str, taken: Container[str]) -> str:
+    """`name`, or what tells it apart: `name (ComfyUI)`, `name (ComfyUI 2)`; `name (2)` for Paintbridge's own."""
     tried, number = name, 1
     while tried in taken:
         number += 1
-        tried = f"{name} ({number})" if program == OWN or number > 2 else f"{name} ({program})"
+        if program == OWN:
+            tried = f"{name} ({number})"
+        else:
+            tried = f"{name} ({program})" if number == 2 else f"{name} ({program} {number - 1})"
     return tried
 
 

@@ -53,6 +53,40 @@ def test_models_folder_in_the_home_is_looked_at_anew(home, tiny):
     assert known.list() == []
 
 
+def test_a_look_is_remembered_for_a_second(home, tiny, tmp_path):
+    known = Registry([tmp_path / "models"], clock=Clock(step=0.3))
+    shutil.copytree(tiny, tmp_path / "models" / "one")
+    assert [found.id for found in known.list()] == ["one"]
+    shutil.copytree(tiny, tmp_path / "models" / "two")
+    assert [found.id for found in known.list()] == ["one"]
+    assert [found.id for found in known.list()] == ["one"]
+    assert [found.id for found in known.list()] == ["one"]
+    assert [found.id for found in known.list()] == ["one", "two"]
+
+
+def test_a_name_that_is_not_remembered_is_looked_for_at_once(home, tiny, tmp_path):
+    known = Registry([tmp_path / "models"], clock=Clock(step=0.0))
+    (tmp_path / "models").mkdir()
+    assert known.list() == []
+    shutil.copytree(tiny, tmp_path / "models" / "new")
+    assert known.get("new").id == "new"
+    assert [found.id for found in known.list()] == ["new"]
+
+
+def test_the_models_folder_moves_with_the_bridges_home(home, tiny, tmp_path, monkeypatch):
+    shutil.copytree(tiny, tmp_path / "elsewhere" / "models" / "mine")
+    assert Registry().list() == []
+    monkeypatch.setenv("PAINTBRIDGE_HOME", str(tmp_path / "elsewhere"))
+    assert [found.id for found in Registry().list()] == ["mine"]
+    assert [found.id for found in Registry([tmp_path / "elsewhere" / "models"]).list()] == ["mine"]
+
+
+def test_a_folder_of_the_settings_that_is_gone_is_told(home, tmp_path):
+    known = Registry([tmp_path / "unplugged"])
+    assert known.list() == []
+    assert "nothing at" in str(known.problems()["unplugged"])
+
+
 def test_default_is_the_settings_choice_then_mini_then_the_first(home, tiny, tmp_path, monkeypatch):
     for name in ("alpha", "zeta", "mini"):
         shutil.copytree(tiny, tmp_path / "models" / name)
@@ -79,7 +113,7 @@ def test_broken_one_is_not_listed_and_says_why(home, tiny, tmp_path):
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
-    known = Registry([tmp_path / "models"])
+    known = Registry([tmp_path / "models"], clock=Clock())
     assert known.list() == []
     assert list(known.problems()) == ["broken"]
     with pytest.raises(CheckpointUnreadable, match="truncated"):
