@@ -3,12 +3,15 @@
 import re
 
 from ..models import Card
+from ..models.samplers import FEW_STEP_SAMPLERS
 from .density import Density
 from .request import Request
 
-__all__ = ["about_density", "about_infill", "about_known_names"]
+__all__ = ["about_density", "about_infill", "about_known_names", "about_sampler"]
 
 _NAMES_SHOWN = 12
+_MANY_STEPS = 20
+_MUCH_GUIDANCE = 3
 
 
 def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
@@ -43,3 +46,13 @@ def about_density(density: Density) -> tuple[str, ...]:
         return ()
     share = round(100 * density.size.width / density.window.width)
     return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
+
+
+def about_sampler(sampler: str, steps: int, guidance: float) -> tuple[str, ...]:
+    """A hint when a sampler for distilled checkpoints was given an ordinary one's numbers, which burn its pictures."""
+    if sampler not in FEW_STEP_SAMPLERS or (steps <= _MANY_STEPS and guidance <= _MUCH_GUIDANCE):
+        return ()
+    return (
+        f"{sampler} is made for 2 to 8 steps at guidance 1 to 2, with a checkpoint or LoRA distilled for it; "
+        f"this was painted with {steps} steps at guidance {guidance:g}.",
+    )

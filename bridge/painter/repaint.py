@@ -11,7 +11,7 @@ from ..canvas.resample import resize
 from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode, encode_prompt, steps_taken
 from .density import plan_density
 from .detail import keep_detail
-from .hints import about_density
+from .hints import about_density, about_sampler
 from .latent_masks import pooled
 from .scene import Scene
 from .second import SecondPass
@@ -109,7 +109,7 @@ def repaint(
         for index, one in enumerate(latents):
             pictures.append(picture_of(one) if second is None else second.finish(drafts[index]))
             advance(len(pictures))
-    hints = conditioning.hints
+    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance))
     if guidance == 1 and request.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
     if density is not None:
