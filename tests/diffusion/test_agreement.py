@@ -74,7 +74,6 @@ SCHEDULERS = {
     "LCM": (TrailingLcm, {}),
     "TCD": (TrailingTcd, {}),
 }
-samplers = pytest.mark.parametrize("sampler", SAMPLERS)
 SCHEDULES = {
     "epsilon": ("epsilon", False),
     "v": ("v_prediction", False),
@@ -96,10 +95,8 @@ def pipeline(kind, components, sampler):
     scheduler_kind, options = SCHEDULERS[sampler]
     config = components.scheduler_config
     scheduler = scheduler_kind.from_config(config, timestep_spacing="trailing", clip_sample=False, **options)
-    if config["rescale_betas_zero_snr"] and not hasattr(
-        scheduler_kind.from_config({}).config, "rescale_betas_zero_snr"
-    ):
-        # This one knows no such schedule; it gets what diffusers' others make of it.
+    if isinstance(scheduler, TwoEvaluationsAStep):
+        # It knows no zero terminal SNR; the others do, and have the same where there is none.
         scheduler.alphas_cumprod = EulerDiscreteScheduler.from_config(config).alphas_cumprod
     pipe = kind(
         vae=components.vae,
@@ -160,9 +157,9 @@ def apart(one, other):
 def test_text_to_image(tiny, sampler, schedule):
     components = tiny(inpaint=False, prediction_type=schedule[0], zero_terminal_snr=schedule[1])
     expected = theirs(
-        pipeline(StableDiffusionPipeline, components, sampler), 5, **begun(components), height=64, width=64
+        pipeline(StableDiffusionPipeline, components, sampler), 4, **begun(components), height=64, width=64
     )
-    found = ours(components, sampler=sampler, steps=5, strength=1.0)
+    found = ours(components, sampler=sampler, steps=4, strength=1.0)
     assert float(expected.std()) > 0.1
     assert apart(found, expected) < TOLERANCE
 
@@ -174,7 +171,7 @@ def test_nine_channels_with_a_hard_mask(tiny, sampler, schedule):
     masked = encode(components, np.where(blank, np.float32(0.5), picture()), check=lambda: None)
     expected = theirs(
         pipeline(StableDiffusionInpaintPipeline, components, sampler),
-        5,
+        4,
         image=torch.from_numpy(picture()).permute(2, 0, 1)[None],
         mask_image=hard_mask(),
         masked_image_latents=masked,
@@ -182,7 +179,7 @@ def test_nine_channels_with_a_hard_mask(tiny, sampler, schedule):
         height=64,
         width=64,
     )
-    found = ours(components, sampler=sampler, steps=5, strength=1.0, masked=masked, hole=hard_mask())
+    found = ours(components, sampler=sampler, steps=4, strength=1.0, masked=masked, hole=hard_mask())
     assert apart(found, expected) < TOLERANCE
 
 
@@ -192,7 +189,7 @@ def test_four_channels_held_to_the_original_outside_a_hard_mask(tiny, sampler, s
     original = encode(components, picture(), check=lambda: None)
     expected = theirs(
         pipeline(StableDiffusionInpaintPipeline, components, sampler),
-        5,
+        4,
         image=original,
         mask_image=hard_mask(),
         masked_image_latents=original,
@@ -201,7 +198,7 @@ def test_four_channels_held_to_the_original_outside_a_hard_mask(tiny, sampler, s
         width=64,
     )
     found = ours(
-        components, sampler=sampler, steps=5, strength=1.0, original=original, coverage=hard_mask()[..., ::8, ::8]
+        components, sampler=sampler, steps=4, strength=1.0, original=original, coverage=hard_mask()[..., ::8, ::8]
     )
     assert apart(found, expected) < TOLERANCE
     outside = hard_mask()[..., ::8, ::8].expand_as(found) == 0
@@ -225,8 +222,11 @@ def test_below_full_strength(tiny, sampler, strength):
     assert apart(found, expected) < TOLERANCE
 
 
-@samplers
-@pytest.mark.parametrize("steps", [1, 20])
+# Solvers look back, and do so differently in walks of fifteen steps and more.
+@pytest.mark.parametrize(
+    ("sampler", "steps"),
+    [*((name, 1) for name in SAMPLERS), *((name, 20) for name in ("DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC"))],
+)
 def test_one_step_and_many(tiny, sampler, steps):
     components = tiny(inpaint=False)
     expected = theirs(
