@@ -48,9 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--rotate", action="store_true", help="make a new one first; the old one is refused from then on"
     )
-    models = command("models", "list the checkpoints on this machine", "models")
-    models.add_argument("action", choices=("list",), help="what to do")
-    models.add_argument("--json", action="store_true", help="print one JSON object")
+    _models(command("models", "list the checkpoints on this machine, add, fetch and remove them", "models"))
     return parser
 
 
@@ -118,6 +116,31 @@ def _job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", "--model", metavar="NAME", help="none: the bridge's default")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="picture to write")
     parser.add_argument("--json", action="store_true", help="print one JSON object about what was done")
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        made.set_defaults(action=name)
+        made.add_argument("--json", action="store_true", help="print one JSON object")
+        return made
+
+    listing = action("list", "list the checkpoints, and what lies beside them but cannot be used, and why")
+    listing.add_argument(
+        "--recommended", action="store_true", help="list checkpoints that are worth pulling from the hub instead"
+    )
+    action("info", "say everything about one checkpoint").add_argument("name", metavar="NAME", help="its name")
+    action("add", "use a checkpoint, or a folder of them, where it lies").add_argument(
+        "path", type=Path, metavar="PATH", help="a diffusers folder, a .safetensors file, or a folder that holds some"
+    )
+    remove = action("remove", "take an added checkpoint off the list, or delete one that was pulled")
+    remove.add_argument("name", metavar="NAME", help="its name, or the path that was added")
+    remove.add_argument("--yes", action="store_true", help="delete without asking")
+    pull = action("pull", "fetch a checkpoint from the Hugging Face hub: safetensors only, checked by hash")
+    pull.add_argument("hub_id", metavar="OWNER/NAME", help="as on its page at the hub")
+    pull.add_argument("--revision", metavar="REVISION", help="a branch, tag or commit; none: the newest")
 
 
 def _number(parser: argparse.ArgumentParser, flag: str, field: str, words: str) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from .arguments import build_parser
@@ -31,19 +32,26 @@ def _exit_codes() -> list[str]:
 
 def _command_lines() -> list[str]:
     lines = [""]
-    for name, command in _commands(build_parser()).items():
+    for name, command in _commands(build_parser(), ""):
         lines += [f"### paintbridge {name}", "", command.description or "", ""]
         if name == "serve":
             lines += ["Its flags are the settings: see [settings.md](settings.md).", ""]
             continue
-        rows = [_row(action) for action in command._actions if not isinstance(action, argparse._HelpAction)]
+        # What must be said first, as in a usage line.
+        actions = sorted(command._actions, key=lambda action: bool(action.option_strings))
+        rows = [_row(action) for action in actions if not isinstance(action, argparse._HelpAction)]
         lines += ["| argument | meaning |", "| --- | --- |", *rows, ""]
     return lines
 
 
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def _commands(parser: argparse.ArgumentParser, before: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Each command that has arguments of its own, such as `fill` and `models list`."""
     found = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return dict(found.choices)
+    for name, command in found.choices.items():
+        if any(isinstance(action, argparse._SubParsersAction) for action in command._actions):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _row(action: argparse.Action) -> str:

@@ -1,0 +1,229 @@
+"""``paintbridge models``: what is listed, added, pulled and removed, in words and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_hub import COMMIT, SmallHub, serve_hub
+from tiny_checkpoints import build_tiny_sd1
+
+from bridge.cli.exits import Exit
+from bridge.models import MINI
+
+HUB_ID = "somebody/tiny"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_sd1(tmp_path_factory.mktemp("tiny") / "tiny", inpaint=True)
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with nothing in it, for the bridge and for other programs."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "user"))
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "XDG_CACHE_HOME", "XDG_DATA_HOME", "INVOKEAI_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def hub(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
+    with serve_hub(SmallHub(HUB_ID, tiny)) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+def names(run: Any, home: Path) -> set[str]:
+    said = run("models", "list", "--json", home=home).json
+    return {entry["name"] for entry in said["checkpoints"]} | said["problems"].keys()
+
+
+def test_list_says_whose_they_are_how_large_and_what_is_wrong(run: Any, alone: Path, tiny: Path) -> None:
+    comfyui = alone.parent / "user" / "ComfyUI" / "models"
+    shutil.copytree(tiny, comfyui / "diffusers" / "theirs")
+    (comfyui / "checkpoints").mkdir()
+    (comfyui / "checkpoints" / "broken.safetensors").write_bytes(b"no such thing")
+    done = run("models", "list", "--json", home=alone, PAINTBRIDGE_DEFAULT_CHECKPOINT="theirs")
+    assert done.code == 0, done.err
+    rows = {entry["name"]: entry for entry in done.json["checkpoints"]}
+    weights = sum(path.stat().st_size for path in tiny.rglob("*.safetensors"))
+    assert rows["theirs"]["program"] == "ComfyUI"
+    assert rows["theirs"]["default"]
+    assert rows["theirs"]["kind"] == "inpainting"
+    assert weights < rows["theirs"]["size_bytes"] < weights + 200_000
+    assert rows["theirs"]["path"] == str(comfyui / "diffusers" / "theirs")
+    problem = done.json["problems"]["broken.safetensors"]
+    assert (problem["code"], problem["program"], problem["size_bytes"]) == ("checkpoint_unreadable", "ComfyUI", 13)
+    words = run("models", "list", home=alone, PAINTBRIDGE_DEFAULT_CHECKPOINT="theirs").out
+    assert "* theirs: Stable Diffusion 1, inpainting, " in words
+    assert "MB [ComfyUI]; " in words
+    assert "! broken.safetensors [ComfyUI]: broken.safetensors is not a safetensors file." in words
+
+
+def test_recommended(run: Any, alone: Path) -> None:
+    said = run("models", "list", "--recommended", "--json", home=alone).json["recommended"]
+    assert said[0]["hub_id"] == "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    words = run("models", "list", "--recommended", home=alone).out
+    for entry in said:
+        assert entry["hub_id"].count("/") == 1
+        assert entry["kind"] in ("base", "inpainting")
+        assert f"{entry['hub_id']}: " in words
+        assert entry["licence"] in words
+        assert entry["good_at"] in words
+
+
+def test_info(run: Any, alone: Path, tiny: Path) -> None:
+    own = Path(shutil.copytree(tiny, alone / "models" / "own"))
+    (own / "README.md").write_text("---\ntags:\n- art\nlicense: openrail\n---\nA card.\n")
+    (own / "LICENSE").write_text("Words.")
+    said = run("models", "info", "own", "--json", home=alone).json
+    expected = {
+        "name": "own",
+        "layout": "folder",
+        "prediction": "epsilon",
+        "native_size": "64 x 64",
+        "default_steps": 4,
+        "default_sampler": "DDIM",
+        "licence": "openrail",
+        "licence_file": str(own / "LICENSE"),
+        "model_card": str(own / "README.md"),
+        "hub_id": "",
+        "path": str(own),
+    }
+    assert {key: said[key] for key in expected} == expected
+    assert len(said["hash"]) == 64
+    words = run("models", "info", "own", home=alone).out
+    for value in (said["hash"], "64 x 64 pixels", "openrail", "DDIM", str(own)):
+        assert value in words
+    assert "pulled from" not in words
+
+
+def test_info_on_what_is_not_there_or_broken(run: Any, alone: Path) -> None:
+    (alone / "models").mkdir(parents=True)
+    (alone / "models" / "bad.safetensors").write_bytes(b"\x80")
+    missing = run("models", "info", "nobody", "--json", home=alone)
+    assert missing.code == Exit.REFUSED
+    assert missing.json["error"]["code"] == "checkpoint_unknown"
+    broken = run("models", "info", "bad.safetensors", "--json", home=alone)
+    assert broken.code == Exit.REFUSED
+    assert "pickle" in broken.json["error"]["message"]
+
+
+def test_a_checkpoint_is_added_in_place_and_taken_off_the_list_again(run: Any, alone: Path, tiny: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tiny.rglob("*")}
+    added = run("models", "add", tiny, "--json", home=alone)
+    assert added.code == 0, added.err
+    assert added.json == {"names": ["tiny"], "added": True}
+    assert run("models", "info", "tiny", "--json", home=alone).json["path"] == str(tiny)
+    again = run("models", "add", tiny, home=alone)
+    assert again.code == 0
+    assert "known already" in again.out
+    removed = run("models", "remove", "tiny", "--json", home=alone)
+    assert removed.json == {"names": ["tiny"], "deleted": False}
+    assert "tiny" not in names(run, alone)
+    assert {path: path.stat().st_mtime_ns for path in tiny.rglob("*")} == before
+
+
+def test_a_folder_of_checkpoints_is_added_as_a_whole(run: Any, alone: Path, tiny: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(tiny, tmp_path / "all" / name)
+    assert run("models", "add", tmp_path / "all", "--json", home=alone).json["names"] == ["one", "two"]
+    part = run("models", "remove", "one", home=alone)
+    assert part.code == Exit.REFUSED
+    assert str(tmp_path / "all") in part.err
+    shutil.copytree(tiny, tmp_path / "all" / "three")
+    assert names(run, alone) >= {"one", "two", "three"}
+    assert run("models", "remove", tmp_path / "all", home=alone).code == 0
+    assert not names(run, alone) & {"one", "two", "three"}
+    assert (tmp_path / "all" / "one" / "model_index.json").is_file()
+
+
+def test_what_was_added_and_is_gone_can_be_taken_off_the_list(
+    run: Any, alone: Path, tiny: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny, tmp_path / "unplugged")
+    run("models", "add", tmp_path / "unplugged", home=alone)
+    shutil.rmtree(tmp_path / "unplugged")
+    assert "unplugged" in names(run, alone)
+    assert run("models", "remove", "unplugged", home=alone).code == 0
+    assert "unplugged" not in names(run, alone)
+
+
+def test_what_cannot_be_used_is_not_added(run: Any, alone: Path, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.safetensors").write_bytes(b"\x80")
+    broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
+    shutil.rmtree(broken / "vae")
+    cases = {"gone": "nothing at", "empty": "no checkpoint in", "bad.safetensors": "pickle", "broken": "vae"}
+    for name, words in cases.items():
+        done = run("models", "add", tmp_path / name, home=alone)
+        assert done.code == Exit.REFUSED, name
+        assert words in done.err
+    assert not (alone / "models.json").exists()
+
+
+def test_only_what_was_pulled_is_deleted(run: Any, alone: Path, tiny: Path) -> None:
+    shutil.copytree(tiny, alone / "models" / "mine")
+    shutil.copytree(tiny, alone.parent / "user" / "ComfyUI" / "models" / "diffusers" / "theirs")
+    cases = {"mine": "It is yours", "theirs": "belongs to ComfyUI"}
+    if (MINI / "model_index.json").is_file():
+        cases["mini"] = "did not fetch"
+    for name, words in cases.items():
+        done = run("models", "remove", name, "--yes", home=alone)
+        assert done.code == Exit.REFUSED
+        assert words in done.err
+    assert names(run, alone) >= cases.keys()
+    assert run("models", "remove", "nobody", "--yes", home=alone).code == Exit.REFUSED
+
+
+def test_pull_info_and_remove(run: Any, alone: Path, hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("models", "pull", HUB_ID, "--json", home=alone)
+    assert done.code == 0, done.err
+    assert done.json == {"name": "tiny", "path": str(alone / "models" / "tiny")}
+    said = run("models", "info", "tiny", "--json", home=alone).json
+    assert (said["hub_id"], said["commit"], said["licence"]) == (HUB_ID, COMMIT, "creativeml-openrail-m")
+    assert run("models", "pull", HUB_ID, home=alone).code == 0
+    asked = run("models", "remove", "tiny", home=alone)
+    assert asked.code == Exit.REFUSED
+    assert "--yes" in asked.err
+    assert "tiny" in names(run, alone)
+    terminal = io.StringIO("no\n")
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert run("models", "remove", "tiny", home=alone).code == Exit.REFUSED
+    removed = run("models", "remove", "tiny", "--yes", "--json", home=alone)
+    assert removed.json == {"names": ["tiny"], "deleted": True}
+    assert not (alone / "models" / "tiny").exists()
+    assert "tiny" not in names(run, alone)
+
+
+def test_a_pull_that_fails_says_why(run: Any, alone: Path, hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.gated = True
+    gated = run("models", "pull", HUB_ID, "--json", home=alone)
+    assert gated.code == Exit.REFUSED
+    assert gated.json["error"]["code"] == "hub_gated"
+    assert "token" in gated.json["error"]["hint"]
+    assert run("models", "pull", "nobody/nothing", "--json", home=alone).json["error"]["code"] == "hub_not_found"
+    hub.gated, hub.status = False, 503
+    offline = run("models", "pull", HUB_ID, "--json", home=alone)
+    assert offline.code == Exit.FAILED
+    assert offline.json["error"]["code"] == "hub_offline"
+    assert "Traceback" not in gated.err + offline.err
+    assert "tiny" not in names(run, alone)
+
+
+def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.models.registry.MINI", alone / "no-mini")
+    done = run("models", "list", home=alone)
+    assert done.code == 0
+    assert "models pull" in done.out
+    assert json.loads(run("models", "list", "--json", home=alone).out) == {"checkpoints": [], "problems": {}}
