@@ -17,7 +17,7 @@ from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
 from ..models import Checkpoint, Registry
 from ..models.hashing import content_hash
-from ..painter import Hooks, PaintedLayer, Request, paint
+from ..painter import Hooks, Kept, PaintedLayer, Request, paint
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit
 from ..protocol.pixels import Buffer
@@ -68,16 +68,18 @@ def warm_up() -> None:
 
 
 class Studio:
-    """Does jobs, and keeps the checkpoint that was used last in memory."""
+    """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
 
     def __init__(self, registry: Registry, device: Device) -> None:
         self._registry = registry
         self._device = device
         self._cache = ComponentCache(device)
+        self._kept = Kept()
         self._versions = {name: metadata.version(name) for name in ("paintbridge", "torch", "diffusers")}
 
     def free(self) -> None:
-        """Let go of all checkpoints."""
+        """Let go of all checkpoints, and of all that was made with them."""
+        self._kept.free()
         self._cache.free()
 
     def do(self, submit: Submit, inputs: Inputs, hooks: Hooks) -> Painted:
@@ -108,7 +110,7 @@ class Studio:
             feather=submit.feather,
             strict=submit.strict,
         )
-        painting = paint(request, self._cache.on_demand(checkpoint), hooks)
+        painting = paint(request, self._cache.on_demand(checkpoint), hooks, self._kept)
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
         data: dict[str, Buffer] = {}
         layers = []

@@ -3,6 +3,7 @@
 from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported, is_out_of_memory
 from .fill import fill
 from .generate import generate
+from .kept import Kept
 from .refine import refine
 from .request import Hooks, Model, PaintedLayer, Painting, Request
 
@@ -10,6 +11,7 @@ __all__ = [
     "KINDS",
     "Cancelled",
     "Hooks",
+    "Kept",
     "Model",
     "OutOfMemory",
     "PaintedLayer",
@@ -25,8 +27,11 @@ KINDS = {"fill": fill, "refine": refine, "generate": generate}
 """The recipe of each kind of job."""
 
 
-def paint(request: Request, model: Model, hooks: Hooks) -> Painting:
+def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None) -> Painting:
     """Does one job. `model` is `ComponentCache.on_demand(checkpoint)`.
+
+    What is in `kept` from earlier jobs is not computed again; None: everything is. The
+    pictures are the same.
 
     Raises `Cancelled` as soon as `hooks.check` does; PainterError, CanvasError and ModelsError, each with a `code`, for
     all that can go wrong. `OutOfMemory` leaves no picture's memory behind.
@@ -34,7 +39,7 @@ def paint(request: Request, model: Model, hooks: Hooks) -> Painting:
     if request.kind not in KINDS:
         raise PainterError(f"There is no kind of job called {request.kind!r}.")
     try:
-        return KINDS[request.kind](request, model, hooks)
+        return KINDS[request.kind](request, model, hooks, kept or Kept())
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

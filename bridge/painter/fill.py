@@ -1,10 +1,13 @@
 """Fill: put something new, or nothing, where the selection is."""
 
+from functools import partial
+
 import numpy as np
 
 from ..canvas.infill import infill
 from .finish import finish
 from .hints import about_infill, about_known_names
+from .kept import Kept
 from .repaint import Repainted, repaint
 from .request import Hooks, Model, Painting, Request
 from .scene import Scene, set_scene
@@ -13,7 +16,7 @@ from .stages import Stages
 __all__ = ["fill"]
 
 
-def fill(request: Request, model: Model, hooks: Hooks) -> Painting:
+def fill(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting:
     """Fills the selection: a first guess by the mode's infill, denoised at the request's strength.
 
     Where nothing is asked for and the checkpoint's card leaves that to the infill, the infill is the result, at full
@@ -25,16 +28,20 @@ def fill(request: Request, model: Model, hooks: Hooks) -> Painting:
     card = model.checkpoint.card
     if card.empty_prompt == "infill" and not request.prompt.strip():
         with stages("infill"):
-            guess = _continued(scene)
+            guess = kept.get(("continued", scene.fingerprint), partial(_continued, scene))
         untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())
         return finish(scene, untouched, about_infill(card, request, scene.plan.mode), stages, match=False)
 
     with stages("load"):
         components = model.load(hooks.check)
     with stages("infill"):
-        guess = infill(scene.rgb, scene.masks.denoise, scene.valid, scene.plan.mode)
-    repainted = repaint(components, scene, guess, request.strength, stages)
+        guess = kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
+    repainted = repaint(components, scene, guess, request.strength, stages, kept)
     return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
+
+
+def _guessed(scene: Scene) -> np.ndarray:
+    return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.plan.mode)
 
 
 def _continued(scene: Scene) -> np.ndarray:

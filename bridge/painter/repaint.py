@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode, encode_prompt, steps_taken
+from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode_prompt, steps_taken
+from ..models.hashing import content_hash
+from .context import encode_context
 from .density import plan_density
 from .detail import keep_detail
 from .hints import about_density, about_sampler
-from .latent_masks import pooled
+from .kept import Kept
 from .scene import Scene
 from .second import SecondPass
 from .stages import Stages
@@ -33,7 +35,7 @@ class Repainted:
 
 
 def repaint(
-    components: Components, scene: Scene, start: np.ndarray | None, strength: float, stages: Stages
+    components: Components, scene: Scene, start: np.ndarray | None, strength: float, stages: Stages, kept: Kept
 ) -> Repainted:
     """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
 
@@ -48,19 +50,20 @@ def repaint(
     steps = request.steps if request.steps is not None else card.default_steps
     guidance = float(request.guidance if request.guidance is not None else card.default_guidance)
 
-    original = coverage = masked = hole = None
+    checkpoint = components.checkpoint
+    # Nothing depends on the seed until the walk begins.
     with stages("encode"):
-        conditioning = encode_prompt(components, request.prompt, request.negative_prompt)
-        seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start, size)
-        if components.checkpoint.inpaint:
-            showing = np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha, size)
-            blank = showing > 0
-            masked = encode(components, np.where(blank[..., None], np.float32(0.5), seen), check=check)
-            hole = pooled(blank.astype(np.float32), latent_size)
-        elif start is not None:
-            coverage = pooled(resize(scene.masks.denoise, size), latent_size)
-        if start is not None and (strength < 1 or not components.checkpoint.inpaint):
-            original = encode(components, seen, check=check)
+        made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
+        conditioning = kept.get(
+            ("prompts", made_by, request.prompt, request.negative_prompt),
+            lambda: encode_prompt(components, request.prompt, request.negative_prompt),
+        )
+        begins_from = strength < 1 or not checkpoint.inpaint
+        context_key = ("context", made_by, scene.fingerprint, begins_from)
+        context = kept.get(
+            context_key, lambda: encode_context(components, scene, start, begins_from=begins_from, check=check)
+        )
+    original = context.original
 
     walk = Walk(
         size=latent_size,
@@ -70,25 +73,22 @@ def repaint(
         guidance=guidance,
         strength=strength,
         original=original,
-        coverage=coverage,
-        masked=masked,
-        hole=hole,
+        coverage=context.coverage,
+        masked=context.masked,
+        hole=context.hole,
     )
     batched = components.device.batches and len(request.seeds) > 1
     density = plan_density(components, scene)
     second = None if density is None else SecondPass(components, scene, density, walk, fresh=start is None, check=check)
     first_steps = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
     total = first_steps + (second.steps * len(request.seeds) if second else 0)
-    round_trip: np.ndarray | None = None
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        nonlocal round_trip
-        if start is None or original is None or strength >= 1:
-            return resize(decode(components, latents, check=check), request.context.size)
-        if round_trip is None:
-            round_trip = resize(decode(components, original, check=check), request.context.size)
         picture = resize(decode(components, latents, check=check), request.context.size)
-        return keep_detail(picture, start, round_trip, strength)
+        if start is None or original is None or strength >= 1:
+            return picture
+        round_trip = kept.get(("round trip", *context_key), lambda: decode(components, original, check=check))
+        return keep_detail(picture, start, resize(round_trip, request.context.size), strength)
 
     with stages("denoise", total) as advance:
         latents = denoise(

@@ -1,6 +1,8 @@
 """What all kinds of job begin with: geometry, masks, and the picture as a model can look at it."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,17 @@ class Scene:
         if self.request.picture is not None:
             return self.request.picture
         return np.zeros((*self.masks.alpha.shape, 4), np.float32)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that a first guess and its latents are made from: the pixels, the selection, the geometry."""
+        request = self.request
+        digest = hashlib.sha256(
+            repr((request.kind, request.canvas, request.context, request.strict, self.plan)).encode()
+        )
+        for array in (request.picture, request.selection):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array, np.float32).data.cast("B"))
+        return digest.hexdigest()
 
     def settings(self, *, steps: int, guidance: float, sampler: str, denoised: bool, batched: bool) -> dict[str, Any]:
         """What a layer was made with, in `PaintedLayer.settings`' words."""
