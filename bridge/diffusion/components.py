@@ -9,11 +9,12 @@ import diffusers
 import torch
 import transformers
 
-from ..models import Checkpoint, CheckpointUnreadable
+from ..models import Checkpoint
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
 from .preview import fit_latent_to_rgb
+from .weights import weights_of
 
 __all__ = ["ComponentCache", "Components", "OnDemand", "load"]
 
@@ -53,64 +54,28 @@ class Components:
 
 
 def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -> Components:
-    """Loads a diffusers folder, part by part, from safetensors and local files only.
+    """Loads a checkpoint part by part, from safetensors and local files only.
 
     `check` is called before each part, and may raise to end the loading. Raises CheckpointUnreadable when a part's
     weights do not fit its config.
     """
     make_deterministic(device)
     check()
-    parts: dict[str, Any] = {}
-    for text in checkpoint.family.texts:
-        parts[text.tokenizer] = _local(transformers.CLIPTokenizer, checkpoint, text.tokenizer)
-    scheduler_config = diffusers.DDIMScheduler.load_config(
-        checkpoint.path, subfolder="scheduler", local_files_only=True
-    )
+    weights = weights_of(checkpoint)
+    parts: dict[str, Any] = {text.tokenizer: weights.tokenizer(text) for text in checkpoint.family.texts}
+    scheduler_config = weights.scheduler_config()
     for part, kind in part_kinds(checkpoint.family).items():
         check()
         dtype = torch.float32 if part == "vae" else device.torch_dtype
-        parts[part] = _weighted(kind, checkpoint, part, dtype).to(device.torch_device).eval().requires_grad_(False)
+        parts[part] = weights.part(part, kind, dtype).to(device.torch_device).eval().requires_grad_(False)
     check()
     return Components(
         checkpoint=checkpoint,
         device=device,
-        scheduler_config=dict(scheduler_config),
+        scheduler_config=scheduler_config,
         latent_to_rgb=fit_latent_to_rgb(parts["vae"]),
         **parts,
     )
-
-
-def _local(kind: Any, checkpoint: Checkpoint, part: str, **options: Any) -> Any:
-    try:
-        return kind.from_pretrained(checkpoint.path, subfolder=part, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
-            raise
-        raise CheckpointUnreadable(
-            f"The {part.replace('_', ' ')} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
-            hint="Download or copy the checkpoint again.",
-        ) from error
-
-
-def _weighted(kind: Any, checkpoint: Checkpoint, part: str, dtype: torch.dtype) -> Any:
-    half_files = any(file.parent.name == part and ".fp16." in file.name for file in checkpoint.files)
-    model, report = _local(
-        kind,
-        checkpoint,
-        part,
-        dtype=dtype,
-        use_safetensors=True,
-        output_loading_info=True,
-        variant="fp16" if half_files else None,
-    )
-    # Both libraries fill missing weights with random ones and go on, which paints noise.
-    missing = [name for name in report["missing_keys"] if not name.endswith("position_ids")]
-    if missing or report.get("mismatched_keys"):
-        raise CheckpointUnreadable(
-            f"The {part.replace('_', ' ')} of {checkpoint.id} is incomplete: {len(missing)} tensors are missing.",
-            hint="Download or copy the checkpoint again.",
-        )
-    return model
 
 
 class ComponentCache:

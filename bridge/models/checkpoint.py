@@ -10,10 +10,9 @@ from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .family import Family, family_of_folder, family_of_tensors
 from .hashing import content_hash
 from .safetensors_header import read_header
+from .single_file import check_parts, configs_beside, prediction_of_file
 
 __all__ = ["Checkpoint", "inspect", "weight_files"]
-
-_SINGLE_FILE_HINT = "Convert it to a diffusers folder, or wait for a version that reads single files."
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,22 @@ def _inspect_folder(path: Path) -> Checkpoint:
 def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
     family, channels = family_of_tensors(header.shapes)
-    kind = "inpainting" if _inpaint(channels) else "base"
-    raise CheckpointUnsupported(
-        f"{path.name} is a {family.title} {kind} checkpoint in a single file, which Paintbridge does not load yet.",
-        hint=_SINGLE_FILE_HINT,
+    inpaint = _inpaint(channels)
+    check_parts(family, header.shapes)
+    beside = configs_beside(path)
+    extra = sorted(file for file in beside.rglob("*") if file.suffix in (".json", ".txt")) if beside else []
+    # Without a folder beside the file there is no card there either, and the family's facts hold.
+    card = read_card((beside or path) / "card.json", name=path.stem, family=family)
+    return Checkpoint(
+        id=path.stem,
+        path=path,
+        layout="file",
+        family=family,
+        inpaint=inpaint,
+        prediction=_prediction(prediction_of_file(path, header, family, inpaint=inpaint)),
+        zero_empty=family.zero_empty,
+        card=card,
+        files=(path, *extra),
     )
 
 

@@ -19,13 +19,15 @@ class TextPart:
     """A text encoder and its tokenizer, by their names in a diffusers folder, and what is taken of its states.
 
     `penultimate` takes the states before its last layer and final norm; `pooled` takes its projected state of the whole
-    prompt as well.
+    prompt as well. `pad` fills its prompts up, and `file_prefix` begins its tensors' names in a single file.
     """
 
     encoder: str = "text_encoder"
     tokenizer: str = "tokenizer"
     penultimate: bool = False
     pooled: bool = False
+    pad: str = "<|endoftext|>"
+    file_prefix: str = "cond_stage_model."
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Family:
 
     `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
     `vae_scale` pixels per latent along an edge. `texts` condition side by side; `sized` conditions on the picture's
-    size; `zero_empty` conditions on zeros for an empty negative prompt, where a checkpoint says nothing else.
+    size; `zero_empty` conditions on zeros for an empty negative prompt, where a checkpoint says nothing else;
+    `v_told_by_spread` says that single files predict noise or v and do not say which.
     """
 
     name: str
@@ -43,30 +46,48 @@ class Family:
     multiple: int
     vae_scale: int
     latent_channels: int
-    context_width: int
     default_steps: int
     default_guidance: float
     default_sampler: str
     texts: tuple[TextPart, ...] = (TextPart(),)
     sized: bool = False
     zero_empty: bool = False
+    v_told_by_spread: bool = False
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:
         """The parts that have weights, by their names in a diffusers folder."""
         return ("unet", "vae", *(text.encoder for text in self.texts))
 
+    @property
+    def file_prefixes(self) -> dict[str, str]:
+        """What the names of each part's tensors begin with in a single file."""
+        texts = {text.encoder: text.file_prefix for text in self.texts}
+        return {"unet": "model.diffusion_model.", "vae": "first_stage_model.", **texts}
+
 
 _SDXL_TEXTS = (
-    TextPart(penultimate=True),
-    TextPart("text_encoder_2", "tokenizer_2", penultimate=True, pooled=True),
+    TextPart(penultimate=True, file_prefix="conditioner.embedders.0."),
+    TextPart("text_encoder_2", "tokenizer_2", True, True, "!", "conditioner.embedders.1."),
 )
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 768, 20, 7.0, DPM_PP_2M),
-        Family("SD2", "Stable Diffusion 2", 768 * 768, 8, 8, 4, 1024, 20, 7.0, DPM_PP_2M),
+        Family("SD1", "Stable Diffusion 1", 512 * 512, 8, 8, 4, 20, 7.0, DPM_PP_2M),
+        Family(
+            "SD2",
+            "Stable Diffusion 2",
+            768 * 768,
+            8,
+            8,
+            4,
+            20,
+            7.0,
+            DPM_PP_2M,
+            texts=(TextPart(pad="!"),),
+            v_told_by_spread=True,
+        ),
         Family(
             "SDXL",
             "Stable Diffusion XL",
@@ -74,7 +95,6 @@ FAMILIES: dict[str, Family] = {
             8,
             8,
             4,
-            2048,
             25,
             5.0,
             DPM_PP_2M,
@@ -87,6 +107,16 @@ FAMILIES: dict[str, Family] = {
 
 # What a model_index.json says of a part that a folder does without.
 _NO_PART = [None, None]
+
+_REFINER = "This is Stable Diffusion XL's refiner, which only finishes what another checkpoint painted."
+
+# Whose text encoder's tensors are named so in a single file: CLIP's alone, OpenCLIP's alone, CLIP's beside OpenCLIP's.
+_TEXT_PREFIXES = (
+    ("conditioner.embedders.0.model.", None),
+    ("conditioner.embedders.1.model.", "SDXL"),
+    ("cond_stage_model.model.", "SD2"),
+    ("cond_stage_model.transformer.", "SD1"),
+)
 
 # One tensor that only this kind of file has, and what to call the kind.
 _FOREIGN_TENSORS = (
@@ -116,10 +146,7 @@ def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_enc
         )
     if unet.get("addition_embed_type") == "text_time":
         if index.get("text_encoder", _NO_PART) == _NO_PART:
-            raise CheckpointUnsupported(
-                "This is Stable Diffusion XL's refiner, which only finishes what another checkpoint painted.",
-                hint="Choose the base checkpoint.",
-            )
+            raise CheckpointUnsupported(_REFINER, hint="Choose the base checkpoint.")
         return FAMILIES["SDXL"]
     if unet.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel":
         raise CheckpointUnsupported(
@@ -143,10 +170,12 @@ def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, in
             if name in shapes:
                 raise CheckpointUnsupported(f"This file is {title}.")
         raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
-    if any(name.startswith("conditioner.embedders.") for name in shapes):
-        return FAMILIES["SDXL"], first[1]
-    key = shapes.get("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", (0, 0))
-    for family in FAMILIES.values():
-        if key[-1] == family.context_width:
-            return family, first[1]
-    raise CheckpointUnsupported("This file is of the Stable Diffusion line, but of no family that Paintbridge knows.")
+    for prefix, family in _TEXT_PREFIXES:
+        if any(name.startswith(prefix) for name in shapes):
+            if family is None:
+                raise CheckpointUnsupported(_REFINER, hint="Choose the base checkpoint.")
+            return FAMILIES[family], first[1]
+    raise CheckpointUnsupported(
+        "This file holds a UNet without a text encoder, so it cannot be told what to paint.",
+        hint="Get the whole checkpoint, which holds UNet, VAE and text encoder in one file.",
+    )

@@ -47,11 +47,19 @@ def file_hash(path: Path, *, check: Callable[[], None] | None = None) -> str:
 
 
 def content_hash(root: Path, files: Sequence[Path], *, check: Callable[[], None] | None = None) -> str:
-    """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of a folder's files."""
-    if root.is_file():
+    """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of several files.
+
+    Paths are relative to the folder, or to the one beside a single file, whose own name does not count.
+    """
+    if tuple(files) == (root,):
         return file_hash(root, check=check)
-    lines = sorted(f"{file_hash(path, check=check)}  {path.relative_to(root).as_posix()}\n" for path in files)
+    names = {path: path.relative_to(root).as_posix() for path in files} if root.is_dir() else _beside(root, files)
+    lines = sorted(f"{file_hash(path, check=check)}  {name}\n" for path, name in names.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _beside(root: Path, files: Sequence[Path]) -> dict[Path, str]:
+    return {path: "/".join(path.relative_to(root.parent).parts[1:]) for path in files}
 
 
 def _read_cache() -> dict[str, str]:

@@ -145,17 +145,75 @@ def test_file_with_bytes_too_many(tmp_path):
 
 
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"
-KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+VAE = {"first_stage_model.encoder.conv_in.weight": [128, 3, 3, 3]}
+CLIP = {"cond_stage_model.transformer.text_model.final_layer_norm.weight": [768]}
+OPEN_CLIP = {"cond_stage_model.model.ln_final.weight": [1024]}
+BOTH = {
+    "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight": [768],
+    "conditioner.embedders.1.model.ln_final.weight": [1280],
+}
+LAST_NORM = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
+
+
+@pytest.mark.parametrize(
+    ("text", "family"), [(CLIP, "SD1"), (OPEN_CLIP, "SD2"), (BOTH, "SDXL")], ids=["SD1", "SD2", "SDXL"]
+)
+@pytest.mark.parametrize("channels", [4, 9])
+def test_single_file_is_told_by_its_tensors(tmp_path, text, family, channels):
+    path = write_header(tmp_path / "a.model.safetensors", {INPUT: [320, channels, 3, 3], **VAE, **text})
+    found = inspect(path)
+    assert (found.id, found.layout, found.family.name) == ("a.model", "file", family)
+    assert (found.inpaint, found.prediction, found.files) == (channels == 9, "epsilon", (path,))
+    assert found.card.native_pixels == found.family.native_pixels
+    assert found.card.name == "a.model"
+
+
+@pytest.mark.parametrize(
+    ("said", "prediction"), [("v", "v_prediction"), ("epsilon", "epsilon"), ("something", "epsilon")]
+)
+def test_single_file_says_in_its_metadata_what_it_predicts(tmp_path, said, prediction):
+    tensors = {name: np.zeros(shape, np.float16) for name, shape in {INPUT: (8, 4, 3, 3), **VAE, **CLIP}.items()}
+    save_file(tensors, tmp_path / "a.safetensors", metadata={"modelspec.prediction_type": said})
+    assert inspect(tmp_path / "a.safetensors").prediction == prediction
+    save_file({**tensors, "v_pred": np.zeros(0, np.float16)}, tmp_path / "b.safetensors")
+    assert inspect(tmp_path / "b.safetensors").prediction == "v_prediction"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize(("spread", "prediction"), [(0.2, "v_prediction"), (0.02, "epsilon")])
+def test_sd2_file_that_does_not_say_is_told_by_a_norm(tmp_path, kind, spread, prediction):
+    norm = np.random.default_rng(1).normal(0, spread, 320).astype(kind)
+    tensors = {name: np.zeros(shape, kind) for name, shape in {INPUT: (8, 4, 3, 3), **VAE, **OPEN_CLIP}.items()}
+    save_file({**tensors, LAST_NORM: norm}, tmp_path / "two.safetensors")
+    assert inspect(tmp_path / "two.safetensors").prediction == prediction
+
+
+def test_folder_beside_a_single_file_overrules(tmp_path):
+    path = write_header(tmp_path / "one.safetensors", {INPUT: [320, 4, 3, 3], **VAE, **CLIP})
+    before = inspect(path).hash
+    beside = tmp_path / "one.config"
+    (beside / "scheduler").mkdir(parents=True)
+    with pytest.raises(CheckpointUnreadable, match=r"one\.config"):
+        inspect(path)
+    (beside / "scheduler" / "scheduler_config.json").write_text('{"prediction_type": "v_prediction"}')
+    (beside / "card.json").write_text('{"name": "Mine", "default_steps": 8}')
+    found = inspect(path)
+    assert (found.prediction, found.card.name, found.card.default_steps) == ("v_prediction", "Mine", 8)
+    known = found.hash
+    assert known != before
+    renamed = path.rename(tmp_path / "two.safetensors")
+    beside.rename(tmp_path / "two.config")
+    assert inspect(renamed).hash == known
 
 
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        ({INPUT: [320, 4, 3, 3], KEY: [320, 768]}, "Stable Diffusion 1 base"),
-        ({INPUT: [320, 9, 3, 3], KEY: [320, 768]}, "Stable Diffusion 1 inpainting"),
-        ({INPUT: [320, 4, 3, 3], KEY: [320, 1024]}, "Stable Diffusion 2"),
-        ({INPUT: [320, 4, 3, 3], "conditioner.embedders.1.model.ln_final.weight": [4]}, "Stable Diffusion XL"),
-        ({INPUT: [320, 8, 3, 3], KEY: [320, 768]}, "8 channels"),
+        ({INPUT: [320, 4, 3, 3], **VAE}, "without a text encoder"),
+        ({INPUT: [320, 4, 3, 3], **CLIP}, "no VAE"),
+        ({INPUT: [320, 4, 3, 3], **VAE, "conditioner.embedders.1.model.ln_final.weight": [4]}, "no text encoder"),
+        ({INPUT: [320, 4, 3, 3], **VAE, "conditioner.embedders.0.model.ln_final.weight": [4]}, "refiner"),
+        ({INPUT: [320, 8, 3, 3], **VAE, **CLIP}, "8 channels"),
         ({"lora_unet_down_blocks_0.lora_down.weight": [4, 4]}, "LoRA"),
         ({"double_blocks.0.img_attn.norm.key_norm.scale": [128]}, "Flux"),
         ({"something.else": [3]}, "not those of a Stable Diffusion checkpoint"),

@@ -1,0 +1,128 @@
+"""A checkpoint's parts from disk, out of a diffusers folder or a single file; from safetensors and local files only."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers.loaders.single_file_utils import SingleFileComponentError, create_diffusers_clip_model_from_ldm
+from safetensors import SafetensorError, safe_open
+
+from ..models import Checkpoint, CheckpointUnreadable
+from ..models.family import TextPart
+from ..models.single_file import CONFIGS, configs_beside
+
+__all__ = ["FileWeights", "FolderWeights", "weights_of"]
+
+_clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
+# CLIP's names as merging tools of 2022 wrote them.
+_OLD_CLIP = re.compile(r"^(cond_stage_model\.transformer\.)(?=embeddings\.|encoder\.|final_layer_norm\.)")
+_MISFITS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError)
+
+
+class FolderWeights:
+    """The parts of a diffusers folder."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+
+    def scheduler_config(self) -> dict[str, Any]:
+        """The noise schedule, and what the denoiser predicts."""
+        kind: Any = diffusers.DDIMScheduler
+        return dict(kind.load_config(self._checkpoint.path, subfolder="scheduler", local_files_only=True))
+
+    def tokenizer(self, text: TextPart) -> Any:
+        """A text encoder's tokenizer."""
+        return _fitting(
+            self._checkpoint, text.tokenizer, lambda: self._local(transformers.CLIPTokenizer, text.tokenizer)
+        )
+
+    def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
+        """A part with weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
+        half_files = any(file.parent.name == name and ".fp16." in file.name for file in self._checkpoint.files)
+        options = {"variant": "fp16" if half_files else None, "use_safetensors": True, "output_loading_info": True}
+        model, report = _fitting(self._checkpoint, name, lambda: self._local(kind, name, dtype=dtype, **options))
+        # Both libraries fill missing weights with random ones and go on, which paints noise.
+        missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
+        if missing or report.get("mismatched_keys"):
+            raise _incomplete(self._checkpoint, name, len(missing))
+        return model
+
+    def _local(self, kind: Any, part: str, **options: Any) -> Any:
+        return kind.from_pretrained(self._checkpoint.path, subfolder=part, local_files_only=True, **options)
+
+
+class FileWeights:
+    """The parts of a single file in the original layout, each by the config beside the file, or by its family's."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._beside = configs_beside(checkpoint.path)
+        self._configs = str(self._beside or CONFIGS / checkpoint.family.name)
+
+    def scheduler_config(self) -> dict[str, Any]:
+        """The noise schedule, and what the denoiser predicts."""
+        kind: Any = diffusers.DDIMScheduler
+        config = dict(kind.load_config(self._configs, subfolder="scheduler", local_files_only=True))
+        if self._beside is None:
+            config["prediction_type"] = self._checkpoint.prediction
+            # The marker of those trained to zero terminal SNR, as trainers write it.
+            config["rescale_betas_zero_snr"] = bool(self._tensors("ztsnr"))
+        return config
+
+    def tokenizer(self, text: TextPart) -> Any:
+        """A text encoder's tokenizer; CLIP's whole vocabulary where the file brings none."""
+        kind: Any = transformers.CLIPTokenizer
+        own = self._beside / text.tokenizer if self._beside is not None else None
+        if own is not None and own.is_dir():
+            return _fitting(self._checkpoint, text.tokenizer, lambda: kind.from_pretrained(own, local_files_only=True))
+        return kind.from_pretrained(CONFIGS / "clip", local_files_only=True, model_max_length=77, pad_token=text.pad)
+
+    def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
+        """As `FolderWeights.part`. Nothing but that part's tensors is read."""
+        model = _fitting(self._checkpoint, name, lambda: self._converted(name, kind, dtype))
+        missing = sum(weight.is_meta for weight in model.state_dict().values())
+        if missing:
+            raise _incomplete(self._checkpoint, name, missing)
+        return model
+
+    def _converted(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
+        tensors = self._tensors(self._checkpoint.family.file_prefixes[name])
+        where = {"config": self._configs, "subfolder": name, "local_files_only": True}
+        if name == "unet":
+            channels = 9 if self._checkpoint.inpaint else 4
+            return kind.from_single_file(tensors, dtype=dtype, in_channels=channels, **where)
+        if name == "vae":
+            return kind.from_single_file(tensors, dtype=dtype, **where)
+        tensors = {_OLD_CLIP.sub(r"\1text_model.", key): tensor for key, tensor in tensors.items()}
+        return _clip_from_ldm(kind, tensors, torch_dtype=dtype, **where)
+
+    def _tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        with safe_open(self._checkpoint.path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+
+
+def weights_of(checkpoint: Checkpoint) -> FolderWeights | FileWeights:
+    """Where the checkpoint's parts are read from."""
+    return FolderWeights(checkpoint) if checkpoint.layout == "folder" else FileWeights(checkpoint)
+
+
+def _fitting(checkpoint: Checkpoint, part: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except (*_MISFITS, SingleFileComponentError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
+            raise
+        raise CheckpointUnreadable(
+            f"The {part.replace('_', ' ')} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
+            hint="Download or copy the checkpoint again.",
+        ) from error
+
+
+def _incomplete(checkpoint: Checkpoint, part: str, missing: int) -> CheckpointUnreadable:
+    return CheckpointUnreadable(
+        f"The {part.replace('_', ' ')} of {checkpoint.id} is incomplete: {missing} tensors are missing.",
+        hint="Download or copy the checkpoint again.",
+    )

@@ -1,0 +1,108 @@
+"""Single files: what is loaded from them is what the same checkpoint's folder holds, tensor by tensor."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from single_files import save_single_file
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
+
+from bridge.diffusion import load
+from bridge.diffusion.architecture import part_kinds
+from bridge.diffusion.weights import FileWeights
+from bridge.models import FAMILIES, CheckpointUnreadable, inspect
+from bridge.models.single_file import CONFIGS
+
+BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
+# Of the published checkpoints: CompVis 2022, Stability AI 2022, Podell et al. 2023.
+PARAMETERS = {
+    "SD1": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+    "SD2": {"unet": 865_910_724, "vae": 83_653_863, "text_encoder": 340_387_840},
+    "SDXL": {
+        "unet": 2_567_463_684,
+        "vae": 83_653_863,
+        "text_encoder": 123_060_480,
+        "text_encoder_2": 694_659_840,
+    },
+}
+
+
+def same(one, other, tolerance=0.0):
+    """Whether two loaded checkpoints hold the same tensors and tokenize alike."""
+    for part in one.checkpoint.family.weighted_parts:
+        left, right = getattr(one, part).state_dict(), getattr(other, part).state_dict()
+        assert left.keys() == right.keys()
+        if not all(torch.allclose(left[name], right[name], rtol=0, atol=tolerance) for name in left):
+            return False
+    return one.scheduler_config["prediction_type"] == other.scheduler_config["prediction_type"]
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+@pytest.mark.parametrize("inpaint", [False, True])
+def test_file_and_folder_are_one_checkpoint(tmp_path, cpu, family, inpaint):
+    folder = BUILDERS[family](tmp_path / "folder", inpaint=inpaint, prediction_type="v_prediction")
+    expected = load(inspect(folder), cpu, check=lambda: None)
+    found = load(inspect(save_single_file(folder, tmp_path / "file.safetensors")), cpu, check=lambda: None)
+    assert same(found, expected)
+    assert found.checkpoint.prediction == "v_prediction"
+    assert found.tokenizer("a red flower").input_ids == expected.tokenizer("a red flower").input_ids
+    half = load(inspect(save_single_file(folder, tmp_path / "half.safetensors", half=True)), cpu, check=lambda: None)
+    assert not same(half, expected)
+    assert same(half, expected, tolerance=1e-3)
+    assert half.unet.dtype == torch.float32
+
+
+def test_clip_as_merging_tools_named_it(tmp_path, cpu):
+    folder = build_tiny_sd1(tmp_path / "folder", inpaint=False)
+    path = save_single_file(folder, tmp_path / "old.safetensors")
+    renamed = {name.replace(".transformer.text_model.", ".transformer."): one for name, one in load_file(path).items()}
+    save_file(renamed, path)
+    assert same(load(inspect(path), cpu, check=lambda: None), load(inspect(folder), cpu, check=lambda: None))
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_missing_and_misshapen_tensors_are_refused(tmp_path, cpu, family, part):
+    path = save_single_file(BUILDERS[family](tmp_path / "folder", inpaint=False), tmp_path / "file.safetensors")
+    whole = load_file(path)
+    name = [name for name in whole if name.startswith(FAMILIES[family].file_prefixes[part])][-2]
+    save_file({key: one for key, one in whole.items() if key != name}, path)
+    with pytest.raises(CheckpointUnreadable, match=r"incomplete|fit each other"):
+        load(inspect(path), cpu, check=lambda: None)
+    save_file({**whole, name: torch.zeros(3, 5, 7)}, path)
+    with pytest.raises(CheckpointUnreadable, match="fit each other"):
+        load(inspect(path), cpu, check=lambda: None)
+
+
+def test_without_configs_of_its_size_a_small_file_is_refused(tmp_path, cpu):
+    path = save_single_file(build_tiny_sd1(tmp_path / "folder", inpaint=False), tmp_path / "file.safetensors")
+    shutil.rmtree(tmp_path / "file.config")
+    with pytest.raises(CheckpointUnreadable, match="fit each other"):
+        load(inspect(path), cpu, check=lambda: None)
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+def test_shipped_configs_describe_the_published_checkpoints(family):
+    for part, kind in part_kinds(FAMILIES[family]).items():
+        config = json.loads((CONFIGS / family / part / "config.json").read_text())
+        with torch.device("meta"):
+            model = kind(kind.config_class(**config)) if hasattr(kind, "config_class") else kind.from_config(config)
+        assert sum(weight.numel() for weight in model.parameters()) == PARAMETERS[family][part], part
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+def test_shipped_vocabulary_is_clips(family, tmp_path):
+    """Against the ids that CLIP is known to give; prompts are padded as the family's are."""
+    shape = save_single_file(BUILDERS[family](tmp_path / "folder", inpaint=False), tmp_path / "file.safetensors")
+    shutil.rmtree(tmp_path / "file.config")
+    weights = FileWeights(inspect(shape))
+    for text in FAMILIES[family].texts:
+        tokenizer = weights.tokenizer(text)
+        assert (len(tokenizer), tokenizer.model_max_length) == (49408, 77)
+        ids = tokenizer("a photo of a cat", padding="max_length").input_ids
+        pad = 0 if text.pad == "!" else 49407
+        assert ids == [49406, 320, 1125, 539, 320, 2368, 49407, *[pad] * 70]
+    schedule = weights.scheduler_config()
+    assert (schedule["prediction_type"], schedule["rescale_betas_zero_snr"]) == ("epsilon", False)
