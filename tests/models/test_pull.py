@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_hub import COMMIT, SmallHub, serve_hub
-from tiny_checkpoints import build_tiny_sd1
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, Registry, inspect
 from bridge.models.hub import DiskFull, DownloadDamaged, HubGated, HubNotFound, HubOffline
@@ -70,6 +70,14 @@ def test_half_precision_is_preferred(hub, tiny):
     hub.files[UNET_HALF] = hub.files[UNET]
     assert UNET_HALF in fetched(pull(HUB_ID))
     assert not hub.bytes_sent(UNET)
+
+
+def test_two_text_encoders(home, tmp_path, monkeypatch):
+    source = build_tiny_sdxl(tmp_path / "xl", inpaint=False)
+    with serve_hub(SmallHub("somebody/xl", source)) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        assert inspect(pull("somebody/xl")).hash == inspect(source).hash
+    assert Registry().get("xl").family.name == "SDXL"
 
 
 def test_a_cut_connection_is_taken_up_where_it_broke(hub, tiny):
