@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from single_files import save_single_file
 from small_hub import COMMIT, SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
 
@@ -105,6 +106,16 @@ def test_info(run: Any, alone: Path, tiny: Path) -> None:
     for value in (said["hash"], "64 x 64 pixels", "openrail", "DDIM", str(own)):
         assert value in words
     assert "pulled from" not in words
+
+
+def test_info_on_a_single_file_of_another_program(run: Any, alone: Path, tiny: Path) -> None:
+    folder = alone.parent / "user" / "ComfyUI" / "models" / "checkpoints"
+    folder.mkdir(parents=True)
+    file = save_single_file(tiny, folder / "one.safetensors")
+    said = run("models", "info", "one.safetensors", "--json", home=alone)
+    assert said.code == 0, said.err
+    assert (said.json["layout"], said.json["program"], said.json["path"]) == ("file", "ComfyUI", str(file))
+    assert said.json["size_bytes"] >= file.stat().st_size
 
 
 def test_info_on_what_is_not_there_or_broken(run: Any, alone: Path) -> None:
