@@ -3,6 +3,7 @@
 What differs is told by the family's facts, so that neither the denoising loop nor the painter knows a family by name.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ..models.family import TextPart
 if TYPE_CHECKING:
     from .components import Components
 
-__all__ = ["TextStates", "encode_text", "part_kinds", "predict"]
+__all__ = ["TextStates", "encode_text", "hears_guidance", "part_kinds", "predict"]
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,35 @@ def _encode(components: "Components", part: TextPart, text: str) -> tuple[torch.
     return states, said.text_embeds if part.pooled else None, lost
 
 
-def predict(components: "Components", inputs: torch.Tensor, timestep: float, text: TextStates) -> torch.Tensor:
-    """What the UNet predicts for `inputs` (n, c, h, w), latents and what its kind takes beside them."""
+def hears_guidance(components: "Components") -> bool:
+    """Whether the UNet is told the guidance and asked once (LCM), not asked with and without the prompt."""
+    return getattr(components.unet.config, "time_cond_proj_dim", None) is not None
+
+
+def predict(
+    components: "Components", inputs: torch.Tensor, timestep: float, text: TextStates, *, guidance: float = 1.0
+) -> torch.Tensor:
+    """What the UNet predicts for `inputs` (n, c, h, w), latents and what its kind takes beside them.
+
+    `guidance` matters to those alone that hear it.
+    """
     options: dict[str, Any] = {"encoder_hidden_states": text.states}
+    if hears_guidance(components):
+        width = components.unet.config.time_cond_proj_dim
+        options["timestep_cond"] = _guidance_wave(guidance, width).to(inputs).expand(len(inputs), -1)
     if components.checkpoint.family.sized:
         sizes = _sizes(components, inputs).to(text.states).expand(len(inputs), -1)
         options["added_cond_kwargs"] = {"text_embeds": text.pooled, "time_ids": sizes}
     prediction: torch.Tensor = components.unet(inputs, timestep, return_dict=False, **options)[0]
     return prediction
+
+
+def _guidance_wave(guidance: float, width: int) -> torch.Tensor:
+    """Luo et al. 2023, "Latent Consistency Models": the guidance above 1 as sines and cosines, (1, width)."""
+    half = width // 2
+    rates = torch.exp(torch.arange(half) * (-math.log(10000) / (half - 1)))
+    angles = (guidance - 1) * 1000 * rates
+    return torch.cat([angles.sin(), angles.cos()])[None]
 
 
 def _sizes(components: "Components", inputs: torch.Tensor) -> torch.Tensor:

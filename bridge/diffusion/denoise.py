@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import interpolate
 
-from .architecture import predict
+from .architecture import hears_guidance, predict
 from .components import Components
 from .latents import seeded_noise
 from .prompt import Conditioning
@@ -113,8 +113,8 @@ def _denoise_together(
 def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: float) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
     wanted = walk.conditioning.wanted.repeated(len(inputs))
-    if walk.guidance == 1:
-        return predict(components, inputs, timestep, wanted)
+    if walk.guidance == 1 or hears_guidance(components):
+        return predict(components, inputs, timestep, wanted, guidance=walk.guidance)
     unwanted = walk.conditioning.unwanted.repeated(len(inputs))
     both = predict(components, torch.cat([inputs, inputs]), timestep, unwanted.followed_by(wanted))
     without, with_prompt = both.chunk(2)

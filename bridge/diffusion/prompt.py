@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .architecture import TextStates, encode_text
+from .architecture import TextStates, encode_text, hears_guidance
 from .components import Components
 
 __all__ = ["Conditioning", "encode_prompt"]
@@ -31,4 +31,6 @@ def encode_prompt(components: Components, prompt: str, negative_prompt: str) -> 
         hints.append(f'The prompt is too long for this checkpoint; it left out "{lost}".')
     if negative_lost:
         hints.append(f'The negative prompt is too long for this checkpoint; it left out "{negative_lost}".')
+    if negative_prompt.strip() and hears_guidance(components):
+        hints.append("This checkpoint takes no negative prompt, so it had no effect.")
     return Conditioning(wanted, unwanted, tuple(hints))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .distillation import Distillation
 from .errors import CheckpointUnreadable
 from .family import Family
 from .samplers import SAMPLERS
@@ -35,33 +36,37 @@ class Card:
     notes: str = ""
 
 
-def read_card(path: Path, *, name: str, family: Family) -> Card:
-    """The card at `path`, completed by the family's facts; the family's own where there is no such file.
+def read_card(path: Path, *, name: str, family: Family, distillation: Distillation | None = None) -> Card:
+    """The card at `path`, completed by the distillation's and the family's facts; these alone where there is none.
 
     Raises CheckpointUnreadable when the card is not what a card must be.
     """
     if not path.exists():
-        return _card({}, name=name, family=family)
+        return _card({}, name=name, family=family, distillation=distillation)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
     if not isinstance(said, dict):
         raise CheckpointUnreadable("Its card.json is not a JSON object.", hint="Install the checkpoint again.")
-    return _card(said, name=name, family=family)
+    return _card(said, name=name, family=family, distillation=distillation)
 
 
-def _card(said: Mapping[str, Any], *, name: str, family: Family) -> Card:
+def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: Distillation | None) -> Card:
+    steps, guidance, sampler, notes = family.default_steps, family.default_guidance, family.default_sampler, ""
+    if distillation is not None:
+        steps, guidance, sampler = distillation.steps, distillation.guidance, distillation.sampler
+        notes = f"Taken for a {distillation.title} distillation, which wants few steps."
     known_names = said.get("known_names", [])
     card = Card(
         name=said.get("name", name),
         native_pixels=said.get("native_pixels", family.native_pixels),
-        default_steps=said.get("default_steps", family.default_steps),
-        default_guidance=said.get("default_guidance", family.default_guidance),
-        default_sampler=said.get("sampler", family.default_sampler),
+        default_steps=said.get("default_steps", steps),
+        default_guidance=said.get("default_guidance", guidance),
+        default_sampler=said.get("sampler", sampler),
         empty_prompt=said.get("empty_prompt", "denoise"),
         known_names=tuple(known_names) if isinstance(known_names, list) else (),
-        notes=said.get("notes", ""),
+        notes=said.get("notes", notes),
     )
     right = {
         "name": isinstance(card.name, str) and bool(card.name),

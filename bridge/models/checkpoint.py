@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .card import Card, read_card
+from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .family import Family, family_of_folder, family_of_tensors
 from .hashing import content_hash
@@ -86,6 +87,7 @@ def _inspect_folder(path: Path) -> Checkpoint:
     family = family_of_folder(index, unet, text_encoder)
     inpaint = _inpaint(unet.get("in_channels", 4))
     scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
+    distilled = distillation_of(path.name, scheduler, unet)
     files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
     for part in family.weighted_parts:
         config, weights = path / part / "config.json", weight_files(path / part)
@@ -106,7 +108,7 @@ def _inspect_folder(path: Path) -> Checkpoint:
         inpaint=inpaint,
         prediction=_prediction(scheduler.get("prediction_type", "epsilon")),
         zero_empty=family.zero_empty and bool(index.get("force_zeros_for_empty_prompt", True)),
-        card=read_card(path / "card.json", name=path.name, family=family),
+        card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled),
         files=tuple(files),
     )
 
@@ -119,7 +121,8 @@ def _inspect_file(path: Path) -> Checkpoint:
     beside = configs_beside(path)
     extra = sorted(file for file in beside.rglob("*") if file.suffix in (".json", ".txt")) if beside else []
     # Without a folder beside the file there is no card there either, and the family's facts hold.
-    card = read_card((beside or path) / "card.json", name=path.stem, family=family)
+    distilled = distillation_of(path.stem)
+    card = read_card((beside or path) / "card.json", name=path.stem, family=family, distillation=distilled)
     return Checkpoint(
         id=path.stem,
         path=path,

@@ -12,7 +12,7 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
-from tiny_checkpoints import build_tiny_sd2, build_tiny_sdxl
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
 from bridge.diffusion import Walk, denoise, encode, encode_prompt, load
 from bridge.diffusion.architecture import TextStates, predict
@@ -121,9 +121,15 @@ def test_sdxl_hears_sizes_and_both_encoders(family):
     assert not torch.equal(predict(components, inputs, 500, TextStates(one.states, 0 * one.pooled)), plain)
     # The tiny checkpoint's native size is 64 pixels: a larger plane is said to be of that size, a smaller one is not.
     sizes = []
-    listening = replace(
-        components, unet=lambda *_, **said: sizes.append(said["added_cond_kwargs"]["time_ids"]) or [inputs]
-    )
+
+    class Listening:
+        config = components.unet.config
+
+        def __call__(self, *_, **said):
+            sizes.append(said["added_cond_kwargs"]["time_ids"])
+            return [inputs]
+
+    listening = replace(components, unet=Listening())
     for height, width in ((8, 8), (16, 16), (16, 4), (4, 8)):
         predict(listening, torch.ones(1, 4, height, width), 500, one)
     assert [said[0].tolist() for said in sizes] == [
@@ -132,3 +138,15 @@ def test_sdxl_hears_sizes_and_both_encoders(family):
         [128, 32, 0, 0, 128, 32],
         [32, 64, 0, 0, 32, 64],
     ]
+
+
+@pytest.mark.parametrize("guidance", [1.5, 8.0])
+def test_lcm_that_is_told_the_guidance(tmp_path, cpu, guidance):
+    folder = build_tiny_sd1(tmp_path / "it", inpaint=False, hears_guidance=True)
+    components = load(inspect(folder), cpu, check=lambda: None)
+    found = ours(components, guidance=guidance)
+    assert apart(found, theirs(StableDiffusionPipeline, components, guidance=guidance)) < TOLERANCE
+    assert torch.equal(found, ours(components, guidance=guidance, negative="a rock"))
+    assert not torch.equal(found, ours(components, guidance=3.0))
+    assert encode_prompt(components, "a red flower", "").hints == ()
+    assert "no negative prompt" in encode_prompt(components, "a red flower", "blue").hints[0]

@@ -65,12 +65,14 @@ def _write_tokenizer(folder: Path, *, pad: str = _EOS) -> int:
     return len(vocab)
 
 
-def build_tiny_sd1(folder: Path, *, inpaint: bool, **options: Any) -> Path:
+def build_tiny_sd1(folder: Path, *, inpaint: bool, hears_guidance: bool = False, **options: Any) -> Path:
     """Writes a tiny SD1 checkpoint of random weights as a diffusers folder; returns the folder.
 
-    `inpaint` gives the UNet nine input channels instead of four; `options` are `_build`'s.
+    `inpaint` gives the UNet nine input channels instead of four; with `hears_guidance` it is told the guidance, as
+    LCM's are; `options` are `_build`'s.
     """
-    return _build(folder, "SD1", inpaint=inpaint, unet=_UNET, **options)
+    unet = {**_UNET, "time_cond_proj_dim": 16} if hears_guidance else _UNET
+    return _build(folder, "SD1", inpaint=inpaint, unet=unet, **options)
 
 
 def build_tiny_sd2(folder: Path, *, inpaint: bool, **options: Any) -> Path:
