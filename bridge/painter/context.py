@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, encode
+from ..diffusion import Components
 from .latent_masks import pooled
+from .room import Room
 from .scene import Scene
 
 __all__ = ["EncodedContext", "encode_context"]
@@ -25,7 +26,13 @@ class EncodedContext:
 
 
 def encode_context(
-    components: Components, scene: Scene, start: np.ndarray | None, *, begins_from: bool, check: Callable[[], None]
+    components: Components,
+    scene: Scene,
+    start: np.ndarray | None,
+    *,
+    begins_from: bool,
+    room: Room,
+    check: Callable[[], None],
 ) -> EncodedContext:
     """Encodes `start` (h, w, 3) at the model's size; None: there is nothing to look at.
 
@@ -38,10 +45,10 @@ def encode_context(
     if components.checkpoint.inpaint:
         showing = np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha, size)
         blank = showing > 0
-        masked = encode(components, np.where(blank[..., None], np.float32(0.5), seen), check=check)
+        masked = room.encode(components, np.where(blank[..., None], np.float32(0.5), seen), check=check)
         hole = pooled(blank.astype(np.float32), latent_size)
     elif start is not None:
         coverage = pooled(resize(scene.masks.denoise, size), latent_size)
     if start is not None and begins_from:
-        original = encode(components, seen, check=check)
+        original = room.encode(components, seen, check=check)
     return EncodedContext(original, coverage, masked, hole)

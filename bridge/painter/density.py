@@ -6,7 +6,7 @@ every step, all noise is cut from one seeded plane, and memory is bounded by the
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +16,10 @@ import torch
 from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import resize
-from ..canvas.tiles import blend_tiles, enlarged, plan_tiles, tile_weight
-from ..diffusion import Components, decode, encode
+from ..canvas.tiles import tile_weight
+from ..diffusion import Components
 from .scene import Scene
+from .vae import Tiling
 
 __all__ = ["DENSE_STRENGTH", "Density", "plan_density", "through_tiles"]
 
@@ -40,15 +41,13 @@ class Density:
     """How the pass is laid out.
 
     `window` is what it looks at, local to the context; `size` the pixels that it is painted at: the window's own,
-    rounded up to whole latents, or fewer where that would be too much work. `area`, `tiles` and `overlap` are latents.
+    rounded up to whole latents, or fewer where that would be too much work. `tiling` has the
+    tiles that the layer shows.
     """
 
     window: Rect
     size: Size
-    area: Size
-    tiles: tuple[Rect, ...]
-    overlap: int
-    scale: int
+    tiling: Tiling
 
     @property
     def capped(self) -> bool:
@@ -69,31 +68,6 @@ class Density:
         if self.capped:
             return resize(array, self.window.size)
         return array[: self.window.height, : self.window.width]
-
-    def encode(self, components: Components, rgb: np.ndarray, *, check: Callable[[], None]) -> torch.Tensor:
-        """The scaled latents (1, c, h, w) of `rgb` at `size`, tile by tile; 0 where no tile is."""
-
-        def encoded() -> Iterator[tuple[Rect, np.ndarray]]:
-            for rect in self.tiles:
-                latents = encode(components, rgb[enlarged(rect, self.scale).slices], check=check)
-                yield rect, latents[0].permute(1, 2, 0).cpu().numpy()
-
-        channels = components.latent_channels
-        elsewhere = np.zeros((*self.area.shape, channels), np.float32)
-        plane = blend_tiles(encoded(), self.area, self.overlap, elsewhere=elsewhere)
-        return torch.from_numpy(plane).permute(2, 0, 1)[None].contiguous().to(components.device.torch_device)
-
-    def decode(
-        self, components: Components, latents: torch.Tensor, elsewhere: np.ndarray, *, check: Callable[[], None]
-    ) -> np.ndarray:
-        """The picture of these latents, (h, w, 3) at `size`, tile by tile; `elsewhere` where no tile is."""
-
-        def decoded() -> Iterator[tuple[Rect, np.ndarray]]:
-            for rect in self.tiles:
-                rows, columns = rect.slices
-                yield enlarged(rect, self.scale), decode(components, latents[..., rows, columns], check=check)
-
-        return blend_tiles(decoded(), self.size, self.overlap * self.scale, elsewhere=elsewhere)
 
 
 def plan_density(components: Components, scene: Scene) -> Density | None:
@@ -117,12 +91,11 @@ def plan_density(components: Components, scene: Scene) -> Density | None:
     if window.area > most:
         reduced = math.sqrt(most / window.area)
         size = Size(*(max(1, round(edge * reduced / scale)) * scale for edge in (window.width, window.height)))
-    area = Size(size.width // scale, size.height // scale)
-    overlap = side // 4
-    layout = Density(window, size, area, (), overlap, scale)
-    tiles = plan_tiles(area, Size(side, side), overlap)
-    alpha = layout.fitted(scene.masks.alpha)
-    return replace(layout, tiles=tuple(rect for rect in tiles if alpha[enlarged(rect, scale).slices].any()))
+    tiling = Tiling.of(Size(size.width // scale, size.height // scale), side, scale)
+    density = Density(window, size, tiling)
+    alpha = density.fitted(scene.masks.alpha)
+    shown_tiles = tuple(tile for tile in tiling.tiles if alpha[tiling.pixels(tile).slices].any())
+    return replace(density, tiling=replace(tiling, tiles=shown_tiles))
 
 
 def through_tiles(
@@ -132,15 +105,15 @@ def through_tiles(
 
     Before each tile `check` is called, and may raise; after it `looked` hears how many of this look were seen.
     """
-    return replace(components, unet=_TiledUnet(components.unet, density, check, looked))
+    return replace(components, unet=_TiledUnet(components.unet, density.tiling, check, looked))
 
 
 class _TiledUnet:
     """Stands where the UNet stands. Its prediction is 0 where no tile is."""
 
-    def __init__(self, unet: Any, density: Density, check: Callable[[], None], looked: Callable[[int], None]) -> None:
+    def __init__(self, unet: Any, tiling: Tiling, check: Callable[[], None], looked: Callable[[int], None]) -> None:
         self._unet = unet
-        self._density = density
+        self._tiling = tiling
         self._check = check
         self._looked = looked
 
@@ -149,14 +122,14 @@ class _TiledUnet:
 
     def __call__(self, inputs: torch.Tensor, timestep: Any, **options: Any) -> tuple[torch.Tensor]:
         summed = total = None
-        for count, rect in enumerate(self._density.tiles, start=1):
+        for count, rect in enumerate(self._tiling.tiles, start=1):
             self._check()
             rows, columns = rect.slices
             part = self._unet(inputs[..., rows, columns], timestep, **options)[0]
             if summed is None or total is None:
                 summed = torch.zeros((*part.shape[:2], *inputs.shape[2:]), device=part.device)
                 total = torch.zeros(inputs.shape[2:], device=part.device)
-            weight = torch.from_numpy(tile_weight(rect, self._density.area, self._density.overlap)).to(part.device)
+            weight = torch.from_numpy(tile_weight(rect, self._tiling.area, self._tiling.overlap)).to(part.device)
             summed[..., rows, columns] += part.float() * weight
             total[rows, columns] += weight
             self._looked(count)

@@ -7,16 +7,16 @@ import numpy as np
 from ..canvas.infill import infill
 from .finish import finish
 from .hints import about_infill, about_known_names
-from .kept import Kept
 from .repaint import Repainted, repaint
 from .request import Hooks, Model, Painting, Request
+from .room import Room
 from .scene import Scene, set_scene
 from .stages import Stages
 
 __all__ = ["fill"]
 
 
-def fill(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting:
+def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     """Fills the selection: a first guess by the mode's infill, denoised at the request's strength.
 
     Where nothing is asked for and the checkpoint's card leaves that to the infill, the infill is the result, at full
@@ -28,15 +28,15 @@ def fill(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting:
     card = model.checkpoint.card
     if card.empty_prompt == "infill" and not request.prompt.strip():
         with stages("infill"):
-            guess = kept.get(("continued", scene.fingerprint), partial(_continued, scene))
+            guess = room.kept.get(("continued", scene.fingerprint), partial(_continued, scene))
         untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())
         return finish(scene, untouched, about_infill(card, request, scene.plan.mode), stages, match=False)
 
     with stages("load"):
-        components = model.load(hooks.check)
+        components = room.twice(lambda: model.load(hooks.check))
     with stages("infill"):
-        guess = kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
-    repainted = repaint(components, scene, guess, request.strength, stages, kept)
+        guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
+    repainted = repaint(components, scene, guess, request.strength, stages, room)
     return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
 
 

@@ -2,23 +2,23 @@
 
 from .finish import finish
 from .hints import about_known_names
-from .kept import Kept
 from .repaint import repaint
 from .request import Hooks, Model, Painting, Request
+from .room import Room
 from .scene import set_scene
 from .stages import Stages
 
 __all__ = ["generate"]
 
 
-def generate(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting:
+def generate(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     """Denoises from noise alone; the selection, if any, is the layer's alpha."""
     stages = Stages(hooks)
     hooks.check()
     scene = set_scene(request, model.checkpoint)
     with stages("load"):
-        components = model.load(hooks.check)
-    repainted = repaint(components, scene, None, 1.0, stages, kept)
+        components = room.twice(lambda: model.load(hooks.check))
+    repainted = repaint(components, scene, None, 1.0, stages, room)
     hints = about_known_names(model.checkpoint.card, request.prompt)
     if request.strength < 1:
         hints = (*hints, "Generate always paints afresh, so the strength had no effect; refine keeps what is there.")

@@ -2,7 +2,8 @@
 
 import re
 
-from ..models import Card
+from ..canvas.context import model_size
+from ..models import Card, Checkpoint
 from ..models.samplers import FEW_STEP_SAMPLERS
 from .density import Density
 from .request import Request
@@ -56,3 +57,17 @@ def about_sampler(sampler: str, steps: int, guidance: float) -> tuple[str, ...]:
         f"{sampler} is made for 2 to 8 steps at guidance 1 to 2, with a checkpoint or LoRA distilled for it; "
         f"this was painted with {steps} steps at guidance {guidance:g}.",
     )
+
+
+def what_would_fit(request: Request, checkpoint: Checkpoint) -> str:
+    """What to do where memory did not suffice: the first of what needs less of it."""
+    if len(request.seeds) > 1:
+        return "Paint one picture at a time."
+    native = checkpoint.card.native_pixels
+    if request.context.area > native:
+        size = model_size(request.context.size, native_pixels=native, multiple=checkpoint.family.multiple)
+        return (
+            f"Select less: up to {size.width} x {size.height} px, surroundings included, the least memory is needed. "
+            "Or close other programs, or choose a smaller checkpoint."
+        )
+    return "Close other programs, or choose a smaller checkpoint."

@@ -2,21 +2,21 @@
 
 from .finish import finish
 from .hints import about_known_names
-from .kept import Kept
 from .repaint import repaint
 from .request import Hooks, Model, Painting, Request
+from .room import Room
 from .scene import set_scene
 from .stages import Stages
 
 __all__ = ["refine"]
 
 
-def refine(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting:
+def refine(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     """Denoises the picture itself in the selection, or all of it where nothing is selected."""
     stages = Stages(hooks)
     hooks.check()
     scene = set_scene(request, model.checkpoint)
     with stages("load"):
-        components = model.load(hooks.check)
-    repainted = repaint(components, scene, scene.rgb, request.strength, stages, kept)
+        components = room.twice(lambda: model.load(hooks.check))
+    repainted = repaint(components, scene, scene.rgb, request.strength, stages, room)
     return finish(scene, repainted, about_known_names(model.checkpoint.card, request.prompt), stages, match=True)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, PreviewMaker, Walk, decode, denoise, encode_prompt, steps_taken
+from ..diffusion import Components, PreviewMaker, Walk, denoise, encode_prompt, steps_taken
 from ..models.hashing import content_hash
 from .context import encode_context
 from .density import plan_density
 from .detail import keep_detail
 from .hints import about_density, about_sampler
-from .kept import Kept
+from .room import Room
 from .scene import Scene
 from .second import SecondPass
 from .stages import Stages
@@ -35,7 +35,7 @@ class Repainted:
 
 
 def repaint(
-    components: Components, scene: Scene, start: np.ndarray | None, strength: float, stages: Stages, kept: Kept
+    components: Components, scene: Scene, start: np.ndarray | None, strength: float, stages: Stages, room: Room
 ) -> Repainted:
     """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
 
@@ -54,14 +54,15 @@ def repaint(
     # Nothing depends on the seed until the walk begins.
     with stages("encode"):
         made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
-        conditioning = kept.get(
+        conditioning = room.kept.get(
             ("prompts", made_by, request.prompt, request.negative_prompt),
-            lambda: encode_prompt(components, request.prompt, request.negative_prompt),
+            lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),
         )
         begins_from = strength < 1 or not checkpoint.inpaint
         context_key = ("context", made_by, scene.fingerprint, begins_from)
-        context = kept.get(
-            context_key, lambda: encode_context(components, scene, start, begins_from=begins_from, check=check)
+        context = room.kept.get(
+            context_key,
+            lambda: encode_context(components, scene, start, begins_from=begins_from, room=room, check=check),
         )
     original = context.original
 
@@ -79,25 +80,31 @@ def repaint(
     )
     batched = components.device.batches and len(request.seeds) > 1
     density = plan_density(components, scene)
-    second = None if density is None else SecondPass(components, scene, density, walk, fresh=start is None, check=check)
+    second = (
+        None
+        if density is None
+        else SecondPass(components, scene, density, walk, fresh=start is None, room=room, check=check)
+    )
     first_steps = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
     total = first_steps + (second.steps * len(request.seeds) if second else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(decode(components, latents, check=check), request.context.size)
+        picture = resize(room.decode(components, latents, check=check), request.context.size)
         if start is None or original is None or strength >= 1:
             return picture
-        round_trip = kept.get(("round trip", *context_key), lambda: decode(components, original, check=check))
+        round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))
         return keep_detail(picture, start, resize(round_trip, request.context.size), strength)
 
     with stages("denoise", total) as advance:
-        latents = denoise(
-            components,
-            walk,
-            request.seeds,
-            check=check,
-            progress=advance,
-            preview=PreviewMaker(components.latent_to_rgb, stages.hooks.preview),
+        latents = room.twice(
+            lambda: denoise(
+                components,
+                walk,
+                request.seeds,
+                check=check,
+                progress=advance,
+                preview=PreviewMaker(components.latent_to_rgb, stages.hooks.preview),
+            )
         )
         drafts = []
         if second is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from ..diffusion import Components, Walk, denoise, steps_taken
 from .density import DENSE_STRENGTH, Density, through_tiles
 from .detail import keep_detail
 from .latent_masks import pooled
+from .room import Room
 from .scene import Scene
 
 __all__ = ["Draft", "SecondPass"]
@@ -42,33 +44,37 @@ class SecondPass:
         first: Walk,
         *,
         fresh: bool,
+        room: Room,
         check: Callable[[], None],
     ) -> None:
         self._components = components
         self._scene = scene
         self._density = density
         self._fresh = fresh
+        self._encode = partial(room.encode, components, check=check)
+        self._decode = partial(room.decode, components, check=check)
+        self._twice = room.twice
         self._check = check
         self._strength = min(first.strength, DENSE_STRENGTH)
         self._walk = replace(
             first,
-            size=density.area.shape,
+            size=density.tiling.area.shape,
             strength=self._strength,
             original=None,
             coverage=None,
             masked=None,
             hole=None,
         )
-        self.steps = steps_taken(components, self._walk) * len(density.tiles)
+        self.steps = steps_taken(components, self._walk) * len(density.tiling.tiles)
 
     def denoise(self, picture: np.ndarray, seed: int, *, progress: Callable[[int], None]) -> Draft:
         """The picture's latents at the canvas's density; `progress` hears how many of `steps` are done."""
         components, density = self._components, self._density
         picture = self._in_its_surroundings(picture)
         pixels = density.fitted(picture)
-        original = density.encode(components, pixels, check=self._check)
+        original = density.tiling.encode(self._encode, pixels)
         walk = self._confined(replace(self._walk, original=original), pixels)
-        each = len(density.tiles)
+        each = len(density.tiling.tiles)
         taken = 0
 
         def looked(count: int) -> None:
@@ -81,23 +87,21 @@ class SecondPass:
             taken = step
             progress(step * each)
 
-        tiled = through_tiles(components, density, check=self._check, looked=looked)
-        latents = denoise(
-            tiled,
-            walk,
-            [seed ^ _OTHER_NOISE],
-            check=self._check,
-            progress=stepped,
-            preview=lambda *_: None,
-        )
-        return Draft(picture, original, latents[0])
+        def walked() -> list[torch.Tensor]:
+            nonlocal taken
+            taken = 0
+            tiled = through_tiles(components, density, check=self._check, looked=looked)
+            noise = seed ^ _OTHER_NOISE
+            return denoise(tiled, walk, [noise], check=self._check, progress=stepped, preview=lambda *_: None)
+
+        return Draft(picture, original, self._twice(walked)[0])
 
     def finish(self, draft: Draft) -> np.ndarray:
         """The picture, refined."""
         density, window = self._density, self._density.window.slices
         pixels = density.fitted(draft.picture)
         refined, round_trip = (
-            density.unfitted(density.decode(self._components, latents, pixels, check=self._check))
+            density.unfitted(density.tiling.decode(self._decode, latents, pixels))
             for latents in (draft.latents, draft.original)
         )
         picture = draft.picture.copy()
@@ -117,11 +121,11 @@ class SecondPass:
     def _confined(self, walk: Walk, pixels: np.ndarray) -> Walk:
         """The walk with its masks, as the first pass has them."""
         density, masks = self._density, self._scene.masks
-        size = density.area.shape
+        size = density.tiling.area.shape
         if self._components.checkpoint.inpaint:
             blank = np.ones(density.size.shape, bool) if self._fresh else density.fitted(masks.alpha) > 0
             blanked = np.where(blank[..., None], np.float32(0.5), pixels)
-            masked = density.encode(self._components, blanked, check=self._check)
+            masked = density.tiling.encode(self._encode, blanked)
             return replace(walk, masked=masked, hole=pooled(blank.astype(np.float32), size))
         if self._fresh:
             return walk

@@ -43,16 +43,13 @@ def denoising(hooks):
     return [entry[1:] for entry in hooks.stages if entry[0] == "denoise"]
 
 
-@pytest.mark.parametrize(("kind", "strength", "inpaint"), [("fill", 1.0, True), ("refine", 0.5, False)])
-def test_every_tile_of_every_step_is_counted_and_the_same_seed_repeats(
-    studio, canvas, selection, inpaint, kind, strength
-):
-    model = studio.model(inpaint=inpaint, size=256)
-    request = asked(studio, canvas, selection, kind=kind, strength=strength, seeds=(1, 2), steps=1)
+def test_every_tile_of_every_step_is_counted_and_the_same_seed_repeats(studio, canvas, selection):
+    model = studio.model(inpaint=True, size=256)
+    request = asked(studio, canvas, selection, seeds=(1, 2), steps=1)
     density = density_of(model, request)
     hooks = studio.Hooks()
     painting = paint(request, model, hooks)
-    total = 2 + 2 * len(density.tiles)
+    total = 2 + 2 * len(density.tiling.tiles)
     assert denoising(hooks) == [(step, total) for step in range(total + 1)]
     assert list(painting.timings)[-3:] == ["denoise", "decode", "compose"]
     assert painting.layers[0].layer.pixels.tobytes() != painting.layers[1].layer.pixels.tobytes()
@@ -82,7 +79,7 @@ def test_only_tiles_under_the_layer_are_painted(studio):
     density = density_of(model, asked(studio, canvas, selection, grow=2.0, feather=8.0))
     assert density.window.area > 2.5 * NATIVE
     whole = density_of(model, asked(studio, canvas, np.ones_like(selection), grow=2.0, feather=8.0))
-    assert 3 <= len(density.tiles) < len(whole.tiles)
+    assert 3 <= len(density.tiling.tiles) < len(whole.tiling.tiles)
     # What is beyond them is as it was, and under the layer none is missing.
     hooks = studio.Hooks()
     merged = studio.merged(
@@ -109,7 +106,7 @@ def test_the_work_is_bounded_and_said(studio):
     density = density_of(model, request)
     assert density.capped
     assert density.size.area <= 4.1 * NATIVE
-    assert len(density.tiles) <= 12
+    assert len(density.tiling.tiles) <= 12
     painting = paint(request, model, studio.Hooks())
     assert "painted at 49 % of its size" in painting.hints[-1]
     assert painting.layers[0].layer.rect == Rect(0, 0, 1200, 900)
@@ -126,12 +123,15 @@ def test_tiles_leave_no_grid(studio):
     model = studio.model(size=256)
     request = asked(studio, canvas, None, kind="refine", strength=0.3, steps=4)
     density = density_of(model, request)
-    scale, picture = density.scale, paint(request, model, studio.Hooks()).layers[0].layer.pixels[..., :3]
+    scale, picture = density.tiling.scale, paint(request, model, studio.Hooks()).layers[0].layer.pixels[..., :3]
     size = (density.window.width, density.window.height)
-    borders = np.zeros(density.area.shape, np.float32)
+    borders = np.zeros(density.tiling.area.shape, np.float32)
     shared = sum(
-        np.pad(np.ones(r.size.shape), ((r.y, density.area.height - r.bottom), (r.x, density.area.width - r.right)))
-        for r in density.tiles
+        np.pad(
+            np.ones(r.size.shape),
+            ((r.y, density.tiling.area.height - r.bottom), (r.x, density.tiling.area.width - r.right)),
+        )
+        for r in density.tiling.tiles
     )
     borders[shared > 1] = 1
     bordering = cv2.resize(borders, size, interpolation=cv2.INTER_NEAREST)[:-1, :-1] > 0

@@ -1,0 +1,157 @@
+"""Memory that runs out, at each part: let go, tried again, tiled, and at last said, with what would fit."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bridge.canvas.geometry import Rect
+from bridge.painter import Cancelled, Kept, OutOfMemory, paint
+
+BOX = Rect(120, 90, 70, 60)
+FAILURES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
+]
+PARTS = [("text_encoder", "forward"), ("vae", "encode"), ("unet", "forward"), ("vae", "decode")]
+parts = pytest.mark.parametrize(("part", "method"), PARTS)
+
+
+@pytest.fixture(scope="module")
+def canvas(studio):
+    return studio.photograph(width=320, height=240)
+
+
+@pytest.fixture(scope="module")
+def request_(studio, canvas):
+    return studio.request(canvas, studio.ellipse(canvas, BOX), kind="refine", strength=0.5, prompt="a lake")
+
+
+class Scarce:
+    """A part that runs out of memory: at its first `times` calls, and whenever it is given more than `most` pixels."""
+
+    def __init__(self, model, monkeypatch, part, method, *, times=0, most=None, failure=FAILURES[0]):
+        self.calls = 0
+        owner = getattr(model.load(lambda: None), part)
+        real = getattr(owner, method)
+
+        def scarce(*args, **options):
+            self.calls += 1
+            if self.calls <= times or (most is not None and args[0].shape[-2:].numel() > most):
+                raise failure
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, method, scarce)
+
+
+def pixels(painting):
+    return painting.layers[0].layer.pixels
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "failure"),
+    [(*part, FAILURES[0]) for part in PARTS] + [(*PARTS[2], failure) for failure in FAILURES[1:]],
+    ids=str,
+)
+def test_once_is_tried_again_and_ends_as_if_nothing_had_been(studio, request_, part, method, failure, monkeypatch):
+    model, kept = studio.model(), Kept()
+    expected = pixels(paint(request_, model, studio.Hooks()))
+    Scarce(model, monkeypatch, part, method, times=1, failure=failure)
+    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), kept)), expected)
+
+
+@pytest.mark.parametrize("method", ["encode", "decode"])
+def test_the_vae_goes_by_tiles_where_it_must(studio, request_, method, monkeypatch):
+    model, kept = studio.model(), Kept()
+    expected = paint(request_, model, studio.Hooks())
+    whole = 72 * 56 if method == "encode" else 9 * 7
+    with monkeypatch.context() as patch:
+        scarce = Scarce(model, patch, "vae", method, most=whole // 2)
+        painting = paint(request_, model, studio.Hooks(), kept)
+    assert scarce.calls > 4
+    # What was made in tiles is not told from what was not, so it is not kept.
+    assert kept.size == 0
+    layer = painting.layers[0].layer
+    assert layer.rect == expected.layers[0].layer.rect
+    assert np.array_equal(layer.pixels[..., 3], pixels(expected)[..., 3])
+    assert np.isfinite(layer.pixels).all()
+    assert not np.array_equal(layer.pixels, pixels(expected))
+    assert np.abs(layer.pixels - pixels(expected)).mean() < 0.1
+    again = paint(request_, model, studio.Hooks(), kept)
+    assert np.array_equal(pixels(again), pixels(expected))
+
+
+@parts
+def test_what_does_not_fit_is_said_and_the_next_job_is_well(studio, request_, part, method, monkeypatch):
+    model, kept = studio.model(), Kept()
+    expected = pixels(paint(request_, model, studio.Hooks(), kept))
+    kept.free()
+    with monkeypatch.context() as patch:
+        scarce = Scarce(model, patch, part, method, times=10**9)
+        with pytest.raises(OutOfMemory, match="not enough memory") as caught:
+            paint(request_, model, studio.Hooks(), kept)
+    assert scarce.calls == (3 if part == "vae" else 2)
+    assert caught.value.code == "out_of_memory"
+    assert kept.size == 0
+    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), kept)), expected)
+
+
+def test_running_out_while_loading(studio, request_):
+    model = studio.model()
+
+    class Heavy:
+        checkpoint = model.checkpoint
+
+        def __init__(self, times):
+            self.left = times
+
+        def load(self, check):
+            self.left -= 1
+            if self.left >= 0:
+                raise FAILURES[0]
+            return model.load(check)
+
+    expected = pixels(paint(request_, model, studio.Hooks()))
+    assert np.array_equal(pixels(paint(request_, Heavy(1), studio.Hooks())), expected)
+    heavy = Heavy(2)
+    with pytest.raises(OutOfMemory):
+        paint(request_, heavy, studio.Hooks())
+    assert heavy.left == 0
+
+
+def test_the_hint_says_what_would_fit(studio, request_, canvas, monkeypatch):
+    model = studio.model()
+    Scarce(model, monkeypatch, "unet", "forward", times=10**9)
+
+    def hint(request):
+        with pytest.raises(OutOfMemory) as caught:
+            paint(request, model, studio.Hooks())
+        return caught.value.hint
+
+    assert "one picture at a time" in hint(replace(request_, seeds=(1, 2)))
+    width, height = map(int, re.search(r"(\d+) x (\d+) px", hint(request_)).groups())
+    assert width * height <= 1.05 * 64 * 64
+    assert abs(np.log(width / height * request_.context.height / request_.context.width)) < 0.1
+    small = studio.request(canvas[:60, :60], None, kind="refine", prompt="a lake")
+    assert "smaller checkpoint" in hint(small)
+
+
+@parts
+def test_cancelled_stays_cancelled(studio, request_, part, method, monkeypatch):
+    model = studio.model()
+    scarce = Scarce(model, monkeypatch, part, method, times=1)
+    hooks = studio.Hooks(lambda _: scarce.calls > 0)
+    with pytest.raises(Cancelled):
+        paint(request_, model, hooks)
+    # Tried again at most: both prompts, or the one picture.
+    assert scarce.calls <= (3 if part == "text_encoder" else 2)
+
+
+def test_another_error_is_not_tried_again(studio, request_, monkeypatch):
+    scarce = Scarce(studio.model(), monkeypatch, "vae", "decode", times=10**9, failure=RuntimeError("shapes differ"))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        paint(request_, studio.model(), studio.Hooks())
+    assert scarce.calls == 1
