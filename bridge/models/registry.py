@@ -109,8 +109,6 @@ class Registry:
         return entry
 
     def _look(self) -> tuple[Entry, ...]:
-        # The time before the look: what changes while it lasts is seen by the next one.
-        started = self._clock()
         entries: dict[str, Entry] = {}
         seen: set[str] = set()
         for place, registered, path_name, path, problem in _lying(self._folders):
@@ -123,7 +121,8 @@ class Registry:
             if isinstance(found, Checkpoint):
                 found = replace(found, id=name)
             entries[name] = Entry(name, path, place.program, registered, found)
-        self._looked = (started, tuple(entries.values()))
+        # From its end: a first look at many large files may itself take more than a second.
+        self._looked = (self._clock(), tuple(entries.values()))
         return self._looked[1]
 
     def _inspect(self, path: Path) -> Checkpoint | ModelsError:
