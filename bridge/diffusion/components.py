@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import diffusers
@@ -91,7 +91,8 @@ class ComponentCache:
         key = content_hash(checkpoint.path, checkpoint.files, check=check)
         if key in self._held:
             self._held.move_to_end(key)
-            return self._held[key]
+            # The same weights may lie in two places, with a card of its own in each.
+            return replace(self._held[key], checkpoint=checkpoint)
         while len(self._held) >= self._capacity:
             self._held.popitem(last=False)
         self._release()

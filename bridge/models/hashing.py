@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .places import bridge_home
+
 __all__ = ["content_hash", "file_hash"]
 
 _CHUNK = 4 * 1024 * 1024
@@ -17,7 +19,7 @@ _memory: dict[str, str] = {}
 
 
 def _cache_path() -> Path:
-    return Path.home() / ".paintbridge" / "cache" / "hashes.json"
+    return bridge_home() / "cache" / "hashes.json"
 
 
 def _key(path: Path) -> str:

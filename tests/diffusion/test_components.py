@@ -88,15 +88,16 @@ def test_cache_goes_by_content(folder, tmp_path, cpu):
     cache = ComponentCache(cpu)
     first = cache.get(inspect(folder), check=lambda: None)
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
-    assert cache.get(inspect(moved), check=lambda: None) is first
+    assert cache.get(inspect(moved), check=lambda: None).unet is first.unet
+    assert cache.get(inspect(moved), check=lambda: None).checkpoint.path == moved
     assert cache.on_demand(inspect(folder)).load(lambda: None) is first
     other = inspect(build_tiny_sd1(tmp_path / "other", inpaint=False, seed=1))
     second = cache.get(other, check=lambda: None)
     assert second is not first
-    assert cache.get(other, check=lambda: None) is second
-    assert cache.get(inspect(folder), check=lambda: None) is not first
+    assert cache.get(other, check=lambda: None).unet is second.unet
+    assert cache.get(inspect(folder), check=lambda: None).unet is not first.unet
     cache.free()
-    assert cache.get(other, check=lambda: None) is not second
+    assert cache.get(other, check=lambda: None).unet is not second.unet
 
 
 def test_cancelled_load_leaves_the_cache_usable(folder, cpu):
