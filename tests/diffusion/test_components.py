@@ -90,10 +90,10 @@ def test_cache_goes_by_content(folder, tmp_path, cpu):
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
     assert cache.get(inspect(moved), check=lambda: None).unet is first.unet
     assert cache.get(inspect(moved), check=lambda: None).checkpoint.path == moved
-    assert cache.on_demand(inspect(folder)).load(lambda: None) is first
+    assert cache.on_demand(inspect(folder)).load(lambda: None).unet is first.unet
     other = inspect(build_tiny_sd1(tmp_path / "other", inpaint=False, seed=1))
     second = cache.get(other, check=lambda: None)
-    assert second is not first
+    assert second.unet is not first.unet
     assert cache.get(other, check=lambda: None).unet is second.unet
     assert cache.get(inspect(folder), check=lambda: None).unet is not first.unet
     cache.free()
