@@ -144,7 +144,9 @@ def test_a_bridge_that_moved_is_found_again(tiny, tmp_path, monkeypatch):
     def publish() -> None:
         address = tiny.address()
         runtime = {"url": address.url, "token": address.token, "pid": 1, "start_command": ["tiny"]}
-        (tmp_path / "runtime.json").write_text(json.dumps(runtime))
+        # In one piece, as a bridge does: the client reads it at any moment.
+        (tmp_path / "fresh.json").write_text(json.dumps(runtime))
+        (tmp_path / "fresh.json").replace(tmp_path / "runtime.json")
 
     publish()
     tiny.close_gate()
