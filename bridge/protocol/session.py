@@ -103,7 +103,7 @@ class ServerConnection:
         """Decode a frame, and see that it may come now.
 
         Raises:
-            BridgeError: those of the decoder, ``unexpected_message``, ``version_unsupported``.
+            BridgeError: those of the decoder; ``unexpected_message``.
         """
         message = decode_client(frame)
         if not self.greeted:

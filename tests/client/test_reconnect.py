@@ -4,45 +4,16 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cut_jobs import CANVAS, CONTEXT, PAINTED, SIDE, WHOLE_LIFE, Moment, job_of, once
 
-from bridge.client import Bridge, Job, JobCancelled, Pixels
+from bridge.client import Bridge, Job, JobCancelled
 from bridge.client.job import JobUpdate
 from bridge.protocol import messages as m
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import CHUNK_BYTES, Extent, Rect
-
-CANVAS = Extent(4096, 4096)
-# A chunk and a half, both ways: the result has the context's size.
-SIDE = 640
-CONTEXT = Rect(0, 0, SIDE, SIDE)
-PIXELS = Pixels(random.Random(1).randbytes(SIDE * SIDE * 4), SIDE, SIDE, 4)
-PAINTED = random.Random(5).randbytes(SIDE * SIDE * 4)
-WHOLE_LIFE = ["Queued", "Started", "Progress", "Progress", "Result"]
-
-Moment = Callable[[str, m.Message], "str | None"]
-
-
-def job_of(bridge: Bridge, **fields: Any) -> Job:
-    fields = {"kind": "fill", "canvas": CANVAS, "context": CONTEXT, "seed": 5, "steps": 2, "picture": PIXELS, **fields}
-    return bridge.submit(**fields)
-
-
-def once(direction: str, kind: type[Any], moment: str, then: Callable[[], object] = lambda: None) -> Moment:
-    """Cut at the first such message."""
-    cut = threading.Event()
-
-    def decide(way: str, message: m.Message) -> str | None:
-        if way != direction or not isinstance(message, kind) or cut.is_set():
-            return None
-        cut.set()
-        then()
-        return moment
-
-    return decide
+from bridge.protocol.messages import CHUNK_BYTES
 
 
 class NthFrame:

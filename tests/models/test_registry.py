@@ -122,7 +122,6 @@ def test_broken_one_is_not_listed_and_says_why(home, tiny, tmp_path):
     assert known.get("broken").id == "broken"
 
 
-@pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="mini is not in the tree yet")
 def test_mini_is_a_checkpoint():
     mini = inspect(MINI)
     assert mini.inpaint

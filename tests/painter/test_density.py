@@ -14,7 +14,6 @@ from bridge.painter import Cancelled, paint
 from bridge.painter.density import plan_density
 from bridge.painter.scene import set_scene
 
-needs_mini = pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="mini is not in the tree yet")
 NATIVE = 256 * 256
 BOX = Rect(130, 100, 220, 200)
 
@@ -147,7 +146,6 @@ def _given(components, check):
     return components
 
 
-@needs_mini
 def test_what_is_hardly_changed_stays_as_sharp(studio):
     """A trained VAE is needed here: what a random one decodes has nothing to do with what it encoded."""
     canvas = studio.photograph("lake-sherburne", width=480, height=400)

@@ -11,7 +11,6 @@ from bridge.models import MINI, inspect
 from bridge.painter import Request, paint
 
 BOX = Rect(200, 110, 80, 60)
-needs_mini = pytest.mark.skipif(not (MINI / "model_index.json").exists(), reason="mini is not in the tree yet")
 NAMES = ("apple", "red heart")
 
 
@@ -122,7 +121,6 @@ def test_refine_without_a_selection_is_the_whole_canvas(studio, hooks, canvas, i
     assert np.all(painted.layer.pixels[..., 3] == 1)
 
 
-@needs_mini
 def test_refine_keeps_more_at_less_strength(studio, hooks, canvas, selection):
     mini = studio.cache.on_demand(inspect(MINI))
     changes = []
@@ -184,7 +182,6 @@ def test_generate_a_whole_canvas_from_nothing(studio, hooks):
     assert np.array_equal(layer.pixels, paint(request, studio.model(), hooks).layers[0].layer.pixels)
 
 
-@needs_mini
 def test_mini_paints_and_removes(studio, hooks, canvas, selection):
     mini = studio.cache.on_demand(inspect(MINI))
     native = mini.checkpoint.card.native_pixels
