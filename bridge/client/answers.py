@@ -13,12 +13,14 @@ from ..protocol.messages import (
     Failed,
     Planned,
     Progress,
+    Pulled,
     Put,
     Queued,
     Result,
     ServerMessage,
     Started,
     Stored,
+    Unpulled,
     Wanted,
 )
 
@@ -86,6 +88,8 @@ def _key(message: ServerMessage) -> Key:
         return ("stored", message.hash)
     if isinstance(message, Put):
         return ("put", message.hash, message.offset)
+    if isinstance(message, (Pulled, Unpulled)):
+        return ("pulled", message.name)
     if isinstance(message, JOB_EVENTS):
         return ("job", message.job)
     return ()

@@ -12,11 +12,14 @@ from types import TracebackType
 from typing import Any, Callable, Optional, TypeVar
 
 from ..protocol.messages import (
+    Checkpoints,
     ContextChoice,
     DeviceInfo,
     Extent,
     Plan,
     Planned,
+    Pull,
+    Pulling,
     Rect,
     ResultFormat,
     Submit,
@@ -28,6 +31,7 @@ from .errors import BridgeClosed
 from .job import ConditionPixels, Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
 from .request import Request
+from .stock import PullCallback
 
 __all__ = ["Bridge"]
 
@@ -50,6 +54,8 @@ class Bridge:
         client: str = "paintbridge-client",
         on_connection: Optional[ConnectionCallback] = None,
         on_device: Optional[Callable[[DeviceInfo], None]] = None,
+        on_checkpoints: Optional[Callable[[Checkpoints], None]] = None,
+        on_pull: Optional[PullCallback] = None,
     ) -> None:
         """Connect.
 
@@ -59,6 +65,9 @@ class Bridge:
             client: name and version of the host's plug-in, for the bridge's log.
             on_connection: called with ``"open"``, ``"interrupted"``, or ``"closed"`` and the reason.
             on_device: called when the bridge knows where its models run.
+            on_checkpoints: called with the lists of checkpoints, those here and those recommended: at first, and
+                whenever they have changed.
+            on_pull: called with whatever is said of pulls, also of those that other clients asked for.
 
         Raises:
             BridgeNotFound, NotRunning: no bridge; ``start_command`` is what starts one.
@@ -73,7 +82,14 @@ class Bridge:
         locate = discover if address is None else lambda: address
 
         async def begin() -> tuple[Jobs, Welcome]:
-            jobs = Jobs(locate=locate, client=client, on_connection=on_connection, on_device=on_device)
+            jobs = Jobs(
+                locate=locate,
+                client=client,
+                on_connection=on_connection,
+                on_device=on_device,
+                on_checkpoints=on_checkpoints,
+                on_pull=on_pull,
+            )
             return jobs, await jobs.open()
 
         try:
@@ -86,6 +102,11 @@ class Bridge:
     def device(self) -> Optional[DeviceInfo]:
         """Where the models run; None while the bridge does not know yet."""
         return self._jobs.device
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints that are here, and those that are recommended, as the bridge said last."""
+        return self._jobs.stock.checkpoints
 
     def plan(self, *, timeout: Optional[float] = None, **fields: Any) -> Planned:
         """Ask for a job's context rectangle, and wait for the answer. Fields as in :meth:`plan_soon`.
@@ -184,6 +205,24 @@ class Bridge:
         request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
         self._post(self._jobs.submit, job, request)
         return job
+
+    def pull(
+        self, name: str, on_progress: Optional[Callable[[Pulling], None]] = None
+    ) -> concurrent.futures.Future[str]:
+        """Have the bridge fetch a recommended checkpoint; returns at once. The future gives its name among the
+        checkpoints, or raises BridgeError, ``pull_stopped`` for example; its own callbacks, and ``on_progress``, are
+        called on the client's thread. It outlasts lost connections and a restart of the bridge.
+
+        Raises:
+            BridgeError: ``out_of_range`` for what can be no checkpoint's name.
+            BridgeClosed: after :meth:`close`.
+        """
+        decode_client(encode(Pull(name)))
+        return self._spawn(self._jobs.stock.pull(name, on_progress))
+
+    def stop_pull(self, name: str) -> None:
+        """Stop the pull of a checkpoint, whoever asked for it; returns at once. What has come is kept."""
+        self._post(self._jobs.stock.stop, name)
 
     def close(self) -> None:
         """Leave. Jobs with ``on_disconnect="keep"`` go on at the bridge; here all that have not ended fail with

@@ -16,6 +16,7 @@ from ..protocol.messages import (
     Ack,
     Cancel,
     Cancelled,
+    Checkpoints,
     Closing,
     Device,
     DeviceInfo,
@@ -38,6 +39,7 @@ from .discovery import Address
 from .errors import JobCancelled, error_from_wire
 from .job import Job, JobResult, ResultLayer
 from .request import Request, described
+from .stock import NEWS, PullCallback, Stock
 from .transfer import Upload, download, hash_bytes, upload
 
 __all__ = ["ConnectionCallback", "Jobs"]
@@ -62,7 +64,7 @@ class Jobs:
     """The :class:`~.connection.Listener` of one connection.
 
     ``on_connection`` is called with ``open``, ``interrupted``, or ``closed`` and its reason; ``on_device`` when the
-    bridge says where it runs.
+    bridge says where it runs; the others as by :class:`.stock.Stock`.
     """
 
     def __init__(
@@ -72,9 +74,18 @@ class Jobs:
         client: str,
         on_connection: Optional[ConnectionCallback],
         on_device: Optional[Callable[[DeviceInfo], None]],
+        on_checkpoints: Optional[Callable[[Checkpoints], None]],
+        on_pull: Optional[PullCallback],
     ) -> None:
         self.connection = Connection(locate=locate, client=client, listener=self)
         self.device: Optional[DeviceInfo] = None
+        self.stock = Stock(
+            self.connection,
+            persist=self._persist,
+            call_back=self._call_back,
+            on_checkpoints=on_checkpoints,
+            on_pull=on_pull,
+        )
         self._on_connection = on_connection
         self._on_device = on_device
         self._entries: dict[str, _Entry] = {}
@@ -174,6 +185,8 @@ class Jobs:
         elif isinstance(message, Device):
             self.device = message.device
             self._call_back(self._on_device, message.device)
+        elif isinstance(message, NEWS):
+            self.stock.received(message)
         elif isinstance(message, Error):
             self._refused(message)
         elif isinstance(message, Closing):
@@ -230,6 +243,8 @@ class Jobs:
             logger.warning("The bridge refused a message: %s %s (%s)", message.code, message.message, message.about)
 
     def opened(self) -> None:
+        if self.connection.welcome is not None:
+            self.stock.welcomed(self.connection.welcome)
         number = self._acks.sent()
         if number is not None:
             self.connection.post(Ack(number))

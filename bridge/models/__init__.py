@@ -4,7 +4,7 @@ from .card import Card
 from .checkpoint import Checkpoint, inspect
 from .errors import CheckpointUnknown, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .family import FAMILIES, Family
-from .recommended import RECOMMENDED, Recommendation
+from .recommended import RECOMMENDED, Recommendation, names_by_hub_id
 from .registry import MINI, Entry, Registry
 from .samplers import SAMPLERS
 
@@ -24,4 +24,5 @@ __all__ = [
     "Recommendation",
     "Registry",
     "inspect",
+    "names_by_hub_id",
 ]

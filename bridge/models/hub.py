@@ -43,7 +43,7 @@ _ADDRESS = "https://huggingface.co"
 _SECONDS = 30.0
 _CHUNK = 1 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_AGAIN = "Run the same command again: it goes on where it stopped."
+_AGAIN = "Pull again: it goes on where it stopped."
 
 
 class HubOffline(ModelsError):
@@ -217,6 +217,6 @@ def _checked(part: Path, file: HubFile) -> str:
         part.unlink()
         raise DownloadDamaged(
             f"{file.name} arrived damaged: its hash is not the one that the hub announced. It was deleted.",
-            hint="Run the same command again. If it happens twice, something between here and the hub changes files.",
+            hint="Pull again. If it happens twice, something between here and the hub changes files.",
         )
     return sha256.hexdigest()

@@ -1,7 +1,7 @@
 """Fetch a checkpoint from the Hugging Face hub: just what a diffusers folder needs, checked, whole or not at all.
 
 Safetensors and small texts only; half precision where there is a choice. Imported by the command line when it is asked
-to pull, and by nobody else.
+to pull, and by `pull_process`.
 """
 
 import json

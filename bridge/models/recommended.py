@@ -1,20 +1,26 @@
 """A short list of checkpoints that are worth pulling: only such as Paintbridge can paint with today."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["RECOMMENDED", "Recommendation"]
+from .checkpoint import Checkpoint
+from .receipt import read_receipt
+from .registry import Entry
+
+__all__ = ["RECOMMENDED", "Recommendation", "names_by_hub_id"]
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """A checkpoint on the hub.
 
-    `licence` is as the hub names it; `download_bytes` what `pull` fetches (half precision); `memory_bytes` about what
-    one picture of the family's native size wants of a graphics card in half precision; twice that of main memory
-    without one.
+    `family` is its family's name, `kind` "inpainting" or "base"; `licence` is as the hub names it; `download_bytes`
+    what `pull` fetches (half precision); `memory_bytes` about what one picture of the family's native size wants of a
+    graphics card in half precision; twice that of main memory without one.
     """
 
     hub_id: str
+    family: str
     kind: str
     licence: str
     download_bytes: int
@@ -32,6 +38,7 @@ _SDXL_MEMORY = 10 << 30
 RECOMMENDED: tuple[Recommendation, ...] = (
     Recommendation(
         "stable-diffusion-v1-5/stable-diffusion-inpainting",
+        "SD1",
         "inpainting",
         "creativeml-openrail-m",
         _SD1_DOWNLOAD,
@@ -40,6 +47,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
     ),
     Recommendation(
         "Lykon/dreamshaper-8-inpainting",
+        "SD1",
         "inpainting",
         "creativeml-openrail-m",
         _SD1_DOWNLOAD,
@@ -48,6 +56,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
     ),
     Recommendation(
         "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "SD1",
         "base",
         "creativeml-openrail-m",
         _SD1_DOWNLOAD,
@@ -56,6 +65,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
     ),
     Recommendation(
         "Lykon/dreamshaper-8",
+        "SD1",
         "base",
         "creativeml-openrail-m",
         _SD1_DOWNLOAD,
@@ -64,6 +74,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
     ),
     Recommendation(
         "diffusers/stable-diffusion-xl-1.0-inpainting-0.1",
+        "SDXL",
         "inpainting",
         "openrail++",
         _SDXL_DOWNLOAD,
@@ -72,6 +83,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
     ),
     Recommendation(
         "stabilityai/stable-diffusion-xl-base-1.0",
+        "SDXL",
         "base",
         "openrail++",
         _SDXL_DOWNLOAD,
@@ -79,3 +91,20 @@ RECOMMENDED: tuple[Recommendation, ...] = (
         "new pictures of about 1024 x 1024 pixels, and refining; understands longer prompts",
     ),
 )
+
+
+def names_by_hub_id(entries: Iterable[Entry]) -> dict[str, str]:
+    """What those of the checkpoints are called that came from the hub: pulled, or in the Hugging Face cache."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        if isinstance(entry.found, Checkpoint) and entry.path.is_dir():
+            receipt = read_receipt(entry.path)
+            # The cache's layout is models--OWNER--NAME/snapshots/COMMIT.
+            hub_id = receipt.hub_id if receipt else _cached_hub_id(entry.path.parent.parent.name)
+            found.setdefault(hub_id, entry.name)
+    return found
+
+
+def _cached_hub_id(folder: str) -> str:
+    kind, _, rest = folder.partition("--")
+    return rest.replace("--", "/", 1) if kind == "models" else ""

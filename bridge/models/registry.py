@@ -61,10 +61,13 @@ class Registry:
         self._looked: tuple[float, tuple[Entry, ...]] | None = None
         self._lock = threading.Lock()
 
-    def entries(self) -> tuple[Entry, ...]:
-        """All that there is, mini first, whether it can be painted with or not; as it was within the last second."""
+    def entries(self, *, fresh: bool = False) -> tuple[Entry, ...]:
+        """All that there is, mini first, whether it can be painted with or not; as it was within the last second, or
+        ``fresh``.
+        """
         with self._lock:
-            if self._looked is None or not 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS:
+            remembered = self._looked is not None and 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS
+            if self._looked is None or fresh or not remembered:
                 return self._look()
             return self._looked[1]
 
@@ -85,9 +88,7 @@ class Registry:
             return self._choose(self.entries(), checkpoint_id)
         except ModelsError:
             # What has just been put there, or mended, need not wait until the last look is a second old.
-            with self._lock:
-                entries = self._look()
-            return self._choose(entries, checkpoint_id)
+            return self._choose(self.entries(fresh=True), checkpoint_id)
 
     def _choose(self, entries: tuple[Entry, ...], checkpoint_id: str | None) -> Checkpoint:
         found = {entry.name: entry.found for entry in entries}

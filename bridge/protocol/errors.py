@@ -133,6 +133,34 @@ _TABLE = (
         "The bridge cannot use this kind of checkpoint.",
         "Choose a checkpoint of a supported family.",
     ),
+    # Fetching a checkpoint.
+    ErrorCode(
+        "pull_unknown",
+        "The bridge fetches no checkpoint of that name.",
+        "Choose one of those that it recommends; any other: `paintbridge models pull`.",
+    ),
+    ErrorCode(
+        "pull_busy", "Another checkpoint is being fetched.", "Wait until that one is here, or stop it, then try again."
+    ),
+    ErrorCode("pull_stopped", "Fetching the checkpoint was stopped.", "Pull again: it goes on where it stopped."),
+    ErrorCode(
+        "pull_conflict",
+        "Something else lies where the checkpoint would go.",
+        "Move it out of the models folder, then pull again.",
+    ),
+    ErrorCode(
+        "hub_offline",
+        "The hub cannot be reached.",
+        "Check the network, then pull again: it goes on where it stopped.",
+    ),
+    ErrorCode("hub_not_found", "The hub has no such checkpoint.", "Choose another one."),
+    ErrorCode(
+        "hub_gated",
+        "The hub gives this checkpoint only to those who have accepted its licence.",
+        "Accept the licence on its page, then run `hf auth login` on the bridge's machine, and pull again.",
+    ),
+    ErrorCode("download_damaged", "What arrived is not what the hub announced.", "Pull again."),
+    ErrorCode("disk_full", "The checkpoint does not fit onto the disk.", "Make room, then pull again."),
     # What can happen on the way.
     ErrorCode(
         "out_of_memory",

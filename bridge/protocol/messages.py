@@ -28,6 +28,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "CheckpointInfo",
+    "Checkpoints",
     "ClientMessage",
     "Closing",
     "Condition",
@@ -49,9 +50,13 @@ __all__ = [
     "Planned",
     "Preview",
     "Progress",
+    "Pull",
+    "Pulled",
+    "Pulling",
     "Put",
     "Queued",
     "Recipe",
+    "Recommended",
     "Rect",
     "Result",
     "ResultFormat",
@@ -59,8 +64,10 @@ __all__ = [
     "Resumed",
     "ServerMessage",
     "Started",
+    "Stop",
     "Stored",
     "Submit",
+    "Unpulled",
     "Wanted",
     "Welcome",
 ]
@@ -228,6 +235,20 @@ class CheckpointInfo:
 
 
 @dataclass(frozen=True)
+class Recommended:
+    """A checkpoint on the Hugging Face hub that is worth fetching. The bridge fetches these and no others."""
+
+    name: str = _f("Its name on the hub, owner/name; goes into `pull`.", max=64)
+    family: str = _f("What it shares an architecture with.", max=32)
+    inpaint: bool = _f("Made for filling (9 input channels).")
+    good_at: str = _f("What it is good at, in words for the artist.", max=256)
+    licence: str = _f("Its licence, as the hub names it.", max=64)
+    download_bytes: int = _f("Bytes to fetch, about.", min=1)
+    memory_bytes: int = _f("Memory of a graphics card that it wants, about; without one, twice that.", min=1)
+    checkpoint: Optional[str] = _f("Its name among the checkpoints; none: it is not here.", None, max=256)
+
+
+@dataclass(frozen=True)
 class DeviceInfo:
     """Where the model runs."""
 
@@ -345,6 +366,22 @@ class Ack:
     event: int = _f("Number of the last event done with.", min=1)
 
 
+@dataclass(frozen=True)
+class Pull:
+    """Fetch a recommended checkpoint. What an earlier pull has brought is not fetched again. One is fetched at a time,
+    for all clients together; it goes on when they disconnect.
+    """
+
+    name: str = _f("Its name in the list of those recommended.", max=64)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Stop the pull of a checkpoint, for all clients. What has come is kept, for a later `pull`."""
+
+    name: str = _f("The checkpoint's name, as in `pull`.", max=64)
+
+
 # ---------------------------------------------------------------- server to client
 
 
@@ -359,6 +396,7 @@ class Welcome:
     checkpoints: tuple[CheckpointInfo, ...] = _f("The default one first.", max=4096)
     samplers: tuple[str, ...] = _f("Samplers by their usual names.", max=256)
     device: Optional[DeviceInfo] = _f("Where the model runs; none: not known yet, a `device` follows.", None)
+    recommended: tuple[Recommended, ...] = _f("Checkpoints that are worth fetching.", (), max=256)
 
 
 @dataclass(frozen=True)
@@ -366,6 +404,43 @@ class Device:
     """Where the model runs, once known. Unnumbered."""
 
     device: DeviceInfo = _f("The device.")
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The lists of the welcome have changed: these take their place. Unnumbered, to every client."""
+
+    checkpoints: tuple[CheckpointInfo, ...] = _f("The default one first.", max=4096)
+    recommended: tuple[Recommended, ...] = _f("Checkpoints that are worth fetching.", max=256)
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """How far a pull is. Unnumbered, to every client, also to one that connects meanwhile; the latest counts."""
+
+    name: str = _f("The checkpoint's name, as in `pull`.", max=64)
+    done: int = _f("Bytes that are here.", min=0)
+    total: int = _f("Bytes of all files together; 0: the hub is still being asked.", min=0)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The checkpoint is here, whole and checked; `checkpoints` came before. Unnumbered, to every client; or the answer
+    to a `pull` of what is here already.
+    """
+
+    name: str = _f("The checkpoint's name, as in `pull`.", max=64)
+    checkpoint: str = _f("Its name among the checkpoints.", max=256)
+
+
+@dataclass(frozen=True)
+class Unpulled:
+    """The pull has ended without the checkpoint. Unnumbered, to every client."""
+
+    name: str = _f("The checkpoint's name, as in `pull`.", max=64)
+    code: str = _f("Error code; `pull_stopped` after `stop`.", max=64)
+    message: str = _f("What happened.", max=1024)
+    hint: str = _f("What to do.", max=1024)
 
 
 @dataclass(frozen=True)
@@ -494,11 +569,15 @@ class Closing:
     reason: str = _f("Why, in a sentence.", max=256)
 
 
-ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack]
+ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack, Pull, Stop]
 JobEvent = Union[Queued, Started, Progress, Result, Failed, Cancelled]
 ServerMessage = Union[
     Welcome,
     Device,
+    Checkpoints,
+    Pulling,
+    Pulled,
+    Unpulled,
     Resumed,
     Planned,
     Wanted,
@@ -521,12 +600,16 @@ def _by_type(*classes: type[Any]) -> dict[str, type[Any]]:
     return {cls.__name__.lower(): cls for cls in classes}
 
 
-CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack)
+CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack, Pull, Stop)
 """What a client may send, by the value of ``type``."""
 
 SERVER_MESSAGES: dict[str, type[Any]] = _by_type(
     Welcome,
     Device,
+    Checkpoints,
+    Pulling,
+    Pulled,
+    Unpulled,
     Resumed,
     Planned,
     Wanted,

@@ -14,6 +14,7 @@ from .errors import BridgeError
 from .messages import (
     PROTOCOL_VERSION,
     Cancelled,
+    Checkpoints,
     ClientMessage,
     Closing,
     Device,
@@ -23,6 +24,8 @@ from .messages import (
     JobEvent,
     Preview,
     Progress,
+    Pulled,
+    Pulling,
     Queued,
     Result,
     Resume,
@@ -30,6 +33,7 @@ from .messages import (
     ServerMessage,
     Started,
     Submit,
+    Unpulled,
     Welcome,
 )
 from .wire import decode_client, decode_server
@@ -38,6 +42,8 @@ __all__ = ["TERMINAL_EVENTS", "ClientSession", "JobStates", "ServerConnection", 
 
 _EVENT_TYPES = (Queued, Started, Progress, Result, Failed, Cancelled)
 TERMINAL_EVENTS = (Result, Failed, Cancelled)
+# What the bridge tells every client of its own accord, at any moment after the welcome.
+_NEWS = (Device, Checkpoints, Pulling, Pulled, Unpulled)
 
 E = TypeVar("E", bound=Union[Queued, Started, Progress, Result, Failed, Cancelled])
 
@@ -278,8 +284,7 @@ class ClientSession:
         if self._phase == "greeting":
             return message, self._welcome(message)
         if self._phase == "resuming":
-            # The device may become known at any moment.
-            if not isinstance(message, (Resumed, Device)):
+            if not isinstance(message, (Resumed, *_NEWS)):
                 raise BridgeError("unexpected_message", "The bridge did not answer resume.")
             if isinstance(message, Resumed):
                 self._phase, self.session, self._resuming = "open", message.session, None

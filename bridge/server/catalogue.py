@@ -10,9 +10,9 @@ from ..canvas.context import plan as plan_context
 from ..canvas.errors import CanvasError
 from ..canvas.geometry import Rect as CanvasRect
 from ..canvas.geometry import Size
-from ..models import SAMPLERS, Checkpoint, ModelsError, Registry
+from ..models import RECOMMENDED, SAMPLERS, Checkpoint, ModelsError, Recommendation, Registry, names_by_hub_id
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, CheckpointInfo, Plan, Planned, Rect
+from ..protocol.messages import MODES, CheckpointInfo, Checkpoints, Plan, Planned, Recommended, Rect
 
 __all__ = ["Catalogue"]
 
@@ -28,9 +28,9 @@ class Catalogue:
         self._registry = registry
         self._lock = threading.Lock()
 
-    async def checkpoints(self) -> tuple[CheckpointInfo, ...]:
-        """All of them, the default one first."""
-        return await asyncio.to_thread(self._list)
+    async def checkpoints(self, *, fresh: bool = False) -> Checkpoints:
+        """All of them, and those that are worth fetching; as it was within the last second, or ``fresh``."""
+        return await asyncio.to_thread(self._list, fresh)
 
     async def find(self, name: str | None) -> Checkpoint:
         """The checkpoint of that name; None: the default one.
@@ -82,15 +82,18 @@ class Catalogue:
             planned.model_size.height,
         )
 
-    def _list(self) -> tuple[CheckpointInfo, ...]:
+    def _list(self, fresh: bool) -> Checkpoints:
         with self._lock:
-            found = self._registry.list()
+            entries = self._registry.entries(fresh=fresh)
             try:
                 default = self._registry.get().id
             except ModelsError:
                 default = ""
+        found = [entry.found for entry in entries if isinstance(entry.found, Checkpoint)]
         found.sort(key=lambda checkpoint: checkpoint.id != default)
-        return tuple(_info(checkpoint) for checkpoint in found)
+        here = names_by_hub_id(entries)
+        recommended = (_recommended(entry, here.get(entry.hub_id)) for entry in RECOMMENDED)
+        return Checkpoints(tuple(_info(checkpoint) for checkpoint in found), tuple(recommended))
 
     def _get(self, name: str | None) -> Checkpoint:
         with self._lock:
@@ -112,6 +115,19 @@ def _info(checkpoint: Checkpoint) -> CheckpointInfo:
         default_sampler=card.default_sampler,
         demo=bool(card.known_names),
         known_names=card.known_names,
+    )
+
+
+def _recommended(entry: Recommendation, name: str | None) -> Recommended:
+    return Recommended(
+        name=entry.hub_id,
+        family=entry.family,
+        inpaint=entry.kind == "inpainting",
+        good_at=entry.good_at,
+        licence=entry.licence,
+        download_bytes=entry.download_bytes,
+        memory_bytes=entry.memory_bytes,
+        checkpoint=name,
     )
 
 

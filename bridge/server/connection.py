@@ -18,8 +18,10 @@ from ..protocol.messages import (
     Hello,
     Offer,
     Plan,
+    Pull,
     Put,
     Resume,
+    Stop,
     Stored,
     Submit,
     Wanted,
@@ -161,6 +163,10 @@ class Connection:
                 self._service.cancel(session, message.job)
             case Ack():
                 session.acknowledge(message.event)
+            case Pull():
+                await self._service.stock.pull(message.name, self._outbox)
+            case Stop():
+                self._service.stock.stop(message.name)
             case Resume():
                 self._session = self._service.resume(message, session, self._outbox)
                 log(logging.INFO, "resumed", session=self._session.id[:8])
@@ -197,6 +203,8 @@ def _about(message: Any) -> str:
             return message.hash
         case Submit() | Cancel():
             return message.job
+        case Pull() | Stop():
+            return message.name
         case Resume():
             return message.session
         case _:

@@ -2,8 +2,8 @@
 
 Answers wait here, few of them: whoever brings one waits until there is room, so that a client that does not read is not
 read from either. Events wait in the session, which must keep them anyway until they are acknowledged; here is only a
-cursor. They go before answers, so that they pass between the chunks of a picture. Of previews the session has the
-latest of each job, and they go when nothing else waits.
+cursor. They go before answers, so that they pass between the chunks of a picture. So does news, of which the latest
+counts. Of previews the session has the latest of each job, and they go when nothing else waits.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Outbox:
     def __init__(self) -> None:
         self._answers: deque[bytes] = deque()
         self._answer_bytes = 0
+        self._news: dict[tuple[type[ServerMessage], str], ServerMessage] = {}
         self._session: Session | None = None
         self._cursor = 0
         self._barrier = 0
@@ -56,13 +57,22 @@ class Outbox:
             self._room.clear()
         self._stirred.set()
 
+    def tell(self, message: ServerMessage) -> None:
+        """Have news sent, in place of older news of its kind that still waits."""
+        if self._close_code is None and not self.ended.is_set():
+            key = (type(message), getattr(message, "name", ""))
+            # Moved to the end: what the latest says may rest on what was told before it.
+            self._news.pop(key, None)
+            self._news[key] = message
+            self._stirred.set()
+
     async def answer(self, message: ServerMessage) -> None:
         """Queue an answer, and wait until there is room for another."""
         self.push(message)
         await self._room.wait()
 
     def follow(self, session: Session, *, after: int) -> None:
-        """Send the session's events after this number, and its previews, behind the answers that wait already."""
+        """Send the session's events after this number, news, and its previews, behind the answers that wait already."""
         self._session = session
         self._cursor = after
         self._barrier = len(self._answers)
@@ -120,6 +130,8 @@ class Outbox:
             if event is not None:
                 self._cursor = event.event
                 return encode(event)
+            if self._news:
+                return encode(self._news.pop(next(iter(self._news))))
         if self._answers:
             frame = self._answers.popleft()
             self._barrier = max(0, self._barrier - 1)

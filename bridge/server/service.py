@@ -31,6 +31,7 @@ from .outbox import Outbox
 from .runner import JobRunner
 from .session import Session
 from .settings import Settings
+from .stock import Stock
 from .submission import check_submit
 
 __all__ = ["Service"]
@@ -50,6 +51,7 @@ class Service:
         self.shutting_down = False
         self._engine = engine
         self._catalogue = catalogue
+        self.stock = Stock(catalogue, self._outboxes)
         self._runner = JobRunner(engine, most_of_session=settings.queued_jobs, most=settings.queued_jobs_total)
         self._sessions: dict[str, Session] = {}
         self._leases: dict[str, asyncio.TimerHandle] = {}
@@ -62,6 +64,7 @@ class Service:
         """Let the engine start up. Sessions may be opened from then on."""
         await self._engine.start()
         self._device_task = asyncio.create_task(self._learn_device(), name="device")
+        self.stock.start()
 
     # ------------------------------------------------------------ sessions
 
@@ -71,7 +74,7 @@ class Service:
         Raises:
             BridgeError: ``shutting_down``.
         """
-        checkpoints = await self._catalogue.checkpoints()
+        stock = await self.stock.look()
         if self.shutting_down:
             raise BridgeError("shutting_down")
         session = Session(secrets.token_urlsafe(16), self.settings)
@@ -82,12 +85,14 @@ class Service:
                 bridge=self.version,
                 session=session.id,
                 limits=self._limits(),
-                checkpoints=checkpoints,
+                checkpoints=stock.checkpoints,
                 samplers=self._catalogue.samplers,
                 device=self._device,
+                recommended=stock.recommended,
             )
         )
         session.attach(outbox)
+        self.stock.greet(outbox)
         return session
 
     def admit(self, session: Session) -> None:
@@ -199,7 +204,7 @@ class Service:
             self._device_task.cancel()
         for lease in self._leases.values():
             lease.cancel()
-        await self._runner.close(grace_seconds=_GRACE_SECONDS)
+        await asyncio.gather(self.stock.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
             outbox.close(GOING_AWAY, Closing("The bridge is shutting down."))
@@ -234,7 +239,7 @@ class Service:
             return
         log(logging.INFO, "device", kind=self._device.kind, name=self._device.name, precision=self._device.precision)
         for outbox in self._outboxes():
-            outbox.push(Device(self._device))
+            outbox.tell(Device(self._device))
 
     def _outboxes(self) -> list[Outbox]:
         return [session.outbox for session in self._sessions.values() if session.outbox is not None]

@@ -3,69 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from small_bridge import GatedEngine, write_outline
+from threaded_bridge import Running
 
 from bridge.client import Address, Bridge, Job, JobCancelled, Pixels, discover
 from bridge.protocol import messages as m
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import CHUNK_BYTES, Extent, Rect
-from bridge.server.app import BridgeServer
-from bridge.server.settings import Settings
 
 SIDE = 720
 CANVAS, CONTEXT = Extent(SIDE, SIDE), Rect(0, 0, SIDE, SIDE)
 PIXELS = Pixels(bytes(SIDE * SIDE * 4), SIDE, SIDE, 4)
 MASK = Pixels(bytes([255]) * (SIDE * SIDE), SIDE, SIDE, 1)
-
-
-class Running:
-    """A bridge in a home, on a thread with a loop of its own."""
-
-    def __init__(self, home: Path, port: int = 0) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.engine: GatedEngine
-        self.server: BridgeServer
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self._serve(home, port),))
-        self.thread.start()
-        assert self.ready.wait(20)
-
-    async def _serve(self, home: Path, port: int) -> None:
-        self.engine = GatedEngine()
-        self.server = BridgeServer(Settings(port=port, default_checkpoint="outline"), home=home, engine=self.engine)
-        await self.server.run(lambda _: self.ready.set())
-
-    def gate(self, *, is_open: bool) -> None:
-        gate = self.engine.gate
-        self.loop.call_soon_threadsafe(gate.set if is_open else gate.clear)
-
-    def stop(self) -> None:
-        with contextlib.suppress(RuntimeError):  # has ended already
-            self.loop.call_soon_threadsafe(self.server.stop)
-        self.thread.join()
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PAINTBRIDGE_HOME", str(tmp_path))
-    monkeypatch.delenv("PAINTBRIDGE_URL", raising=False)
-    monkeypatch.delenv("PAINTBRIDGE_TOKEN", raising=False)
-    write_outline(tmp_path / "models" / "outline")
-    return tmp_path
-
-
-@pytest.fixture
-def running(home: Path) -> Iterator[Running]:
-    running = Running(home)
-    yield running
-    running.stop()
 
 
 def job_of(bridge: Bridge, **fields: Any) -> Job:

@@ -44,7 +44,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
                 await running
 
             stack.push_async_callback(end)
-            return Bridge(server, engine, stack)
+            return Bridge(server, engine, stack, running)
 
         yield start_bridge
 

@@ -191,6 +191,7 @@ class Bridge:
     server: BridgeServer
     engine: GatedEngine
     stack: contextlib.AsyncExitStack
+    running: asyncio.Task[None]
 
     @property
     def url(self) -> str:

@@ -21,7 +21,8 @@ class SmallHub:
     """What is served, and what was asked.
 
     `files` are those of the one repository, by name. `cut` closes the connection once after so many bytes of a file,
-    `damaged` flips the last bit of files, `deaf` ignores ranges, `status` answers every download with an error.
+    `damaged` flips the last bit of files, `deaf` ignores ranges, `status` answers every download with an error, `held`
+    stops after so many bytes of a file until `gate` is set, `sizes` announces others than there are.
     """
 
     def __init__(self, hub_id: str, folder: Path) -> None:
@@ -37,6 +38,9 @@ class SmallHub:
         self.cut: dict[str, list[int]] = {}
         self.damaged: set[str] = set()
         self.status = 0
+        self.held: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
+        self.gate = threading.Event()
         self.commit = COMMIT
         self.downloads: list[tuple[str, int]] = []
         self.tokens: set[str] = set()
@@ -47,10 +51,11 @@ class SmallHub:
         siblings = []
         for name, content in self.files.items():
             git = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
-            sibling: dict[str, object] = {"rfilename": name, "size": len(content), "blobId": git}
+            size = self.sizes.get(name, len(content))
+            sibling: dict[str, object] = {"rfilename": name, "size": size, "blobId": git}
             if name.endswith((".safetensors", ".bin")):
                 sha256 = hashlib.sha256(content).hexdigest()
-                sibling["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 135}
+                sibling["lfs"] = {"sha256": sha256, "size": size, "pointerSize": 135}
             siblings.append(sibling)
         return {
             "id": self.hub_id,
@@ -111,7 +116,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        self.wfile.write(content[start:] if cut is None else content[start : start + cut])
+        held = hub.held.get(name)
+        if held is not None and not hub.gate.is_set():
+            self.wfile.write(content[start:held])
+            hub.gate.wait()
+            start = max(start, held)
+        with contextlib.suppress(ConnectionError):  # who was held may have gone meanwhile
+            self.wfile.write(content[start:] if cut is None else content[start : start + cut])
         if cut is not None:
             self.close_connection = True
         return None
@@ -135,6 +146,7 @@ def serve_hub(hub: SmallHub) -> Iterator[SmallHub]:
     try:
         yield hub
     finally:
+        hub.gate.set()
         server.shutdown()
         thread.join()
         server.server_close()
