@@ -1,4 +1,4 @@
-"""A host's side of the wire: find the bridge, connect, plan, submit, follow, cancel, resume.
+"""A host's side of the wire: find the bridge, start it, connect, plan, submit, follow, cancel, resume.
 
 Start at :class:`.bridge.Bridge`. Runs on Python 3.9, on the standard library, msgpack and websockets alone, and imports
 nothing absolutely: it travels inside the plug-ins.

@@ -1,0 +1,111 @@
+"""Starting the bridge for an artist who has none running, and how to get one where there is none to start."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from .discovery import Address, discover, runtime_file
+from .errors import BridgeNotFound, ClientError
+
+__all__ = ["StartFailed", "can_start", "install_commands", "start"]
+
+_PAUSE = 0.1
+_WORDS_SHOWN = 500
+# What hosts that bring their own libraries set for themselves; another program would load the wrong ones.
+_HOSTS_OWN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH",
+)
+_FLATPAK = Path("/.flatpak-info")
+
+
+class StartFailed(ClientError):
+    """The bridge could not be started, or did not say in time where it listens."""
+
+
+def can_start(command: Sequence[str]) -> bool:
+    """Whether the program that starts the bridge is there."""
+    # Out of a sandbox nobody can see it: then only trying tells.
+    return _FLATPAK.exists() or shutil.which(command[0]) is not None
+
+
+def install_commands(system: str = sys.platform) -> tuple[str, ...]:
+    """What to type, in the folder that Paintbridge was unpacked into, where it has not been installed yet."""
+    if system == "win32":
+        return ("py -m venv .venv", r".venv\Scripts\pip install .", r".venv\Scripts\paintbridge serve")
+    if system == "darwin":
+        return ("xcode-select --install", "make serve")
+    if shutil.which("apt-get") is not None:
+        return ("sudo apt install make python3-venv", "make serve")
+    return ("make serve",)
+
+
+def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[Mapping[str, str]] = None) -> Address:
+    """Start the bridge, and wait until it says where it listens. It outlives its starter. Blocks: for a thread.
+
+    Args:
+        command: ``start_command`` of :class:`.errors.BridgeNotFound`.
+        patience: seconds.
+        environ: in place of ``os.environ``.
+
+    Raises:
+        StartFailed: it ended at once, said nothing in time, or could not be run at all.
+    """
+    env = dict(os.environ if environ is None else environ)
+    log = runtime_file(env).parent / "start.log"
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*_outwards(env), *command],
+                env={name: value for name, value in env.items() if name not in _HOSTS_OWN},
+                cwd=Path.home(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                **_detached(),
+            )
+    except OSError as error:
+        raise _failed(command, f"{error.strerror}.") from error
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            return discover(environ=env)
+        except BridgeNotFound:
+            pass
+        # Another one that was faster makes this one end, and then there is a bridge all the same.
+        if process.poll() is not None:
+            raise _failed(command, log.read_text(encoding="utf-8", errors="replace").strip()[-_WORDS_SHOWN:])
+        time.sleep(_PAUSE)
+    raise _failed(command, f"It did not say within {patience:.0f} seconds where it listens.")
+
+
+def _failed(command: Sequence[str], words: str) -> StartFailed:
+    line = " ".join(shlex.quote(word) for word in command)
+    return StartFailed(f"The bridge could not be started. {words}", f"Try it in a terminal: {line}")
+
+
+def _outwards(env: Mapping[str, str]) -> list[str]:
+    """A Flatpak's programs run in a sandbox; the bridge is outside."""
+    if not _FLATPAK.exists():
+        return []
+    home = env.get("PAINTBRIDGE_HOME")
+    return ["flatpak-spawn", "--host", *([f"--env=PAINTBRIDGE_HOME={home}"] if home else [])]
+
+
+def _detached() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}

@@ -1,0 +1,79 @@
+"""Starting a bridge from a client's side: a real one, and those that fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bridge.client import Bridge
+from bridge.client.starting import StartFailed, can_start, install_commands, start
+
+SERVE = (sys.executable, "-m", "bridge.cli", "serve", "--port", "0")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "PAINTBRIDGE_HOME": str(tmp_path)}
+
+
+def end(pid: int) -> None:
+    process = psutil.Process(pid)
+    process.terminate()
+    process.wait(30)
+
+
+def test_a_bridge_is_started_and_outlives_the_call(env, tmp_path):
+    address = start(SERVE, environ=env)
+    pid = json.loads((tmp_path / "runtime.json").read_text())["pid"]
+    try:
+        with Bridge(address, client="test") as bridge:
+            assert bridge.welcome.checkpoints
+        assert os.getpgid(pid) != os.getpgid(0), "Ctrl-C at the starter would end the bridge"
+        assert start(SERVE, environ=env).url == address.url, "the second one ends, and the first one is found"
+    finally:
+        end(pid)
+
+
+def test_a_bridge_that_ends_at_once_is_quoted(env):
+    complains = (sys.executable, "-c", "import sys; sys.exit('no room on the disk')")
+    with pytest.raises(StartFailed, match="no room on the disk") as caught:
+        start(complains, environ=env)
+    assert sys.executable in caught.value.hint
+
+
+def test_a_program_that_is_not_there(env, tmp_path):
+    command = (str(tmp_path / "nothing"), "serve")
+    assert not can_start(command)
+    with pytest.raises(StartFailed, match="No such file"):
+        start(command, environ=env)
+
+
+def test_a_bridge_that_never_says_where_it_is(env, tmp_path):
+    pid = tmp_path / "pid"
+    silent = (
+        sys.executable,
+        "-c",
+        f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)",
+    )
+    with pytest.raises(StartFailed, match="within 2 seconds"):
+        start(silent, environ=env, patience=2)
+    end(int(pid.read_text()))
+
+
+def test_the_hosts_own_libraries_are_not_handed_on(env, tmp_path):
+    seen = tmp_path / "seen"
+    shows = (sys.executable, "-c", f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))")
+    with pytest.raises(StartFailed):
+        start(shows, environ={**env, "LD_LIBRARY_PATH": "/host/lib", "PYTHONPATH": "/host/python"})
+    assert "/host" not in seen.read_text()
+    assert str(tmp_path) in seen.read_text()
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin", "linux"])
+def test_the_commands_of_a_system_end_with_the_start(system):
+    assert install_commands(system)[-1].endswith("serve")
