@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--rotate", action="store_true", help="make a new one first; the old one is refused from then on"
     )
-    _models(command("models", "list the checkpoints on this machine, add, fetch and remove them", "models"))
+    _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
     return parser
 
 
@@ -127,15 +127,15 @@ def _models(parser: argparse.ArgumentParser) -> None:
         made.add_argument("--json", action="store_true", help="print one JSON object")
         return made
 
-    listing = action("list", "list the checkpoints, and what lies beside them but cannot be used, and why")
+    listing = action("list", "list the checkpoints and LoRAs, and what lies beside them but cannot be used, and why")
     listing.add_argument(
         "--recommended", action="store_true", help="list checkpoints that are worth pulling from the hub instead"
     )
-    action("info", "say everything about one checkpoint").add_argument("name", metavar="NAME", help="its name")
-    action("add", "use a checkpoint, or a folder of them, where it lies").add_argument(
+    action("info", "say everything about one checkpoint or LoRA").add_argument("name", metavar="NAME", help="its name")
+    action("add", "use a checkpoint, a LoRA, or a folder of them, where it lies").add_argument(
         "path", type=Path, metavar="PATH", help="a diffusers folder, a .safetensors file, or a folder that holds some"
     )
-    remove = action("remove", "take an added checkpoint off the list, or delete one that was pulled")
+    remove = action("remove", "take an added checkpoint or LoRA off the list, or delete a checkpoint that was pulled")
     remove.add_argument("name", metavar="NAME", help="its name, or the path that was added")
     remove.add_argument("--yes", action="store_true", help="delete without asking")
     pull = action("pull", "fetch a checkpoint from the Hugging Face hub: safetensors only, checked by hash")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..models import RECOMMENDED, Checkpoint, Entry, ModelsError
+from ..models import RECOMMENDED, Checkpoint, Entry, Lora, ModelsError
 from ..models.places import OWN
 from ..models.receipt import read_receipt
 
@@ -27,7 +27,7 @@ _CARDS = ("README.md", "README.txt")
 _LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt")
 
 
-def row(entry: Entry, checkpoint: Checkpoint, default: str) -> dict[str, Any]:
+def row(entry: Entry[Checkpoint], checkpoint: Checkpoint, default: str) -> dict[str, Any]:
     """What ``models list`` says of a checkpoint."""
     return {
         "name": entry.name,
@@ -53,7 +53,7 @@ def row_words(said: dict[str, Any]) -> str:
     return words
 
 
-def problem(entry: Entry, error: ModelsError) -> dict[str, Any]:
+def problem(entry: Entry[Any], error: ModelsError) -> dict[str, Any]:
     """What ``models list`` says of something that cannot be painted with."""
     return {
         "code": error.code,
@@ -71,7 +71,7 @@ def problem_words(name: str, said: dict[str, Any]) -> str:
     return f"! {name}{whose}: {said['message']} {said['hint']}".rstrip() + f"\n    {said['path']}"
 
 
-def details(entry: Entry, checkpoint: Checkpoint) -> dict[str, Any]:
+def details(entry: Entry[Checkpoint], checkpoint: Checkpoint) -> dict[str, Any]:
     """What ``models info`` says. Reads the whole checkpoint for its hash, the first time."""
     card, receipt = checkpoint.card, read_receipt(entry.path) if entry.path.is_dir() else None
     edge = math.isqrt(card.native_pixels)
@@ -133,9 +133,9 @@ def recommended_words() -> str:
     return "\n".join([*lines, "", "To fetch one: paintbridge models pull NAME"])
 
 
-def size_on_disk(entry: Entry) -> int:
+def size_on_disk(entry: Entry[Any]) -> int:
     """Bytes that loading reads; of what cannot be loaded, all bytes that lie there."""
-    if isinstance(entry.found, Checkpoint):
+    if isinstance(entry.found, (Checkpoint, Lora)):
         files = list(entry.found.files)
     else:
         files = list(entry.path.rglob("*")) if (entry.path / "model_index.json").is_file() else [entry.path]

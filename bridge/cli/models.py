@@ -1,22 +1,36 @@
-"""``paintbridge models list | info | add | remove | pull``: which checkpoints there are, and how they come and go."""
+"""``paintbridge models list | info | add | remove | pull``: checkpoints and LoRAs, and how they come and go."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..models import RECOMMENDED, Checkpoint, Entry, ModelsError, Registry, inspect
+from ..models import (
+    RECOMMENDED,
+    Checkpoint,
+    CheckpointUnknown,
+    Entry,
+    Lora,
+    LoraRegistry,
+    ModelsError,
+    Registry,
+    inspect,
+    inspect_lora,
+)
+from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
 from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
-from ..models.registered import list_file, read_registered, write_registered
-from ..models.scan import candidates
+from ..models.registered import KINDS, list_file, read_registered, write_registered
+from ..models.scan import candidates, lora_candidates
 from ..server.settings import load_settings, settings_home
 from . import describe
 from .exits import CliError, Exit
+from .loras import lora_details, lora_details_words, lora_row, lora_row_words
 
 __all__ = ["registry", "run"]
 
@@ -31,6 +45,15 @@ def registry() -> Registry:
     """
     settings = load_settings()
     return Registry((settings_home() / "models", *settings.models_folders), default=settings.default_checkpoint)
+
+
+def lora_registry() -> LoraRegistry:
+    """The LoRAs that a bridge started here would offer.
+
+    Raises:
+        StartError: a setting cannot be used.
+    """
+    return LoraRegistry((settings_home() / "models", *load_settings().models_folders))
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -68,18 +91,33 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
             lines.append(describe.row_words(checkpoints[-1]))
         else:
             problems[entry.name] = describe.problem(entry, entry.found)
+    loras = []
+    for lora in lora_registry().entries():
+        if isinstance(lora.found, Lora):
+            loras.append(lora_row(lora, lora.found))
+            lines.append(lora_row_words(loras[-1]))
+        elif lora.found:
+            problems.setdefault(lora.name, describe.problem(lora, lora.found))
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
             "There is no checkpoint to paint with. `paintbridge models list --recommended` names some, and "
             "`paintbridge models pull` fetches them."
         )
-    return _said("\n".join(lines), checkpoints=checkpoints, problems=problems)
+    return _said("\n".join(lines), checkpoints=checkpoints, loras=loras, problems=problems)
 
 
 def _info(args: argparse.Namespace) -> dict[str, Any]:
     found = registry()
-    checkpoint = found.get(args.name)
+    try:
+        checkpoint = found.get(args.name)
+    except CheckpointUnknown:
+        loras = lora_registry()
+        entry = next((entry for entry in loras.entries() if entry.name == args.name), None)
+        if entry is None:
+            raise
+        said = lora_details(entry, loras.find(args.name))
+        return _said(lora_details_words(said), **said)
     details = describe.details(_entry(found, checkpoint.id), checkpoint)
     return _said(describe.details_words(details), **details)
 
@@ -88,38 +126,71 @@ def _add(args: argparse.Namespace) -> dict[str, Any]:
     path = args.path.expanduser().absolute()
     if not path.exists():
         raise CliError(f"There is nothing at {path}.", "Check the spelling, and that its disk is connected.")
-    known = [entry for entry in registry().entries() if entry.path.exists() and entry.path.samefile(path)]
-    if known and isinstance(known[0].found, Checkpoint):
-        name = known[0].name
-        return _said(f"{name} is known already, from {known[0].program}.", names=[name], added=False)
-    if path.is_dir() and not (path / "model_index.json").is_file():
-        lying = [found for _, found in candidates(Place(OWN, path, "deep"))]
-        if not lying:
-            raise CliError(
-                f"There is no checkpoint in {path}.", "Name a diffusers folder, or a folder that holds some."
-            )
-        if len(lying) == 1:
-            inspect(lying[0])
-    else:
-        inspect(path)
-    registered = read_registered()
-    if path not in registered:
-        _write_registered((*registered, path))
-    names = [entry.name for entry in registry().entries() if entry.registered == path]
+    for entry in _all_entries():
+        if isinstance(entry.found, (Checkpoint, Lora)) and entry.path.exists() and entry.path.samefile(path):
+            return _said(f"{entry.name} is known already, from {entry.program}.", names=[entry.name], added=False)
+    for kind in _kinds_at(path):
+        registered = read_registered(kind)
+        if path not in registered:
+            _write_registered((*registered, path), kind)
+    names = [entry.name for entry in _registered_as(path)]
     return _said(f"Added, to be used where it lies: {', '.join(names)}.", names=names, added=True)
 
 
+def _kinds_at(path: Path) -> tuple[str, ...]:
+    """What a path holds: "checkpoint", "lora", or both. Raises ModelsError for what is one thing and cannot be used."""
+    if path.is_dir() and not (path / "model_index.json").is_file():
+        place = Place(OWN, path, "deep")
+        loras = [found for _, found in lora_candidates(place) if _is_lora(found)]
+        lying = [found for _, found in candidates(place) if found not in loras]
+        if not lying and not loras:
+            raise CliError(
+                f"There is no checkpoint and no LoRA in {path}.",
+                "Name a diffusers folder, a .safetensors file, or a folder that holds some.",
+            )
+        if len(lying) == 1 and not loras:
+            inspect(lying[0])
+        return (*(["checkpoint"] if lying else []), *(["lora"] if loras else []))
+    if path.is_file() and _is_lora(path):
+        inspect_lora(path)
+        return ("lora",)
+    inspect(path)
+    return ("checkpoint",)
+
+
+def _is_lora(path: Path) -> bool:
+    """Whether it is a LoRA, if only one that cannot be used."""
+    try:
+        inspect_lora(path)
+    except (NotALora, LoraUnreadable):
+        return False
+    except LoraUnsupported:
+        return True
+    return True
+
+
+def _all_entries() -> tuple[Entry[Any], ...]:
+    checkpoints: tuple[Entry[Any], ...] = registry().entries()
+    return checkpoints + lora_registry().entries()
+
+
+def _registered_as(path: Path) -> list[Entry[Any]]:
+    return [entry for entry in _all_entries() if entry.registered == path]
+
+
 def _remove(args: argparse.Namespace) -> dict[str, Any]:
-    entry = _named(registry(), args.name)
-    registered = read_registered()
+    entry = _named(args.name)
     if entry.registered is not None:
-        others = [other.name for other in registry().entries() if other.registered == entry.registered]
+        others = [other.name for other in _registered_as(entry.registered)]
         if len(others) > 1 and args.name == entry.name:
             raise CliError(
                 f"{entry.name} lies in {entry.registered}, which was added as a whole, with {len(others) - 1} others.",
                 f"To take them all away: paintbridge models remove {entry.registered}",
             )
-        _write_registered(path for path in registered if path != entry.registered)
+        for kind in KINDS:
+            registered = read_registered(kind)
+            if entry.registered in registered:
+                _write_registered((path for path in registered if path != entry.registered), kind)
         which = ", ".join(others) or str(entry.registered)
         words = f"{which}: no longer listed. Nothing was deleted from {entry.registered}."
         return _said(words, names=others, deleted=False)
@@ -148,26 +219,27 @@ def _pull(args: argparse.Namespace) -> dict[str, Any]:
     return _said(f"{name} is installed, at {path}.", name=name, path=str(path))
 
 
-def _entry(found: Registry, name: str) -> Entry:
+def _entry(found: Registry, name: str) -> Entry[Checkpoint]:
     return next(entry for entry in found.entries() if entry.name == name)
 
 
-def _named(found: Registry, name: str) -> Entry:
+def _named(name: str) -> Entry[Any]:
     """The entry of that name, or one that was added by that path."""
     path = Path(name).expanduser().absolute()
-    for entry in found.entries():
+    entries = _all_entries()
+    for entry in entries:
         if name == entry.name or path == entry.registered:
             return entry
-    if path in read_registered():
+    if any(path in read_registered(kind) for kind in KINDS):
         # It was added and holds nothing now.
         return Entry(path.name, path, OWN, path, ModelsError("It is empty."))
-    names = ", ".join(entry.name for entry in found.entries()) or "none"
-    raise CliError(f"No checkpoint is named {name!r}.", f"There are: {names}.", code="checkpoint_unknown")
+    names = ", ".join(entry.name for entry in entries) or "none"
+    raise CliError(f"No checkpoint or LoRA is named {name!r}.", f"There are: {names}.", code="checkpoint_unknown")
 
 
-def _write_registered(paths: Any) -> None:
+def _write_registered(paths: Iterable[Path], kind: str) -> None:
     try:
-        write_registered(paths)
+        write_registered(paths, kind)
     except OSError as error:
         raise CliError(f"{list_file()} cannot be written ({error.strerror}).", "Correct its permissions.") from None
 

@@ -1,12 +1,23 @@
-"""Which checkpoints there are, and what each is. Reads headers and small JSON files; imports no torch."""
+"""Which checkpoints and LoRAs there are, and what each is. Reads headers and small JSON files; imports no torch."""
 
 from .card import Card
 from .checkpoint import Checkpoint, inspect
-from .errors import CheckpointUnknown, CheckpointUnreadable, CheckpointUnsupported, ModelsError
+from .errors import (
+    CheckpointUnknown,
+    CheckpointUnreadable,
+    CheckpointUnsupported,
+    LoraUnknown,
+    LoraUnreadable,
+    LoraUnsupported,
+    ModelsError,
+)
 from .family import FAMILIES, Family
+from .lora import Lora, inspect_lora
+from .loras import LoraRegistry
 from .recommended import RECOMMENDED, Recommendation, names_by_hub_id
-from .registry import MINI, Entry, Registry
+from .registry import MINI, Registry
 from .samplers import SAMPLERS
+from .shelf import Entry
 
 __all__ = [
     "FAMILIES",
@@ -20,9 +31,15 @@ __all__ = [
     "CheckpointUnsupported",
     "Entry",
     "Family",
+    "Lora",
+    "LoraRegistry",
+    "LoraUnknown",
+    "LoraUnreadable",
+    "LoraUnsupported",
     "ModelsError",
     "Recommendation",
     "Registry",
     "inspect",
+    "inspect_lora",
     "names_by_hub_id",
 ]

@@ -1,8 +1,18 @@
-"""What can be wrong with a checkpoint, in words for the artist."""
+"""What can be wrong with a checkpoint or a LoRA, in words for the artist."""
 
 from typing import ClassVar
 
-__all__ = ["CheckpointUnknown", "CheckpointUnreadable", "CheckpointUnsupported", "ModelsError"]
+__all__ = [
+    "CheckpointUnknown",
+    "CheckpointUnreadable",
+    "CheckpointUnsupported",
+    "LoraNoCheckpoint",
+    "LoraUnknown",
+    "LoraUnreadable",
+    "LoraUnsupported",
+    "ModelsError",
+    "NotALora",
+]
 
 
 class ModelsError(Exception):
@@ -28,7 +38,33 @@ class CheckpointUnsupported(ModelsError):
     code = "checkpoint_unsupported"
 
 
+class LoraNoCheckpoint(CheckpointUnsupported):
+    """The file is a LoRA, which changes a checkpoint and is none itself."""
+
+
 class CheckpointUnknown(ModelsError):
     """No checkpoint of that name is installed."""
 
     code = "checkpoint_unknown"
+
+
+class LoraUnreadable(ModelsError):
+    """The LoRA's file is broken, truncated, incomplete, or holds pickled code."""
+
+    code = "lora_unreadable"
+
+
+class LoraUnsupported(ModelsError):
+    """The LoRA is sound, but of a kind that Paintbridge does not take, or not made for the checkpoint."""
+
+    code = "lora_unsupported"
+
+
+class NotALora(LoraUnsupported):
+    """The file is sound, and something else."""
+
+
+class LoraUnknown(ModelsError):
+    """No LoRA of that name is there."""
+
+    code = "lora_unknown"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import CheckpointUnsupported
+from .errors import CheckpointUnsupported, LoraNoCheckpoint
 from .samplers import DPM_PP_2M
 
 __all__ = ["FAMILIES", "Family", "TextPart", "family_of_folder", "family_of_tensors"]
@@ -165,7 +165,9 @@ def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, in
     first = shapes.get("model.diffusion_model.input_blocks.0.0.weight")
     if first is None or len(first) != 4:
         if any("lora_" in name or ".lora." in name for name in shapes):
-            raise CheckpointUnsupported("This file is a LoRA, not a checkpoint.")
+            raise LoraNoCheckpoint(
+                "This file is a LoRA, not a checkpoint.", hint="Put it into the folder models/loras."
+            )
         for name, title in _FOREIGN_TENSORS:
             if name in shapes:
                 raise CheckpointUnsupported(f"This file is {title}.")

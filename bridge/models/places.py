@@ -1,4 +1,4 @@
-"""Where checkpoints lie: Paintbridge's own folder, and those of the programs that people already have.
+"""Where checkpoints and LoRAs lie: Paintbridge's own folder, and those of the programs that people already have.
 
 What lies there is used in place, never copied or changed. The layouts are those that the programs document:
 ComfyUI's extra_model_paths.yaml (https://docs.comfy.org), InvokeAI's root folder
@@ -15,15 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OWN", "Place", "bridge_home", "find_places", "models_folder"]
+__all__ = ["OWN", "Place", "bridge_home", "find_places", "loras_folder", "models_folder"]
 
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
 
 
+# What programs call the folders of each kind of thing.
+_COMFYUI = {"checkpoint": ("checkpoints", "diffusers"), "lora": ("loras",)}
+_WEBUI = {"checkpoint": ("Stable-diffusion",), "lora": ("Lora", "LyCORIS")}
+
+
 @dataclass(frozen=True)
 class Place:
-    """A folder in which checkpoints lie.
+    """A folder in which checkpoints or LoRAs lie.
 
     `program` is whose it is, in words. `layout` says how to look: "flat" (its children, or itself), "deep" (anywhere
     below), "invoke" (below, by InvokeAI's rules) or "hub" (the Hugging Face cache).
@@ -36,8 +41,9 @@ class Place:
 
 @dataclass(frozen=True)
 class _Machine:
-    """What tells where programs keep their files."""
+    """What tells where programs keep their files; `kind` is what is looked for there."""
 
+    kind: str
     environment: Mapping[str, str]
     home: Path
     system: str
@@ -89,14 +95,24 @@ def models_folder() -> Path:
     return bridge_home() / "models"
 
 
+def loras_folder() -> Path:
+    """Where artists put their LoRAs."""
+    return models_folder() / "loras"
+
+
 def find_places(
-    environment: Mapping[str, str] | None = None, *, home: Path | None = None, system: str = sys.platform
+    environment: Mapping[str, str] | None = None,
+    *,
+    kind: str = "checkpoint",
+    home: Path | None = None,
+    system: str = sys.platform,
 ) -> tuple[Place, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `environment`, `home` and `system` stand in for this machine's own.
+    `kind` is what lies in them, "checkpoint" or "lora". `environment`, `home` and `system` stand in for this
+    machine's own.
     """
-    machine = _Machine(os.environ if environment is None else environment, home or Path.home(), system)
+    machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
     found: dict[str, Place] = {}
     for look in (_krita, _comfyui, _webui, _invokeai, _hugging_face):
         for place in look(machine):
@@ -109,24 +125,24 @@ def _comfyui(machine: _Machine) -> Iterator[Place]:
     names = ("ComfyUI", "comfyui", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI")
     for root in machine.roots:
         for name in names:
-            yield from _comfyui_folder(root / name, "ComfyUI")
-    yield from _extra_paths(machine.config / "ComfyUI" / "extra_models_config.yaml", "ComfyUI")
+            yield from _comfyui_folder(machine, root / name, "ComfyUI")
+    yield from _extra_paths(machine, machine.config / "ComfyUI" / "extra_models_config.yaml", "ComfyUI")
 
 
-def _comfyui_folder(folder: Path, program: str) -> Iterator[Place]:
-    for kind in ("checkpoints", "diffusers"):
-        yield Place(program, folder / "models" / kind, "deep")
-    yield from _extra_paths(folder / "extra_model_paths.yaml", program)
+def _comfyui_folder(machine: _Machine, folder: Path, program: str) -> Iterator[Place]:
+    for name in _COMFYUI[machine.kind]:
+        yield Place(program, folder / "models" / name, "deep")
+    yield from _extra_paths(machine, folder / "extra_model_paths.yaml", program)
 
 
-def _extra_paths(file: Path, program: str) -> Iterator[Place]:
+def _extra_paths(machine: _Machine, file: Path, program: str) -> Iterator[Place]:
     """The folders that ComfyUI was told of: `base_path`, and folders relative to it, one a line."""
     for group in _read_yaml(file).values():
         if not isinstance(group, dict):
             continue
         base = file.parent / _expanded(group.get("base_path"))
-        for kind in ("checkpoints", "diffusers"):
-            lines = group.get(kind)
+        for name in _COMFYUI[machine.kind]:
+            lines = group.get(name)
             for line in lines.splitlines() if isinstance(lines, str) else ():
                 if line.strip():
                     yield Place(program, base / _expanded(line.strip()), "deep")
@@ -141,8 +157,8 @@ def _krita(machine: _Machine) -> Iterator[Place]:
         moved = _read_json(folder / "settings.json").get("server_path")
         for server in (folder / "server", Path(moved) if isinstance(moved, str) and moved else None):
             if server is not None:
-                yield from _comfyui_folder(server / "ComfyUI", program)
-                yield from _comfyui_folder(server, program)
+                yield from _comfyui_folder(machine, server / "ComfyUI", program)
+                yield from _comfyui_folder(machine, server, program)
 
 
 def _webui(machine: _Machine) -> Iterator[Place]:
@@ -154,7 +170,8 @@ def _webui(machine: _Machine) -> Iterator[Place]:
     }
     for root in machine.roots:
         for name, program in programs.items():
-            yield Place(program, root / name / "models" / "Stable-diffusion", "deep")
+            for folder in _WEBUI[machine.kind]:
+                yield Place(program, root / name / "models" / folder, "deep")
 
 
 def _invokeai(machine: _Machine) -> Iterator[Place]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .checkpoint import Checkpoint
 from .receipt import read_receipt
-from .registry import Entry
+from .shelf import Entry
 
 __all__ = ["RECOMMENDED", "Recommendation", "names_by_hub_id"]
 
@@ -93,7 +93,7 @@ RECOMMENDED: tuple[Recommendation, ...] = (
 )
 
 
-def names_by_hub_id(entries: Iterable[Entry]) -> dict[str, str]:
+def names_by_hub_id(entries: Iterable[Entry[Checkpoint]]) -> dict[str, str]:
     """What those of the checkpoints are called that came from the hub: pulled, or in the Hugging Face cache."""
     found: dict[str, str] = {}
     for entry in entries:

@@ -161,6 +161,21 @@ _TABLE = (
     ),
     ErrorCode("download_damaged", "What arrived is not what the hub announced.", "Pull again."),
     ErrorCode("disk_full", "The checkpoint does not fit onto the disk.", "Make room, then pull again."),
+    # Prompts and LoRAs.
+    ErrorCode(
+        "prompt_unreadable",
+        "The prompt cannot be meant as it is written.",
+        "Correct it; docs/prompts.md shows how weights, choices and LoRAs are written.",
+    ),
+    ErrorCode(
+        "lora_unknown", "The bridge does not have that LoRA.", "Choose one from the list, or add it to models/loras."
+    ),
+    ErrorCode("lora_unreadable", "The LoRA's file is broken or incomplete.", "Fetch the LoRA again."),
+    ErrorCode(
+        "lora_unsupported",
+        "The LoRA does not fit the checkpoint.",
+        "Choose a checkpoint of the family that it was made for, or take it out of the prompt.",
+    ),
     # What can happen on the way.
     ErrorCode(
         "out_of_memory",

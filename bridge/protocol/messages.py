@@ -43,6 +43,8 @@ __all__ = [
     "JobEvent",
     "Layer",
     "Limits",
+    "LoraInfo",
+    "LoraUse",
     "Message",
     "Offer",
     "Picture",
@@ -171,13 +173,22 @@ class ResultFormat:
 
 
 @dataclass(frozen=True)
+class LoraUse:
+    """A LoRA that a picture was painted with."""
+
+    name: str = _f("Its name.", max=256)
+    strength: float = _f("How much of it.", min=-10.0, max=10.0)
+    hash: str = _f("SHA-256 of its file.", max=64)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that makes a layer reproducible: sent again with the same pictures, it gives the same layer."""
 
     kind: str = _f("Job kind.", choices=JOB_KINDS)
     mode: str = _f("The mode that was used.", max=32)
-    prompt: str = _f("Prompt.", max=8192)
-    negative_prompt: str = _f("Negative prompt.", max=8192)
+    prompt: str = _f("Prompt, as it was written.", max=8192)
+    negative_prompt: str = _f("Negative prompt, as it was written.", max=8192)
     strength: float = _f("Strength.", min=0.0, max=1.0)
     seed: int = _f("Seed of this picture.", min=0, max=_MAX_SEED)
     steps: int = _f("Denoising steps; 0: nothing was denoised.", min=0, max=1000)
@@ -194,6 +205,9 @@ class Recipe:
     batched: bool = _f("Denoised together with others on a GPU: alone it is within 1 of 255 of this, not identical.")
     device: str = _f("Kind of device and precision.", max=64)
     versions: dict[str, str] = _f("Versions of what took part.", max=16)
+    chosen_prompt: str = _f("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
+    chosen_negative_prompt: str = _f("The same of the negative prompt.", "", max=8192)
+    loras: tuple[LoraUse, ...] = _f("LoRAs that the prompt named.", (), max=64)
 
 
 @dataclass(frozen=True)
@@ -246,6 +260,15 @@ class Recommended:
     download_bytes: int = _f("Bytes to fetch, about.", min=1)
     memory_bytes: int = _f("Memory of a graphics card that it wants, about; without one, twice that.", min=1)
     checkpoint: Optional[str] = _f("Its name among the checkpoints; none: it is not here.", None, max=256)
+
+
+@dataclass(frozen=True)
+class LoraInfo:
+    """A LoRA that prompts can name: `<lora:NAME:0.8>`."""
+
+    name: str = _f("Its name.", max=256)
+    family: str = _f("Family of the checkpoints that it was made for.", max=32)
+    trigger_words: tuple[str, ...] = _f("Words for the prompt that call it up, if its trainer says.", (), max=16)
 
 
 @dataclass(frozen=True)
@@ -329,7 +352,7 @@ class Submit:
     mode: str = _f("Mode of that kind.", "auto", choices=_ALL_MODES)
     picture: Optional[Picture] = _f("The context's pixels, visible layers merged; may be left out by `generate`.", None)
     selection: Optional[Picture] = _f("Coverage over the context, one channel; none: all of it.", None)
-    prompt: str = _f("What is wanted.", "", max=8192)
+    prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices and LoRAs.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: float = _f("1: repaint freely; less: keep more of what is there.", 1.0, min=0.01, max=1.0)
     seed: Optional[int] = _f(
@@ -397,6 +420,7 @@ class Welcome:
     samplers: tuple[str, ...] = _f("Samplers by their usual names.", max=256)
     device: Optional[DeviceInfo] = _f("Where the model runs; none: not known yet, a `device` follows.", None)
     recommended: tuple[Recommended, ...] = _f("Checkpoints that are worth fetching.", (), max=256)
+    loras: tuple[LoraInfo, ...] = _f("LoRAs that prompts can name.", (), max=4096)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import uvicorn
 
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
-from ..models import Registry
+from ..models import LoraRegistry, Registry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
 from .catalogue import Catalogue
@@ -95,7 +95,7 @@ class BridgeServer:
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
             )
         )
-        catalogue = Catalogue(Registry(folders, default=settings.default_checkpoint))
+        catalogue = Catalogue(Registry(folders, default=settings.default_checkpoint), LoraRegistry(folders))
         self.service = Service(settings, self._engine, catalogue, self.runtime.token)
         self._web: _Uvicorn | None = None
         self._stopping = False

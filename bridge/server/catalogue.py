@@ -1,36 +1,55 @@
-"""Which checkpoints the bridge offers, and what a job on one of them sees: the wire's view of models and canvas."""
+"""Which checkpoints and LoRAs the bridge offers, and what a job sees: the wire's view of models and canvas."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Collection
 from typing import TypeVar
 
 from ..canvas.context import plan as plan_context
 from ..canvas.errors import CanvasError
 from ..canvas.geometry import Rect as CanvasRect
 from ..canvas.geometry import Size
-from ..models import RECOMMENDED, SAMPLERS, Checkpoint, ModelsError, Recommendation, Registry, names_by_hub_id
+from ..models import (
+    RECOMMENDED,
+    SAMPLERS,
+    Checkpoint,
+    LoraRegistry,
+    ModelsError,
+    Recommendation,
+    Registry,
+    names_by_hub_id,
+)
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, CheckpointInfo, Checkpoints, Plan, Planned, Recommended, Rect
+from ..protocol.messages import MODES, CheckpointInfo, Checkpoints, LoraInfo, Plan, Planned, Recommended, Rect
 
 __all__ = ["Catalogue"]
 
 T = TypeVar("T")
 
+# What is told of LoRAs, of which some people have thousands, must fit into one message beside the checkpoints.
+_MOST_LORAS = 4096
+_MOST_LORA_BYTES = 1 << 19
+
 
 class Catalogue:
-    """The installed checkpoints. Looks at their folders in a thread, for these may lie on a slow disk."""
+    """The installed checkpoints and LoRAs. Looks at their folders in a thread, for these may lie on a slow disk."""
 
     samplers = SAMPLERS
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, loras: LoraRegistry) -> None:
         self._registry = registry
+        self._loras = loras
         self._lock = threading.Lock()
 
     async def checkpoints(self, *, fresh: bool = False) -> Checkpoints:
         """All of them, and those that are worth fetching; as it was within the last second, or ``fresh``."""
         return await asyncio.to_thread(self._list, fresh)
+
+    async def loras(self) -> tuple[LoraInfo, ...]:
+        """As many as a welcome holds; the others can be named all the same."""
+        return await asyncio.to_thread(self._list_loras)
 
     async def find(self, name: str | None) -> Checkpoint:
         """The checkpoint of that name; None: the default one.
@@ -39,6 +58,15 @@ class Catalogue:
             BridgeError: ``checkpoint_unknown``, or why it cannot be used.
         """
         return await asyncio.to_thread(self._get, name)
+
+    async def check_loras(self, names: Collection[str], checkpoint: Checkpoint) -> None:
+        """See that there are LoRAs of these names, and that they were made for the checkpoint's family.
+
+        Raises:
+            BridgeError: ``lora_unknown lora_unreadable lora_unsupported``.
+        """
+        if names:
+            await asyncio.to_thread(self._check_loras, names, checkpoint)
 
     async def plan(self, request: Plan, *, most_pixels: int) -> Planned:
         """Answer a plan.
@@ -94,6 +122,21 @@ class Catalogue:
         here = names_by_hub_id(entries)
         recommended = (_recommended(entry, here.get(entry.hub_id)) for entry in RECOMMENDED)
         return Checkpoints(tuple(_info(checkpoint) for checkpoint in found), tuple(recommended))
+
+    def _list_loras(self) -> tuple[LoraInfo, ...]:
+        told, used = [], 0
+        for lora in self._loras.list()[:_MOST_LORAS]:
+            used += len(repr(lora.trigger_words).encode()) + len(lora.id.encode()) + 64
+            if used > _MOST_LORA_BYTES:
+                break
+            told.append(LoraInfo(lora.id, lora.family.name, lora.trigger_words))
+        return tuple(told)
+
+    def _check_loras(self, names: Collection[str], checkpoint: Checkpoint) -> None:
+        try:
+            self._loras.fitting(names, checkpoint)
+        except ModelsError as error:
+            raise BridgeError(error.code, error.message, error.hint) from None
 
     def _get(self, name: str | None) -> Checkpoint:
         with self._lock:

@@ -32,7 +32,7 @@ from .runner import JobRunner
 from .session import Session
 from .settings import Settings
 from .stock import Stock
-from .submission import check_submit
+from .submission import check_submit, named_loras, with_seed
 
 __all__ = ["Service"]
 
@@ -74,7 +74,7 @@ class Service:
         Raises:
             BridgeError: ``shutting_down``.
         """
-        stock = await self.stock.look()
+        stock, loras = await self.stock.look(), await self._catalogue.loras()
         if self.shutting_down:
             raise BridgeError("shutting_down")
         session = Session(secrets.token_urlsafe(16), self.settings)
@@ -89,6 +89,7 @@ class Service:
                 samplers=self._catalogue.samplers,
                 device=self._device,
                 recommended=stock.recommended,
+                loras=loras,
             )
         )
         session.attach(outbox)
@@ -173,8 +174,9 @@ class Service:
                 f"{session.events.waiting} events of this session wait to be acknowledged.",
                 "Acknowledge events, then send the job again.",
             )
+        message = with_seed(message)
         try:
-            checkpoint: str | BridgeError = (await self._catalogue.find(message.checkpoint)).id
+            checkpoint: str | BridgeError = await self._choose_checkpoint(message)
         except BridgeError as error:
             checkpoint = error
         # No await from here on: the job is either not begun at all, or begun and on its way.
@@ -216,6 +218,14 @@ class Service:
         await self._engine.close()
 
     # ------------------------------------------------------------ inside
+
+    async def _choose_checkpoint(self, message: Submit) -> str:
+        """What the job's choice of a checkpoint comes to, if the LoRAs of its prompt go with it."""
+        # In a thread, for there may be many pictures with long prompts.
+        loras = await asyncio.to_thread(named_loras, message)
+        checkpoint = await self._catalogue.find(message.checkpoint)
+        await self._catalogue.check_loras(loras, checkpoint)
+        return checkpoint.id
 
     def _accept(self, session: Session, message: Submit, checkpoint: str | BridgeError) -> Job:
         if self.shutting_down:

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Collection
 from dataclasses import replace
 
+from ..engine.port import picture_seeds
+from ..prompts import PromptUnreadable, read
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MODES, Picture, Submit
 from ..protocol.pixels import raw_bytes
@@ -13,7 +15,7 @@ from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture
 from .settings import Settings
 
-__all__ = ["check_submit"]
+__all__ = ["check_submit", "named_loras", "with_seed"]
 
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
@@ -21,7 +23,7 @@ _LAYER_BYTES = 2048
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
-    """Check a job, and fill in its seed and its checkpoint.
+    """Check a job, and fill in its checkpoint.
 
     Whether the pictures are held is not looked at here.
 
@@ -42,8 +44,25 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
-    seed = secrets.randbelow(1 << 32) if submit.seed is None else submit.seed
-    return replace(submit, seed=seed, checkpoint=checkpoint)
+    return replace(submit, checkpoint=checkpoint)
+
+
+def with_seed(submit: Submit) -> Submit:
+    """The job with a seed: its own, or one drawn now."""
+    return submit if submit.seed is not None else replace(submit, seed=secrets.randbelow(1 << 32))
+
+
+def named_loras(submit: Submit) -> tuple[str, ...]:
+    """The names of the LoRAs that the pictures of a job with a seed choose, each once.
+
+    Raises:
+        BridgeError: ``prompt_unreadable``.
+    """
+    try:
+        wordings = [read(submit.prompt, submit.negative_prompt, seed) for seed in picture_seeds(submit)]
+    except PromptUnreadable as error:
+        raise BridgeError(error.code, error.message, error.hint) from None
+    return tuple(dict.fromkeys(lora.name for wording in wordings for lora in wording.loras))
 
 
 def _check_context(submit: Submit, most_pixels: int) -> None:

@@ -32,6 +32,8 @@ _TEXTS = {
     "sampler": "DPM++ 2M",
     "name": "mini",
     "family": "SD1",
+    "chosen_prompt": "a red berry, größer",
+    "chosen_negative_prompt": "blurred",
     "precision": "float32",
     "device": "cpu float32",
     "mode": "fill",

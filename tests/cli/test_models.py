@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -10,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from single_files import save_single_file
 from small_hub import COMMIT, SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
+from tiny_loras import build_tiny_lora
 
 from bridge.cli.exits import Exit
 from bridge.models import MINI
@@ -174,7 +178,12 @@ def test_what_cannot_be_used_is_not_added(run: Any, alone: Path, tiny: Path, tmp
     (tmp_path / "bad.safetensors").write_bytes(b"\x80")
     broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
     shutil.rmtree(broken / "vae")
-    cases = {"gone": "nothing at", "empty": "no checkpoint in", "bad.safetensors": "pickle", "broken": "vae"}
+    cases = {
+        "gone": "nothing at",
+        "empty": "no checkpoint and no LoRA in",
+        "bad.safetensors": "pickle",
+        "broken": "vae",
+    }
     for name, words in cases.items():
         done = run("models", "add", tmp_path / name, home=alone)
         assert done.code == Exit.REFUSED, name
@@ -237,4 +246,73 @@ def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, mo
     done = run("models", "list", home=alone)
     assert done.code == 0
     assert "models pull" in done.out
-    assert json.loads(run("models", "list", "--json", home=alone).out) == {"checkpoints": [], "problems": {}}
+    assert json.loads(run("models", "list", "--json", home=alone).out) == {
+        "checkpoints": [],
+        "loras": [],
+        "problems": {},
+    }
+
+
+def test_loras_are_listed_and_told_about(run: Any, alone: Path, tiny: Path) -> None:
+    folder = alone.parent / "user" / "ComfyUI" / "models" / "loras"
+    file = build_tiny_lora(tiny, folder / "ink.safetensors", metadata={"modelspec.trigger_phrase": "inkwash, paper"})
+    (folder / "broken.safetensors").write_bytes(b"\x80\x04")
+    said = run("models", "list", "--json", home=alone).json
+    assert said["loras"] == [
+        {
+            "name": "ink",
+            "family": "Stable Diffusion 1",
+            "trigger_words": ["inkwash", "paper"],
+            "size_bytes": file.stat().st_size,
+            "program": "ComfyUI",
+            "path": str(file),
+        }
+    ]
+    assert said["problems"]["broken"]["code"] == "lora_unreadable"
+    words = run("models", "list", home=alone).out
+    assert "+ ink: LoRA for Stable Diffusion 1, " in words
+    assert "trigger words: inkwash, paper" in words
+    details = run("models", "info", "ink", "--json", home=alone).json
+    assert (details["layout"], details["rank"], details["parts"]) == ("kohya", 4, ["unet", "text_encoder"])
+    assert details["hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    words = run("models", "info", "ink", home=alone).out
+    for value in (details["hash"], "<lora:ink:0.8>", "inkwash, paper", "kohya, rank 4"):
+        assert value in words
+    assert "sampler" not in words
+    assert run("models", "info", "broken", home=alone).code == Exit.REFUSED
+
+
+def test_a_lora_is_added_in_place_and_taken_off_the_list_again(
+    run: Any, alone: Path, tiny: Path, tmp_path: Path
+) -> None:
+    file = build_tiny_lora(tiny, tmp_path / "mine" / "lcm-ink.safetensors")
+    added = run("models", "add", file, "--json", home=alone)
+    assert added.code == 0, added.err
+    assert added.json == {"names": ["lcm-ink"], "added": True}
+    assert "known already" in run("models", "add", file, home=alone).out
+    details = run("models", "info", "lcm-ink", "--json", home=alone).json
+    assert (details["path"], details["default_sampler"]) == (str(file), "LCM")
+    assert run("models", "remove", "lcm-ink", "--json", home=alone).json == {"names": ["lcm-ink"], "deleted": False}
+    assert file.is_file()
+    assert run("models", "info", "lcm-ink", home=alone).code == Exit.REFUSED
+
+
+def test_a_folder_of_both_is_added_as_a_whole(run: Any, alone: Path, tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "all" / "one")
+    build_tiny_lora(tiny, tmp_path / "all" / "deeper" / "ink.safetensors")
+    assert run("models", "add", tmp_path / "all", "--json", home=alone).json["names"] == ["one", "ink"]
+    said = run("models", "list", "--json", home=alone).json
+    assert [entry["name"] for entry in said["loras"]] == ["ink"]
+    assert said["problems"] == {}
+    assert run("models", "remove", tmp_path / "all", home=alone).code == 0
+    said = run("models", "list", "--json", home=alone).json
+    assert said["loras"] == []
+    assert "one" not in [entry["name"] for entry in said["checkpoints"]]
+
+
+def test_a_lora_that_cannot_be_used_is_not_added(run: Any, alone: Path, tmp_path: Path) -> None:
+    save_file({"lora_unet_a.hada_w1_a": np.zeros((2, 2))}, tmp_path / "loha.safetensors")
+    refused = run("models", "add", tmp_path / "loha.safetensors", home=alone)
+    assert refused.code == Exit.REFUSED
+    assert "LoHa" in refused.err
+    assert not (alone / "models.json").exists()

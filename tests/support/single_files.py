@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-__all__ = ["save_single_file"]
+__all__ = ["original_unet_name", "save_single_file"]
 
 _RESNET = (
     ("norm1", "in_layers.0"),
@@ -77,31 +77,32 @@ def _replaced(name: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return name
 
 
+def original_unet_name(name: str, config: dict) -> str:
+    """What a tensor of the UNet in diffusers' layout is called in the original one."""
+    stride = config["layers_per_block"] + 1
+    stem = name.rpartition(".")[0]
+    if stem in _UNET_ENDS:
+        return name.replace(stem, _UNET_ENDS[stem])
+    if found := re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", name):
+        kind, index, rest = found.groups()
+        place = 1 if kind == "attentions" else 2 * int(index)
+        return f"middle_block.{place}.{rest if kind == 'attentions' else _replaced(rest, _RESNET)}"
+    found = re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.*)", name)
+    assert found, name
+    way, block, kind, index, rest = found.groups()
+    first = int(block) * stride
+    if kind == "downsamplers":
+        return f"input_blocks.{first + stride}.0.{rest.replace('conv', 'op')}"
+    if kind == "upsamplers":
+        attends = "CrossAttn" in config["up_block_types"][int(block)]
+        return f"output_blocks.{first + stride - 1}.{2 if attends else 1}.{rest}"
+    at = f"input_blocks.{1 + first + int(index)}" if way == "down" else f"output_blocks.{first + int(index)}"
+    return f"{at}.1.{rest}" if kind == "attentions" else f"{at}.0.{_replaced(rest, _RESNET)}"
+
+
 def _unet(part: Path) -> dict[str, torch.Tensor]:
     config = _config(part)
-    stride = config["layers_per_block"] + 1
-
-    def named(name: str) -> str:
-        stem = name.rpartition(".")[0]
-        if stem in _UNET_ENDS:
-            return name.replace(stem, _UNET_ENDS[stem])
-        if found := re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", name):
-            kind, index, rest = found.groups()
-            place = 1 if kind == "attentions" else 2 * int(index)
-            return f"middle_block.{place}.{rest if kind == 'attentions' else _replaced(rest, _RESNET)}"
-        found = re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.*)", name)
-        assert found, name
-        way, block, kind, index, rest = found.groups()
-        first = int(block) * stride
-        if kind == "downsamplers":
-            return f"input_blocks.{first + stride}.0.{rest.replace('conv', 'op')}"
-        if kind == "upsamplers":
-            attends = "CrossAttn" in config["up_block_types"][int(block)]
-            return f"output_blocks.{first + stride - 1}.{2 if attends else 1}.{rest}"
-        at = f"input_blocks.{1 + first + int(index)}" if way == "down" else f"output_blocks.{first + int(index)}"
-        return f"{at}.1.{rest}" if kind == "attentions" else f"{at}.0.{_replaced(rest, _RESNET)}"
-
-    return {named(name): tensor for name, tensor in _weights(part).items()}
+    return {original_unet_name(name, config): tensor for name, tensor in _weights(part).items()}
 
 
 def _vae(part: Path) -> dict[str, torch.Tensor]:

@@ -1,0 +1,195 @@
+"""One LoRA, told by content: a safetensors file in kohya's, diffusers' or peft's naming. Nothing of it is loaded here.
+
+kohya's naming: https://github.com/kohya-ss/sd-scripts (networks/lora.py); diffusers' and peft's: what their own
+`save_lora_weights` and `save_pretrained` write.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import Checkpoint
+from .distillation import Distillation, distillation_of
+from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported, NotALora
+from .family import FAMILIES, Family
+from .hashing import content_hash
+from .safetensors_header import read_header
+
+__all__ = ["Lora", "check_fits", "inspect_lora"]
+
+_DOWN = re.compile(r"\.lora_down\.weight$|\.lora_A\.weight$|[._]lora\.down\.weight$|\.lora_linear_layer\.down\.weight$")
+_UP_FOR_DOWN = (("lora_down", "lora_up"), ("lora_A", "lora_B"), (".down.", ".up."))
+_KOHYA = re.compile(r"lora_(unet|te|te1|te2)_")
+_DIFFUSERS = re.compile(r"(unet|text_encoder|text_encoder_2)\.|(?:down|up)_blocks\.|mid_block\.")
+_PEFT = "base_model.model."
+_KOHYA_PARTS = {"unet": "unet", "te": "text_encoder", "te1": "text_encoder", "te2": "text_encoder_2"}
+_CROSS_ATTENTION = re.compile(r"attn2[._](?:processor\.)?to_[kv]")
+_TEXT_ATTENTION = re.compile(r"self_attn[._](?:to_)?[qkv]")
+_FAMILY_OF_WIDTH = {768: "SD1", 1024: "SD2", 2048: "SDXL"}
+# Trainers' words for what was trained on: kohya's, and the modelspec standard's.
+_SAID_FAMILIES = (
+    ("sdxl", "SDXL"),
+    ("stable-diffusion-xl", "SDXL"),
+    ("sd_v2", "SD2"),
+    ("stable-diffusion-v2", "SD2"),
+    ("sd_v1", "SD1"),
+    ("stable-diffusion-v1", "SD1"),
+)
+# What only SDXL's UNet and text encoders are called.
+_SDXL_ALONE = re.compile(
+    r"lora_te2_|^text_encoder_2\.|lora_unet_(?:in|out)put_blocks|transformer_blocks[._][1-9]|add_embedding"
+)
+
+# What is in some tensor's name of all that is added to a checkpoint's weights.
+_ADDED = re.compile(r"lora|hada_w\d|lokr_w\d|\.diff(_b)?$")
+# What a tensor's name tells of kinds that are not added up as plain LoRAs are.
+_OTHER_KINDS = (
+    (re.compile(r"hada_w\d"), "a LoHa"),
+    (re.compile(r"lokr_w\d"), "a LoKr"),
+    (re.compile(r"dora_scale|lora_magnitude_vector"), "a DoRA"),
+    (re.compile(r"lora_mid"), "a LoCon with a middle layer"),
+    (re.compile(r"\.diff(_b)?$"), "a LoRA with whole weights in it"),
+    (re.compile(r"motion_modules"), "a motion LoRA for videos"),
+    (re.compile(r"lora_controlnet"), "a Control-LoRA"),
+    (
+        re.compile(
+            r"(double|single|joint)_(transformer_)?blocks|^transformer\.|^diffusion_model\.|lora_te3_|^lora_transformer_"
+        ),
+        "a LoRA for another architecture, such as Flux or Stable Diffusion 3",
+    ),
+)
+_MOST_TRIGGERS = 6
+_LONGEST_TRIGGER = 64
+# Tags that are on about as many of the training pictures as the most common one.
+_ON_MOST_PICTURES = 0.9
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA on disk.
+
+    `layout` is "kohya", "diffusers" or "peft". `rank` is that of most of its layers. `parts` are those that it changes,
+    by their names in a diffusers folder. `trigger_words` are what its trainer wrote down, the most telling first.
+    `files` are those that loading reads.
+    """
+
+    id: str
+    path: Path
+    family: Family
+    layout: str
+    rank: int
+    parts: tuple[str, ...]
+    trigger_words: tuple[str, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def distillation(self) -> Distillation | None:
+        """The few steps, guidance and sampler that it was distilled for; None for all others. Told by the name."""
+        return distillation_of(self.id)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of `files`, 64 hex digits. The first call reads them; later ones remember."""
+        return content_hash(self.path, self.files)
+
+
+def inspect_lora(path: Path) -> Lora:
+    """What stands at `path`, told by content and never by name.
+
+    Raises LoraUnreadable for what is broken, incomplete or pickled, and LoraUnsupported for what is sound but cannot be
+    added to a checkpoint; NotALora for something else altogether.
+    """
+    try:
+        header = read_header(path)
+    except CheckpointUnreadable as error:
+        raise LoraUnreadable(error.message, hint=error.hint.replace("checkpoint", "LoRA")) from error
+    shapes = header.shapes
+    if not any(_ADDED.search(name) for name in shapes):
+        raise NotALora("This file is not a LoRA.")
+    for pattern, kind in _OTHER_KINDS:
+        if any(pattern.search(name) for name in shapes):
+            raise LoraUnsupported(f"This file is {kind}, which Paintbridge does not take.")
+    downs = {name: shape for name, shape in shapes.items() if _DOWN.search(name)}
+    if not downs:
+        raise LoraUnsupported("This file is a LoRA whose layers are named in a way that Paintbridge does not know.")
+    layout, parts = _layout(downs)
+    if any(len(shape) not in (2, 4) for shape in downs.values()) or not all(_up(name) in shapes for name in downs):
+        raise LoraUnreadable(f"{path.name} is incomplete.", hint="Download or copy the file again.")
+    beside = path.with_name("adapter_config.json")
+    return Lora(
+        id=path.stem,
+        path=path,
+        family=_family(downs, header.metadata),
+        layout=layout,
+        rank=Counter(shape[0] for shape in downs.values()).most_common(1)[0][0],
+        parts=parts,
+        trigger_words=_trigger_words(header.metadata),
+        files=(path, beside) if layout == "peft" and beside.is_file() else (path,),
+    )
+
+
+def check_fits(lora: Lora, checkpoint: Checkpoint) -> None:
+    """Raises LoraUnsupported for a LoRA of another family than the checkpoint's."""
+    if lora.family != checkpoint.family:
+        raise LoraUnsupported(
+            f"The LoRA {lora.id} is made for {lora.family.title}, but {checkpoint.id} is {checkpoint.family.title}.",
+            hint=f"Choose a {lora.family.title} checkpoint, or take the LoRA out of the prompt.",
+        )
+
+
+def _layout(downs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The naming, and the parts that are changed."""
+    if all(name.startswith(_PEFT) for name in downs):
+        return "peft", ("unet",)
+    for layout, pattern in (("kohya", _KOHYA), ("diffusers", _DIFFUSERS)):
+        found = [pattern.match(name) for name in downs]
+        if all(found):
+            parts = {match[1] or "unet" for match in found if match}
+            return layout, tuple(sorted({_KOHYA_PARTS.get(part, part) for part in parts}, key=_in_order))
+    raise LoraUnsupported("This file is a LoRA for an architecture that Paintbridge does not paint with.")
+
+
+def _in_order(part: str) -> int:
+    return ("unet", "text_encoder", "text_encoder_2").index(part)
+
+
+def _up(down: str) -> str:
+    for old, new in _UP_FOR_DOWN:
+        if old in down:
+            return down.replace(old, new)
+    return down
+
+
+def _family(downs: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> Family:
+    """By what the layers take in, by what the trainer says, or by names; unknown widths of SD1's names count as SD1."""
+    if any(_SDXL_ALONE.search(name) for name in downs):
+        return FAMILIES["SDXL"]
+    for pattern in (_CROSS_ATTENTION, _TEXT_ATTENTION):
+        for name, shape in downs.items():
+            if pattern.search(name) and shape[1] in _FAMILY_OF_WIDTH and not name.startswith("lora_te1_"):
+                return FAMILIES[_FAMILY_OF_WIDTH[shape[1]]]
+    said = f"{metadata.get('ss_base_model_version', '')} {metadata.get('modelspec.architecture', '')}".lower()
+    for word, family in _SAID_FAMILIES:
+        if word in said:
+            return FAMILIES[family]
+    return FAMILIES["SDXL" if any(name.startswith("lora_te1_") for name in downs) else "SD1"]
+
+
+def _trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The trigger phrase, or else the tags that kohya's trainer counted on about all training pictures."""
+    phrase = metadata.get("modelspec.trigger_phrase", "")
+    if isinstance(phrase, str) and phrase.strip():
+        words = [word.strip() for word in phrase.split(",") if word.strip()]
+        return tuple(word[:_LONGEST_TRIGGER] for word in words[:_MOST_TRIGGERS])
+    counts: Counter[str] = Counter()
+    try:
+        for folder in json.loads(metadata.get("ss_tag_frequency", "{}")).values():
+            counts.update({str(tag).strip(): int(count) for tag, count in folder.items()})
+    except (ValueError, TypeError, AttributeError):
+        return ()
+    most = counts.most_common(_MOST_TRIGGERS)
+    return tuple(tag[:_LONGEST_TRIGGER] for tag, count in most if tag and count >= _ON_MOST_PICTURES * most[0][1])

@@ -1,0 +1,97 @@
+"""Which LoRAs there are: the artist's own, and those that other programs on this machine keep."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from .checkpoint import Checkpoint
+from .errors import LoraUnknown, ModelsError, NotALora
+from .lora import Lora, check_fits, inspect_lora
+from .places import OWN, Place, find_places, loras_folder
+from .registered import read_registered
+from .scan import lora_candidates
+from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
+
+__all__ = ["LoraRegistry"]
+
+_NAMES_SHOWN = 12
+# Their folders, and those that were added as a whole, hold other things beside LoRAs, not worth a word.
+_MIXED = ("InvokeAI", "Hugging Face cache")
+
+
+class LoraRegistry:
+    """The LoRAs by name.
+
+    The order is: the folders given, the bridge's own, what `paintbridge models add` named, other programs' folders.
+    """
+
+    def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`folders` hold checkpoints; the LoRAs are those in their `loras`. `clock` gives seconds."""
+        self._folders = [Path(folder).expanduser() / "loras" for folder in folders]
+        self._shelf = Shelf(lambda: _lying(self._folders), inspect_lora, clock=clock)
+
+    def entries(self) -> tuple[Entry[Lora], ...]:
+        """All that there is, whether it can be used or not; as it was within the last second."""
+        return tuple(filter(_worth_a_word, self._shelf.entries()))
+
+    def list(self) -> list[Lora]:
+        """All that can be used."""
+        return [entry.found for entry in self._shelf.entries() if isinstance(entry.found, Lora)]
+
+    def find(self, name: str) -> Lora:
+        """The LoRA of that name; case, and a file's ending, do not matter.
+
+        Raises LoraUnknown with the names that are close, or the error that says why that LoRA cannot be used.
+        """
+        try:
+            return _choose(self._shelf.entries(), name)
+        except ModelsError:
+            # What has just been put there, or mended, need not wait until the last look is a second old.
+            return _choose(self._shelf.entries(fresh=True), name)
+
+    def fitting(self, names: Iterable[str], checkpoint: Checkpoint) -> dict[str, Lora]:
+        """The LoRAs of these names, by them. Raises as `find`, and LoraUnsupported for one of another family."""
+        found = {name: self.find(name) for name in names}
+        for lora in found.values():
+            check_fits(lora, checkpoint)
+        return found
+
+
+def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
+    found = {entry.name: entry.found for entry in entries}
+    alike = {known.lower(): known for known in reversed(found)}
+    wanted = name.removesuffix(".safetensors")
+    known = wanted if wanted in found else alike.get(wanted.lower())
+    if known is None:
+        usable = [known for known, lora in found.items() if isinstance(lora, Lora)]
+        close = get_close_matches(wanted.lower(), [known.lower() for known in usable], n=3)
+        raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=_hint(usable, [alike[one] for one in close]))
+    entry = found[known]
+    if isinstance(entry, ModelsError):
+        raise entry
+    return entry
+
+
+def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
+    if close:
+        return f"Close to it: {', '.join(close)}."
+    if not usable:
+        return f"There are none yet. Put LoRA files into {loras_folder()}, or name one with `paintbridge models add`."
+    more = f" and {len(usable) - _NAMES_SHOWN} others" if len(usable) > _NAMES_SHOWN else ""
+    return f"There are: {', '.join(usable[:_NAMES_SHOWN])}{more}."
+
+
+def _worth_a_word(entry: Entry[Lora]) -> bool:
+    mixed = entry.program in _MIXED or entry.registered not in (None, entry.path)
+    return not (mixed and isinstance(entry.found, NotALora))
+
+
+def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
+    for folder in (*folders, loras_folder()):
+        if folder.exists():
+            yield from lying_in(Place(OWN, folder, "deep"), lora_candidates)
+    yield from lying_registered(lora_candidates, partial(read_registered, "lora"))
+    for place in find_places(kind="lora"):
+        yield from lying_in(place, lora_candidates)

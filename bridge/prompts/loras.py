@@ -1,0 +1,55 @@
+"""`<lora:name:0.8>`: a LoRA by its name, and how much of it."""
+
+import re
+from dataclasses import dataclass
+
+from .errors import PromptUnreadable
+
+__all__ = ["STRONGEST", "NamedLora", "take_loras"]
+
+STRONGEST = 10.0
+"""Weights and strengths lie within this and its negative. What artists use lies below 2."""
+
+# Things in angle brackets as the WebUI has them. A heart (<3) is none.
+_TAG = re.compile(r"(?<!\\)<(\w+):([^<>]*)>")
+_HOW = "Write <lora:name:0.8>, or <lora:name>."
+
+
+@dataclass(frozen=True)
+class NamedLora:
+    """A LoRA as the prompt names it."""
+
+    name: str
+    strength: float
+
+
+def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
+    """`text` without its LoRAs; and these, in the order in which they were written. One that is named twice counts with
+    the sum.
+
+    Raises PromptUnreadable for a LoRA that is not written as it must be.
+    """
+    strengths: dict[str, float] = {}
+    for kind, said in _TAG.findall(text):
+        if kind != "lora":
+            raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
+        name, _, number = said.partition(":")
+        name = name.strip()
+        strengths[name] = strengths.get(name, 0.0) + _strength(name, number, said)
+    return _TAG.sub("", text), tuple(NamedLora(name, strength) for name, strength in strengths.items())
+
+
+def _strength(name: str, number: str, said: str) -> float:
+    try:
+        strength = float(number) if number.strip() else 1.0
+    except ValueError:
+        raise PromptUnreadable(f"The strength in <lora:{said}> is not a number.", hint=_HOW) from None
+    if not name:
+        raise PromptUnreadable(f"<lora:{said}> names no LoRA.", hint=_HOW)
+    # Negated, so that what is not a number fails too.
+    if not abs(strength) <= STRONGEST:
+        raise PromptUnreadable(
+            f"The strength in <lora:{said}> is beyond reason.",
+            hint=f"Choose one between {-STRONGEST:g} and {STRONGEST:g}; most LoRAs want 0.5 to 1.",
+        )
+    return strength

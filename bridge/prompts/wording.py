@@ -1,0 +1,64 @@
+"""A job's two prompts as one picture is painted with them."""
+
+from dataclasses import dataclass
+
+from .choices import choose
+from .errors import PromptUnreadable
+from .loras import NamedLora, take_loras
+from .weights import Fragment, Text, read_weights
+
+__all__ = ["Fragment", "NamedLora", "Text", "Wording", "read", "read_text"]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What one picture is asked for. Equal for pictures that differ in nothing but their seed.
+
+    `chosen` and `chosen_negative` are the prompts as they were written, their choices made. `wanted` and `unwanted` are
+    what the text encoders are given, and `loras` are worn meanwhile.
+    """
+
+    chosen: str
+    chosen_negative: str
+    wanted: Text
+    unwanted: Text
+    loras: tuple[NamedLora, ...]
+    hints: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """What is wanted, as plain words; empty: nothing is asked for."""
+        return _words(self.wanted)
+
+    @property
+    def unwanted_words(self) -> str:
+        """What is not wanted, as plain words."""
+        return _words(self.unwanted)
+
+
+def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
+    """Both prompts as the picture of that seed is painted with them.
+
+    Raises PromptUnreadable when they cannot be meant as they are written.
+    """
+    chosen = choose(prompt, seed, stream="prompt")
+    chosen_negative = choose(negative_prompt, seed, stream="negative prompt")
+    wanted_text, loras = take_loras(chosen)
+    unwanted_text, negative_loras = take_loras(chosen_negative)
+    if negative_loras:
+        raise PromptUnreadable(
+            f"The negative prompt names the LoRA {negative_loras[0].name}, but a LoRA counts for the whole picture.",
+            hint="Name it in the prompt; a strength below 0 turns it round.",
+        )
+    wanted, hints = read_weights(wanted_text)
+    unwanted, negative_hints = read_weights(unwanted_text)
+    return Wording(chosen, chosen_negative, wanted, unwanted, loras, tuple(dict.fromkeys((*hints, *negative_hints))))
+
+
+def read_text(text: str) -> Text:
+    """The weights of a text without choices and LoRAs."""
+    return read_weights(text)[0]
+
+
+def _words(text: Text) -> str:
+    return " ".join("".join(fragment.text for fragment in part).strip() for part in text).strip()

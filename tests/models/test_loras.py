@@ -1,0 +1,278 @@
+"""LoRAs, told by content: naming, family, rank, trigger words; where they lie, and how they are found by name."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
+from tiny_loras import LAYOUTS, build_tiny_lora
+
+from bridge.models import LoraRegistry, LoraUnknown, LoraUnreadable, LoraUnsupported, Registry, inspect, inspect_lora
+from bridge.models.errors import NotALora
+from bridge.models.registered import read_registered, write_registered
+
+BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
+UUID = "0b1c2d3e-1111-4222-8333-444455556666"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    return {family: build(folder / family, inpaint=False) for family, build in BUILDERS.items()}
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch):
+    """A home with nothing in it, and no variables of other programs."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in list(os.environ):
+        if name.startswith(("HF_", "XDG_", "INVOKEAI_", "PAINTBRIDGE_", "APPDATA", "LOCALAPPDATA")):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def tensors(*shapes: tuple[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    return {name: np.zeros(shape, np.float16) for name, shape in shapes}
+
+
+def saved(path: Path, *shapes: tuple[str, tuple[int, ...]], **metadata: str) -> Path:
+    save_file(tensors(*shapes), path, metadata=metadata or None)
+    return path
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("family", ["SD1", "SDXL"])
+def test_every_naming_of_every_family(tiny, tmp_path, family, layout):
+    path = build_tiny_lora(tiny[family], tmp_path / "ink.safetensors", layout=layout, rank=3)
+    lora = inspect_lora(path)
+    parts = ("unet", "text_encoder", "text_encoder_2") if family == "SDXL" else ("unet", "text_encoder")
+    assert lora.id == "ink"
+    assert lora.family.name == family
+    assert lora.layout == layout.partition("-")[0]
+    assert lora.rank == 3
+    assert lora.parts == (("unet",) if layout == "peft" else parts)
+    assert lora.hash == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+_KOHYA_K = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+_DIFFUSERS_K = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2"
+
+
+@pytest.mark.parametrize(("width", "family"), [(768, "SD1"), (1024, "SD2"), (2048, "SDXL")])
+@pytest.mark.parametrize(
+    ("down", "up"),
+    [
+        (f"{_KOHYA_K}.lora_down.weight", f"{_KOHYA_K}.lora_up.weight"),
+        (f"{_DIFFUSERS_K}.to_k.lora_A.weight", f"{_DIFFUSERS_K}.to_k.lora_B.weight"),
+        (f"{_DIFFUSERS_K}.processor.to_k_lora.down.weight", f"{_DIFFUSERS_K}.processor.to_k_lora.up.weight"),
+        (f"{_DIFFUSERS_K[5:]}.processor.to_k_lora.down.weight", f"{_DIFFUSERS_K[5:]}.processor.to_k_lora.up.weight"),
+    ],
+)
+def test_the_family_by_what_the_cross_attention_takes_in(tmp_path, down, up, width, family):
+    lora = inspect_lora(saved(tmp_path / "a.safetensors", (down, (8, width)), (up, (320, 8))))
+    assert (lora.family.name, lora.rank, lora.parts) == (family, 8, ("unet",))
+
+
+@pytest.mark.parametrize(
+    ("module", "width", "metadata", "family"),
+    [
+        ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 768, {}, "SD1"),
+        ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 1024, {}, "SD2"),
+        ("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", 768, {}, "SDXL"),
+        ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj", 1280, {}, "SDXL"),
+        ("lora_unet_input_blocks_4_1_proj_in", 640, {}, "SDXL"),
+        ("lora_unet_mid_block_attentions_0_proj_in", 640, {"ss_base_model_version": "sdxl_base_v1-0"}, "SDXL"),
+        ("lora_unet_mid_block_attentions_0_proj_in", 640, {"ss_base_model_version": "sd_v2_768_v"}, "SD2"),
+        (
+            "lora_unet_mid_block_attentions_0_proj_in",
+            640,
+            {"modelspec.architecture": "stable-diffusion-v1/lora"},
+            "SD1",
+        ),
+    ],
+)
+def test_the_family_of_those_without_cross_attention(tmp_path, module, width, metadata, family):
+    shapes = ((f"{module}.lora_down.weight", (4, width)), (f"{module}.lora_up.weight", (width, 4)))
+    assert inspect_lora(saved(tmp_path / "a.safetensors", *shapes, **metadata)).family.name == family
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({}, ()),
+        ({"modelspec.trigger_phrase": " inkwash , paper"}, ("inkwash", "paper")),
+        ({"ss_tag_frequency": json.dumps({"10_ink": {"inkwash": 30, "hill": 12, "sky": 28}})}, ("inkwash", "sky")),
+        ({"ss_tag_frequency": json.dumps({"a": {"x": 3}, "b": {"x": 3, "y": 4}})}, ("x",)),
+        ({"ss_tag_frequency": json.dumps({"a": {"word" * 40: 1}})}, (("word" * 40)[:64],)),
+        ({"ss_tag_frequency": "{"}, ()),
+        ({"ss_tag_frequency": "[1]"}, ()),
+        ({"ss_tag_frequency": '{"a": {"x": "many"}}'}, ()),
+        ({"ss_tag_frequency": "{}"}, ()),
+    ],
+)
+def test_trigger_words(tiny, tmp_path, metadata, words):
+    path = build_tiny_lora(tiny["SD1"], tmp_path / "a.safetensors", metadata=metadata)
+    assert inspect_lora(path).trigger_words == words
+
+
+@pytest.mark.parametrize(("name", "title"), [("lcm-lora-sdv1-5", "LCM"), ("SDXL_Turbo_v1", "Turbo"), ("ink", None)])
+def test_distilled_loras_say_what_they_want(tiny, tmp_path, name, title):
+    found = inspect_lora(build_tiny_lora(tiny["SD1"], tmp_path / f"{name}.safetensors")).distillation
+    assert (found and found.title) == title
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["lora_unet_x.hada_w1_a"], "LoHa"),
+        (["lora_unet_x.lokr_w1"], "LoKr"),
+        (["lora_unet_x.lora_down.weight", "lora_unet_x.lora_up.weight", "lora_unet_x.dora_scale"], "DoRA"),
+        (["lora_unet_x.lora_mid.weight", "lora_unet_x.lora_down.weight"], "middle layer"),
+        (["lora_unet_x.diff"], "whole weights"),
+        (["lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight"], "another architecture"),
+        (["transformer.transformer_blocks.0.attn.to_q.lora_A.weight"], "another architecture"),
+        (["down_blocks.0.motion_modules.0.lora_A.weight"], "motion LoRA"),
+        (["lora_prior_unet_x.lora_down.weight", "lora_prior_unet_x.lora_up.weight"], "does not paint with"),
+        (["lora_unet_x.lora_blend.weight"], "does not know"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(tmp_path, names, words):
+    with pytest.raises(LoraUnsupported, match=words) as refused:
+        inspect_lora(saved(tmp_path / "a.safetensors", *((name, (4, 4)) for name in names)))
+    assert not isinstance(refused.value, NotALora)
+
+
+def test_what_is_no_lora_is_told(tmp_path):
+    with pytest.raises(NotALora):
+        inspect_lora(saved(tmp_path / "a.safetensors", ("model.diffusion_model.input_blocks.0.0.weight", (4, 4, 3, 3))))
+
+
+def test_broken_files_are_told(tiny, tmp_path):
+    whole = build_tiny_lora(tiny["SD1"], tmp_path / "a.safetensors").read_bytes()
+    for content, words in ((whole[:-5], "truncated"), (whole[:100], "truncated"), (b"words", "not a safetensors")):
+        (tmp_path / "b.safetensors").write_bytes(content)
+        with pytest.raises(LoraUnreadable, match=words):
+            inspect_lora(tmp_path / "b.safetensors")
+    half = saved(tmp_path / "c.safetensors", (f"{_KOHYA_K}.lora_down.weight", (4, 768)))
+    with pytest.raises(LoraUnreadable, match="incomplete"):
+        inspect_lora(half)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pt", "a.ckpt"])
+@pytest.mark.parametrize("start", [b"PK\x03\x04" + bytes(64), b"\x80\x02}q\x00" + bytes(64)])
+def test_a_pickle_under_any_name_is_refused(tmp_path, name, start):
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(LoraUnreadable, match="pickle") as refused:
+        inspect_lora(tmp_path / name)
+    assert "safetensors" in refused.value.hint
+
+
+def test_other_programs_folders_are_looked_into(user, tiny):
+    places = {
+        "own": user / ".paintbridge" / "models" / "loras" / "deeper",
+        "comfy": user / "ComfyUI" / "models" / "loras",
+        "krita": user / ".local" / "share" / "krita" / "ai_diffusion" / "server" / "ComfyUI" / "models" / "loras",
+        "webui": user / "stable-diffusion-webui" / "models" / "Lora",
+        "lycoris": user / "stable-diffusion-webui" / "models" / "LyCORIS",
+        "forge": user / "stable-diffusion-webui-forge" / "models" / "Lora",
+        "invoke": user / "invokeai" / "models" / "sd-1" / "lora",
+        "newer": user / "invokeai" / "models" / UUID,
+        "told": user / "shared" / "loras",
+    }
+    for name, folder in places.items():
+        build_tiny_lora(tiny["SD1"], folder / f"{name}.safetensors", parts=("text_encoder",))
+    (user / "ComfyUI" / "extra_model_paths.yaml").write_text(f"a:\n    base_path: {user}/shared\n    loras: loras\n")
+    # InvokeAI keeps all kinds of things side by side; pickles are no candidates.
+    saved(places["newer"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
+    saved(places["comfy"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
+    (places["webui"] / "old.pt").write_bytes(b"\x80")
+    entries = {entry.name: entry.program for entry in LoraRegistry().entries()}
+    assert {name: entries.pop(name) for name in places} == {
+        "own": "Paintbridge",
+        "comfy": "ComfyUI",
+        "krita": "Krita AI Diffusion",
+        "webui": "Stable Diffusion WebUI",
+        "lycoris": "Stable Diffusion WebUI",
+        "forge": "Forge",
+        "invoke": "InvokeAI",
+        "newer": "InvokeAI",
+        "told": "ComfyUI",
+    }
+    assert entries == {"vae": "ComfyUI"}
+    assert {lora.id for lora in LoraRegistry().list()} == places.keys()
+    assert Registry().problems() == {}
+
+
+def test_files_that_diffusers_and_peft_name_all_alike_go_by_their_folder(user, tiny):
+    hub = user / ".cache" / "huggingface" / "hub" / "models--somebody--lcm-ink"
+    (hub / "refs").mkdir(parents=True)
+    (hub / "refs" / "main").write_text("a" * 40)
+    build_tiny_lora(tiny["SD1"], hub / "snapshots" / ("a" * 40) / "pytorch_lora_weights.safetensors")
+    own = user / ".paintbridge" / "models" / "loras"
+    build_tiny_lora(tiny["SD1"], own / "mine" / "adapter_model.safetensors", layout="peft")
+    (own / "mine" / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 8}')
+    found = {lora.id: lora for lora in LoraRegistry().list()}
+    assert found.keys() == {"mine", "lcm-ink"}
+    assert found["lcm-ink"].distillation.title == "LCM"
+    before = found["mine"].hash
+    (own / "mine" / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 2}')
+    assert inspect_lora(own / "mine" / "adapter_model.safetensors").hash != before
+
+
+def test_found_by_name(user, tiny):
+    folder = user / ".paintbridge" / "models" / "loras"
+    for name in ("InkWash", "inkdrop", "oil"):
+        build_tiny_lora(tiny["SD1"], folder / f"{name}.safetensors", parts=("text_encoder",))
+    (folder / "broken.safetensors").write_bytes(b"x")
+    known = LoraRegistry()
+    assert known.find("InkWash").path.name == "InkWash.safetensors"
+    assert known.find("inkwash").id == "InkWash"
+    assert known.find("oil.safetensors").id == "oil"
+    with pytest.raises(LoraUnknown, match="'inkwsh'") as unknown:
+        known.find("inkwsh")
+    assert "InkWash" in unknown.value.hint
+    assert "oil" not in unknown.value.hint
+    with pytest.raises(LoraUnknown) as unknown:
+        known.find("watercolour")
+    assert "InkWash, inkdrop, oil" in unknown.value.hint
+    with pytest.raises(LoraUnreadable):
+        known.find("broken")
+    shutil.copy(folder / "oil.safetensors", folder / "new.safetensors")
+    assert known.find("new").id == "new"
+
+
+def test_nothing_there(user):
+    with pytest.raises(LoraUnknown) as unknown:
+        LoraRegistry().find("ink")
+    assert str(user / ".paintbridge" / "models" / "loras") in unknown.value.hint
+
+
+def test_only_the_checkpoints_own_family_fits(user, tiny):
+    folder = user / ".paintbridge" / "models" / "loras"
+    for family in ("SD1", "SDXL"):
+        build_tiny_lora(tiny[family], folder / f"{family}.safetensors")
+    known = LoraRegistry()
+    assert known.fitting(["sd1"], inspect(tiny["SD1"]))["sd1"].id == "SD1"
+    with pytest.raises(LoraUnsupported, match="made for Stable Diffusion XL, but SD1 is Stable Diffusion 1"):
+        known.fitting(["SD1", "SDXL"], inspect(tiny["SD1"]))
+
+
+def test_added_ones_have_a_list_of_their_own(user, tiny, tmp_path):
+    path = build_tiny_lora(tiny["SD1"], tmp_path / "elsewhere" / "ink.safetensors")
+    write_registered([tiny["SD1"]])
+    write_registered([path], "lora")
+    assert read_registered() == (tiny["SD1"],)
+    assert read_registered("lora") == (path,)
+    assert [entry.registered for entry in LoraRegistry().entries()] == [path]
+    assert "ink" not in [entry.name for entry in Registry().entries()]
+
+
+def test_a_folder_of_the_settings_may_hold_loras(user, tiny, tmp_path):
+    build_tiny_lora(tiny["SD1"], tmp_path / "disk" / "loras" / "ink.safetensors")
+    assert [lora.id for lora in LoraRegistry([tmp_path / "disk"]).list()] == ["ink"]
