@@ -13,7 +13,7 @@ from .geometry import Rect
 from .mask import selection_bounds
 from .types import BoolArray, FloatArray
 
-__all__ = ["Layer", "compose_layer", "match_colour"]
+__all__ = ["Layer", "compose_layer", "cut_layer", "match_colour"]
 
 _LEAST_RING = 64
 _SPREAD_LIMITS = (0.8, 1.25)
@@ -99,6 +99,11 @@ def compose_layer(
         raise EmptySelection(
             "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
         )
+    return cut_layer(painted_rgb, covering, local, context, reach=reach)
+
+
+def cut_layer(painted_rgb: FloatArray, covering: FloatArray, local: Rect, context: Rect, *, reach: int = 0) -> Layer:
+    """The layer of `local`, a part of the context: painted colour (h, w, 3) under `covering` (h, w)."""
     pixels = np.empty((local.height, local.width, 4), np.float32)
     cut = covering[local.slices]
     pixels[..., :3] = painted_rgb[local.slices]

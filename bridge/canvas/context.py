@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from .geometry import Rect, Size
 
-__all__ = ["MODES", "Plan", "check_context", "model_size", "plan", "reach_of"]
+__all__ = ["MODES", "Plan", "check_context", "check_scale", "model_size", "plan", "reach_of"]
 
 MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
     "refine": ("auto", "refine"),
     "generate": ("auto", "generate"),
+    "upscale": ("auto", "upscale"),
 }
 """The modes of each job kind; "auto" is resolved by `plan`."""
 
 _MIN_ROOM = 64
+# What an upscale looks at around a selection: enough for resampling, and for a tile to see what goes on there.
+_UPSCALE_ROOM = 32
+_SCALES = (2, 4)
 _GROW = 4.0
 _FEATHER_SHARE = 0.05
 _FEATHER_RANGE = (4.0, 64.0)
@@ -64,28 +68,32 @@ def plan(
     native_pixels: int,
     multiple: int = 8,
     max_aspect: float = 2.0,
+    scale: int = 1,
 ) -> Plan:
     """Plan a job.
 
     The context is the bounds with room on every side (at least half of the square root of their area, 64 px, and the
     reach), grown toward `max_aspect`, and moved inward where the canvas ends so that the room is used. "generate" looks
-    at no surroundings: its context is the bounds and the reach.
+    at no surroundings: its context is the bounds and the reach. "upscale" looks at few, and is painted in tiles, so
+    neither its aspect ratio nor the native size matters: the model's size is the enlarged context's, rounded up.
 
     Args:
         bounds: of the selection's pixels above 0; may lie partly off the canvas. None: the whole canvas.
         kind: a key of `MODES`; `mode` one of its modes.
         choice: "auto" as above; "selection": no more room than the reach; "canvas": all; "rect": `rect`.
         grow, feather: pixels; None: 4 px, and 5 % of the selection's diagonal within 4..64 px. For "background" 0 and 4
-            px, since it would grow into what is to be kept; for "generate" 0 and 0.
+            px, since it would grow into what is to be kept; for "generate" and "upscale" 0 and 0.
         native_pixels: the pixel count that the model paints best at; sides are multiples of `multiple`.
+        scale: how many times the context is enlarged: 2 or 4 for "upscale", 1 for any other kind.
 
     Raises:
         EmptySelection: the bounds lie wholly off the canvas.
         ContextInvalid: `rect` is missing, off the canvas, or does not hold the bounds.
         ModeUnsupported: the kind does not have the mode, or there is no such kind.
-        ValueOutOfRange: a negative or endless grow or feather, or an unknown choice.
+        ValueOutOfRange: a negative or endless grow or feather, an unknown choice, or another scale.
     """
     resolved = _resolve_mode(kind, mode, canvas, bounds)
+    check_scale(kind, scale)
     selected = canvas.rect if bounds is None else bounds.cut_to(canvas)
     if selected is None:
         raise EmptySelection("The selection lies outside the canvas, so there is nothing to repaint; select again.")
@@ -99,13 +107,30 @@ def plan(
         context = _given(rect, repainted, canvas)
     elif choice in ("auto", "selection"):
         room = reach
-        if choice == "auto" and kind != "generate":
+        if choice == "auto" and kind == "upscale":
+            room = max(room, _UPSCALE_ROOM)
+        elif choice == "auto" and kind != "generate":
             room = max(room, _MIN_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
-        context = _with_room(repainted, room, canvas, max_aspect)
+        context = _with_room(repainted, room, canvas, math.inf if kind == "upscale" else max_aspect)
     else:
         raise ValueOutOfRange(f'There is no context choice "{choice}"; choose auto, selection, canvas or rect.')
-    size = model_size(context.size, native_pixels=native_pixels, multiple=multiple)
+    if kind == "upscale":
+        size = Size(*(-(-side * scale // multiple) * multiple for side in (context.width, context.height)))
+    else:
+        size = model_size(context.size, native_pixels=native_pixels, multiple=multiple)
     return Plan(context, repainted, grow, feather, reach, size, resolved)
+
+
+def check_scale(kind: str, scale: int) -> None:
+    """Hold how many times a job enlarges against its kind.
+
+    Raises:
+        ValueOutOfRange: an upscale by other than 2 or 4, or another kind by other than 1.
+    """
+    if kind == "upscale" and scale not in _SCALES:
+        raise ValueOutOfRange(f"An upscale enlarges {' or '.join(map(str, _SCALES))} times, not {scale}.")
+    if kind != "upscale" and scale != 1:
+        raise ValueOutOfRange(f"A {kind} job enlarges nothing; choose upscale, or leave the scale at 1.")
 
 
 def reach_of(grow: float, feather: float) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from .geometry import Size
 from .types import FloatArray
 
-__all__ = ["resize"]
+__all__ = ["enlarge", "resize"]
 
 _LEAST_ALPHA = 1 / 256
 
@@ -39,6 +39,20 @@ def resize(array: FloatArray, size: Size) -> FloatArray:
     resized[..., :3] *= np.where(alpha < _LEAST_ALPHA, 0, 1 / np.maximum(alpha, _LEAST_ALPHA))
     np.clip(alpha, 0, 1, out=alpha)
     return resized
+
+
+def enlarge(rgb: FloatArray, scale: int) -> FloatArray:
+    """A picture (h, w, 3) a whole number of times as large, which reduced again by area is the picture.
+
+    By Lanczos, corrected once by what that has lost (Irani and Peleg, "Improving Resolution by Image Registration",
+    1991), which sharpens edges, then cut to the range of the picture's own values.
+    """
+    small = Size(rgb.shape[1], rgb.shape[0])
+    size = Size(small.width * scale, small.height * scale)
+    enlarged = resize(rgb, size)
+    enlarged += resize(rgb - resize(enlarged, small), size)
+    np.clip(enlarged, float(rgb.min()), float(rgb.max()), out=enlarged)
+    return enlarged
 
 
 def _resize(array: FloatArray, size: Size, enlarging: int) -> FloatArray:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..models.samplers import SAMPLERS
-from ..protocol.messages import MODES, Rect, Submit
+from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
 from ..server.settings import add_flags
 from .exits import Exit
 
@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _fill(command("fill", "repaint what is selected in a picture", "jobs"), selection_required=True)
     _fill(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
     _generate(command("generate", "paint a new picture", "jobs"))
+    _upscale(command("upscale", "enlarge a picture, or a part of it, and paint the detail that it then lacks", "jobs"))
     demo = command("demo", "show it all on a photograph that comes with Paintbridge", "demo")
     demo.add_argument(
         "--output", type=Path, default=Path("demo-output"), metavar="FOLDER", help="where the pictures go"
@@ -105,7 +106,18 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _job(parser)
 
 
-def _job(parser: argparse.ArgumentParser) -> None:
+def _upscale(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
+    parser.add_argument("--scale", type=int, choices=SCALES, default=SCALES[0], help="how many times (2)")
+    parser.add_argument(
+        "--rect", type=_said(parse_rect), metavar="X,Y,W,H", help="enlarge this part alone, and write only that"
+    )
+    strength = STRENGTHS["upscale"]
+    _number(parser, "--strength", "strength", f"more: paint more that was not there, and keep less ({strength:g})")
+    _job(parser, output="picture to write; none: IMAGE's name with -2x or -4x, beside it")
+
+
+def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what is wanted")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what is not wanted")
     _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")
@@ -114,7 +126,9 @@ def _job(parser: argparse.ArgumentParser) -> None:
     _number(parser, "--guidance", "guidance", "guidance scale; none: what suits the checkpoint")
     parser.add_argument("--sampler", choices=SAMPLERS, help="none: what suits the checkpoint")
     parser.add_argument("--checkpoint", "--model", metavar="NAME", help="none: the bridge's default")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="picture to write")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=not output, metavar="OUT", help=output or "picture to write"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object about what was done")
 
 

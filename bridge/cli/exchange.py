@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from ..protocol.messages import Rect
 from .pictures import MAXIMUM, Patch, PictureFile
 
-__all__ = ["WirePixels", "composited", "from_wire", "layer_patch", "to_wire", "wire_depth"]
+__all__ = [
+    "WirePixels",
+    "composited",
+    "from_wire",
+    "in_the_pictures_terms",
+    "layer_patch",
+    "to_wire",
+    "wire_depth",
+]
 
 _ROWS = 256
 _DTYPES = {"u8": "<u1", "u16": "<u2", "f32": "<f4"}
@@ -92,6 +100,12 @@ def composited(source: PictureFile, x: int, y: int, layer: NDArray[Any], depth: 
             mixed = source.space.from_srgb(above[:, :, :3] * cover + ground * (1 - cover))
         out[row : row + _ROWS] = np.where(cover > 0, _quantised(mixed, source.depth), below)
     return Patch(x, y, out)
+
+
+def in_the_pictures_terms(source: PictureFile, layer: NDArray[Any], depth: str) -> NDArray[Any]:
+    """The layer as a picture of its own, in the source's colours and depth, with transparency where that has some."""
+    pixels = layer_patch(source, 0, 0, layer, depth).pixels
+    return pixels if source.alpha else np.ascontiguousarray(pixels[:, :, : source.bands])
 
 
 def layer_patch(source: PictureFile, x: int, y: int, layer: NDArray[Any], depth: str) -> Patch:

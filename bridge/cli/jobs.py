@@ -1,4 +1,4 @@
-"""``paintbridge fill | refine | generate``: a picture and a selection in, a job at the bridge, pictures out."""
+"""``paintbridge fill | refine | generate | upscale``: a picture, a selection, a job at the bridge, and pictures out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..client import Bridge, Job, JobCancelled, JobResult, Pixels, ResultLayer
 from ..protocol.messages import ContextChoice, Extent, Rect, ResultFormat
 from .arguments import CONTEXTS
 from .connect import connected
-from .exchange import composited, from_wire, layer_patch, to_wire, wire_depth
+from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, to_wire, wire_depth
 from .exits import CliError, Exit
 from .masks import Selection, mask_selection, rect_selection
-from .pictures import PictureFile, check_output, open_picture, write_layer, write_picture
+from .pictures import PictureFile, check_output, open_picture, write_alike, write_layer, write_picture
 from .progress import JobProgress
 
 __all__ = ["Done", "paint", "run"]
@@ -73,12 +73,15 @@ class _Files:
         self.source = None if args.command == "generate" else open_picture(args.image)
         source = self.source
         self.selection = None if source is None else _selection(args, source)
+        self.output = args.output or args.image.with_stem(f"{args.image.stem}-{args.scale}x")
+        # What has no layer of its own.
+        self.layer = getattr(args, "layer", None)
         depth, alpha = ("u8", False) if source is None else (source.depth, source.alpha)
-        hints = list(check_output(args.output, depth=depth, alpha=alpha))
-        if source is not None and args.layer is not None:
-            if args.layer.absolute() == args.output.absolute():
+        hints = list(check_output(self.output, depth=depth, alpha=alpha))
+        if self.layer is not None:
+            if self.layer.absolute() == self.output.absolute():
                 raise CliError("Picture and layer would be written to the same file.", "Name two.")
-            hints += check_output(args.layer, depth=depth, alpha=True)
+            hints += check_output(self.layer, depth=depth, alpha=True)
         hints += self.selection.hints if self.selection else ()
         if source is not None and source.space.clamps:
             hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
@@ -99,21 +102,26 @@ class _Files:
             canvas = Extent(*args.size)
         else:
             canvas = Extent(source.width, source.height)
+            sending["strength"] = args.strength
+        if args.command == "upscale":
+            planning["scale"] = args.scale
+        elif source is not None:
             planning |= {"grow": args.grow, "feather": args.feather}
             sending["strict"] = args.strict
-            sending |= {} if args.strength is None else {"strength": args.strength}
         if args.command == "fill":
             planning["mode"] = args.mode
+        # Of a rectangle that is enlarged just that is looked at, and all of it comes back.
+        whole = args.command == "upscale"
         context = bridge.plan(
             canvas=canvas,
             selection=selection.bounds if selection else None,
-            context=_context(getattr(args, "context", "auto")),
+            context=ContextChoice("selection") if whole else _context(getattr(args, "context", "auto")),
             **planning,
         ).context
         if source is not None:
             sending["picture"] = _pixels(to_wire(source, context))
             sending["result"] = ResultFormat(wire_depth(source))
-        if selection is not None:
+        if selection is not None and not whole:
             sending["selection"] = _pixels(selection.read(context))
         return bridge.submit(
             canvas=canvas,
@@ -136,15 +144,17 @@ class _Files:
         picture, source = layer.picture, self.source
         size = {"width": picture.width, "height": picture.height}
         pixels = from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)
-        path = self._numbered(self.args.output, index)
+        path = self._numbered(self.output, index)
         written: dict[str, Any] = {"picture": str(path)}
         if source is None:
             # A generated picture covers its canvas: there is nothing below it to be seen.
             write_picture(np.ascontiguousarray(pixels[:, :, :3]), path)
+        elif self.args.command == "upscale":
+            write_alike(source, path, in_the_pictures_terms(source, pixels, picture.depth))
         else:
             write_picture(source, path, composited(source, layer.x, layer.y, pixels, picture.depth))
-            if self.args.layer is not None:
-                layer_path = self._numbered(self.args.layer, index)
+            if self.layer is not None:
+                layer_path = self._numbered(self.layer, index)
                 write_layer(source, layer_path, layer_patch(source, layer.x, layer.y, pixels, picture.depth))
                 written["layer"] = str(layer_path)
         return {
@@ -182,7 +192,7 @@ def _wait_for(job: Job) -> JobResult:
 
 
 def _selection(args: argparse.Namespace, source: PictureFile) -> Selection | None:
-    if args.mask is not None:
+    if getattr(args, "mask", None) is not None:
         return mask_selection(args.mask, source)
     return None if args.rect is None else rect_selection(args.rect, source)
 

@@ -31,6 +31,7 @@ __all__ = [
     "check_output",
     "open_picture",
     "reading",
+    "write_alike",
     "write_layer",
     "write_picture",
 ]
@@ -50,6 +51,9 @@ _COLOUR_MODELS = ("srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "multiband")
 _NAMES = {"cmyk": "CMYK", "lab": "Lab", "labs": "Lab", "hsv": "HSV"}
 # What a loader notes of a file's packing; a saver would pack in the same way and change pixels.
 _PACKING = ("palette", "bits-per-sample", "palette-bit-depth", "interlaced", "jpeg-multiscan")
+
+# The colour profile is among it.
+_METADATA = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data")
 
 pyvips.cache_set_max(0)
 
@@ -170,6 +174,23 @@ def write_picture(source: PictureFile | NDArray[Any], path: Path, patch: Patch |
         image = image.copy(interpretation=_interpretation(source))
     if patch is not None:
         image = _insert(image, patch)
+    _write(image, path)
+
+
+def write_alike(source: PictureFile, path: Path, pixels: NDArray[Any]) -> None:
+    """Write pixels (h, w, bands) in the source's colours as a picture of their own size, with its profile and EXIF.
+
+    Raises:
+        CliError: the source cannot be read any more, or the output cannot be written.
+    """
+    of = source.stream()
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels))
+    image = image.copy(interpretation=of.interpretation, xres=of.xres, yres=of.yres)
+    for name in _METADATA:
+        if of.get_typeof(name):
+            image.set_type(pyvips.GValue.blob_type, name, of.get(name))
+    # The pixels are upright; EXIF as it was read may say otherwise.
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
     _write(image, path)
 
 

@@ -134,11 +134,12 @@ class Bridge:
         grow: Optional[float] = None,
         feather: Optional[float] = None,
         checkpoint: Optional[str] = None,
+        scale: int = 1,
     ) -> concurrent.futures.Future[Planned]:
         """As :meth:`plan`, without waiting. ``selection``: its bounds; None: the whole canvas. The future's own
         callbacks are called on the client's thread.
         """
-        message = Plan(0, canvas, selection, kind, mode, context or ContextChoice(), grow, feather, checkpoint)
+        message = Plan(0, canvas, selection, kind, mode, context or ContextChoice(), grow, feather, checkpoint, scale)
         decode_client(encode(message))
         return self._spawn(self._jobs.plan(message))
 
@@ -153,7 +154,7 @@ class Bridge:
         selection: Optional[Pixels] = None,
         prompt: str = "",
         negative_prompt: str = "",
-        strength: float = 1.0,
+        strength: Optional[float] = None,
         seed: Optional[int] = None,
         batch: int = 1,
         steps: Optional[int] = None,
@@ -163,6 +164,7 @@ class Bridge:
         grow: Optional[float] = None,
         feather: Optional[float] = None,
         strict: bool = False,
+        scale: int = 1,
         conditions: Sequence[ConditionPixels] = (),
         result: Optional[ResultFormat] = None,
         previews: bool = True,
@@ -198,6 +200,7 @@ class Bridge:
             grow=grow,
             feather=feather,
             strict=strict,
+            scale=scale,
             result=result or ResultFormat(),
             previews=previews,
             on_disconnect=on_disconnect,

@@ -41,7 +41,7 @@ class Task:
     """One job, with all that it needs.
 
     ``id`` is unique within the engine. ``pictures`` holds the bytes of every picture that ``submit`` names, by hash.
-    ``submit`` has its seed and its checkpoint filled in; ``model_key`` is the checkpoint's name.
+    ``submit`` has its seed, its strength and its checkpoint filled in; ``model_key`` is the checkpoint's name.
     """
 
     id: str

@@ -88,8 +88,8 @@ class Studio:
         Raises:
             Cancelled: as soon as ``hooks.check`` does; errors that :func:`bridge_error` knows.
         """
-        if submit.seed is None:
-            raise BridgeError("missing_field", "The job came without a seed.")
+        if submit.seed is None or submit.strength is None:
+            raise BridgeError("missing_field", "The job came without a seed or a strength.")
         checkpoint = self._registry.get(submit.checkpoint)
         canvas, context = submit.canvas, submit.context
         request = Request(
@@ -109,6 +109,7 @@ class Studio:
             grow=submit.grow,
             feather=submit.feather,
             strict=submit.strict,
+            scale=submit.scale,
         )
         painting = paint(request, self._cache.on_demand(checkpoint), hooks, self._kept)
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)

@@ -10,6 +10,7 @@ from .kept import Kept
 from .refine import refine
 from .request import Hooks, Model, PaintedLayer, Painting, Request
 from .room import Room
+from .upscale import upscale
 
 __all__ = [
     "KINDS",
@@ -27,7 +28,7 @@ __all__ = [
     "paint",
 ]
 
-KINDS = {"fill": fill, "refine": refine, "generate": generate}
+KINDS = {"fill": fill, "refine": refine, "generate": generate, "upscale": upscale}
 """The recipe of each kind of job."""
 
 

@@ -17,11 +17,13 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import resize
 from ..canvas.tiles import tile_weight
-from ..diffusion import Components
+from ..diffusion import Components, Walk, denoise, steps_taken
+from ..models import Card
+from .room import Room
 from .scene import Scene
 from .vae import Tiling
 
-__all__ = ["DENSE_STRENGTH", "Density", "plan_density", "through_tiles"]
+__all__ = ["DENSE_STRENGTH", "Density", "TiledWalk", "knows_tiles", "plan_density", "tile_side"]
 
 DENSE_STRENGTH = 0.3
 """The strength of the second pass: enough to sharpen what was enlarged, too little to put other things there."""
@@ -70,21 +72,33 @@ class Density:
         return array[: self.window.height, : self.window.width]
 
 
+def knows_tiles(card: Card) -> bool:
+    """Whether a checkpoint paints parts of a picture as parts.
+
+    No to those whose tiles would show too little, and to those that know only a few whole things, and would put one
+    into every tile.
+    """
+    return not card.known_names and card.native_pixels >= _LEAST_TILE_PIXELS
+
+
+def tile_side(components: Components) -> int:
+    """Latents along the edge of a tile of about the checkpoint's native size."""
+    return max(8, round(math.sqrt(components.checkpoint.card.native_pixels) / components.vae_scale / 8) * 8)
+
+
 def plan_density(components: Components, scene: Scene) -> Density | None:
     """The second pass that a scene needs; None where the model's size is about the canvas's density or above.
 
-    Also None for checkpoints that it makes worse: those whose tiles would show too little, and those that know only a
-    few whole things, and would put one into every tile.
+    Also None for checkpoints that it makes worse (`knows_tiles`).
     """
     card = components.checkpoint.card
-    if card.known_names or card.native_pixels < _LEAST_TILE_PIXELS:
+    if not knows_tiles(card):
         return None
     context = scene.request.context.size
     shown = selection_bounds(scene.masks.alpha)
     if shown is None or context.area <= _WELL_ABOVE * scene.plan.model_size.area:
         return None
-    scale = components.vae_scale
-    side = max(8, round(math.sqrt(card.native_pixels) / scale / 8) * 8)
+    scale, side = components.vae_scale, tile_side(components)
     window = shown.expanded(max(_MARGIN, side * scale // 4)).cut_to(context) or context.rect
     most = card.native_pixels * (_MOST_ON_GPU if components.device.batches else _MOST_ON_CPU)
     size = Size(-(-window.width // scale) * scale, -(-window.height // scale) * scale)
@@ -93,19 +107,45 @@ def plan_density(components: Components, scene: Scene) -> Density | None:
         size = Size(*(max(1, round(edge * reduced / scale)) * scale for edge in (window.width, window.height)))
     tiling = Tiling.of(Size(size.width // scale, size.height // scale), side, scale)
     density = Density(window, size, tiling)
-    alpha = density.fitted(scene.masks.alpha)
-    shown_tiles = tuple(tile for tile in tiling.tiles if alpha[tiling.pixels(tile).slices].any())
-    return replace(density, tiling=replace(tiling, tiles=shown_tiles))
+    return replace(density, tiling=tiling.shown(density.fitted(scene.masks.alpha)))
 
 
-def through_tiles(
-    components: Components, density: Density, *, check: Callable[[], None], looked: Callable[[int], None]
-) -> Components:
-    """The components with a UNet that looks at planes of the pass's size through its tiles.
+class TiledWalk:
+    """A walk that looks at its latent plane through tiles. `steps` is how many tiles one picture looks at."""
 
-    Before each tile `check` is called, and may raise; after it `looked` hears how many of this look were seen.
-    """
-    return replace(components, unet=_TiledUnet(components.unet, density.tiling, check, looked))
+    def __init__(
+        self, components: Components, walk: Walk, tiling: Tiling, *, room: Room, check: Callable[[], None]
+    ) -> None:
+        self._components = components
+        self._walk = walk
+        self._tiling = tiling
+        self._room = room
+        self._check = check
+        self.steps = steps_taken(components, walk) * len(tiling.tiles)
+
+    def denoise(self, seed: int, *, progress: Callable[[int], None], preview: Callable[..., None]) -> torch.Tensor:
+        """Latents (1, c, h, w). `check` is called before each tile; `progress` hears how many of `steps` are done."""
+        each = len(self._tiling.tiles)
+        taken = 0
+
+        def looked(count: int) -> None:
+            # Some samplers look twice a step; the step's own end is told by `stepped`.
+            if count < each:
+                progress(taken * each + count)
+
+        def stepped(step: int) -> None:
+            nonlocal taken
+            taken = step
+            progress(step * each)
+
+        def walked() -> list[torch.Tensor]:
+            nonlocal taken
+            taken = 0
+            unet = _TiledUnet(self._components.unet, self._tiling, self._check, looked)
+            tiled = replace(self._components, unet=unet)
+            return denoise(tiled, self._walk, [seed], check=self._check, progress=stepped, preview=preview)
+
+        return self._room.twice(walked)[0]
 
 
 class _TiledUnet:

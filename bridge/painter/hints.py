@@ -8,7 +8,14 @@ from ..models.samplers import FEW_STEP_SAMPLERS
 from .density import Density
 from .request import Request
 
-__all__ = ["about_density", "about_infill", "about_known_names", "about_sampler"]
+__all__ = [
+    "about_density",
+    "about_enlarging",
+    "about_infill",
+    "about_known_names",
+    "about_sampler",
+    "what_would_fit",
+]
 
 _NAMES_SHOWN = 12
 _MANY_STEPS = 20
@@ -49,6 +56,14 @@ def about_density(density: Density) -> tuple[str, ...]:
     return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
 
 
+def about_enlarging(card: Card) -> tuple[str, ...]:
+    """A hint for an upscale on a checkpoint that would make what is enlarged worse."""
+    return (
+        f"{card.name} is too small to repaint parts of a picture, so this was enlarged without it: as sharp as the "
+        "original, with no new detail. Choose a larger checkpoint for that.",
+    )
+
+
 def about_sampler(sampler: str, steps: int, guidance: float) -> tuple[str, ...]:
     """A hint when a sampler for distilled checkpoints was given an ordinary one's numbers, which burn its pictures."""
     if sampler not in FEW_STEP_SAMPLERS or (steps <= _MANY_STEPS and guidance <= _MUCH_GUIDANCE):
@@ -64,6 +79,8 @@ def what_would_fit(request: Request, checkpoint: Checkpoint) -> str:
     if len(request.seeds) > 1:
         return "Paint one picture at a time."
     native = checkpoint.card.native_pixels
+    if request.kind == "upscale":
+        return "Enlarge fewer times, or a smaller part at a time; or close other programs."
     if request.context.area > native:
         size = model_size(request.context.size, native_pixels=native, multiple=checkpoint.family.multiple)
         return (

@@ -1,23 +1,21 @@
 """The part of a job that the model does: pixels to latents, denoising, and back to pixels at the canvas's density."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, PreviewMaker, Walk, denoise, encode_prompt, steps_taken
-from ..models.hashing import content_hash
+from ..diffusion import Components, PreviewMaker, Walk, denoise, steps_taken
+from .asked import ask
 from .context import encode_context
 from .density import plan_density
 from .detail import keep_detail
-from .hints import about_density, about_sampler
+from .hints import about_density
 from .room import Room
 from .scene import Scene
 from .second import SecondPass
-from .stages import Stages
+from .stages import Stages, after
 
 __all__ = ["Repainted", "repaint"]
 
@@ -43,23 +41,15 @@ def repaint(
     nine channels sees `start` with everything that the layer can show blanked. What is much smaller than the canvas at
     the model's size is refined in a second pass, `SecondPass`, which the denoise stage's steps include.
     """
-    request, card, check = scene.request, components.checkpoint.card, stages.hooks.check
+    request, check = scene.request, stages.hooks.check
     size = scene.plan.model_size
     latent_size = (size.height // components.vae_scale, size.width // components.vae_scale)
-    sampler = request.sampler or card.default_sampler
-    steps = request.steps if request.steps is not None else card.default_steps
-    guidance = float(request.guidance if request.guidance is not None else card.default_guidance)
 
-    checkpoint = components.checkpoint
     # Nothing depends on the seed until the walk begins.
     with stages("encode"):
-        made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
-        conditioning = room.kept.get(
-            ("prompts", made_by, request.prompt, request.negative_prompt),
-            lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),
-        )
-        begins_from = strength < 1 or not checkpoint.inpaint
-        context_key = ("context", made_by, scene.fingerprint, begins_from)
+        asked = ask(components, request, room, check=check)
+        begins_from = strength < 1 or not components.checkpoint.inpaint
+        context_key = ("context", asked.made_by, scene.fingerprint, begins_from)
         context = room.kept.get(
             context_key,
             lambda: encode_context(components, scene, start, begins_from=begins_from, room=room, check=check),
@@ -68,10 +58,10 @@ def repaint(
 
     walk = Walk(
         size=latent_size,
-        conditioning=conditioning,
-        sampler=sampler,
-        steps=steps,
-        guidance=guidance,
+        conditioning=asked.conditioning,
+        sampler=asked.sampler,
+        steps=asked.steps,
+        guidance=asked.guidance,
         strength=strength,
         original=original,
         coverage=context.coverage,
@@ -110,19 +100,11 @@ def repaint(
         if second is not None:
             for index, (seed, one) in enumerate(zip(request.seeds, latents, strict=True)):
                 done = first_steps + index * second.steps
-                drafts.append(second.denoise(picture_of(one), seed, progress=partial(_advance_from, advance, done)))
+                drafts.append(second.denoise(picture_of(one), seed, progress=after(advance, done)))
     pictures: list[np.ndarray] = []
     with stages("decode", len(latents)) as advance:
         for index, one in enumerate(latents):
             pictures.append(picture_of(one) if second is None else second.finish(drafts[index]))
             advance(len(pictures))
-    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance))
-    if guidance == 1 and request.negative_prompt.strip():
-        hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
-    if density is not None:
-        hints = (*hints, *about_density(density))
-    return Repainted(pictures, steps, guidance, sampler, batched, hints)
-
-
-def _advance_from(advance: Callable[[int], None], done: int, step: int) -> None:
-    advance(done + step)
+    hints = asked.hints if density is None else (*asked.hints, *about_density(density))
+    return Repainted(pictures, asked.steps, asked.guidance, asked.sampler, batched, hints)

@@ -20,10 +20,12 @@ __all__ = ["Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_reque
 class Request:
     """One job.
 
-    `kind` is fill, refine or generate; `mode` one of its modes, "auto" included. `picture` is the context's pixels,
-    (h, w, 4) float32, sRGB-encoded, straight alpha, nominally 0..1; only generate does without. `selection` is (h, w),
-    coverage 0..1; None: all of the context. `strength` is 0.01..1. `steps`, `guidance`, `sampler`, `grow` and `feather`
-    are what suits the checkpoint and the selection where None. `seeds` has one of 0..2**64-1 for each picture wanted.
+    `kind` is fill, refine, generate or upscale; `mode` one of its modes, "auto" included. `picture` is the context's
+    pixels, (h, w, 4) float32, sRGB-encoded, straight alpha, nominally 0..1; only generate does without. `selection` is
+    (h, w), coverage 0..1; None: all of the context. `strength` is 0.01..1. `steps`, `guidance`, `sampler`, `grow` and
+    `feather` are what suits the checkpoint and the selection where None. `seeds` has one of 0..2**64-1 for each picture
+    wanted.
+    `scale` is how many times an upscale enlarges, and 1 for any other kind.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Request:
     grow: float | None = None
     feather: float | None = None
     strict: bool = False
+    scale: int = 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class PaintedLayer:
     """One picture, and the settings that it was made with.
 
     `settings` has: mode, strength, steps (0: nothing was denoised), guidance, sampler, grow, feather, strict,
-    model_width, model_height (0: no model), batched (denoised together with others).
+    model_width, model_height (0: no model), batched (denoised together with others), scale.
     """
 
     layer: Layer

@@ -67,6 +67,7 @@ class Scene:
             "model_width": self.plan.model_size.width if denoised else 0,
             "model_height": self.plan.model_size.height if denoised else 0,
             "batched": batched,
+            "scale": self.request.scale,
         }
 
 
@@ -94,6 +95,7 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
         feather=request.feather,
         native_pixels=checkpoint.card.native_pixels,
         multiple=checkpoint.family.multiple,
+        scale=request.scale,
     )
     selection = request.selection
     if selection is None:

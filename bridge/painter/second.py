@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..canvas.composite import match_colour
-from ..diffusion import Components, Walk, denoise, steps_taken
-from .density import DENSE_STRENGTH, Density, through_tiles
+from ..diffusion import Components, Walk
+from .density import DENSE_STRENGTH, Density, TiledWalk
 from .detail import keep_detail
 from .latent_masks import pooled
 from .room import Room
@@ -53,8 +53,7 @@ class SecondPass:
         self._fresh = fresh
         self._encode = partial(room.encode, components, check=check)
         self._decode = partial(room.decode, components, check=check)
-        self._twice = room.twice
-        self._check = check
+        self._tiled = partial(TiledWalk, components, tiling=density.tiling, room=room, check=check)
         self._strength = min(first.strength, DENSE_STRENGTH)
         self._walk = replace(
             first,
@@ -65,36 +64,17 @@ class SecondPass:
             masked=None,
             hole=None,
         )
-        self.steps = steps_taken(components, self._walk) * len(density.tiling.tiles)
+        self.steps = self._tiled(self._walk).steps
 
     def denoise(self, picture: np.ndarray, seed: int, *, progress: Callable[[int], None]) -> Draft:
         """The picture's latents at the canvas's density; `progress` hears how many of `steps` are done."""
-        components, density = self._components, self._density
+        density = self._density
         picture = self._in_its_surroundings(picture)
         pixels = density.fitted(picture)
         original = density.tiling.encode(self._encode, pixels)
         walk = self._confined(replace(self._walk, original=original), pixels)
-        each = len(density.tiling.tiles)
-        taken = 0
-
-        def looked(count: int) -> None:
-            # Some samplers look twice a step; the step's own end is told by `stepped`.
-            if count < each:
-                progress(taken * each + count)
-
-        def stepped(step: int) -> None:
-            nonlocal taken
-            taken = step
-            progress(step * each)
-
-        def walked() -> list[torch.Tensor]:
-            nonlocal taken
-            taken = 0
-            tiled = through_tiles(components, density, check=self._check, looked=looked)
-            noise = seed ^ _OTHER_NOISE
-            return denoise(tiled, walk, [noise], check=self._check, progress=stepped, preview=lambda *_: None)
-
-        return Draft(picture, original, self._twice(walked)[0])
+        latents = self._tiled(walk).denoise(seed ^ _OTHER_NOISE, progress=progress, preview=lambda *_: None)
+        return Draft(picture, original, latents)
 
     def finish(self, draft: Draft) -> np.ndarray:
         """The picture, refined."""

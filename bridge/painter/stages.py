@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from .request import Hooks
 
-__all__ = ["Stages"]
+__all__ = ["Stages", "after"]
 
 
 class Stages:
@@ -33,3 +33,8 @@ class Stages:
         self.timings[name] = time.perf_counter() - started
         if done < steps:
             advance(steps)
+
+
+def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
+    """Counts the steps of a part of a stage, of which `done` lie before that part."""
+    return lambda step: advance(done + step)

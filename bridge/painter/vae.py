@@ -1,7 +1,7 @@
 """Planes too large for the VAE at once: through it tile by tile, blended without grid."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ class Tiling:
         """Square tiles that cover the area, and share a quarter of their side at least."""
         overlap = side // 4
         return cls(area, tuple(plan_tiles(area, Size(side, side), overlap)), overlap, scale)
+
+    def shown(self, alpha: np.ndarray) -> "Tiling":
+        """With those tiles alone in which `alpha` (h, w), of the area in pixels, is above 0."""
+        return replace(self, tiles=tuple(tile for tile in self.tiles if alpha[self.pixels(tile).slices].any()))
 
     def pixels(self, tile: Rect) -> Rect:
         """A tile in pixels."""

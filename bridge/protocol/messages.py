@@ -22,8 +22,10 @@ __all__ = [
     "JOB_KINDS",
     "MODES",
     "PROTOCOL_VERSION",
+    "SCALES",
     "SERVER_MESSAGES",
     "STAGES",
+    "STRENGTHS",
     "Ack",
     "Cancel",
     "Cancelled",
@@ -79,12 +81,17 @@ PROTOCOL_VERSION = 1
 CHUNK_BYTES = 1 << 20
 """Most bytes of one ``put``; between two of them control messages pass."""
 
-JOB_KINDS = ("fill", "refine", "generate")
+JOB_KINDS = ("fill", "refine", "generate", "upscale")
 MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
     "refine": ("auto",),
     "generate": ("auto",),
+    "upscale": ("auto",),
 }
+SCALES = (2, 4)
+"""How many times an `upscale` enlarges."""
+STRENGTHS = {"upscale": 0.3}
+"""The strength that suits a kind of job; 1 where it is not named."""
 DEPTHS = ("u8", "u16", "f16", "f32")
 ENCODINGS = ("raw", "png", "webp")
 STAGES = ("load", "infill", "encode", "denoise", "decode", "compose")
@@ -208,11 +215,19 @@ class Recipe:
     chosen_prompt: str = _f("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
     chosen_negative_prompt: str = _f("The same of the negative prompt.", "", max=8192)
     loras: tuple[LoraUse, ...] = _f("LoRAs that the prompt named.", (), max=64)
+    scale: int = _f("Times that the context was enlarged; 1: not.", 1, min=1, max=4)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One generated picture: RGBA with an offset. Alpha 0: the host's pixels are untouched."""
+    """One generated picture: RGBA with an offset. Alpha 0: the host's pixels are untouched.
+
+    With kind `upscale` it lies on the canvas enlarged by the recipe's `scale`, where the canvas's pixel (x, y) has
+    become the pixels from (scale * x, scale * y) up to, not including, (scale * (x + 1), scale * (y + 1)). Without a
+    selection the layer is the whole context there: x = scale * context.x, y = scale * context.y, scale * context.width
+    by scale * context.height pixels, transparent where the picture is. With one it is cut to what is selected, as that
+    of every other kind is.
+    """
 
     x: int = _f("Left edge on the canvas.", min=-_MAX_OFFSET, max=_MAX_OFFSET)
     y: int = _f("Top edge on the canvas.", min=-_MAX_OFFSET, max=_MAX_OFFSET)
@@ -314,6 +329,9 @@ class Plan:
     grow: Optional[float] = _f("Pixels to grow the selection by; none: the bridge's choice.", None, min=0.0, max=4096.0)
     feather: Optional[float] = _f("Pixels of feather; none: the bridge's choice.", None, min=0.0, max=4096.0)
     checkpoint: Optional[str] = _f("Checkpoint; none: the bridge's default.", None, max=256)
+    scale: int = _f(
+        "Times that the context is enlarged: 2 or 4 with `upscale`, 1 with any other kind.", 1, min=1, max=4
+    )
 
 
 @dataclass(frozen=True)
@@ -354,7 +372,13 @@ class Submit:
     selection: Optional[Picture] = _f("Coverage over the context, one channel; none: all of it.", None)
     prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices and LoRAs.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
-    strength: float = _f("1: repaint freely; less: keep more of what is there.", 1.0, min=0.01, max=1.0)
+    strength: Optional[float] = _f(
+        "1: repaint freely; less: keep more of what is there. None: what suits the kind, which is "
+        f"{STRENGTHS['upscale']:g} with `upscale` and 1 with any other.",
+        None,
+        min=0.01,
+        max=1.0,
+    )
     seed: Optional[int] = _f(
         "Seed of the first picture; the others count up, and from the largest on to 0. None: the bridge draws one.",
         None,
@@ -369,6 +393,7 @@ class Submit:
     grow: Optional[float] = _f("As in `plan`.", None, min=0.0, max=4096.0)
     feather: Optional[float] = _f("As in `plan`.", None, min=0.0, max=4096.0)
     strict: bool = _f("Keep alpha at 0 wherever the selection is 0.", False)
+    scale: int = _f("As in `plan`.", 1, min=1, max=4)
     conditions: tuple[Condition, ...] = _f("Guidance by other pictures.", (), max=16)
     result: ResultFormat = _f("How the layers are wanted.", ResultFormat())
     previews: bool = _f("Send previews.", True)

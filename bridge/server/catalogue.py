@@ -23,6 +23,7 @@ from ..models import (
 )
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MODES, CheckpointInfo, Checkpoints, LoraInfo, Plan, Planned, Recommended, Rect
+from .pictures import check_pixels
 
 __all__ = ["Catalogue"]
 
@@ -90,15 +91,12 @@ class Catalogue:
                 feather=request.feather,
                 native_pixels=checkpoint.card.native_pixels,
                 multiple=checkpoint.family.multiple,
+                scale=request.scale,
             )
         except CanvasError as error:
             raise BridgeError(error.code, str(error)) from None
         context = planned.context
-        if context.area > most_pixels:
-            raise BridgeError(
-                "picture_too_large",
-                f"The context has {context.width} x {context.height} pixels; the bridge accepts {most_pixels} pixels.",
-            )
+        check_pixels(context.width, context.height, scale=request.scale, most_pixels=most_pixels)
         return Planned(
             request.request,
             Rect(context.x, context.y, context.width, context.height),

@@ -19,9 +19,10 @@ __all__ = ["Job", "named_pictures"]
 class Job:
     """A job that waits or runs.
 
-    ``id`` is unique within the bridge, ``submit`` has its seed and checkpoint filled in, ``pictures`` are pinned in the
-    session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and ``started`` are
-    readings of the monotonic clock in seconds. ``cancelled`` says that its end was asked for while it ran.
+    ``id`` is unique within the bridge, ``submit`` has its seed, strength and checkpoint filled in, ``pictures`` are
+    pinned in the session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and
+    ``started`` are readings of the monotonic clock in seconds. ``cancelled`` says that its end was asked for while it
+    ran.
     """
 
     id: str

@@ -10,11 +10,31 @@ from ..protocol.messages import Offer, Picture, Put
 from ..protocol.pixels import Buffer, IncomingPicture, raw_bytes
 from .errors import PictureRefused
 
-__all__ = ["PictureStore", "check_picture"]
+__all__ = ["PictureStore", "check_picture", "check_pixels"]
 
 _ENCODED_DEPTHS = {"png": ("u8", "u16"), "webp": ("u8",)}
 _ENTRY_BYTES = 1024
 """What holding a picture costs besides its bytes; it bounds how many tiny ones fit into a budget."""
+
+
+def check_pixels(width: int, height: int, *, scale: int, most_pixels: int) -> None:
+    """Judge a job by the size of its context, and of what comes back, before anything is allocated.
+
+    Raises:
+        BridgeError: ``picture_too_large``.
+    """
+    if width * height > most_pixels:
+        raise BridgeError(
+            "picture_too_large",
+            f"The context has {width} x {height} pixels; the bridge accepts {most_pixels} pixels.",
+        )
+    if width * height * scale**2 > most_pixels:
+        raise BridgeError(
+            "picture_too_large",
+            f"Enlarged {scale} times, this has {width * scale} x {height * scale} pixels; the bridge accepts "
+            f"{most_pixels} pixels.",
+            "Enlarge fewer times, or select a smaller part and enlarge that.",
+        )
 
 
 def check_picture(picture: Picture, *, most_pixels: int) -> None:

@@ -6,13 +6,15 @@ import secrets
 from collections.abc import Collection
 from dataclasses import replace
 
+from ..canvas.context import check_scale
+from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
 from ..prompts import PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, Picture, Submit
+from ..protocol.messages import MODES, STRENGTHS, Picture, Submit
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
-from .pictures import check_picture
+from .pictures import check_picture, check_pixels
 from .settings import Settings
 
 __all__ = ["check_submit", "named_loras", "with_seed"]
@@ -23,7 +25,7 @@ _LAYER_BYTES = 2048
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
-    """Check a job, and fill in its checkpoint.
+    """Check a job, and fill in its strength and its checkpoint.
 
     Whether the pictures are held is not looked at here.
 
@@ -44,7 +46,8 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
-    return replace(submit, checkpoint=checkpoint)
+    strength = STRENGTHS.get(submit.kind, 1.0) if submit.strength is None else submit.strength
+    return replace(submit, strength=strength, checkpoint=checkpoint)
 
 
 def with_seed(submit: Submit) -> Submit:
@@ -71,11 +74,11 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
     inside = inside and context.x + context.width <= canvas.width and context.y + context.height <= canvas.height
     if not inside:
         raise BridgeError("bad_context", "The context reaches beyond the canvas.")
-    if context.width * context.height > most_pixels:
-        raise BridgeError(
-            "picture_too_large",
-            f"The context has {context.width} x {context.height} pixels; the bridge accepts {most_pixels} pixels.",
-        )
+    try:
+        check_scale(submit.kind, submit.scale)
+    except CanvasError as error:
+        raise BridgeError(error.code, str(error)) from None
+    check_pixels(context.width, context.height, scale=submit.scale, most_pixels=most_pixels)
 
 
 def _check_pictures(submit: Submit, most_pixels: int) -> None:
@@ -100,7 +103,8 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
 
 
 def _check_result(submit: Submit, settings: Settings) -> None:
-    wanted, context = submit.result, submit.context
+    wanted = submit.result
+    width, height = submit.context.width * submit.scale, submit.context.height * submit.scale
     if submit.batch > settings.batch:
         raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
     prompts = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
@@ -111,9 +115,9 @@ def _check_result(submit: Submit, settings: Settings) -> None:
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
     if wanted.encoding == "webp" and wanted.depth != "u8":
         raise BridgeError("out_of_range", f"WebP has no depth {wanted.depth}; choose u8, or raw pixels.")
-    if wanted.encoding == "webp" and max(context.width, context.height) > _WEBP_SIDE:
+    if wanted.encoding == "webp" and max(width, height) > _WEBP_SIDE:
         raise BridgeError("out_of_range", f"A WebP has at most {_WEBP_SIDE} pixels a side; choose png, or raw pixels.")
-    most = submit.batch * raw_bytes(context.width, context.height, 4, wanted.depth)
+    most = submit.batch * raw_bytes(width, height, 4, wanted.depth)
     if most > settings.replay_bytes:
         raise BridgeError(
             "picture_too_large",

@@ -138,8 +138,9 @@ def test_auto_names_the_other_kinds():
 def test_every_mode_is_planned_and_no_other():
     for kind, modes in MODES.items():
         for mode in modes:
-            planned(Size(500, 500), Rect(10, 10, 50, 50), kind=kind, mode=mode)
-    for kind, mode in (("refine", "remove"), ("generate", "fill"), ("fill", "paint"), ("upscale", "auto")):
+            scale = 2 if kind == "upscale" else 1
+            planned(Size(500, 500), Rect(10, 10, 50, 50), kind=kind, mode=mode, scale=scale)
+    for kind, mode in (("refine", "remove"), ("generate", "fill"), ("fill", "paint"), ("sharpen", "auto")):
         with pytest.raises(ModeUnsupported):
             planned(Size(500, 500), None, kind=kind, mode=mode)
 
@@ -207,3 +208,24 @@ def test_model_sizes_of_note():
     squeezed = model_size(Size(16000, 100), native_pixels=512 * 512, multiple=8)
     assert squeezed.height == 64
     assert squeezed.area <= 512 * 512
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_an_upscale_looks_at_what_is_enlarged_and_little_around_it(scale):
+    whole = planned(Size(2001, 101), None, kind="upscale", mode="auto", scale=scale)
+    assert whole.context == Rect(0, 0, 2001, 101)
+    assert (whole.grow, whole.feather, whole.reach, whole.mode) == (0, 0, 0, "upscale")
+    # The enlarged context, in whole latents, however many pixels that are.
+    assert whole.model_size == Size(-(-2001 * scale // 8) * 8, -(-101 * scale // 8) * 8)
+    part = planned(Size(2000, 1000), Rect(900, 10, 300, 20), kind="upscale", mode="auto", scale=scale)
+    assert part.context == Rect(868, 0, 364, 84)
+    exact = planned(
+        Size(2000, 1000), Rect(900, 10, 300, 20), kind="upscale", mode="auto", choice="selection", scale=scale
+    )
+    assert exact.context == Rect(900, 10, 300, 20)
+
+
+@pytest.mark.parametrize(("kind", "scale"), [("upscale", 1), ("upscale", 3), ("upscale", 8), ("fill", 2)])
+def test_only_an_upscale_enlarges_and_only_twice_or_four_times(kind, scale):
+    with pytest.raises(ValueOutOfRange):
+        planned(Size(100, 100), None, kind=kind, mode="auto", scale=scale)

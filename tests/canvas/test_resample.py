@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bridge.canvas.geometry import Size
-from bridge.canvas.resample import resize
+from bridge.canvas.resample import enlarge, resize
 
 
 def centroid(mask):
@@ -72,3 +72,18 @@ def test_there_and_back_keeps_what_the_smaller_size_can_show(photo):
 def test_the_same_size_is_the_same_picture():
     picture = bump(20, 30)
     assert resize(picture, Size(30, 20)) is picture
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_what_is_enlarged_reduces_to_what_it_was(scale):
+    noise = np.random.default_rng(0).random((40, 56, 3), np.float32)
+    smooth = resize(noise, Size(280, 200))
+    enlarged = enlarge(smooth, scale)
+    assert enlarged.shape == (200 * scale, 280 * scale, 3)
+    once = resize(smooth, Size(280 * scale, 200 * scale))
+    error, plain = (float(np.abs(resize(one, Size(280, 200)) - smooth).mean()) for one in (enlarged, once))
+    assert error < 0.4 * plain
+    assert enlarged.min() >= smooth.min()
+    assert enlarged.max() <= smooth.max()
+    mask = bump(96, 128)
+    assert np.allclose(centroid(enlarge(np.dstack([mask] * 3), scale)[..., 0]), (0.5, 0.5), atol=2e-4)

@@ -69,9 +69,12 @@ class Ran:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bridge's home with tiny checkpoints: `tiny` paints 64 pixels; `slow` takes its time; `small` is like mini."""
+    """A bridge's home with tiny checkpoints: `tiny` paints 64 pixels, `large` 256; `slow` takes its time; `small` is
+    like mini.
+    """
     home = tmp_path_factory.mktemp("cli-home")
     build_tiny_sd1(home / "models" / "tiny", inpaint=True)
+    build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=1000)
     build_tiny_sd1(home / "models" / "small", inpaint=True, empty_prompt="infill", known_names=("balloon", "star"))
     (home / "settings.toml").write_text('default_checkpoint = "tiny"\n')

@@ -17,10 +17,11 @@ from bridge.client import Bridge
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels; `slow` takes longer for a step."""
+    """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256; `slow` takes its time."""
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
     build_tiny_sd1(home / "models" / "base", inpaint=False)
+    build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
     return home
 

@@ -84,6 +84,7 @@ def make_task(name: str, *, checkpoint: str = "tiny", **changes: Any) -> Task:
         picture=picture,
         selection=selection,
         prompt="red flower",
+        strength=1.0,
         seed=1,
         checkpoint=checkpoint,
     )

@@ -240,7 +240,7 @@ def test_mutated_frames_raise_nothing_but_typed_errors():
     rng = random.Random(8)
     frames = [encode(random_message(kind, rng, full=True)) for kind in CLIENT_MESSAGES.values()]
     codes = set()
-    for _ in range(4000):
+    for _ in range(10000):
         frame = bytearray(rng.choice(frames))
         for _ in range(rng.randint(1, 4)):
             frame[rng.randrange(len(frame))] = rng.randrange(256)

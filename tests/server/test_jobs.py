@@ -99,11 +99,21 @@ _REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("out_of_range", {"result": ResultFormat("u16", "webp")}),
     ("picture_too_large", {"canvas": Extent(1 << 20, 1 << 20), "context": Rect(0, 0, 1 << 20, 1 << 20)}),
     ("picture_too_large", {"result": ResultFormat("f32"), "batch": 16}),
+    ("out_of_range", {"kind": "upscale"}),
+    ("out_of_range", {"kind": "upscale", "scale": 3}),
+    ("out_of_range", {"kind": "refine", "scale": 2}),
+    ("missing_field", {"kind": "upscale", "scale": 2, "picture": None}),
+    # Its result has more pixels than a picture may have; that of f32 at half the size, more bytes than are kept.
+    (
+        "picture_too_large",
+        {"kind": "upscale", "scale": 4, "canvas": Extent(2048, 512), "context": Rect(0, 0, 2048, 512)},
+    ),
+    ("picture_too_large", {"kind": "upscale", "scale": 4, "result": ResultFormat("f32"), "batch": 16}),
 ]
 
 
 async def test_a_job_that_cannot_be_done_fails_at_once_and_says_why(start: Callable[..., Any]) -> None:
-    bridge = await start(replay_bytes=1 << 20, batch=20)
+    bridge = await start(replay_bytes=1 << 20, batch=20, picture_pixels=1 << 23)
     client = await bridge.client()
     data, picture = grey(16, 8)
     await client.store(data, picture)

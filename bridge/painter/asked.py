@@ -1,0 +1,42 @@
+"""What a job asks of the model: prompts, sampler, steps and guidance, completed by the checkpoint's card."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from ..diffusion import Components, Conditioning, encode_prompt
+from ..models.hashing import content_hash
+from .hints import about_sampler
+from .request import Request
+from .room import Room
+
+__all__ = ["Asked", "ask"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`made_by` begins the keys of what is kept of this checkpoint; `hints` are for the artist."""
+
+    conditioning: Conditioning
+    sampler: str
+    steps: int
+    guidance: float
+    made_by: Hashable
+    hints: tuple[str, ...]
+
+
+def ask(components: Components, request: Request, room: Room, *, check: Callable[[], None]) -> Asked:
+    """Encodes the prompts, unless they are kept, and settles the rest."""
+    checkpoint = components.checkpoint
+    card = checkpoint.card
+    sampler = request.sampler or card.default_sampler
+    steps = request.steps if request.steps is not None else card.default_steps
+    guidance = float(request.guidance if request.guidance is not None else card.default_guidance)
+    made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
+    conditioning = room.kept.get(
+        ("prompts", made_by, request.prompt, request.negative_prompt),
+        lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),
+    )
+    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance))
+    if guidance == 1 and request.negative_prompt.strip():
+        hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
+    return Asked(conditioning, sampler, steps, guidance, made_by, hints)
