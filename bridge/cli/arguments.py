@@ -10,7 +10,7 @@ from typing import Any
 
 from ..models.samplers import SAMPLERS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
-from ..server.settings import add_flags
+from ..server.settings import A1111_PORT, add_flags
 from .exits import Exit
 
 __all__ = ["CONTEXTS", "build_parser", "parse_rect"]
@@ -49,6 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--rotate", action="store_true", help="make a new one first; the old one is refused from then on"
     )
+    token.add_argument(
+        "--base-url",
+        action="store_true",
+        help="print it as an address, for clients of other servers' HTTP APIs that take nothing else",
+    )
     _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
     return parser
 
@@ -70,6 +75,13 @@ def parse_rect(text: str) -> Rect:
 
 def _serve(parser: argparse.ArgumentParser) -> None:
     add_flags(parser)
+    parser.add_argument(
+        "--a1111",
+        action="store_const",
+        dest="a1111_port",
+        const=A1111_PORT,
+        help="listen at port 7860 too, where clients of AUTOMATIC1111's API look",
+    )
 
 
 def _fill(parser: argparse.ArgumentParser, *, selection_required: bool = False) -> None:

@@ -34,11 +34,11 @@ def _command_lines() -> list[str]:
     lines = [""]
     for name, command in _commands(build_parser(), ""):
         lines += [f"### paintbridge {name}", "", command.description or "", ""]
-        if name == "serve":
-            lines += ["Its flags are the settings: see [settings.md](settings.md).", ""]
-            continue
         # What must be said first, as in a usage line.
         actions = sorted(command._actions, key=lambda action: bool(action.option_strings))
+        if name == "serve":
+            lines += ["Its flags are the settings, see [settings.md](settings.md), and:", ""]
+            actions = [action for action in actions if action.nargs == 0]
         rows = [_row(action) for action in actions if not isinstance(action, argparse._HelpAction)]
         lines += ["| argument | meaning |", "| --- | --- |", *rows, ""]
     return lines

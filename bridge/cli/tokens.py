@@ -1,8 +1,9 @@
-"""``paintbridge token``: print the token, or make a new one."""
+"""``paintbridge token``: print the token, or the address that holds it, or make a new one."""
 
 from __future__ import annotations
 
 import argparse
+from urllib.parse import urlsplit
 
 from ..server.runtime import RuntimeFile
 from ..server.settings import settings_home
@@ -12,7 +13,7 @@ __all__ = ["run"]
 
 
 def run(args: argparse.Namespace) -> Exit:
-    """Print the token on standard output, alone.
+    """Print the token, or its address, on standard output, alone.
 
     Raises:
         CliError: there is none yet, or the bridge's folder cannot be written.
@@ -20,19 +21,25 @@ def run(args: argparse.Namespace) -> Exit:
     runtime = RuntimeFile(settings_home())
     if args.rotate:
         try:
-            print(runtime.rotate_token())
+            runtime.rotate_token()
         except OSError as error:
             raise CliError(
                 f"{runtime.path} cannot be written ({error.strerror}).", "Correct its permissions."
             ) from None
-        return Exit.DONE
-    token = runtime.read().get("token")
-    if not isinstance(token, str) or not token:
+    said = runtime.read()
+    token, url = said.get("token"), said.get("url")
+    if not isinstance(token, str) or not token or (args.base_url and not url):
         raise CliError(
             "There is no token yet: no bridge has been started on this machine.",
             "Start one with `paintbridge serve`.",
             exit_code=Exit.NO_BRIDGE,
             code="no_bridge",
         )
-    print(token)
+    print(f"{_http_address(str(url))}/key/{token}" if args.base_url else token)
     return Exit.DONE
+
+
+def _http_address(url: str) -> str:
+    """Where the bridge of a websocket's address speaks HTTP."""
+    parts = urlsplit(url)
+    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}"

@@ -19,6 +19,7 @@ import uvicorn
 
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
+from ..imaging.process import Imaging
 from ..models import LoraRegistry, Registry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
@@ -112,10 +113,13 @@ class BridgeServer:
         _check_tls(settings)
         self.runtime.acquire()
         try:
-            listener = _listen(settings)
-            with contextlib.closing(listener):
-                self.url = _url(settings, listener)
-                await self._serve(listener, on_ready)
+            with contextlib.ExitStack() as open_sockets:
+                listeners = [open_sockets.enter_context(contextlib.closing(_listen(settings, settings.port)))]
+                self.url = _url(settings, listeners[0])
+                if settings.a1111_port:
+                    second = _listen(settings, settings.a1111_port)
+                    listeners.append(open_sockets.enter_context(contextlib.closing(second)))
+                await self._serve(listeners, on_ready)
         finally:
             self.runtime.release()
 
@@ -125,11 +129,12 @@ class BridgeServer:
         if self._web is not None:
             self._web.should_exit = True
 
-    async def _serve(self, listener: socket.socket, on_ready: Callable[[str], None] | None) -> None:
+    async def _serve(self, listeners: list[socket.socket], on_ready: Callable[[str], None] | None) -> None:
         settings = self.settings
         own_hosts = () if settings.host in ("", "0.0.0.0", "::") else (_bracketed(settings.host),)
+        imaging = Imaging()
         config = uvicorn.Config(
-            build_app(self.service, own_hosts),
+            build_app(self.service, imaging, own_hosts),
             loop="asyncio",
             http=FrugalHttp,
             ws=FrugalWebSocket,
@@ -150,9 +155,10 @@ class BridgeServer:
         self._web.should_exit = self._stopping
         await self.service.start()
         try:
-            await self._web.serve(sockets=[listener])
+            await self._web.serve(sockets=listeners)
         finally:
             await self.service.shut_down()
+            await imaging.close()
 
     def _ready(self, on_ready: Callable[[str], None] | None) -> None:
         self.runtime.publish(url=self.url, bridge=self.service.version, start_command=self._start_command)
@@ -223,12 +229,12 @@ def _check_tls(settings: Settings) -> None:
         ) from None
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: Settings, port: int) -> socket.socket:
     # The name is for people; two families would be two addresses.
     host = "127.0.0.1" if settings.host.lower() == "localhost" else settings.host.strip("[]")
     try:
         found = socket.getaddrinfo(
-            host or None, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+            host or None, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )
         family, kind, protocol, _, address = found[0]
         # The protocol is named since asyncio switches Nagle's algorithm off only where it is: small messages would
@@ -244,8 +250,9 @@ def _listen(settings: Settings) -> socket.socket:
         return listener
     except OSError as error:
         raise AddressUnavailable(
-            f"The bridge cannot listen at {settings.host}, port {settings.port} ({error.strerror or error}).",
-            "Stop the program that uses the port, or choose another one: --port 0 takes any free one.",
+            f"The bridge cannot listen at {settings.host}, port {port} ({error.strerror or error}).",
+            "Stop the program that uses the port, or choose another one"
+            + (": --port 0 takes any free one." if port == settings.port else " with --a1111-port."),
         ) from None
 
 

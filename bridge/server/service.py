@@ -17,6 +17,7 @@ from ..protocol.messages import (
     Device,
     DeviceInfo,
     Limits,
+    LoraInfo,
     Plan,
     Planned,
     Resume,
@@ -161,6 +162,10 @@ class Service:
     async def plan(self, request: Plan) -> Planned:
         """Answer a plan. Raises as :meth:`Catalogue.plan`."""
         return await self._catalogue.plan(request, most_pixels=self.settings.picture_pixels)
+
+    async def loras(self) -> tuple[LoraInfo, ...]:
+        """LoRAs that prompts can name."""
+        return await self._catalogue.loras()
 
     async def submit(self, session: Session, message: Submit) -> None:
         """Take a job. One that cannot be done ends at once with a ``failed`` event.

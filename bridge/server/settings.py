@@ -16,7 +16,10 @@ from typing import Any, get_type_hints
 
 from .errors import SettingsError
 
-__all__ = ["Settings", "SettingsRow", "add_flags", "load_settings", "settings_home", "settings_table"]
+__all__ = ["A1111_PORT", "Settings", "SettingsRow", "add_flags", "load_settings", "settings_home", "settings_table"]
+
+A1111_PORT = 7860
+"""Where that server listens, and its clients look."""
 
 MIB = 1 << 20
 _PREFIX = "PAINTBRIDGE_"
@@ -35,6 +38,9 @@ class Settings:
 
     host: str = _s("127.0.0.1", "Address to listen at. Anything but a loopback address needs TLS.")
     port: int = _s(7830, "Port to listen at; 0: any free one.", min=0, max=65535)
+    a1111_port: int = _s(
+        0, "Second port, where clients of AUTOMATIC1111's API look: 7860 by `serve --a1111`; 0: none.", min=0, max=65535
+    )
     allowed_hosts: tuple[str, ...] = _s((), "Names, besides the loopback ones, by which clients may call the bridge.")
     allowed_origins: tuple[str, ...] = _s((), "Web pages that may connect, as https://name or https://name:port.")
     tls_certificate: Path | None = _s(None, "Certificate chain, a PEM file. Together with tls_key.")  # noqa: RUF009
@@ -47,6 +53,7 @@ class Settings:
         choices=("auto", "cpu", "cuda", "rocm", "xpu", "mps"),
     )
     picture_pixels: int = _s(1 << 28, "Most pixels of one picture, and of one context.", min=4096, max=1 << 34)
+    request_bytes: int = _s(256 * MIB, "Most bytes of one request to the HTTP APIs.", min=MIB, max=1 << 34)
     upload_bytes: int = _s(2048 * MIB, "Most bytes of uploaded pictures that a session may hold.", min=MIB)
     replay_bytes: int = _s(2048 * MIB, "Most bytes of unfetched results that the bridge keeps for a session.", min=MIB)
     queued_jobs: int = _s(16, "Most jobs of one session that may wait.", min=1, max=1024)

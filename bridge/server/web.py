@@ -15,8 +15,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from ..imaging.process import Imaging
 from ..protocol.errors import BridgeError
 from .access import host_allowed, origin_allowed
+from .apis.app import with_apis
 from .connection import Connection, Socket
 from .logs import log
 from .service import Service
@@ -62,7 +64,7 @@ class FrugalWebSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
 
-def build_app(service: Service, own_hosts: tuple[str, ...] = ()) -> ASGIApp:
+def build_app(service: Service, imaging: Imaging, own_hosts: tuple[str, ...] = ()) -> ASGIApp:
     """The bridge as an ASGI application. ``own_hosts`` are names by which it may be called, besides the settings'."""
     counts = _Counts(service)
 
@@ -72,7 +74,7 @@ def build_app(service: Service, own_hosts: tuple[str, ...] = ()) -> ASGIApp:
         )
 
     app = Starlette(routes=[Route("/", about), WebSocketRoute(WEBSOCKET_PATH, counts.serve)])
-    return _Doorkeeper(app, service, own_hosts)
+    return _Doorkeeper(with_apis(app, service, imaging), service, own_hosts)
 
 
 class _Doorkeeper:

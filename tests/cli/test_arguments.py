@@ -118,3 +118,10 @@ def test_torch_never_comes_into_the_commands_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_second_port_has_a_short_name() -> None:
+    parser = build_parser()
+    assert parser.parse_args(["serve", "--a1111"]).a1111_port == 7860
+    assert parser.parse_args(["serve", "--a1111-port", "7861"]).a1111_port == "7861"
+    assert parser.parse_args(["serve"]).a1111_port is None

@@ -158,6 +158,13 @@ def test_a_second_bridge_and_a_wrong_setting_are_told_apart(running: Path, run: 
     assert "Traceback" not in second.err + wrong.err + beyond.err
 
 
+def test_the_address_for_clients_that_take_nothing_else(run: Any, running: Path, tmp_path: Path) -> None:
+    assert run("token", "--base-url", home=tmp_path).code == Exit.NO_BRIDGE
+    said = json.loads((running / "runtime.json").read_text())
+    address = said["url"].replace("ws://", "http://").removesuffix("/ws")
+    assert run("token", "--base-url", home=running).out == f"{address}/key/{said['token']}\n"
+
+
 def test_the_token(run: Any, tmp_path: Path) -> None:
     none = run("token", home=tmp_path)
     assert none.code == Exit.NO_BRIDGE

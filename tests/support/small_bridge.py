@@ -125,7 +125,7 @@ def _painted(task: Task) -> TaskFinished:
             prompt=submit.prompt,
             negative_prompt="",
             strength=submit.strength,
-            seed=(submit.seed or 0) + index,
+            seed=((submit.seed or 0) + index) % (1 << 64),
             steps=2,
             guidance=1.0,
             sampler="DDIM",

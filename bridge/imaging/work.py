@@ -1,0 +1,202 @@
+"""What the child process does. Importing this imports numpy and libvips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from ..canvas.geometry import Rect, Size
+from ..canvas.mask import selection_bounds
+from ..protocol import messages as m
+from ..protocol.errors import BridgeError
+from ..protocol.pixels import describe
+from .orders import Encoded, Finish, Ground, Painted, Selecting, Stage, Staged, Thumbnail
+from .png import with_texts
+
+__all__ = ["finish", "stage", "thumbnail"]
+
+# A picture's bytes may be made by a stranger: only these loaders ever see them, whatever they look like.
+_LOADERS = {"png": "pngload_buffer", "jpeg": "jpegload_buffer", "webp": "webpload_buffer"}
+_LUMINANCE = [0.2126, 0.7152, 0.0722]
+_WHITE = [255, 255, 255]
+
+pyvips.cache_set_max(0)
+
+
+def stage(order: Stage) -> Staged:
+    """Lay out a job: the canvas, the context, and the pixels of both pictures in it.
+
+    Raises:
+        BridgeError: ``picture_unreadable``, ``picture_mismatch``, ``empty_selection``.
+    """
+    upright = _load(order.ground.picture)
+    ground = _fitted(_opaque(upright), order.ground)
+    canvas = Size(ground.width, ground.height)
+    context, coverage = canvas.rect, None
+    if order.selecting is not None:
+        coverage = _coverage(order.selecting, m.Extent(upright.width, upright.height), order.ground)
+        bounds = selection_bounds(coverage)
+        if bounds is None:
+            raise BridgeError("empty_selection", "The mask selects nothing.", "Paint in it what is to be repainted.")
+        if order.selecting.close:
+            context = _close_up(bounds, order.selecting, canvas)
+    rect = m.Rect(context.x, context.y, context.width, context.height)
+    pixels = _pixels(ground.crop(context.x, context.y, context.width, context.height)).tobytes()
+    picture = describe(pixels, width=context.width, height=context.height, channels=3)
+    extent = m.Extent(canvas.width, canvas.height)
+    if coverage is None:
+        return Staged(extent, rect, picture, pixels, None, b"")
+    selected = np.ascontiguousarray(coverage[context.slices]).tobytes()
+    selection = describe(selected, width=context.width, height=context.height, channels=1)
+    return Staged(extent, rect, picture, pixels, selection, selected)
+
+
+def finish(order: Finish) -> tuple[bytes, ...]:
+    """Make a file of each layer. Where a layer's alpha is 0 the ground's pixels stay as they are.
+
+    Raises:
+        BridgeError: as :func:`stage`.
+    """
+    ground = None
+    if order.ground is not None:
+        ground = _pixels(_fitted(_opaque(_load(order.ground.picture)), order.ground))
+    return tuple(_file(_merged(ground, layer), order.kind, layer) for layer in order.layers)
+
+
+def thumbnail(order: Thumbnail) -> bytes:
+    """Make a PNG."""
+    pixels = np.frombuffer(order.pixels, np.uint8).reshape(order.height, order.width, 3)
+    return bytes(_image(pixels).pngsave_buffer(compression=1, keep="none"))
+
+
+def _merged(ground: np.ndarray | None, layer: Painted) -> np.ndarray:
+    above = np.frombuffer(layer.pixels, np.uint8).reshape(layer.height, layer.width, 4)
+    if ground is None:
+        return above[..., :3]
+    merged = ground.copy()
+    below = merged[layer.y : layer.y + layer.height, layer.x : layer.x + layer.width]
+    cover = above[..., 3:].astype(np.float32) / np.float32(255)
+    mixed = above[..., :3] * cover + below * (1 - cover)
+    below[...] = np.where(above[..., 3:] > 0, np.rint(mixed).astype(np.uint8), below)
+    return merged
+
+
+def _file(pixels: np.ndarray, kind: str, layer: Painted) -> bytes:
+    image = _image(np.ascontiguousarray(pixels))
+    if kind == "jpeg":
+        return bytes(image.jpegsave_buffer(Q=95, subsample_mode="off", keep="none"))
+    if kind == "webp":
+        return bytes(image.webpsave_buffer(lossless=True, keep="none"))
+    return with_texts(bytes(image.pngsave_buffer(compression=4, keep="none")), layer.texts)
+
+
+# ---------------------------------------------------------------- decoding
+
+
+def _load(encoded: Encoded) -> pyvips.Image:
+    """The upright picture, u8, in 1 to 4 bands, unpacked whole: what is broken is told here.
+
+    Raises:
+        BridgeError: ``picture_unreadable``, ``picture_mismatch``.
+    """
+    try:
+        image = getattr(pyvips.Image, _LOADERS[encoded.kind])(encoded.data, fail_on="truncated")
+        if (image.width, image.height) != (encoded.width, encoded.height):
+            raise BridgeError("picture_mismatch", "The picture's header says one size, and its data another.")
+        image = image.autorot()
+        if image.interpretation not in ("srgb", "b-w", "rgb16", "grey16"):
+            image = image.colourspace("srgb")
+        if image.format == "ushort":
+            image = (image / 257).rint().cast("uchar")
+        return image.copy_memory()
+    except pyvips.Error as error:
+        raise BridgeError(
+            "picture_unreadable",
+            f"The picture could not be decoded as {encoded.kind.upper()}: it is damaged or incomplete.",
+            "Save it again as PNG, and send that.",
+        ) from error
+
+
+def _opaque(image: pyvips.Image) -> pyvips.Image:
+    """RGB, on white."""
+    if image.hasalpha():
+        image = image.flatten(background=_WHITE[: image.bands - 1]).cast("uchar")
+    if image.bands < 3:
+        image = image[0].bandjoin([image[0], image[0]])
+    return image.copy(interpretation="srgb")
+
+
+def _fitted(image: pyvips.Image, ground: Ground) -> pyvips.Image:
+    size = ground.size
+    if size is None or (image.width, image.height) == (size.width, size.height):
+        return image
+    if ground.fit == "stretch":
+        return image.thumbnail_image(size.width, height=size.height, size="force")
+    if ground.fit == "crop":
+        scale = max(size.width / image.width, size.height / image.height)
+        width, height = max(size.width, round(image.width * scale)), max(size.height, round(image.height * scale))
+        image = image.thumbnail_image(width, height=height, size="force")
+        return image.crop((width - size.width) // 2, (height - size.height) // 2, size.width, size.height)
+    scale = min(size.width / image.width, size.height / image.height)
+    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    image = image.thumbnail_image(min(width, size.width), height=min(height, size.height), size="force")
+    left, top = (size.width - image.width) // 2, (size.height - image.height) // 2
+    return image.embed(left, top, size.width, size.height, extend="copy")
+
+
+def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.ndarray:
+    """(h, w) u8 of the canvas's size. It is brought to the upright picture's size first, and then follows it."""
+    image = _load(selecting.mask)
+    alpha = image[image.bands - 1] if image.hasalpha() else None
+    if selecting.by == "transparency":
+        if alpha is None:
+            raise BridgeError(
+                "empty_selection",
+                "The mask has no transparency, so it selects nothing.",
+                "Erase in it what is to be repainted, and save it as PNG.",
+            )
+        band = alpha.invert()
+    elif alpha is not None and alpha.min() != alpha.max():
+        band = alpha
+    elif image.bands >= 3:
+        weights = pyvips.Image.new_from_array([_LUMINANCE])
+        band = image.extract_band(0, n=3).recomb(weights).rint().cast("uchar")
+    else:
+        band = image[0]
+    if selecting.invert:
+        band = band.invert()
+    band = _fitted(band.copy(interpretation="b-w"), Ground(ground.picture, upright))
+    return _pixels(_fitted(band, ground))[..., 0]
+
+
+def _pixels(image: pyvips.Image) -> np.ndarray:
+    pixels: Any = image.numpy()
+    return np.asarray(pixels).reshape(image.height, image.width, image.bands)
+
+
+def _image(pixels: np.ndarray) -> pyvips.Image:
+    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+
+
+# ---------------------------------------------------------------- geometry
+
+
+def _close_up(bounds: Rect, selecting: Selecting, canvas: Size) -> Rect:
+    """The bounds with room, grown to the wanted proportions as far as the canvas goes."""
+    rect = bounds.expanded(selecting.room).cut_to(canvas)
+    assert rect is not None
+    shape = selecting.shape
+    if shape is None:
+        return rect
+    width = min(canvas.width, max(rect.width, round(rect.height * shape.width / shape.height)))
+    height = min(canvas.height, max(rect.height, round(rect.width * shape.height / shape.width)))
+    return Rect(
+        _around(rect.x, rect.width, width, canvas.width), _around(rect.y, rect.height, height, canvas.height),
+        width, height,
+    )  # fmt: skip
+
+
+def _around(start: int, length: int, wanted: int, limit: int) -> int:
+    return min(max(0, start - (wanted - length) // 2), limit - wanted)

@@ -1,0 +1,77 @@
+"""The text that says how a picture was made, in that server's format, and read back from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ....protocol.messages import Recipe
+from .orders import ImageOrder, Order
+
+__all__ = ["infotext", "parse_infotext"]
+
+_NEGATIVE = "Negative prompt: "
+# A value with a comma or a colon in it stands in quotes, as JSON.
+_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_LEAST_PAIRS = 3
+
+
+def infotext(order: Order, recipe: Recipe, version: str) -> str:
+    """The text for one picture."""
+    said: dict[str, Any] = {
+        "Steps": order.steps,
+        "Sampler": recipe.sampler,
+        "CFG scale": _plain(recipe.guidance),
+        "Seed": recipe.seed,
+        "Size": f"{order.width}x{order.height}",
+        "Model hash": recipe.checkpoint_hash[:10],
+        "Model": recipe.checkpoint,
+    }
+    if isinstance(order, ImageOrder):
+        said["Denoising strength"] = _plain(order.strength)
+        if order.mask is not None:
+            said["Mask blur"] = _plain(order.mask_blur)
+            if order.full_res:
+                said["Inpaint area"] = "Only masked"
+                said["Masked area padding"] = order.full_res_padding
+    said["Version"] = f"Paintbridge {version}"
+    lines = [order.prompt]
+    if order.negative_prompt:
+        lines.append(f"{_NEGATIVE}{order.negative_prompt}")
+    return "\n".join([*lines, ", ".join(f"{key}: {_quoted(value)}" for key, value in said.items())])
+
+
+def parse_infotext(text: str) -> dict[str, Any]:
+    """The text's parts: ``Prompt``, ``Negative prompt``, and the others by their names."""
+    *lines, last = text.strip().split("\n")
+    pairs = _PAIR.findall(last)
+    if len(pairs) < _LEAST_PAIRS:
+        lines, pairs = [*lines, last], []
+    prompts: Mapping[bool, list[str]] = {False: [], True: []}
+    negative = False
+    for line in lines:
+        if line.startswith(_NEGATIVE):
+            negative, line = True, line.removeprefix(_NEGATIVE)
+        prompts[negative].append(line)
+    parts = {"Prompt": "\n".join(prompts[False]), "Negative prompt": "\n".join(prompts[True])}
+    return {**parts, **{key: _unquoted(value.strip()) for key, value in pairs}}
+
+
+def _plain(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ',:"\n') else text
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,168 @@
+"""What txt2img and img2img are asked, field by field, with that API's names and defaults."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....protocol.errors import BridgeError
+from ..bodies import decode_base64
+from ..fields import Fields
+from .samplers import resolve_sampler
+
+__all__ = ["ImageOrder", "Order", "read_img2img", "read_txt2img"]
+
+_MOST_SIDE = 16384
+_MOST_ROUNDS = 256
+_LEAST_STRENGTH = 0.01
+
+# Known there, not heeded here, with the values that ask for nothing.
+_WITHOUT_EFFECT: dict[str, Any] = {
+    "alwayson_scripts": {},
+    "comments": {},
+    "disable_extra_networks": False,
+    "do_not_save_grid": False,
+    "do_not_save_samples": False,
+    "enable_hr": False,
+    "eta": 0,
+    "firstpass_image": None,
+    "force_task_id": None,
+    "refiner_checkpoint": None,
+    "refiner_switch_at": 0,
+    "restore_faces": False,
+    "s_churn": 0,
+    "s_min_uncond": 0,
+    "s_noise": 1,
+    "s_tmax": 0,
+    "s_tmin": 0,
+    "save_images": False,
+    "script_args": [],
+    "script_name": None,
+    "seed_resize_from_h": -1,
+    "seed_resize_from_w": -1,
+    "styles": [],
+    "subseed": -1,
+    "subseed_strength": 0,
+    "tiling": False,
+}
+# They say how, and `enable_hr` whether.
+_HIRES = ("hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_prompt",
+          "hr_negative_prompt", "hr_checkpoint_name", "hr_sampler_name", "hr_scheduler", "firstphase_width",
+          "firstphase_height")  # fmt: skip
+_IMAGE_WITHOUT_EFFECT: dict[str, Any] = {"image_cfg_scale": None, "initial_noise_multiplier": 1, "latent_mask": None}
+
+
+@dataclass(frozen=True)
+class Order:
+    """One request. ``sampler`` is one of the bridge's; ``overrides`` are the settings that it names for itself."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    batch_size: int
+    n_iter: int
+    steps: int
+    cfg_scale: float
+    width: int
+    height: int
+    sampler: str
+    send_images: bool
+    overrides: dict[str, Any]
+    restore_afterwards: bool
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageOrder(Order):
+    """One request with a picture."""
+
+    picture: bytes = field(default=b"", repr=False)
+    mask: bytes | None = field(default=None, repr=False)
+    resize_mode: int = 0
+    strength: float = 0.75
+    mask_blur: float = 4.0
+    fill: int = 0
+    full_res: bool = True
+    full_res_padding: int = 0
+    invert: bool = False
+
+
+def read_txt2img(body: dict[str, Any]) -> Order:
+    """Read a request.
+
+    Raises:
+        FieldsRefused
+        BridgeError: ``unsupported_sampler``.
+    """
+    fields = Fields(body)
+    common = _read_common(fields)
+    # Of use with `enable_hr` alone.
+    fields.without_effect(denoising_strength=fields.raw("denoising_strength"))
+    for name in _HIRES:
+        fields.raw(name)
+    fields.check()
+    return Order(**common, ignored=fields.ignored())
+
+
+def read_img2img(body: dict[str, Any]) -> ImageOrder:
+    """Read a request.
+
+    Raises:
+        FieldsRefused
+        BridgeError: ``unsupported_sampler``, ``picture_unreadable``, ``missing_field``.
+    """
+    fields = Fields(body)
+    common = _read_common(fields)
+    pictures = fields.pictures("init_images")
+    if len(pictures) > 1:
+        fields.refuse("init_images", "the bridge repaints one picture a request.")
+    mask = fields.text("mask", most=1 << 40)
+    blurs = [fields.number(f"mask_blur_{axis}", 4.0, 0.0, 1024.0) for axis in "xy"]
+    image: dict[str, Any] = {
+        "resize_mode": fields.integer("resize_mode", 0, 0, 3),
+        "strength": max(_LEAST_STRENGTH, fields.number("denoising_strength", 0.75, 0.0, 1.0)),
+        "mask_blur": fields.number("mask_blur", max(blurs), 0.0, 1024.0),
+        "fill": fields.integer("inpainting_fill", 0, 0, 3),
+        "full_res": fields.flag("inpaint_full_res", True),
+        "full_res_padding": fields.integer("inpaint_full_res_padding", 0, 0, 4096),
+        "invert": bool(fields.integer("inpainting_mask_invert", 0, 0, 1)),
+    }
+    fields.flag("include_init_images", False)
+    fields.without_effect(**_IMAGE_WITHOUT_EFFECT)
+    fields.check()
+    if not pictures:
+        raise BridgeError("missing_field", "Init image not found", "Send the picture in init_images, as Base64.")
+    return ImageOrder(
+        **common,
+        **image,
+        picture=decode_base64(pictures[0]),
+        mask=decode_base64(mask) if mask else None,
+        ignored=fields.ignored(),
+    )
+
+
+def _read_common(fields: Fields) -> dict[str, Any]:
+    seed = fields.integer("seed", -1, -1, (1 << 64) - 1)
+    sampler, unheeded = resolve_sampler(
+        fields.text("sampler_name") or fields.text("sampler_index") or "Euler", fields.text("scheduler")
+    )
+    fields.text("sampler_index")
+    for name in unheeded:
+        fields.ignore(name)
+    fields.without_effect(**_WITHOUT_EFFECT)
+    return {
+        "prompt": fields.text("prompt"),
+        "negative_prompt": fields.text("negative_prompt"),
+        "seed": secrets.randbelow(1 << 32) if seed == -1 else seed,
+        "batch_size": fields.integer("batch_size", 1, 1, 64),
+        "n_iter": fields.integer("n_iter", 1, 1, _MOST_ROUNDS),
+        "steps": fields.integer("steps", 50, 1, 1000),
+        "cfg_scale": fields.number("cfg_scale", 7.0, 0.0, 100.0),
+        "width": fields.integer("width", 512, 8, _MOST_SIDE),
+        "height": fields.integer("height", 512, 8, _MOST_SIDE),
+        "sampler": sampler,
+        "send_images": fields.flag("send_images", True),
+        "overrides": dict(fields.mapping("override_settings")),
+        "restore_afterwards": fields.flag("override_settings_restore_afterwards", True),
+    }

@@ -1,0 +1,169 @@
+"""The endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ....imaging.header import read_header
+from ....imaging.png import read_texts
+from ....imaging.process import Imaging
+from ....protocol.errors import BridgeError
+from ...logs import log, log_fault
+from ...service import Service
+from ..bodies import BadBody, BodyTooLarge, decode_base64, read_json
+from ..fields import Fields, FieldsRefused
+from ..status import HungUp, unless_hung_up
+from ..visitor import Visitor
+from .answers import answer, refuse_body, refuse_fields, refused
+from .infotext import parse_infotext
+from .orders import read_img2img, read_txt2img
+from .paint import Painter
+from .samplers import samplers, schedulers
+
+__all__ = ["routes"]
+
+_CLIENT_GONE = 499
+_UPSCALERS = [{"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}]
+# What clients ask for when they look around, and there is nothing of here.
+_EMPTY: dict[str, Any] = {
+    "/sdapi/v1/embeddings": {"loaded": {}, "skipped": {}},
+    "/sdapi/v1/face-restorers": [],
+    "/sdapi/v1/hypernetworks": [],
+    "/sdapi/v1/prompt-styles": [],
+    "/sdapi/v1/scripts": {"txt2img": [], "img2img": []},
+    "/sdapi/v1/script-info": [],
+    "/sdapi/v1/sd-vae": [],
+    "/sdapi/v1/upscalers": _UPSCALERS,
+    "/internal/ping": {},
+}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(service: Service, imaging: Imaging) -> list[Route]:
+    """All endpoints, for one bridge."""
+    api = _Api(service, Painter(service, Visitor(service), imaging))
+    found = {
+        ("POST", "/sdapi/v1/txt2img"): api.txt2img,
+        ("POST", "/sdapi/v1/img2img"): api.img2img,
+        ("GET", "/sdapi/v1/progress"): api.progress,
+        ("POST", "/sdapi/v1/interrupt"): api.interrupt,
+        ("POST", "/sdapi/v1/skip"): api.skip,
+        ("GET", "/sdapi/v1/options"): api.get_options,
+        ("POST", "/sdapi/v1/options"): api.set_options,
+        ("GET", "/sdapi/v1/sd-models"): api.sd_models,
+        ("POST", "/sdapi/v1/refresh-checkpoints"): api.refresh,
+        ("GET", "/sdapi/v1/loras"): api.loras,
+        ("GET", "/sdapi/v1/samplers"): _fixed(samplers()),
+        ("GET", "/sdapi/v1/schedulers"): _fixed(schedulers()),
+        ("GET", "/sdapi/v1/cmd-flags"): api.cmd_flags,
+        ("POST", "/sdapi/v1/png-info"): api.png_info,
+        **{("GET", path): _fixed(content) for path, content in _EMPTY.items()},
+    }
+    return [Route(path, _told(handler), methods=[method]) for (method, path), handler in found.items()]
+
+
+class _Api:
+    def __init__(self, service: Service, painter: Painter) -> None:
+        self._service = service
+        self._painter = painter
+
+    async def txt2img(self, request: Request) -> Response:
+        body = await self._body(request)
+        return await self._paint(request, self._painter.paint(read_txt2img(body), body))
+
+    async def img2img(self, request: Request) -> Response:
+        body = await self._body(request)
+        # Pictures are in there, and Base64 takes its time.
+        order = await asyncio.to_thread(read_img2img, body)
+        return await self._paint(request, self._painter.paint(order, body))
+
+    async def progress(self, request: Request) -> Response:
+        skip = request.query_params.get("skip_current_image", "false").lower() in ("true", "1")
+        return answer(await self._painter.progress(with_image=not skip))
+
+    async def interrupt(self, _request: Request) -> Response:
+        self._painter.runs.interrupt()
+        return answer({})
+
+    async def skip(self, _request: Request) -> Response:
+        self._painter.runs.skip()
+        return answer(None)
+
+    async def get_options(self, _request: Request) -> Response:
+        return answer(self._painter.options.all(await self._painter.checkpoints()))
+
+    async def set_options(self, request: Request) -> Response:
+        ignored = self._painter.options.change(await self._body(request), await self._painter.checkpoints())
+        return answer(None, ignored)
+
+    async def sd_models(self, _request: Request) -> Response:
+        return answer(self._painter.options.models(await self._painter.checkpoints()))
+
+    async def refresh(self, _request: Request) -> Response:
+        await self._service.stock.look(fresh=True)
+        return answer(None)
+
+    async def loras(self, _request: Request) -> Response:
+        found = await self._service.loras()
+        return answer([{"name": lora.name, "alias": lora.name, "path": lora.name, "metadata": {}} for lora in found])
+
+    async def cmd_flags(self, _request: Request) -> Response:
+        settings = self._service.settings
+        return answer({"api": True, "nowebui": True, "listen": False, "port": settings.a1111_port or settings.port})
+
+    async def png_info(self, request: Request) -> Response:
+        fields = Fields(await self._body(request))
+        text = fields.text("image", most=1 << 40)
+        fields.check()
+        picture = read_header(decode_base64(text), most_pixels=self._service.settings.picture_pixels)
+        texts = read_texts(picture.data) if picture.kind == "png" else {}
+        info = texts.get("parameters", "")
+        parameters = parse_infotext(info) if info else {}
+        return answer({"info": info, "items": texts, "parameters": parameters}, fields.ignored())
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        return await read_json(request, most_bytes=self._service.settings.request_bytes)
+
+    async def _paint(self, request: Request, work: Any) -> Response:
+        content, ignored = await unless_hung_up(request, work)
+        return answer(content, ignored)
+
+
+def _fixed(content: Any) -> Handler:
+    async def give(_request: Request) -> Response:
+        return answer(content)
+
+    return give
+
+
+def _told(handler: Handler) -> Handler:
+    """Whatever goes wrong becomes an answer in this API's shape."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except FieldsRefused as error:
+            return refuse_fields(error)
+        except BridgeError as error:
+            # That server has no picture to start from at 404, and one that it cannot decode at 500.
+            return refused(error, {"missing_field": 404}.get(error.code))
+        except BadBody as error:
+            return refuse_body(str(error), 422)
+        except BodyTooLarge:
+            return refuse_body("The body has more bytes than the bridge accepts.", 413)
+        except HungUp:
+            log(logging.INFO, "a client hung up", api="a1111")
+            return Response(status_code=_CLIENT_GONE)
+        except Exception:  # noqa: BLE001 - one request's fault must not show its words to anybody
+            log_fault("a request ran into an unforeseen error", api="a1111")
+            return refused(BridgeError("internal"))
+
+    return handle

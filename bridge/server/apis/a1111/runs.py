@@ -1,0 +1,112 @@
+"""The requests of this API that are under way: how far they are, and how they are stopped.
+
+`interrupt` and `skip` name no job there: they stop the newest one that came over this API, and no other client's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ....protocol.messages import Preview, Progress, Started
+from ..visitor import Happened
+
+__all__ = ["Run", "Runs"]
+
+
+@dataclass(eq=False)
+class Run:
+    """One request: ``rounds`` jobs, one after the other."""
+
+    name: str
+    rounds: int
+    steps: int
+    job: str = ""
+    round: int = 0
+    step: int = 0
+    started: bool = False
+    seconds_left: float | None = None
+    preview: Preview | None = None
+    interrupted: bool = False
+    skipped: bool = False
+    since: datetime = field(default_factory=datetime.now)
+
+    def begin(self, job: str, number: int) -> None:
+        """The next job."""
+        self.job, self.round, self.step = job, number, 0
+        self.preview, self.skipped = None, False
+
+    def follow(self, event: Happened) -> None:
+        """Something happened to the job."""
+        if isinstance(event, Started):
+            self.started = True
+        elif isinstance(event, Preview):
+            self.preview = event
+        elif isinstance(event, Progress):
+            self.seconds_left = event.seconds_left
+            if event.stage == "denoise":
+                self.step, self.steps = event.step, event.steps
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0..1."""
+        return min(1.0, (self.round + self.step / max(1, self.steps)) / self.rounds)
+
+
+class Runs:
+    """Those that are under way, in the order of their coming."""
+
+    def __init__(self, stop: Callable[[str], None]) -> None:
+        """``stop`` stops a job."""
+        self._stop = stop
+        self._runs: list[Run] = []
+
+    def add(self, run: Run) -> None:
+        """A request has come."""
+        self._runs.append(run)
+
+    def remove(self, run: Run) -> None:
+        """A request has been answered."""
+        self._runs.remove(run)
+
+    def interrupt(self) -> None:
+        """End the newest request; it is answered with what is done."""
+        if self._runs:
+            self._runs[-1].interrupted = True
+            self._stop(self._runs[-1].job)
+
+    def skip(self) -> None:
+        """End the job that the newest request is at; it goes on with the next."""
+        if self._runs:
+            self._runs[-1].skipped = True
+            self._stop(self._runs[-1].job)
+
+    @property
+    def current(self) -> Run | None:
+        """The one that is being painted, or that will be next."""
+        return next((run for run in self._runs if run.started), self._runs[0] if self._runs else None)
+
+    def state(self) -> dict[str, Any]:
+        """The answer to `progress`, all but its picture."""
+        run = self.current
+        idle = run is None
+        run = run or Run("", 0, 0)
+        return {
+            "progress": 0.0 if idle else run.share,
+            "eta_relative": run.seconds_left or 0.0,
+            "state": {
+                "skipped": run.skipped,
+                "interrupted": run.interrupted,
+                "stopping_generation": False,
+                "job": run.name,
+                "job_count": run.rounds,
+                "job_timestamp": "0" if idle else run.since.strftime("%Y%m%d%H%M%S"),
+                "job_no": run.round,
+                "sampling_step": run.step,
+                "sampling_steps": run.steps,
+            },
+            "current_image": None,
+            "textinfo": None,
+        }

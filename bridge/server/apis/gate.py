@@ -1,0 +1,129 @@
+"""Who may use the HTTP APIs: programs of this machine that show the token, and pages that the settings name.
+
+The token comes as a bearer, as the password of basic authentication, or, from clients that have nothing but a base
+URL, in the path: ``/key/TOKEN/...``. It stops counting when it is rotated. No path is ever logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ...protocol.errors import BridgeError
+from ..access import is_loopback, token_matches
+from ..logs import log
+from ..service import Service
+
+__all__ = ["PREFIXES", "Gate"]
+
+PREFIXES = ("/sdapi/", "/internal/", "/v1/", "/key/")
+"""Paths that belong to the HTTP APIs."""
+
+_KEY = "/key/"
+# Each may hold a body of pictures in memory.
+_MOST_REQUESTS = 32
+
+Refusal = Callable[[str, int, BridgeError], Response]
+
+
+class Gate:
+    """Stands before the APIs. ``refusal`` makes an answer in an API's own shape, from a path, a status and an error."""
+
+    def __init__(self, app: ASGIApp, service: Service, refusal: Refusal) -> None:
+        self._app = app
+        self._service = service
+        self._refusal = refusal
+        self._requests = 0
+
+    @classmethod
+    def with_pages(cls, app: ASGIApp, service: Service, refusal: Refusal) -> ASGIApp:
+        """The gate, and before it the answers that browsers ask for ahead of a page's request."""
+        origins = [origin.lower().rstrip("/") for origin in service.settings.allowed_origins]
+        return CORSMiddleware(
+            cls(app, service, refusal),
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            allow_private_network=True,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope, shown = _without_key(scope)
+        try:
+            self._admit(scope, shown)
+        except BridgeError as error:
+            status = 401 if error.code == "unauthorized" else 503
+            answer = self._refusal(scope["path"], status, error)
+            if status == 401:
+                answer.headers["WWW-Authenticate"] = 'Basic realm="Paintbridge"'
+            await answer(scope, receive, send)
+            return
+        self._requests += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._requests -= 1
+
+    def _admit(self, scope: Scope, shown: str | None) -> None:
+        """See whether a request may come in.
+
+        Raises:
+            BridgeError: ``unauthorized``, ``too_many_connections``, ``shutting_down``.
+        """
+        peer = (scope.get("client") or ("",))[0]
+        if not is_loopback(peer):
+            log(logging.WARNING, "refused", peer=peer, code="unauthorized")
+            raise BridgeError(
+                "unauthorized",
+                "The HTTP APIs answer programs of the bridge's own machine only.",
+                "Run the program there, or use a client of the bridge's own protocol.",
+            )
+        given = shown if shown is not None else _token_of(scope)
+        if given is None or not token_matches(given, self._service.token()):
+            log(logging.WARNING, "refused", client="http", code="unauthorized")
+            raise BridgeError(
+                "unauthorized",
+                hint="Give the token as a bearer, as the password, or in the address: .../key/TOKEN. "
+                "`paintbridge token` prints it.",
+            )
+        if self._service.shutting_down:
+            raise BridgeError("shutting_down")
+        if self._requests >= _MOST_REQUESTS:
+            raise BridgeError("too_many_connections", f"{self._requests} requests are under way.", "Wait for them.")
+
+
+def _without_key(scope: Scope) -> tuple[Scope, str | None]:
+    """The request as if its path had no key, and the key."""
+    path: str = scope["path"]
+    if not path.startswith(_KEY):
+        return scope, None
+    key, _, rest = path.removeprefix(_KEY).partition("/")
+    changed: dict[str, Any] = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}
+    return changed, unquote(key)
+
+
+def _token_of(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            kind, _, rest = value.decode("latin-1").partition(" ")
+            if kind.lower() == "bearer":
+                return str(rest.strip())
+            if kind.lower() == "basic":
+                return _password(rest)
+    return None
+
+
+def _password(packed: str) -> str | None:
+    try:
+        said = base64.b64decode(packed.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return said.partition(":")[2]

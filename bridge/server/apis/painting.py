@@ -1,0 +1,100 @@
+"""What both APIs do: lay a picture out, have jobs done, and make files of their layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...imaging.header import read_header
+from ...imaging.orders import Encoded, Finish, Ground, Painted, Selecting, Stage
+from ...imaging.process import Imaging
+from ...protocol.messages import Extent, Layer, Recipe, Rect, ResultFormat, Submit
+from .visitor import Follow, Visited, Visitor
+
+__all__ = ["Easel", "Paintings"]
+
+Describe = Callable[[Recipe], Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Paintings:
+    """Files of pictures, and what they were made with, one recipe each."""
+
+    files: tuple[bytes, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
+    hints: tuple[str, ...] = ()
+
+    def __add__(self, other: Paintings) -> Paintings:
+        hints = dict.fromkeys((*self.hints, *other.hints))
+        return Paintings(self.files + other.files, self.recipes + other.recipes, tuple(hints))
+
+
+@dataclass
+class Easel:
+    """One request's pictures: laid out once, however many jobs are done on them."""
+
+    visitor: Visitor
+    imaging: Imaging
+    most_pixels: int
+    ground: Ground | None = None
+    selecting: Selecting | None = None
+    canvas: Extent = field(default_factory=lambda: Extent(1, 1))
+    _template: dict[str, Any] = field(default_factory=dict)
+    _pictures: dict[str, bytes] = field(default_factory=dict)
+
+    def look(self, data: bytes) -> Encoded:
+        """Judge a picture before it is unpacked. Raises as :func:`.read_header`."""
+        return read_header(data, most_pixels=self.most_pixels)
+
+    def blank(self, width: int, height: int) -> None:
+        """There is no picture: the canvas is of this size.
+
+        Raises:
+            BridgeError: ``picture_too_large``.
+        """
+        self.canvas = Extent(width, height)
+        self._template = {"canvas": self.canvas, "context": Rect(0, 0, width, height)}
+
+    async def lay_out(self, ground: Ground, selecting: Selecting | None) -> None:
+        """Lay out a picture, and what of it is selected.
+
+        Raises:
+            BridgeError: as :meth:`.Imaging.stage`.
+        """
+        self.ground, self.selecting = ground, selecting
+        staged = await self.imaging.stage(Stage(ground, selecting))
+        self.canvas = staged.canvas
+        self._template = {
+            "canvas": staged.canvas,
+            "context": staged.context,
+            "picture": staged.picture,
+            "selection": staged.selection,
+        }
+        self._pictures = {staged.picture.hash: staged.pixels}
+        if staged.selection is not None:
+            self._pictures[staged.selection.hash] = staged.coverage
+
+    async def paint(
+        self, job: str, follow: Follow, describe: Describe, *, file_kind: str = "png", **fields: Any
+    ) -> Paintings:
+        """Have a job done. ``describe`` gives the texts of a file, by keyword.
+
+        Args:
+            file_kind: png, jpeg or webp.
+            fields: of the job, as in ``submit``.
+
+        Raises:
+            BridgeError, JobStopped: as :meth:`.Visitor.paint`, and :meth:`.Imaging.finish`.
+        """
+        submit = Submit(job=job, result=ResultFormat(), on_disconnect="cancel", **{**self._template, **fields})
+        done = await self.visitor.paint(submit, self._pictures, follow)
+        painted = tuple(_painted(layer, done, tuple(describe(layer.recipe))) for layer in done.layers)
+        files = await self.imaging.finish(Finish(self.ground, painted, file_kind))
+        return Paintings(files, tuple(layer.recipe for layer in done.layers), done.hints)
+
+
+def _painted(layer: Layer, done: Visited, texts: tuple[tuple[str, str], ...]) -> Painted:
+    picture = layer.picture
+    pixels = bytes(done.pictures[picture.hash])
+    return Painted(layer.x, layer.y, picture.width, picture.height, pixels, texts)
