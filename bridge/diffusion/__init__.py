@@ -4,10 +4,12 @@ from .components import ComponentCache, Components, OnDemand, load
 from .denoise import Walk, denoise, steps_taken
 from .device import Device, find_device
 from .latents import decode, encode, seeded_noise
+from .lora import Adapters, WornLora
 from .preview import PreviewMaker
 from .prompt import Conditioning, encode_prompt
 
 __all__ = [
+    "Adapters",
     "ComponentCache",
     "Components",
     "Conditioning",
@@ -15,6 +17,7 @@ __all__ = [
     "OnDemand",
     "PreviewMaker",
     "Walk",
+    "WornLora",
     "decode",
     "denoise",
     "encode",

@@ -1,10 +1,9 @@
-"""How each family's parts are loaded, and how text conditions them: the torch side of `bridge.models.family`.
+"""How each family's parts are loaded, and how its UNet is asked: the torch side of `bridge.models.family`.
 
 What differs is told by the family's facts, so that neither the denoising loop nor the painter knows a family by name.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -12,35 +11,12 @@ import torch
 import transformers
 
 from ..models import Family
-from ..models.family import TextPart
+from .text import TextStates
 
 if TYPE_CHECKING:
     from .components import Components
 
-__all__ = ["TextStates", "encode_text", "hears_guidance", "part_kinds", "predict"]
-
-
-@dataclass(frozen=True)
-class TextStates:
-    """Text as the denoiser hears it: `states` (n, tokens, width), and `pooled` (n, width) where the family has it."""
-
-    states: torch.Tensor
-    pooled: torch.Tensor | None = None
-
-    def repeated(self, count: int) -> "TextStates":
-        """A batch of one as a batch of `count`."""
-        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
-        return TextStates(self.states.expand(count, -1, -1), pooled)
-
-    def followed_by(self, other: "TextStates") -> "TextStates":
-        """Both batches as one."""
-        pooled = None if self.pooled is None or other.pooled is None else torch.cat([self.pooled, other.pooled])
-        return TextStates(torch.cat([self.states, other.states]), pooled)
-
-    def zeros(self) -> "TextStates":
-        """Zeros of the same shapes."""
-        pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
-        return TextStates(torch.zeros_like(self.states), pooled)
+__all__ = ["hears_guidance", "part_kinds", "predict"]
 
 
 def part_kinds(family: Family) -> dict[str, Any]:
@@ -50,26 +26,6 @@ def part_kinds(family: Family) -> dict[str, Any]:
         for text in family.texts
     }
     return {**kinds, "vae": diffusers.AutoencoderKL, "unet": diffusers.UNet2DConditionModel}
-
-
-@torch.no_grad()
-def encode_text(components: "Components", text: str) -> tuple[TextStates, str]:
-    """The states of one prompt, batch 1, and the words that did not fit."""
-    found = [_encode(components, part, text) for part in components.checkpoint.family.texts]
-    pooled = [one for _, one, _ in found if one is not None]
-    states = TextStates(torch.cat([one for one, _, _ in found], dim=-1), pooled[0] if pooled else None)
-    return states, found[0][2]
-
-
-def _encode(components: "Components", part: TextPart, text: str) -> tuple[torch.Tensor, torch.Tensor | None, str]:
-    tokenizer, text_encoder = getattr(components, part.tokenizer), getattr(components, part.encoder)
-    room = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
-    tokens = tokenizer(text, padding="max_length", max_length=room, truncation=True, return_tensors="pt").input_ids
-    whole = tokenizer(text, truncation=False, verbose=False).input_ids
-    lost = tokenizer.decode(whole[room - 1 : -1], skip_special_tokens=True).strip() if len(whole) > room else ""
-    said = text_encoder(tokens.to(components.device.torch_device), output_hidden_states=part.penultimate)
-    states = said.hidden_states[-2] if part.penultimate else said.last_hidden_state
-    return states, said.text_embeds if part.pooled else None, lost
 
 
 def hears_guidance(components: "Components") -> bool:

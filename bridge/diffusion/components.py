@@ -13,6 +13,7 @@ from ..models import Checkpoint
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
+from .lora import Adapters
 from .preview import fit_latent_to_rgb
 from .weights import weights_of
 
@@ -28,7 +29,8 @@ transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call
 class Components:
     """A loaded checkpoint, its parts by their names in a diffusers folder; None where its family does without.
 
-    `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3).
+    `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3). `adapters` are the LoRAs that the
+    parts may wear.
     """
 
     checkpoint: Checkpoint
@@ -39,6 +41,7 @@ class Components:
     vae: Any
     scheduler_config: dict[str, Any]
     latent_to_rgb: torch.Tensor
+    adapters: Adapters
     tokenizer_2: Any = None
     text_encoder_2: Any = None
 
@@ -74,6 +77,11 @@ def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -
         device=device,
         scheduler_config=scheduler_config,
         latent_to_rgb=fit_latent_to_rgb(parts["vae"]),
+        adapters=Adapters(
+            {name: parts[name] for name in ("unet", *(text.encoder for text in checkpoint.family.texts))},
+            device,
+            title=checkpoint.id,
+        ),
         **parts,
     )
 

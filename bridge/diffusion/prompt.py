@@ -2,28 +2,29 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from .architecture import TextStates, encode_text, hears_guidance
+from ..prompts import read_text
+from .architecture import hears_guidance
 from .components import Components
+from .text import TextStates, encode_texts
 
 __all__ = ["Conditioning", "encode_prompt"]
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """`wanted` and `unwanted` are both prompts' states, of batch 1; `hints` are for the artist."""
+    """`wanted` and `unwanted` are both prompts' states, of batch 1 and equally long; `hints` are for the artist."""
 
     wanted: TextStates
     unwanted: TextStates
     hints: tuple[str, ...]
 
 
-@torch.no_grad()
 def encode_prompt(components: Components, prompt: str, negative_prompt: str) -> Conditioning:
-    """Encodes both prompts. What does not fit the text encoders is left out, and a hint says which words."""
-    wanted, lost = encode_text(components, prompt)
-    unwanted, negative_lost = encode_text(components, negative_prompt)
+    """Encodes both prompts, whose words may have weights. What does not fit the text encoders is left out, and a hint
+    says which words.
+    """
+    texts = [read_text(prompt), read_text(negative_prompt)]
+    (wanted, lost), (unwanted, negative_lost) = encode_texts(components, texts)
     if components.checkpoint.zero_empty and not negative_prompt.strip():
         unwanted = wanted.zeros()
     hints = []

@@ -15,25 +15,21 @@ class Wording:
     """What one picture is asked for. Equal for pictures that differ in nothing but their seed.
 
     `chosen` and `chosen_negative` are the prompts as they were written, their choices made. `wanted` and `unwanted` are
-    what the text encoders are given, and `loras` are worn meanwhile.
+    these without their LoRAs, for the text encoders: `read_text` tells their weights.
     """
 
     chosen: str
     chosen_negative: str
-    wanted: Text
-    unwanted: Text
+    wanted: str
+    unwanted: str
     loras: tuple[NamedLora, ...]
     hints: tuple[str, ...]
 
     @property
     def words(self) -> str:
         """What is wanted, as plain words; empty: nothing is asked for."""
-        return _words(self.wanted)
-
-    @property
-    def unwanted_words(self) -> str:
-        """What is not wanted, as plain words."""
-        return _words(self.unwanted)
+        parts = ("".join(fragment.text for fragment in part).strip() for part in read_text(self.wanted))
+        return " ".join(parts).strip()
 
 
 def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
@@ -43,22 +39,17 @@ def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
     """
     chosen = choose(prompt, seed, stream="prompt")
     chosen_negative = choose(negative_prompt, seed, stream="negative prompt")
-    wanted_text, loras = take_loras(chosen)
-    unwanted_text, negative_loras = take_loras(chosen_negative)
+    wanted, loras = take_loras(chosen)
+    unwanted, negative_loras = take_loras(chosen_negative)
     if negative_loras:
         raise PromptUnreadable(
             f"The negative prompt names the LoRA {negative_loras[0].name}, but a LoRA counts for the whole picture.",
             hint="Name it in the prompt; a strength below 0 turns it round.",
         )
-    wanted, hints = read_weights(wanted_text)
-    unwanted, negative_hints = read_weights(unwanted_text)
-    return Wording(chosen, chosen_negative, wanted, unwanted, loras, tuple(dict.fromkeys((*hints, *negative_hints))))
+    hints = dict.fromkeys((*read_weights(wanted)[1], *read_weights(unwanted)[1]))
+    return Wording(chosen, chosen_negative, wanted, unwanted, loras, tuple(hints))
 
 
 def read_text(text: str) -> Text:
-    """The weights of a text without choices and LoRAs."""
+    """The weights of a text without choices and LoRAs. Raises PromptUnreadable for weights beyond reason."""
     return read_weights(text)[0]
-
-
-def _words(text: Text) -> str:
-    return " ".join("".join(fragment.text for fragment in part).strip() for part in text).strip()

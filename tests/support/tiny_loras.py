@@ -90,4 +90,5 @@ def _named(
     if layout == "diffusers":
         return {f"{part}.{module}.lora_A.weight": down, f"{part}.{module}.lora_B.weight": up}
     assert layout == "diffusers-old"
-    return {f"{part}.{module}.lora.down.weight": down, f"{part}.{module}.lora.up.weight": up}
+    between = "lora" if part == "unet" else "lora_linear_layer"
+    return {f"{part}.{module}.{between}.down.weight": down, f"{part}.{module}.{between}.up.weight": up}
