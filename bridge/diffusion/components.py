@@ -13,7 +13,7 @@ from ..models import Checkpoint
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
-from .lora import Adapters
+from .lora import Adapters, WornLora
 from .preview import fit_latent_to_rgb
 from .weights import weights_of
 
@@ -30,7 +30,7 @@ class Components:
     """A loaded checkpoint, its parts by their names in a diffusers folder; None where its family does without.
 
     `latent_to_rgb` is the linear map that previews are made with, (channels + 1, 3). `adapters` are the LoRAs that the
-    parts may wear.
+    parts may wear, `worn` those that they wear until the cache is asked for them again.
     """
 
     checkpoint: Checkpoint
@@ -44,6 +44,7 @@ class Components:
     adapters: Adapters
     tokenizer_2: Any = None
     text_encoder_2: Any = None
+    worn: tuple[WornLora, ...] = ()
 
     @property
     def vae_scale(self) -> int:
@@ -94,8 +95,25 @@ class ComponentCache:
         self._capacity = capacity
         self._held: OrderedDict[str, Components] = OrderedDict()
 
-    def get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
-        """The checkpoint's components, loaded unless they are held. Those not used for longest leave first."""
+    def get(self, checkpoint: Checkpoint, *, check: Callable[[], None], worn: tuple[WornLora, ...] = ()) -> Components:
+        """The checkpoint's components, loaded unless they are held, wearing just these LoRAs.
+
+        The components not used for longest leave first. Raises as `load` and `Adapters.load`.
+        """
+        components = self._get(checkpoint, check=check)
+        components.adapters.wear(worn, check=check)
+        return replace(components, worn=tuple(one for one in worn if one.strength))
+
+    def on_demand(self, checkpoint: Checkpoint, worn: tuple[WornLora, ...] = ()) -> "OnDemand":
+        """The checkpoint, wearing these LoRAs, for a job that may or may not need it in memory."""
+        return OnDemand(checkpoint, self, worn)
+
+    def free(self) -> None:
+        """Lets go of every checkpoint."""
+        self._held.clear()
+        self._release()
+
+    def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
         key = content_hash(checkpoint.path, checkpoint.files, check=check)
         if key in self._held:
             self._held.move_to_end(key)
@@ -106,15 +124,6 @@ class ComponentCache:
         self._release()
         self._held[key] = load(checkpoint, self.device, check=check)
         return self._held[key]
-
-    def on_demand(self, checkpoint: Checkpoint) -> "OnDemand":
-        """The checkpoint for a job that may or may not need it in memory."""
-        return OnDemand(checkpoint, self)
-
-    def free(self) -> None:
-        """Lets go of every checkpoint."""
-        self._held.clear()
-        self._release()
 
     def _release(self) -> None:
         if self.device.kind in ("cuda", "rocm"):
@@ -131,7 +140,8 @@ class OnDemand:
 
     checkpoint: Checkpoint
     cache: ComponentCache
+    worn: tuple[WornLora, ...] = ()
 
     def load(self, check: Callable[[], None]) -> Components:
         """The components, from the cache or from disk."""
-        return self.cache.get(self.checkpoint, check=check)
+        return self.cache.get(self.checkpoint, check=check, worn=self.worn)

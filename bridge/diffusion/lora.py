@@ -40,6 +40,11 @@ class WornLora:
     lora: Lora
     strength: float
 
+    @property
+    def key(self) -> tuple[str, float]:
+        """What tells it from others: its content, and how much."""
+        return self.lora.hash, self.strength
+
 
 class Adapters:
     """The LoRAs of one checkpoint in memory, by content; those not worn for longest leave first."""
@@ -84,20 +89,16 @@ class Adapters:
         self._held.move_to_end(name)
         return name
 
-    @contextmanager
-    def worn(self, loras: Sequence[WornLora], *, check: Callable[[], None]) -> Iterator[None]:
-        """While this lasts, these LoRAs are worn, and no others. Raises as `load`."""
-        strengths = {self.load(one.lora, check=check): one.strength for one in loras if one.strength}
+    def wear(self, loras: Sequence[WornLora], *, check: Callable[[], None]) -> None:
+        """From now on these are worn, and no others; one of strength 0 is not. Raises as `load`."""
+        strengths: dict[str, float] = {}
+        for one in loras:
+            if one.strength:
+                name = self.load(one.lora, check=check)
+                strengths[name] = strengths.get(name, 0.0) + one.strength
         self._let_go(strengths)
-        self._put_on(strengths)
-        try:
-            yield
-        finally:
-            self._put_on({})
-
-    def _put_on(self, strengths: Mapping[str, float]) -> None:
         for layer in self._layers():
-            # The order of the prompt, so that sums do not depend on what was loaded first.
+            # In the prompt's order, so that sums do not depend on what was loaded first.
             names = [name for name in strengths if name in layer.lora_A]
             layer.set_adapter(names, inference_mode=True)
             for name in names:
@@ -112,8 +113,9 @@ class Adapters:
 
     def _delete(self, name: str) -> None:
         self._held.pop(name, None)
-        for model in self._parts.values():
-            _delete_layers(model, name)
+        with _peft_keeping_quiet():
+            for model in self._parts.values():
+                _delete_layers(model, name)
 
     def _layers(self) -> Iterator[Any]:
         for model in self._parts.values():
@@ -144,9 +146,7 @@ class Adapters:
         model = self._parts[part]
         mine = None if metadata is None else {k: v for k, v in metadata.items() if k.startswith(f"{part}.")} or None
         options = {"adapter_name": name, "metadata": mine, "network_alphas": None, "low_cpu_mem_usage": True}
-        with warnings.catch_warnings():
-            # Several side by side are meant.
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+        with _peft_keeping_quiet():
             if part == "unet":
                 _loader.load_lora_into_unet(dict(states), unet=model, **options)
             else:
@@ -161,6 +161,14 @@ class Adapters:
         wanted = sum(".lora_A" in key or ".down." in key for key in states)
         if laid != wanted:
             raise ValueError(f"{wanted - laid} of {wanted} layers have no place")
+
+
+@contextmanager
+def _peft_keeping_quiet() -> Iterator[None]:
+    """It warns of several LoRAs side by side, of one that leaves, and of configs that name fewer layers than files."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"peft\.")
+        yield
 
 
 def _read(lora: Lora) -> dict[str, torch.Tensor]:

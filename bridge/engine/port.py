@@ -32,7 +32,7 @@ __all__ = [
 def picture_seeds(submit: Submit) -> tuple[int, ...]:
     """The seed of each picture of a job that has its seed: they count up, and from the largest on to 0."""
     if submit.seed is None:
-        raise ValueError("the job came without a seed")
+        raise ValueError("The job came without a seed.")
     return tuple((submit.seed + index) % (1 << 64) for index in range(submit.batch))
 
 

@@ -6,7 +6,7 @@ Importing this imports torch.
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,23 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
-from ..models import Checkpoint, Registry
+from ..models import Checkpoint, LoraRegistry, Registry
 from ..models.hashing import content_hash
-from ..painter import Hooks, Kept, PaintedLayer, Request, paint
+from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 from .calls import WorkerSettings
 from .inputs import Inputs
+from .port import picture_seeds
+from .wordings import Worded, read_wordings, used_loras
 
 __all__ = ["Painted", "Studio", "open_studio", "warm_up"]
+
+
+# As many as a result holds.
+_MOST_HINTS = 16
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,10 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
             f"The settings ask to paint on {settings.device}, which torch does not find on this machine.",
             "Set `device` to auto or cpu, or run `paintbridge doctor` to see what is missing.",
         )
-    registry = Registry(map(Path, settings.models), default=settings.default_checkpoint)
+    folders = tuple(map(Path, settings.models))
+    registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    return Studio(registry, device), told
+    return Studio(registry, LoraRegistry(folders), device), told
 
 
 def warm_up() -> None:
@@ -70,8 +77,9 @@ def warm_up() -> None:
 class Studio:
     """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
 
-    def __init__(self, registry: Registry, device: Device) -> None:
+    def __init__(self, registry: Registry, loras: LoraRegistry, device: Device) -> None:
         self._registry = registry
+        self._loras = loras
         self._device = device
         self._cache = ComponentCache(device)
         self._kept = Kept()
@@ -99,32 +107,37 @@ class Studio:
             context=geometry.Rect(context.x, context.y, context.width, context.height),
             picture=inputs.picture,
             selection=inputs.selection,
-            prompt=submit.prompt,
-            negative_prompt=submit.negative_prompt,
             strength=submit.strength,
             steps=submit.steps,
             guidance=submit.guidance,
             sampler=submit.sampler,
-            seeds=tuple((submit.seed + index) % (1 << 64) for index in range(submit.batch)),
             grow=submit.grow,
             feather=submit.feather,
             strict=submit.strict,
             scale=submit.scale,
         )
-        painting = paint(request, self._cache.on_demand(checkpoint), hooks, self._kept)
+        wordings = read_wordings(submit, self._loras, checkpoint, check=hooks.check)
+        parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.worn)) for part in wordings]
+        painting = paint_parts(parts, hooks, self._kept)
+        asked_in = {seed: part for part in wordings for seed in part.seeds}
+        seeds = picture_seeds(submit)
+        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.wording.hints)))
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
         data: dict[str, Buffer] = {}
         layers = []
-        for painted in painting.layers:
+        for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):
             hooks.check()
             picture, data_of_picture = pictures.encode(painted.layer.pixels, submit.result)
             data[picture.hash] = data_of_picture
-            recipe = self._recipe(submit, painted, checkpoint, checkpoint_hash)
+            recipe = self._recipe(submit, painted, asked_in[painted.seed], checkpoint, checkpoint_hash)
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
-        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(painting.hints))
+        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])
 
-    def _recipe(self, submit: Submit, painted: PaintedLayer, checkpoint: Checkpoint, checkpoint_hash: str) -> Recipe:
+    def _recipe(
+        self, submit: Submit, painted: PaintedLayer, worded: Worded, checkpoint: Checkpoint, checkpoint_hash: str
+    ) -> Recipe:
+        chosen, chosen_negative = worded.wording.chosen, worded.wording.chosen_negative
         settings: dict[str, Any] = painted.settings
         return Recipe(
             kind=submit.kind,
@@ -136,5 +149,13 @@ class Studio:
             context=submit.context,
             device=f"{self._device.kind} {self._device.dtype}",
             versions=self._versions,
+            chosen_prompt="" if chosen == submit.prompt else chosen,
+            chosen_negative_prompt="" if chosen_negative == submit.negative_prompt else chosen_negative,
+            loras=used_loras(worded),
             **settings,
         )
+
+
+def _worded(request: Request, part: Worded) -> Request:
+    wording = part.wording
+    return replace(request, prompt=wording.wanted, negative_prompt=wording.unwanted, seeds=part.seeds)

@@ -1,12 +1,14 @@
 """One recipe per kind of job, from canvas, models and diffusion. Imports torch, so only the worker imports it."""
 
 import traceback
+from collections.abc import Sequence
 
 from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported, is_out_of_memory
 from .fill import fill
 from .generate import generate
 from .hints import what_would_fit
 from .kept import Kept
+from .parts import Part, PartHooks, together
 from .refine import refine
 from .request import Hooks, Model, PaintedLayer, Painting, Request
 from .room import Room
@@ -26,6 +28,7 @@ __all__ = [
     "Request",
     "SamplerUnsupported",
     "paint",
+    "paint_parts",
 ]
 
 KINDS = {"fill": fill, "refine": refine, "generate": generate, "upscale": upscale}
@@ -56,3 +59,18 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
         if room.tiled:
             room.free()
     raise OutOfMemory("There is not enough memory to paint this.", hint=what_would_fit(request, model.checkpoint))
+
+
+def paint_parts(parts: Sequence[Part], hooks: Hooks, kept: Kept | None = None) -> Painting:
+    """Does a job whose pictures are asked for in different words, one part after the other; else as `paint`.
+
+    The parts share what is kept, so that only prompts and denoising are done for each. The layers are part by part.
+    """
+    kept = kept or Kept()
+    pictures = sum(len(request.seeds) for request, _ in parts)
+    paintings: list[Painting] = []
+    for request, model in parts:
+        before = sum(len(painting.layers) for painting in paintings)
+        part = PartHooks(hooks, before=before, of=pictures, pictures=len(request.seeds))
+        paintings.append(paint(request, model, hooks if len(parts) == 1 else part, kept))
+    return paintings[0] if len(parts) == 1 else together(paintings)

@@ -1,4 +1,4 @@
-"""What a job asks of the model: prompts, sampler, steps and guidance, completed by the checkpoint's card."""
+"""What a job asks of the model: prompts, sampler, steps and guidance, completed by LoRAs and the checkpoint's card."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -28,15 +28,20 @@ def ask(components: Components, request: Request, room: Room, *, check: Callable
     """Encodes the prompts, unless they are kept, and settles the rest."""
     checkpoint = components.checkpoint
     card = checkpoint.card
-    sampler = request.sampler or card.default_sampler
-    steps = request.steps if request.steps is not None else card.default_steps
-    guidance = float(request.guidance if request.guidance is not None else card.default_guidance)
+    distilled = next((one.lora for one in components.worn if one.strength > 0 and one.lora.distillation), None)
+    wants = distilled.distillation if distilled else None
+    sampler = request.sampler or (wants.sampler if wants else card.default_sampler)
+    default_steps, default_guidance = (
+        (wants.steps, wants.guidance) if wants else (card.default_steps, card.default_guidance)
+    )
+    steps = request.steps if request.steps is not None else default_steps
+    guidance = float(request.guidance if request.guidance is not None else default_guidance)
     made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
     conditioning = room.kept.get(
-        ("prompts", made_by, request.prompt, request.negative_prompt),
+        ("prompts", made_by, tuple(one.key for one in components.worn), request.prompt, request.negative_prompt),
         lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),
     )
-    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance))
+    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
     if guidance == 1 and request.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
     return Asked(conditioning, sampler, steps, guidance, made_by, hints)

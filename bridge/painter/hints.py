@@ -64,9 +64,18 @@ def about_enlarging(card: Card) -> tuple[str, ...]:
     )
 
 
-def about_sampler(sampler: str, steps: int, guidance: float) -> tuple[str, ...]:
-    """A hint when a sampler for distilled checkpoints was given an ordinary one's numbers, which burn its pictures."""
-    if sampler not in FEW_STEP_SAMPLERS or (steps <= _MANY_STEPS and guidance <= _MUCH_GUIDANCE):
+def about_sampler(sampler: str, steps: int, guidance: float, distilled_lora: str = "") -> tuple[str, ...]:
+    """A hint when a sampler for distilled checkpoints, or a LoRA that distils one, was given an ordinary one's numbers,
+    which burn its pictures.
+    """
+    if steps <= _MANY_STEPS and guidance <= _MUCH_GUIDANCE:
+        return ()
+    if distilled_lora:
+        return (
+            f"The LoRA {distilled_lora} is made for 2 to 8 steps at guidance 1 to 2; "
+            f"this was painted with {steps} steps at guidance {guidance:g}.",
+        )
+    if sampler not in FEW_STEP_SAMPLERS:
         return ()
     return (
         f"{sampler} is made for 2 to 8 steps at guidance 1 to 2, with a checkpoint or LoRA distilled for it; "

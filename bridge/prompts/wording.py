@@ -25,12 +25,6 @@ class Wording:
     loras: tuple[NamedLora, ...]
     hints: tuple[str, ...]
 
-    @property
-    def words(self) -> str:
-        """What is wanted, as plain words; empty: nothing is asked for."""
-        parts = ("".join(fragment.text for fragment in part).strip() for part in read_text(self.wanted))
-        return " ".join(parts).strip()
-
 
 def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
     """Both prompts as the picture of that seed is painted with them.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tiny_checkpoints import build_tiny_sd1
+from tiny_loras import build_tiny_lora
 from whole_bridge import BridgeProcess
 
 from bridge.client import Bridge
@@ -17,12 +18,16 @@ from bridge.client import Bridge
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256; `slow` takes its time."""
+    """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256; `slow` takes its time.
+    And a LoRA for all of them, `ink`.
+    """
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
     build_tiny_sd1(home / "models" / "base", inpaint=False)
     build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    said = {"modelspec.trigger_phrase": "inkwash"}
+    build_tiny_lora(home / "models" / "inpaint", home / "models" / "loras" / "ink.safetensors", metadata=said)
     return home
 
 

@@ -107,7 +107,7 @@ def test_unknown_names_are_hinted_at(studio, hooks, canvas, selection, small, ki
 
 def test_prompt_too_long_and_negative_prompt_at_guidance_one(studio, hooks, canvas, selection):
     request = studio.request(canvas, selection, prompt="red " * 80, negative_prompt="sky", guidance=1.0, steps=1)
-    hints = " ".join(paint(request, studio.model(), hooks).hints)
+    hints = " ".join(paint(request, studio.model(places=16), hooks).hints)
     assert "too long" in hints
     assert "no effect at guidance 1" in hints
 

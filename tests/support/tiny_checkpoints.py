@@ -42,7 +42,7 @@ def _byte_alphabet() -> list[str]:
     return [chr(byte) for byte in kept] + [chr(256 + index) for index in range(len(moved))]
 
 
-def _write_tokenizer(folder: Path, *, pad: str = _EOS) -> int:
+def _write_tokenizer(folder: Path, *, pad: str = _EOS, places: int = 77) -> int:
     """Writes a CLIP tokenizer whose vocabulary is the bytes and TINY_WORDS; returns the vocabulary's size."""
     alphabet = _byte_alphabet()
     vocab = {token: index for index, token in enumerate([*alphabet, *(letter + "</w>" for letter in alphabet)])}
@@ -61,7 +61,7 @@ def _write_tokenizer(folder: Path, *, pad: str = _EOS) -> int:
     (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
     pairs = [tuple(merge.split(" ")) for merge in merges]
-    CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=77, pad_token=pad).save_pretrained(folder)
+    CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=places, pad_token=pad).save_pretrained(folder)
     return len(vocab)
 
 
@@ -127,14 +127,15 @@ def _build(
     empty_prompt: str = "denoise",
     known_names: tuple[str, ...] = (),
     zero_terminal_snr: bool = False,
+    places: int = 77,
 ) -> Path:
     """Writes the folder, weights seeded by `seed`.
 
-    `size` is the native edge in pixels, a multiple of 8, and stands in the card with `steps`, `sampler`, `empty_prompt`
-    and `known_names`.
+    `places` is how many tokens the text encoders read. `size` is the native edge in pixels, a multiple of 8, and stands
+    in the card with `steps`, `sampler`, `empty_prompt` and `known_names`.
     """
     folder = Path(folder)
-    vocab_size = _write_tokenizer(folder / "tokenizer", pad=pad)
+    vocab_size = _write_tokenizer(folder / "tokenizer", pad=pad, places=places)
     state = torch.random.get_rng_state()
     try:
         torch.manual_seed(seed)
@@ -149,9 +150,9 @@ def _build(
             scaling_factor=scaling_factor,
         )
         denoiser = UNet2DConditionModel(sample_size=size // 8, in_channels=9 if inpaint else 4, **unet)
-        text_encoder = CLIPTextModel(_text_config(vocab_size, 32, act))
+        text_encoder = CLIPTextModel(_text_config(vocab_size, 32, act, places))
         if second:
-            text_encoder_2 = CLIPTextModelWithProjection(_text_config(vocab_size, 48, "gelu"))
+            text_encoder_2 = CLIPTextModelWithProjection(_text_config(vocab_size, 48, "gelu", places))
     finally:
         torch.random.set_rng_state(state)
     scheduler = DDIMScheduler(
@@ -181,7 +182,7 @@ def _build(
     }
     if second:
         text_encoder_2.save_pretrained(folder / "text_encoder_2")
-        _write_tokenizer(folder / "tokenizer_2", pad="!")
+        _write_tokenizer(folder / "tokenizer_2", pad="!", places=places)
         index["text_encoder_2"] = ["transformers", "CLIPTextModelWithProjection"]
         index["tokenizer_2"] = ["transformers", "CLIPTokenizer"]
     card = {
@@ -201,14 +202,14 @@ def _build(
     return folder
 
 
-def _text_config(vocab_size: int, width: int, act: str) -> CLIPTextConfig:
+def _text_config(vocab_size: int, width: int, act: str, places: int) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=vocab_size,
         hidden_size=width,
         intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=77,
+        max_position_embeddings=places,
         projection_dim=width,
         hidden_act=act,
         bos_token_id=vocab_size - 2,

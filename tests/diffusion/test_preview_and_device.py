@@ -1,4 +1,4 @@
-"""Prompts that fit and that do not, previews, and what is said of the device."""
+"""Previews, and what is said of the device."""
 
 from types import SimpleNamespace
 
@@ -6,29 +6,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from bridge.diffusion import PreviewMaker, encode_prompt, find_device
+from bridge.diffusion import PreviewMaker, find_device
 from bridge.diffusion.preview import fit_latent_to_rgb
-
-
-def test_prompts_differ_and_repeat(tiny):
-    components = tiny(inpaint=False)
-    one = encode_prompt(components, "a red flower", "")
-    assert one.wanted.states.shape == one.unwanted.states.shape == (1, 77, 32)
-    assert torch.equal(one.wanted.states, encode_prompt(components, "a red flower", "blue").wanted.states)
-    assert not torch.equal(one.wanted.states, encode_prompt(components, "a blue flower", "").wanted.states)
-    assert torch.equal(one.unwanted.states, encode_prompt(components, "", "").wanted.states)
-    assert one.hints == ()
-
-
-def test_what_is_left_out_is_said(tiny):
-    components = tiny(inpaint=False)
-    fits = " ".join(["red"] * 75)
-    assert encode_prompt(components, fits, "").hints == ()
-    hints = encode_prompt(components, fits + " lake bird", fits + " tree").hints
-    assert len(hints) == 2
-    assert '"lake bird"' in hints[0]
-    assert '"tree"' in hints[1]
-    assert "negative" in hints[1]
 
 
 class LinearDecoder(torch.nn.Module):

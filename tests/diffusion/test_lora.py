@@ -1,0 +1,297 @@
+"""LoRAs on real tiny checkpoints: they change the picture as the stock pipelines have them do, and leave no trace."""
+
+import json
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
+from safetensors.torch import load_file, save_file
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
+from tiny_loras import LAYOUTS, build_tiny_lora
+
+from bridge.diffusion import Adapters, ComponentCache, Device, Walk, WornLora, denoise, encode_prompt, load
+from bridge.models import LoraUnreadable, LoraUnsupported, inspect, inspect_lora
+
+BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
+PIPELINES = {"SD1": StableDiffusionPipeline, "SDXL": StableDiffusionXLPipeline}
+families = pytest.mark.parametrize("family", ["SD1", "SDXL"])
+
+
+class Stop(Exception):
+    pass
+
+
+class Easel:
+    """One tiny checkpoint of a family, what it paints, and LoRAs for it."""
+
+    def __init__(self, folder, family, cpu):
+        self.folder = folder
+        self.checkpoint = BUILDERS[family](folder / family, inpaint=False)
+        self.components = load(inspect(self.checkpoint), cpu, check=lambda: None)
+        self._count = 0
+
+    def lora(self, **options):
+        self._count += 1
+        return inspect_lora(build_tiny_lora(self.checkpoint, self.folder / f"lora{self._count}.safetensors", **options))
+
+    def paint(self, *worn, check=lambda: None):
+        self.components.adapters.wear([WornLora(*one) for one in worn], check=check)
+        conditioning = encode_prompt(self.components, "a red flower", "blue sky")
+        walk = Walk((8, 8), conditioning, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+        nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
+        return denoise(self.components, walk, [7], **nothing)[0]
+
+
+@pytest.fixture(scope="module")
+def easel(tmp_path_factory, cpu):
+    held = {}
+
+    def get(family="SD1"):
+        if family not in held:
+            held[family] = Easel(tmp_path_factory.mktemp(family), family, cpu)
+        return held[family]
+
+    return get
+
+
+def apart(one, other):
+    return float((one - other).abs().max())
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_on_and_off(easel, family, layout):
+    """`plain` is painted by a checkpoint that has never held a LoRA, if this is the module's first test of it."""
+    work = easel(family)
+    plain = work.paint()
+    lora = work.lora(
+        layout=layout, metadata={"modelspec.architecture": "stable-diffusion-v2"} if family == "SD2" else {}
+    )
+    assert lora.family.name == family
+    half = work.paint((lora, 0.5))
+    assert apart(half, plain) > 0.01
+    assert apart(work.paint((lora, 1.0)), half) > 0.01
+    assert torch.equal(work.paint(), plain)
+    assert torch.equal(work.paint((lora, 0.0)), plain)
+    assert torch.equal(work.paint((lora, 0.5)), half)
+
+
+def test_a_checkpoint_that_has_worn_loras_is_as_one_that_never_has(easel, cpu):
+    work = easel()
+    work.paint((work.lora(), 1.0), (work.lora(seed=5), 0.3))
+    found = work.paint()
+    fresh = Easel.__new__(Easel)
+    fresh.components = load(inspect(work.checkpoint), cpu, check=lambda: None)
+    assert torch.equal(found, fresh.paint())
+
+
+@families
+def test_every_naming_of_the_same_weights_paints_the_same(easel, family):
+    work = easel(family)
+    painted = [work.paint((work.lora(layout=layout, parts=("unet",), seed=2), 0.7)) for layout in LAYOUTS]
+    assert max(apart(painted[0], other) for other in painted[1:]) < 1e-5
+    both = [work.paint((work.lora(layout=layout, seed=2), 0.7)) for layout in ("kohya", "diffusers", "diffusers-old")]
+    assert max(apart(both[0], other) for other in both[1:]) < 1e-5
+    assert apart(both[0], painted[0]) > 0.01
+
+
+@families
+@pytest.mark.parametrize("layout", ["kohya", "diffusers"])
+def test_as_the_stock_pipeline_loads_it(easel, family, layout):
+    work = easel(family)
+    lora = work.lora(layout=layout, seed=3)
+    pipe = PIPELINES[family].from_pretrained(work.checkpoint, local_files_only=True)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    pipe.set_progress_bar_config(disable=True)
+    pipe.load_lora_weights(lora.path.parent, weight_name=lora.path.name, adapter_name="it", local_files_only=True)
+    pipe.set_adapters(["it"], [0.8])
+    latents = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(7))
+    expected = pipe(
+        "a red flower",
+        negative_prompt="blue sky",
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        height=64,
+        width=64,
+        latents=latents,
+        output_type="latent",
+    ).images
+    found = work.paint((lora, 0.8))
+    assert apart(expected, work.paint()) > 0.01
+    assert apart(found, expected) < 1e-4
+
+
+@families
+def test_the_text_encoders_hear_it(easel, family):
+    work = easel(family)
+    parts = ("text_encoder", "text_encoder_2") if family == "SDXL" else ("text_encoder",)
+    plain = encode_prompt(work.components, "a red flower", "").wanted
+    for part in parts:
+        work.components.adapters.wear([WornLora(work.lora(parts=(part,)), 1.0)], check=lambda: None)
+        heard = encode_prompt(work.components, "a red flower", "").wanted
+        assert not torch.equal(heard.states, plain.states)
+        if family == "SDXL":
+            # Each encoder's own states, and no other's.
+            first, second = heard.states.split([32, 48], dim=-1)
+            assert torch.equal(first, plain.states[..., :32]) is (part == "text_encoder_2")
+            assert torch.equal(second, plain.states[..., 32:]) is (part == "text_encoder")
+            assert torch.equal(heard.pooled, plain.pooled) is (part == "text_encoder")
+    work.components.adapters.wear([], check=lambda: None)
+    assert torch.equal(encode_prompt(work.components, "a red flower", "").wanted.states, plain.states)
+
+
+@families
+def test_several_add_up_whatever_was_loaded_before(easel, family, cpu):
+    work = easel(family)
+    one, other = work.lora(seed=8), work.lora(seed=9, rank=2, layout="diffusers")
+    both = work.paint((one, 0.6), (other, 0.4))
+    assert apart(both, work.paint((one, 0.6))) > 0.01
+    assert apart(both, work.paint((other, 0.4))) > 0.01
+    assert torch.equal(both, work.paint((one, 0.6), (other, 0.4)))
+    assert torch.equal(work.paint((one, 0.6), (one, 0.0)), work.paint((one, 0.6)))
+    assert apart(work.paint((one, 0.25), (one, 0.25)), work.paint((one, 0.5))) == 0
+    again = Easel.__new__(Easel)
+    again.components = load(inspect(work.checkpoint), cpu, check=lambda: None)
+    again.paint((other, 1.0))
+    assert torch.equal(again.paint((one, 0.6), (other, 0.4)), both)
+
+
+def test_layers_of_several_ranks_and_alphas(easel):
+    """kohya's alpha counts for each layer: here every other one has half of what it should, and twice the alpha."""
+    work = easel()
+    lora = work.lora(seed=4)
+    expected = work.paint((lora, 0.7))
+    tensors = load_file(lora.path)
+    for index, name in enumerate(sorted(name for name in tensors if name.endswith(".alpha"))):
+        if index % 2:
+            tensors[name] = tensors[name] * 2
+            tensors[name.replace(".alpha", ".lora_up.weight")] /= 2
+    other = work.folder / "alphas.safetensors"
+    save_file(tensors, other, metadata={"ss_base_model_version": "sd_v1"})
+    assert apart(work.paint((inspect_lora(other), 0.7)), expected) < 1e-5
+
+
+def test_alphas_of_peft_and_of_diffusers_are_heeded(easel):
+    work = easel()
+    expected = work.paint((work.lora(parts=("unet",), layout="diffusers"), 1.0))
+    config = {"r": 4, "lora_alpha": 2, "target_modules": ["to_q"], "peft_type": "LORA", "a_field_of_the_future": 1}
+    path = build_tiny_lora(
+        work.checkpoint, work.folder / "peft" / "adapter_model.safetensors", layout="peft", strength=0.6
+    )
+    path.with_name("adapter_config.json").write_text(json.dumps(config))
+    assert apart(work.paint((inspect_lora(path), 1.0)), expected) < 1e-4
+    said = {"lora_adapter_metadata": json.dumps({"unet.r": 4, "unet.lora_alpha": 2, "unet.target_modules": ["to_q"]})}
+    told = work.lora(parts=("unet",), layout="diffusers", strength=0.6, metadata=said)
+    assert apart(work.paint((told, 1.0)), expected) < 1e-4
+
+
+def test_half_precision_files_are_taken(easel):
+    work = easel()
+    lora = work.lora(seed=6)
+    half = work.folder / "half.safetensors"
+    save_file(
+        {name: one.half() for name, one in load_file(lora.path).items()}, half, {"ss_base_model_version": "sd_v1"}
+    )
+    assert 0 < apart(work.paint((inspect_lora(half), 0.5)), work.paint((lora, 0.5))) < 0.05
+
+
+def test_one_of_another_size_is_refused_and_leaves_no_trace(easel, tmp_path, cpu):
+    work = easel()
+    plain = work.paint()
+    lora = work.lora()
+    tensors = {name: torch.cat([one, one], dim=-1) if "attn2_to_k.lora_down" in name else one
+               for name, one in load_file(lora.path).items()}  # fmt: skip
+    save_file(tensors, tmp_path / "large.safetensors", {"ss_base_model_version": "sd_v1"})
+    with pytest.raises(LoraUnsupported, match="does not fit SD1"):
+        work.paint((inspect_lora(tmp_path / "large.safetensors"), 1.0))
+    stray = {name.replace("down_blocks_0", "down_blocks_7"): one for name, one in load_file(lora.path).items()}
+    save_file(stray, tmp_path / "stray.safetensors", {"ss_base_model_version": "sd_v1"})
+    with pytest.raises(LoraUnsupported, match="does not fit SD1"):
+        work.paint((inspect_lora(tmp_path / "stray.safetensors"), 1.0))
+    assert torch.equal(work.paint(), plain)
+    work.paint((lora, 1.0))
+    assert torch.equal(work.paint(), plain)
+
+
+@pytest.mark.parametrize("damage", ["endless", "truncated"])
+def test_what_breaks_after_the_look_is_told(easel, damage):
+    work = easel()
+    lora = work.lora()
+    if damage == "truncated":
+        lora.path.write_bytes(lora.path.read_bytes()[:-100])
+    else:
+        tensors = load_file(lora.path)
+        next(iter(tensors.values()))[...] = float("nan")
+        save_file(tensors, lora.path)
+    with pytest.raises(LoraUnreadable) as broken:
+        work.paint((lora, 1.0))
+    assert broken.value.hint
+
+
+def test_cancelled_while_loading(easel):
+    work = easel()
+    plain = work.paint()
+    held = work.components.adapters.held
+    lora = work.lora(seed=77)
+    for looks in range(1, 6):
+        left = iter(range(looks))
+
+        def check(left=left):
+            if next(left, None) is None:
+                raise Stop
+
+        try:
+            work.components.adapters.load(lora, check=check)
+        except Stop:
+            assert work.components.adapters.held == held
+            assert torch.equal(work.paint(), plain)
+        else:
+            break
+    assert looks > 2
+    assert work.components.adapters.held == held + 1
+
+
+def test_a_switch_reads_no_file_again(easel, monkeypatch):
+    work = easel()
+    one, other = work.lora(seed=21), work.lora(seed=22)
+    first = work.paint((one, 1.0))
+    work.paint((other, 1.0))
+    monkeypatch.setattr("bridge.diffusion.lora._read", lambda _: pytest.fail("read again"))
+    assert torch.equal(work.paint((one, 1.0)), first)
+    work.paint((one, 0.2), (other, 0.9))
+
+
+def test_those_not_worn_for_longest_leave_when_there_are_too_many(easel, cpu):
+    work = easel()
+    parts = {"unet": work.components.unet, "text_encoder": work.components.text_encoder}
+    loras = [work.lora(seed=seed) for seed in (31, 32, 33)]
+    size = sum(tensor.nbytes for name, tensor in load_file(loras[0].path).items() if "alpha" not in name)
+    adapters = Adapters(parts, cpu, title="tiny", budget=2 * size)
+    plain = work.paint()
+    painted = []
+    for lora in loras:
+        adapters.wear([WornLora(lora, 1.0)], check=lambda: None)
+        painted.append(encode_prompt(work.components, "a", "").wanted.states)
+    assert adapters.held == 2
+    adapters.wear([WornLora(lora, 1.0) for lora in loras], check=lambda: None)
+    assert adapters.held == 3
+    adapters.wear([WornLora(loras[0], 1.0)], check=lambda: None)
+    assert adapters.held == 2
+    assert torch.equal(encode_prompt(work.components, "a", "").wanted.states, painted[0])
+    adapters.wear([], check=lambda: None)
+    assert torch.equal(work.paint(), plain)
+
+
+def test_the_cache_gives_components_that_wear_what_is_asked_for(easel):
+    work = easel()
+    cache = ComponentCache(Device("cpu", "test", 1 << 30, "float32", ""))
+    lora, checkpoint = work.lora(), inspect(work.checkpoint)
+    plain = cache.get(checkpoint, check=lambda: None)
+    before = encode_prompt(plain, "a", "").wanted.states
+    worn = cache.on_demand(checkpoint, (WornLora(lora, 0.5), WornLora(lora, 0.0))).load(lambda: None)
+    assert worn.worn == (WornLora(lora, 0.5),)
+    assert worn.unet is plain.unet
+    assert not torch.equal(encode_prompt(worn, "a", "").wanted.states, before)
+    again = cache.get(checkpoint, check=lambda: None)
+    assert again.worn == ()
+    assert torch.equal(encode_prompt(again, "a", "").wanted.states, before)

@@ -1,0 +1,64 @@
+"""What an artist can write into a prompt, through the whole bridge."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from whole_bridge import PATIENCE, Scene, layer_pixels
+
+from bridge.client import Bridge
+from bridge.protocol.errors import BridgeError
+from bridge.protocol.messages import LoraInfo, LoraUse
+
+PROMPT = "a {(red:1.4)|[blue]} flower, inkwash <lora:ink:0.8>"
+
+
+def test_hosts_are_told_which_loras_there_are(bridge: Bridge) -> None:
+    assert bridge.welcome.loras == (LoraInfo("ink", "SD1", ("inkwash",)),)
+
+
+def test_a_fill_with_a_lora_weights_and_a_choice(bridge: Bridge, models: Path) -> None:
+    scene = Scene.of(320, 240, (120, 90, 70, 60))
+    batch = scene.submit(bridge, prompt=PROMPT, seed=3, batch=4).result(PATIENCE)
+    file = models / "models" / "loras" / "ink.safetensors"
+    use = LoraUse("ink", 0.8, hashlib.sha256(file.read_bytes()).hexdigest())
+    chosen = [layer.recipe.chosen_prompt for layer in batch.layers]
+    assert set(chosen) == {PROMPT.replace("{(red:1.4)|[blue]}", words) for words in ("(red:1.4)", "[blue]")}
+    for index, layer in enumerate(batch.layers):
+        assert layer.recipe.prompt == PROMPT
+        assert layer.recipe.loras == (use,)
+        alone = scene.submit(bridge, prompt=PROMPT, seed=layer.recipe.seed).result(PATIENCE)
+        assert np.array_equal(layer_pixels(alone), layer_pixels(batch, index))
+        assert alone.layers[0].recipe == layer.recipe
+
+
+def test_what_is_written_changes_the_picture_and_nothing_stays_behind(bridge: Bridge) -> None:
+    scene = Scene.of(320, 240, (120, 90, 70, 60))
+
+    def painted(prompt: str) -> np.ndarray:
+        return layer_pixels(scene.submit(bridge, prompt=prompt, seed=5).result(PATIENCE))
+
+    plain = painted("a red flower")
+    assert not np.array_equal(painted("a (red:1.6) flower"), plain)
+    assert not np.array_equal(painted("a red flower <lora:ink>"), plain)
+    assert np.array_equal(painted("a red flower <lora:ink:0>"), plain)
+    assert np.array_equal(painted("a red flower"), plain)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code", "words"),
+    [
+        ("a <lora:inc:0.8>", "lora_unknown", "Close to it: ink"),
+        ("a <lora:ink:lots>", "prompt_unreadable", "<lora:name:0.8>"),
+        ("a (flower:99)", "prompt_unreadable", "0.5 and 1.5"),
+    ],
+)
+def test_refused_before_it_waits_with_words_that_help(bridge: Bridge, prompt: str, code: str, words: str) -> None:
+    scene = Scene.of(320, 240, (120, 90, 70, 60))
+    with pytest.raises(BridgeError) as refused:
+        scene.submit(bridge, prompt=prompt).result(PATIENCE)
+    assert refused.value.code == code
+    assert words in refused.value.hint
