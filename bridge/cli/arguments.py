@@ -35,8 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
         return made
 
     _serve(command("serve", "run the bridge until it is stopped", "serve"))
-    _fill(command("fill", "repaint what is selected in a picture", "jobs"), selection_required=True)
-    _fill(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
+    _fill(command("fill", "repaint what is selected in a picture, in several, or in those that appear", "fills"))
+    _refine(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
     _generate(command("generate", "paint a new picture", "jobs"))
     _upscale(command("upscale", "enlarge a picture, or a part of it, and paint the detail that it then lacks", "jobs"))
     demo = command("demo", "show it all on a photograph that comes with Paintbridge", "demo")
@@ -84,16 +84,40 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _fill(parser: argparse.ArgumentParser, *, selection_required: bool = False) -> None:
+def _fill(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGE", help="PNG, TIFF, JPEG or WebP; one, or several"
+    )
+    selection = _selection(parser, required=True)
+    selection.add_argument(
+        "--own-mask", action="store_true", help="each picture's own mask, NAME.mask.png beside NAME.png"
+    )
+    selection.add_argument(
+        "--watch",
+        type=Path,
+        metavar="FOLDER",
+        help="fill what appears there with a mask of its own, as NAME.fill.png, until Ctrl-C",
+    )
+    parser.add_argument("--mode", choices=MODES["fill"], default="auto", help="what to do with the selection (auto)")
+    _repaint(parser, output="picture to write; for several, a folder; none: NAME.fill.png beside each")
+
+
+def _refine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
-    selection = parser.add_mutually_exclusive_group(required=selection_required)
+    _selection(parser, required=False)
+    _repaint(parser)
+
+
+def _selection(parser: argparse.ArgumentParser, *, required: bool) -> argparse._MutuallyExclusiveGroup:
+    selection = parser.add_mutually_exclusive_group(required=required)
     selection.add_argument(
         "--mask", type=Path, metavar="MASK", help="picture of the same size: white, or opaque, is selected"
     )
     selection.add_argument("--rect", type=_said(parse_rect), metavar="X,Y,W,H", help="select a rectangle, in pixels")
-    modes = MODES["fill" if selection_required else "refine"]
-    if len(modes) > 1:
-        parser.add_argument("--mode", choices=modes, default="auto", help="what to do with the selection (auto)")
+    return selection
+
+
+def _repaint(parser: argparse.ArgumentParser, *, output: str = "") -> None:
     parser.add_argument(
         "--context",
         type=_context,
@@ -105,7 +129,7 @@ def _fill(parser: argparse.ArgumentParser, *, selection_required: bool = False) 
     _number(parser, "--grow", "grow", "pixels to grow the selection by")
     _number(parser, "--feather", "feather", "pixels of feather")
     parser.add_argument("--strict", action="store_true", help="change nothing outside the selection")
-    _job(parser)
+    _job(parser, output=output)
     parser.add_argument(
         "--layer", type=Path, metavar="LAYER", help="write the layer too: transparent, of the picture's size"
     )

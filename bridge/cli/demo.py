@@ -21,6 +21,7 @@ from ..protocol.messages import CheckpointInfo, Rect
 from .arguments import build_parser
 from .connect import connected
 from .exits import CliError, Exit
+from .fills import of_picture
 from .jobs import Done, paint
 from .pictures import open_picture, write_picture
 from .progress import JobProgress
@@ -101,7 +102,7 @@ def _show(bridge: Bridge, fill: _Fill, before: Path, folder: Path, progress: Job
     _write_mask(selection, source.width, source.height, fill.draw)
     command = ["fill", str(before), "--mask", str(selection), *fill.options, "--seed", str(_SEED)]
     command += ["-o", str(result), "--layer", str(layer)]
-    done = paint(bridge, build_parser().parse_args(command), progress)
+    done = paint(bridge, of_picture(build_parser().parse_args(command), before), progress)
     untouched = _check(before, result, layer)
     lines = ["", fill.title, f"  selection    {selection}", f"  result       {result}", f"  layer        {layer}"]
     lines.append("  " + _timings(done))

@@ -22,7 +22,7 @@ from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, check_output, open_picture, write_alike, write_layer, write_picture
 from .progress import JobProgress
 
-__all__ = ["Done", "paint", "run"]
+__all__ = ["Done", "paint", "run", "tell"]
 
 _LOOK_SECONDS = 0.25
 _CANCEL_SECONDS = 60.0
@@ -50,13 +50,18 @@ def run(args: argparse.Namespace) -> Exit:
         done = job.paint(bridge, progress)
     if args.json:
         print(json.dumps(asdict(done), indent=2))
-        return Exit.DONE
+    else:
+        tell(done)
+    return Exit.DONE
+
+
+def tell(done: Done) -> None:
+    """Say what was made, a line for each picture, and what the user should know on standard error."""
     for hint in done.hints:
         print(f"Note: {hint}", file=sys.stderr)
     for output in done.outputs:
         layer = f", layer {output['layer']}" if "layer" in output else ""
-        print(f"{output['picture']}{layer} (seed {output['seed']})")
-    return Exit.DONE
+        print(f"{output['picture']}{layer} (seed {output['seed']})", flush=True)
 
 
 def paint(bridge: Bridge, args: argparse.Namespace, progress: JobProgress) -> Done:

@@ -25,7 +25,7 @@ FILL = ["fill", "a.png", "-o", "b.png"]
     [
         ([], "COMMAND"),
         (["paint"], "invalid choice"),
-        (FILL, "--mask --rect is required"),
+        (FILL, "--mask --rect --own-mask --watch is required"),
         ([*FILL, "--mask", "m.png", "--rect", "1,2,3,4"], "not allowed with"),
         ([*FILL, "--rect", "1,2,3"], "x,y,width,height"),
         ([*FILL, "--rect", "1,2,3,4", "--strength", "0"], "between 0.01 and 1.0"),
