@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test serve docs lint clean
+.PHONY: demo test serve docs lint plugins clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -29,8 +29,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
+plugins: $(VENV)/.installed
+	$(BIN)/python -m bridge.plugins dist
+
 clean:
-	rm -rf $(VENV) build *.egg-info demo-output test-output bench-output
+	rm -rf $(VENV) build dist *.egg-info demo-output test-output bench-output
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

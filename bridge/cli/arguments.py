@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..models.samplers import SAMPLERS
+from ..plugins import TARGETS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
 from ..server.settings import A1111_PORT, add_flags
 from .exits import Exit
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="print it as an address, for clients of other servers' HTTP APIs that take nothing else",
     )
     _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
+    _plugins(command("plugins", "put the plug-ins into Krita and other hosts of this machine, or out again", "plugins"))
     return parser
 
 
@@ -191,6 +193,24 @@ def _models(parser: argparse.ArgumentParser) -> None:
     pull = action("pull", "fetch a checkpoint from the Hugging Face hub: safetensors only, checked by hash")
     pull.add_argument("hub_id", metavar="OWNER/NAME", help="as on its page at the hub")
     pull.add_argument("--revision", metavar="REVISION", help="a branch, tag or commit; none: the newest")
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, words in (
+        ("list", "list the hosts of this machine, and which of them have the plug-in"),
+        ("install", "put the plug-in into every host that is found, in place of an older one, and enable it"),
+        ("uninstall", "take the plug-in out again; nothing else is touched"),
+    ):
+        made = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        made.set_defaults(action=name)
+        made.add_argument(
+            "host", nargs="?", choices=[target.name for target in TARGETS], metavar="HOST", help="none: every one"
+        )
+        made.add_argument(
+            "--path", type=Path, metavar="FOLDER", help="where that host keeps what users add, if it is not found"
+        )
+        made.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _number(parser: argparse.ArgumentParser, flag: str, field: str, words: str) -> None:

@@ -1,0 +1,1 @@
+"""The plug-in for Krita. What Krita gets is the package in here, put there by `paintbridge plugins install krita`."""

@@ -1,0 +1,48 @@
+"""A plug-in for the tests alone: runs what a test sends, on Krita's own thread, and says what came of it.
+
+A test sends one line of JSON, ``{"code": ...}``: statements, the last of which may be an expression. It gets one line
+back, ``{"value": ...}`` or ``{"error": traceback}``. Names that are assigned stay for the code that follows.
+"""
+
+import ast
+import json
+import os
+import traceback
+
+import krita
+from PyQt5 import QtNetwork
+
+
+class Driver(QtNetwork.QTcpServer):
+    def __init__(self):
+        super().__init__()
+        self._names = {"Krita": krita.Krita.instance(), "krita": krita}
+        self.newConnection.connect(self._take)
+        self.listen(QtNetwork.QHostAddress(QtNetwork.QHostAddress.LocalHost))
+        path = os.environ["PAINTBRIDGE_DRIVER"]
+        with open(path + ".new", "w") as file:
+            file.write(str(self.serverPort()))
+        os.rename(path + ".new", path)
+
+    def _take(self):
+        socket = self.nextPendingConnection()
+        socket.readyRead.connect(lambda: self._read(socket))
+
+    def _read(self, socket):
+        while socket.canReadLine():
+            answer = self._run(json.loads(bytes(socket.readLine()))["code"])
+            socket.write(json.dumps(answer).encode() + b"\n")
+
+    def _run(self, code):
+        try:
+            tree = ast.parse(code)
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, "test", "exec"), self._names)
+            value = eval(compile(ast.Expression(last.value), "test", "eval"), self._names) if last else None
+            json.dumps(value)
+            return {"value": value}
+        except BaseException:  # noqa: BLE001 - the test is told, whatever it is
+            return {"error": traceback.format_exc()}
+
+
+driver = Driver()

@@ -1,0 +1,165 @@
+"""A desktop for one host: a screen that nobody sees, a private /tmp, and hands that click and type.
+
+In a :class:`~host_room.HostRoom` with a chroot all of it lives in namespaces of its own: mounts and processes end with
+the desktop, however a test ends. The network is shared, so that a host finds a bridge that runs outside.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import psutil
+from host_room import HostRoom
+
+__all__ = ["Desktop", "wait_for"]
+
+_PATIENCE = 120.0
+_MOUNTS = """
+set -eu
+root=$1 share=$2
+shift 2
+mount -t proc proc "$root/proc"
+mount -t sysfs sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/tmp"
+mkdir -p "$root$share"
+mount --bind "$share" "$root$share"
+exec chroot "$root" "$@"
+"""
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience: float = _PATIENCE) -> Any:
+    """Wait until ``condition`` gives something, and return that."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited {patience:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+class Desktop:
+    """Use it as a context manager.
+
+    Args:
+        share: a folder that the host sees at the same path; everything that passes between it and a test lies there,
+            its home too (``home``, made here).
+    """
+
+    def __init__(self, room: HostRoom, share: Path, *, width: int = 1600, height: int = 1000) -> None:
+        assert share.is_absolute()
+        assert str(share).startswith("/tmp/"), "in the chroot only /tmp can hold it"
+        self.share = share
+        self.home = share / "home"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._room = room
+        self.size = (width, height)
+        self._screen: subprocess.Popen[bytes] | None = None
+        self._anchor = 0
+        self._display = ""
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._logs: list[IO[bytes]] = []
+
+    def __enter__(self) -> Desktop:
+        # -displayfd: the server itself finds a number that nobody has; abstract sockets are shared with everybody.
+        screen = "{}x{}x24".format(*self.size)
+        server = ["Xvfb", "-displayfd", "1", "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+        if self._room.root is not None:
+            alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "sh", "-c", _MOUNTS, "sh"]
+            server = [*alone, str(self._room.root), str(self.share), *server]
+        log = (self.share / "xvfb.log").open("wb")
+        self._logs.append(log)
+        self._screen = subprocess.Popen(server, stdout=subprocess.PIPE, stderr=log)
+        assert self._screen.stdout is not None
+        number = self._screen.stdout.readline().strip().decode()
+        assert number, (self.share / "xvfb.log").read_text()
+        self._display = f":{number}"
+        if self._room.root is not None:
+            (self._anchor,) = (child.pid for child in psutil.Process(self._screen.pid).children())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._started:
+            self.kill(process)
+        assert self._screen is not None
+        assert self._screen.stdout is not None
+        # In the chroot this is the namespace's first process: everything that is still in there ends with it.
+        self._screen.kill()
+        self._screen.wait()
+        self._screen.stdout.close()
+        for log in self._logs:
+            log.close()
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What a program of this desktop sees; nothing of the test's own environment."""
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/games",
+            "HOME": str(self.home),
+            "DISPLAY": self._display,
+            "LANG": "C.UTF-8",
+            "NO_AT_BRIDGE": "1",
+            **(extra or {}),
+        }
+
+    def start(
+        self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program. It is ended with the desktop at the latest."""
+        output = log.open("ab")
+        self._logs.append(output)
+        process = subprocess.Popen(
+            self._inside(command), env=self.environment(environment), stdout=output, stderr=output
+        )
+        self._started.append(process)
+        return process
+
+    def run(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> str:
+        """Run a program to its end, and return what it printed.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
+        done = subprocess.run(
+            self._inside(command),
+            env=self.environment(environment),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_PATIENCE,
+        )
+        return done.stdout
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End a program that was started here, with its children."""
+        if process.poll() is None:
+            for inner in psutil.Process(process.pid).children(recursive=True):
+                inner.send_signal(signal.SIGKILL)
+            process.kill()
+        process.wait()
+
+    def xdotool(self, *arguments: object) -> str:
+        """The hands: move, click, type, find windows."""
+        return self.run(["xdotool", *(str(argument) for argument in arguments)]).strip()
+
+    def screenshot(self, path: Path) -> Path:
+        """The whole screen, into a file anywhere."""
+        inner = self.share / "screenshot.png"
+        self.run(["import", "-window", "root", str(inner)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(inner.read_bytes())
+        return path
+
+    def _inside(self, command: Sequence[str]) -> list[str]:
+        if self._room.root is None:
+            return list(command)
+        target = ["--target", str(self._anchor)]
+        return ["nsenter", *target, "--mount", "--pid", f"--root=/proc/{self._anchor}/root", "--wd=/", "--", *command]
