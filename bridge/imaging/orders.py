@@ -86,12 +86,15 @@ class Painted:
 class Finish:
     """Lay each layer over the ground, or over nothing, and make a file of each; the answer is a tuple of bytes.
 
-    ``kind`` is ``png``, ``jpeg`` or ``webp``; texts go into PNGs only.
+    ``kind`` is ``png``, ``jpeg`` or ``webp``; texts go into PNGs only. ``size`` and ``fit`` are of the files, as in
+    :class:`Ground`.
     """
 
     ground: Ground | None
     layers: tuple[Painted, ...]
     kind: str = "png"
+    size: Extent | None = None
+    fit: str = "stretch"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def stage(order: Stage) -> Staged:
         BridgeError: ``picture_unreadable``, ``picture_mismatch``, ``empty_selection``.
     """
     upright = _load(order.ground.picture)
-    ground = _fitted(_opaque(upright), order.ground)
+    ground = _fitted(_opaque(upright), order.ground.size, order.ground.fit)
     canvas = Size(ground.width, ground.height)
     context, coverage = canvas.rect, None
     if order.selecting is not None:
@@ -61,8 +61,9 @@ def finish(order: Finish) -> tuple[bytes, ...]:
     """
     ground = None
     if order.ground is not None:
-        ground = _pixels(_fitted(_opaque(_load(order.ground.picture)), order.ground))
-    return tuple(_file(_merged(ground, layer), order.kind, layer) for layer in order.layers)
+        upright = _load(order.ground.picture)
+        ground = _pixels(_fitted(_opaque(upright), order.ground.size, order.ground.fit))
+    return tuple(_file(_merged(ground, layer), layer, order) for layer in order.layers)
 
 
 def thumbnail(order: Thumbnail) -> bytes:
@@ -83,11 +84,11 @@ def _merged(ground: np.ndarray | None, layer: Painted) -> np.ndarray:
     return merged
 
 
-def _file(pixels: np.ndarray, kind: str, layer: Painted) -> bytes:
-    image = _image(np.ascontiguousarray(pixels))
-    if kind == "jpeg":
+def _file(pixels: np.ndarray, layer: Painted, order: Finish) -> bytes:
+    image = _fitted(_image(np.ascontiguousarray(pixels)), order.size, order.fit)
+    if order.kind == "jpeg":
         return bytes(image.jpegsave_buffer(Q=95, subsample_mode="off", keep="none"))
-    if kind == "webp":
+    if order.kind == "webp":
         return bytes(image.webpsave_buffer(lossless=True, keep="none"))
     return with_texts(bytes(image.pngsave_buffer(compression=4, keep="none")), layer.texts)
 
@@ -128,13 +129,12 @@ def _opaque(image: pyvips.Image) -> pyvips.Image:
     return image.copy(interpretation="srgb")
 
 
-def _fitted(image: pyvips.Image, ground: Ground) -> pyvips.Image:
-    size = ground.size
+def _fitted(image: pyvips.Image, size: m.Extent | None, fit: str) -> pyvips.Image:
     if size is None or (image.width, image.height) == (size.width, size.height):
         return image
-    if ground.fit == "stretch":
+    if fit == "stretch":
         return image.thumbnail_image(size.width, height=size.height, size="force")
-    if ground.fit == "crop":
+    if fit == "crop":
         scale = max(size.width / image.width, size.height / image.height)
         width, height = max(size.width, round(image.width * scale)), max(size.height, round(image.height * scale))
         image = image.thumbnail_image(width, height=height, size="force")
@@ -167,8 +167,8 @@ def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.nda
         band = image[0]
     if selecting.invert:
         band = band.invert()
-    band = _fitted(band.copy(interpretation="b-w"), Ground(ground.picture, upright))
-    return _pixels(_fitted(band, ground))[..., 0]
+    band = _fitted(band.copy(interpretation="b-w"), upright, "stretch")
+    return _pixels(_fitted(band, ground.size, ground.fit))[..., 0]
 
 
 def _pixels(image: pyvips.Image) -> np.ndarray:

@@ -28,8 +28,9 @@ PREFIXES = ("/sdapi/", "/internal/", "/v1/", "/key/")
 """Paths that belong to the HTTP APIs."""
 
 _KEY = "/key/"
-# Each may hold a body of pictures in memory.
+# Each may hold a body of pictures in memory; small ones, such as those that stop others, are not counted.
 _MOST_REQUESTS = 32
+_SMALL_BYTES = 64 << 10
 
 Refusal = Callable[[str, int, BridgeError], Response]
 
@@ -66,11 +67,12 @@ class Gate:
                 answer.headers["WWW-Authenticate"] = 'Basic realm="Paintbridge"'
             await answer(scope, receive, send)
             return
-        self._requests += 1
+        large = int(_is_large(scope))
+        self._requests += large
         try:
             await self._app(scope, receive, send)
         finally:
-            self._requests -= 1
+            self._requests -= large
 
     def _admit(self, scope: Scope, shown: str | None) -> None:
         """See whether a request may come in.
@@ -96,7 +98,7 @@ class Gate:
             )
         if self._service.shutting_down:
             raise BridgeError("shutting_down")
-        if self._requests >= _MOST_REQUESTS:
+        if self._requests >= _MOST_REQUESTS and _is_large(scope):
             raise BridgeError("too_many_connections", f"{self._requests} requests are under way.", "Wait for them.")
 
 
@@ -108,6 +110,13 @@ def _without_key(scope: Scope) -> tuple[Scope, str | None]:
     key, _, rest = path.removeprefix(_KEY).partition("/")
     changed: dict[str, Any] = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}
     return changed, unquote(key)
+
+
+def _is_large(scope: Scope) -> bool:
+    """Whether a request's body may take much memory; one of no known length may."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not length.isdigit() or int(length) > _SMALL_BYTES
 
 
 def _token_of(scope: Scope) -> str | None:

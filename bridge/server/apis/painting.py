@@ -76,12 +76,21 @@ class Easel:
             self._pictures[staged.selection.hash] = staged.coverage
 
     async def paint(
-        self, job: str, follow: Follow, describe: Describe, *, file_kind: str = "png", **fields: Any
+        self,
+        job: str,
+        follow: Follow,
+        describe: Describe,
+        *,
+        file_kind: str = "png",
+        size: Extent | None = None,
+        fit: str = "stretch",
+        **fields: Any,
     ) -> Paintings:
         """Have a job done. ``describe`` gives the texts of a file, by keyword.
 
         Args:
             file_kind: png, jpeg or webp.
+            size, fit: of the files, as in :class:`.Finish`.
             fields: of the job, as in ``submit``.
 
         Raises:
@@ -90,7 +99,9 @@ class Easel:
         submit = Submit(job=job, result=ResultFormat(), on_disconnect="cancel", **{**self._template, **fields})
         done = await self.visitor.paint(submit, self._pictures, follow)
         painted = tuple(_painted(layer, done, tuple(describe(layer.recipe))) for layer in done.layers)
-        files = await self.imaging.finish(Finish(self.ground, painted, file_kind))
+        # An upscale's layer is on no canvas that the ground could be.
+        ground = self.ground if fields.get("kind") != "upscale" else None
+        files = await self.imaging.finish(Finish(ground, painted, file_kind, size, fit))
         return Paintings(files, tuple(layer.recipe for layer in done.layers), done.hints)
 
 

@@ -160,6 +160,8 @@ async def test_unknown_fields_and_those_without_effect_are_reported(bridge: Brid
         expected |= {"override_settings.eta_ddim"}
         assert set(json.loads(response.json()["info"])["paintbridge"]["ignored"]) == expected
         assert set(response.headers["paintbridge-ignored"].split(", ")) == expected
+        still = await client.post(f"{PREFIX}/img2img", json={"init_images": [PICTURE], "denoising_strength": 0})
+        assert still.headers["paintbridge-ignored"] == "denoising_strength"
         plain = await client.post(f"{PREFIX}/txt2img", json={"width": 64, "hr_scale": 2, "denoising_strength": 0})
         assert "paintbridge-ignored" not in plain.headers
 

@@ -141,11 +141,13 @@ async def test_a_crowd_of_requests_is_kept_out(start: Callable[..., Any], http: 
     bridge = await start(GatedEngine(), queued_jobs=64)
     bridge.engine.gate.clear()
     async with http(bridge, limits=httpx2.Limits(max_connections=64)) as client:
-        job = {"width": 64, "steps": 1}
+        job = {"width": 64, "steps": 1, "padding": "x" * (64 << 10)}
         requests = [asyncio.create_task(client.post("/sdapi/v1/txt2img", json=job)) for _ in range(40)]
         async with asyncio.timeout(60):
             while sum(request.done() for request in requests) < 8:
                 await asyncio.sleep(0.01)
+        # What is small comes in all the same.
+        assert (await client.get("/sdapi/v1/progress")).status_code == 200
         bridge.engine.gate.set()
         codes = [(await request).status_code for request in requests]
     assert codes.count(503) == 8

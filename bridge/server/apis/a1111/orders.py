@@ -119,9 +119,12 @@ def read_img2img(body: dict[str, Any]) -> ImageOrder:
         fields.refuse("init_images", "the bridge repaints one picture a request.")
     mask = fields.text("mask", most=1 << 40)
     blurs = [fields.number(f"mask_blur_{axis}", 4.0, 0.0, 1024.0) for axis in "xy"]
+    strength = fields.number("denoising_strength", 0.75, 0.0, 1.0)
+    if strength < _LEAST_STRENGTH:
+        fields.ignore("denoising_strength")
     image: dict[str, Any] = {
         "resize_mode": fields.integer("resize_mode", 0, 0, 3),
-        "strength": max(_LEAST_STRENGTH, fields.number("denoising_strength", 0.75, 0.0, 1.0)),
+        "strength": max(_LEAST_STRENGTH, strength),
         "mask_blur": fields.number("mask_blur", max(blurs), 0.0, 1024.0),
         "fill": fields.integer("inpainting_fill", 0, 0, 3),
         "full_res": fields.flag("inpaint_full_res", True),

@@ -23,6 +23,7 @@ from ...logs import log
 from ...service import Service
 from ..painting import Easel, Paintings
 from ..visitor import JobStopped, Visitor
+from .extras import ExtraOrder, upscale
 from .infotext import infotext
 from .options import Options
 from .orders import ImageOrder, Order
@@ -61,17 +62,19 @@ class Painter:
         ignored = (*order.ignored, *(f"override_settings.{name}" for name in unheeded))
         if ignored:
             log(logging.INFO, "fields without effect", api="a1111", fields=", ".join(ignored)[:1024])
-        easel = Easel(self._visitor, self._imaging, self._service.settings.picture_pixels)
-        job = {**await _lay_out(easel, order), "checkpoint": checkpoint}
-        run = Run("img2img" if isinstance(order, ImageOrder) else "txt2img", order.n_iter, order.steps)
-        self.runs.add(run)
-        try:
+        easel = self._easel()
+        with self.runs.run("img2img" if isinstance(order, ImageOrder) else "txt2img", order.n_iter, order.steps) as run:
+            job = {**await _lay_out(easel, order), "checkpoint": checkpoint}
             done = await self._rounds(easel, order, run, job, file_kind)
-        finally:
-            self.runs.remove(run)
         for recipe in done.recipes:
             self.options.learn(recipe.checkpoint, recipe.checkpoint_hash)
         return await asyncio.to_thread(self._answer, order, parameters, done, run, ignored), ignored
+
+    async def upscale(self, order: ExtraOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Enlarge a picture. Returns and raises as :meth:`paint`."""
+        checkpoint, _, _ = self.options.override({}, await self.checkpoints())
+        with self.runs.run("extras", 1, 0) as run:
+            return await upscale(self._easel(), order, run, self._visitor.name(), checkpoint), order.ignored
 
     async def progress(self, *, with_image: bool) -> dict[str, Any]:
         """The answer to `progress`."""
@@ -88,6 +91,9 @@ class Painter:
         return (await self._service.stock.look()).checkpoints
 
     # ------------------------------------------------------------ inside
+
+    def _easel(self) -> Easel:
+        return Easel(self._visitor, self._imaging, self._service.settings.picture_pixels)
 
     async def _rounds(self, easel: Easel, order: Order, run: Run, job: dict[str, Any], file_kind: str) -> Paintings:
         done = Paintings()

@@ -22,6 +22,7 @@ from ..fields import Fields, FieldsRefused
 from ..status import HungUp, unless_hung_up
 from ..visitor import Visitor
 from .answers import answer, refuse_body, refuse_fields, refused
+from .extras import UPSCALERS, read_extra
 from .infotext import parse_infotext
 from .orders import read_img2img, read_txt2img
 from .paint import Painter
@@ -30,9 +31,8 @@ from .samplers import samplers, schedulers
 __all__ = ["routes"]
 
 _CLIENT_GONE = 499
-_UPSCALERS = [{"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}]
-# What clients ask for when they look around, and there is nothing of here.
-_EMPTY: dict[str, Any] = {
+# What clients ask for when they look around, and is always the same here.
+_FIXED: dict[str, Any] = {
     "/sdapi/v1/embeddings": {"loaded": {}, "skipped": {}},
     "/sdapi/v1/face-restorers": [],
     "/sdapi/v1/hypernetworks": [],
@@ -40,7 +40,7 @@ _EMPTY: dict[str, Any] = {
     "/sdapi/v1/scripts": {"txt2img": [], "img2img": []},
     "/sdapi/v1/script-info": [],
     "/sdapi/v1/sd-vae": [],
-    "/sdapi/v1/upscalers": _UPSCALERS,
+    "/sdapi/v1/upscalers": UPSCALERS,
     "/internal/ping": {},
 }
 
@@ -53,6 +53,7 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
     found = {
         ("POST", "/sdapi/v1/txt2img"): api.txt2img,
         ("POST", "/sdapi/v1/img2img"): api.img2img,
+        ("POST", "/sdapi/v1/extra-single-image"): api.extra_single_image,
         ("GET", "/sdapi/v1/progress"): api.progress,
         ("POST", "/sdapi/v1/interrupt"): api.interrupt,
         ("POST", "/sdapi/v1/skip"): api.skip,
@@ -65,7 +66,7 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("GET", "/sdapi/v1/schedulers"): _fixed(schedulers()),
         ("GET", "/sdapi/v1/cmd-flags"): api.cmd_flags,
         ("POST", "/sdapi/v1/png-info"): api.png_info,
-        **{("GET", path): _fixed(content) for path, content in _EMPTY.items()},
+        **{("GET", path): _fixed(content) for path, content in _FIXED.items()},
     }
     return [Route(path, _told(handler), methods=[method]) for (method, path), handler in found.items()]
 
@@ -84,6 +85,10 @@ class _Api:
         # Pictures are in there, and Base64 takes its time.
         order = await asyncio.to_thread(read_img2img, body)
         return await self._paint(request, self._painter.paint(order, body))
+
+    async def extra_single_image(self, request: Request) -> Response:
+        order = await asyncio.to_thread(read_extra, await self._body(request))
+        return await self._paint(request, self._painter.upscale(order))
 
     async def progress(self, request: Request) -> Response:
         skip = request.query_params.get("skip_current_image", "false").lower() in ("true", "1")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -63,13 +64,15 @@ class Runs:
         self._stop = stop
         self._runs: list[Run] = []
 
-    def add(self, run: Run) -> None:
-        """A request has come."""
+    @contextlib.contextmanager
+    def run(self, name: str, rounds: int, steps: int) -> Iterator[Run]:
+        """A request that has come, until it is answered."""
+        run = Run(name, rounds, steps)
         self._runs.append(run)
-
-    def remove(self, run: Run) -> None:
-        """A request has been answered."""
-        self._runs.remove(run)
+        try:
+            yield run
+        finally:
+            self._runs.remove(run)
 
     def interrupt(self) -> None:
         """End the newest request; it is answered with what is done."""
