@@ -105,7 +105,7 @@ class Bridge:
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """The checkpoints that are here, and those that are recommended, as the bridge said last."""
+        """The checkpoints and LoRAs that are here, and the recommended checkpoints, as the bridge said last."""
         return self._jobs.stock.checkpoints
 
     def plan(self, *, timeout: Optional[float] = None, **fields: Any) -> Planned:

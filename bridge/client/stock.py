@@ -77,7 +77,7 @@ class Stock:
 
     def welcomed(self, welcome: Welcome) -> None:
         """Each connection begins with a welcome, and what it lists counts for a resumed session too."""
-        self.received(Checkpoints(welcome.checkpoints, welcome.recommended))
+        self.received(Checkpoints(welcome.checkpoints, welcome.recommended, welcome.loras))
 
     def received(self, message: Union[Checkpoints, Pulling, Pulled, Unpulled]) -> None:
         """The bridge has said something of them."""

@@ -7,6 +7,8 @@ from .errors import PromptUnreadable
 
 __all__ = ["STRONGEST", "NamedLora", "take_loras"]
 
+_MOST = 32
+
 STRONGEST = 10.0
 """Weights and strengths lie within this and its negative. What artists use lies below 2."""
 
@@ -36,6 +38,10 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
         name, _, number = said.partition(":")
         name = name.strip()
         strengths[name] = strengths.get(name, 0.0) + _strength(name, number, said)
+    if len(strengths) > _MOST:
+        raise PromptUnreadable(
+            f"The prompt names {len(strengths)} LoRAs; a checkpoint can wear {_MOST} at once.", hint="Leave some out."
+        )
     return _TAG.sub("", text), tuple(NamedLora(name, strength) for name, strength in strengths.items())
 
 

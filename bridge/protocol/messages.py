@@ -214,7 +214,7 @@ class Recipe:
     versions: dict[str, str] = _f("Versions of what took part.", max=16)
     chosen_prompt: str = _f("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
     chosen_negative_prompt: str = _f("The same of the negative prompt.", "", max=8192)
-    loras: tuple[LoraUse, ...] = _f("LoRAs that the prompt named.", (), max=64)
+    loras: tuple[LoraUse, ...] = _f("LoRAs that the prompt named.", (), max=32)
     scale: int = _f("Times that the context was enlarged; 1: not.", 1, min=1, max=4)
 
 
@@ -461,6 +461,7 @@ class Checkpoints:
 
     checkpoints: tuple[CheckpointInfo, ...] = _f("The default one first.", max=4096)
     recommended: tuple[Recommended, ...] = _f("Checkpoints that are worth fetching.", max=256)
+    loras: tuple[LoraInfo, ...] = _f("LoRAs that prompts can name.", (), max=4096)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from ..canvas.context import plan as plan_context
@@ -15,6 +15,7 @@ from ..models import (
     RECOMMENDED,
     SAMPLERS,
     Checkpoint,
+    Lora,
     LoraRegistry,
     ModelsError,
     Recommendation,
@@ -45,12 +46,10 @@ class Catalogue:
         self._lock = threading.Lock()
 
     async def checkpoints(self, *, fresh: bool = False) -> Checkpoints:
-        """All of them, and those that are worth fetching; as it was within the last second, or ``fresh``."""
+        """All of them, and those that are worth fetching; as it was within the last second, or ``fresh``. Of LoRAs as
+        many as a message holds: the others can be named all the same.
+        """
         return await asyncio.to_thread(self._list, fresh)
-
-    async def loras(self) -> tuple[LoraInfo, ...]:
-        """As many as a welcome holds; the others can be named all the same."""
-        return await asyncio.to_thread(self._list_loras)
 
     async def find(self, name: str | None) -> Checkpoint:
         """The checkpoint of that name; None: the default one.
@@ -119,16 +118,8 @@ class Catalogue:
         found.sort(key=lambda checkpoint: checkpoint.id != default)
         here = names_by_hub_id(entries)
         recommended = (_recommended(entry, here.get(entry.hub_id)) for entry in RECOMMENDED)
-        return Checkpoints(tuple(_info(checkpoint) for checkpoint in found), tuple(recommended))
-
-    def _list_loras(self) -> tuple[LoraInfo, ...]:
-        told, used = [], 0
-        for lora in self._loras.list()[:_MOST_LORAS]:
-            used += len(repr(lora.trigger_words).encode()) + len(lora.id.encode()) + 64
-            if used > _MOST_LORA_BYTES:
-                break
-            told.append(LoraInfo(lora.id, lora.family.name, lora.trigger_words))
-        return tuple(told)
+        loras = _lora_infos(self._loras.list())
+        return Checkpoints(tuple(_info(checkpoint) for checkpoint in found), tuple(recommended), loras)
 
     def _check_loras(self, names: Collection[str], checkpoint: Checkpoint) -> None:
         try:
@@ -157,6 +148,16 @@ def _info(checkpoint: Checkpoint) -> CheckpointInfo:
         demo=bool(card.known_names),
         known_names=card.known_names,
     )
+
+
+def _lora_infos(loras: Sequence[Lora]) -> tuple[LoraInfo, ...]:
+    told, used = [], 0
+    for lora in loras[:_MOST_LORAS]:
+        used += len(repr(lora.trigger_words).encode()) + len(lora.id.encode()) + 64
+        if used > _MOST_LORA_BYTES:
+            break
+        told.append(LoraInfo(lora.id, lora.family.name, lora.trigger_words))
+    return tuple(told)
 
 
 def _recommended(entry: Recommendation, name: str | None) -> Recommended:

@@ -75,7 +75,7 @@ class Service:
         Raises:
             BridgeError: ``shutting_down``.
         """
-        stock, loras = await self.stock.look(), await self._catalogue.loras()
+        stock = await self.stock.look()
         if self.shutting_down:
             raise BridgeError("shutting_down")
         session = Session(secrets.token_urlsafe(16), self.settings)
@@ -90,7 +90,7 @@ class Service:
                 samplers=self._catalogue.samplers,
                 device=self._device,
                 recommended=stock.recommended,
-                loras=loras,
+                loras=stock.loras,
             )
         )
         session.attach(outbox)
@@ -165,7 +165,7 @@ class Service:
 
     async def loras(self) -> tuple[LoraInfo, ...]:
         """LoRAs that prompts can name."""
-        return await self._catalogue.loras()
+        return (await self.stock.look()).loras
 
     async def submit(self, session: Session, message: Submit) -> None:
         """Take a job. One that cannot be done ends at once with a ``failed`` event.

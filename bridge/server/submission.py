@@ -22,6 +22,8 @@ __all__ = ["check_submit", "named_loras", "with_seed"]
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
 _LAYER_BYTES = 2048
+# What a LoRA takes in it.
+_LORA_BYTES = 384
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
@@ -108,8 +110,9 @@ def _check_result(submit: Submit, settings: Settings) -> None:
     if submit.batch > settings.batch:
         raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
     prompts = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
-    if submit.batch * (prompts + _LAYER_BYTES) > FRAME_BYTES:
-        # Each layer's recipe repeats them, and all recipes travel in one message.
+    loras = _LORA_BYTES * submit.prompt.count("<lora:")
+    if submit.batch * (2 * prompts + loras + _LAYER_BYTES) > FRAME_BYTES:
+        # Each layer's recipe repeats them, once more with their choices made, and all recipes travel in one message.
         raise BridgeError("out_of_range", f"The prompts are too long for {submit.batch} pictures at once.")
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")

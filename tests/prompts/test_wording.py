@@ -102,6 +102,12 @@ def test_loras_that_cannot_be_meant_are_refused(text):
     assert refused.value.hint
 
 
+def test_more_loras_than_can_be_worn_are_refused():
+    assert len(read("".join(f"<lora:{number}>" for number in range(32)), "", 0).loras) == 32
+    with pytest.raises(PromptUnreadable, match="33 LoRAs"):
+        read("".join(f"<lora:{number}>" for number in range(33)), "", 0)
+
+
 def test_a_lora_in_the_negative_prompt_is_refused():
     with pytest.raises(PromptUnreadable, match="negative prompt"):
         read("a", "<lora:a:1>", 0)

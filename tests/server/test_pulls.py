@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save_file
 from small_bridge import Bridge, Client
 from small_hub import SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
@@ -20,6 +22,7 @@ from bridge.protocol.messages import (
     Checkpoints,
     Closing,
     Error,
+    LoraInfo,
     Pull,
     Pulled,
     Pulling,
@@ -272,3 +275,10 @@ async def test_what_others_put_there_is_told(
     shutil.rmtree(home / "models" / "second")
     lists = await client.until(Checkpoints)
     assert "second" not in [checkpoint.name for checkpoint in lists.checkpoints]
+    assert lists.loras == ()
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
+    tensors = {f"{layer}.lora_down.weight": np.zeros((4, 768)), f"{layer}.lora_up.weight": np.zeros((1280, 4))}
+    (home / "models" / "loras").mkdir()
+    save_file(tensors, home / "models" / "loras" / "ink.safetensors")
+    lists = await client.until(Checkpoints)
+    assert lists.loras == (LoraInfo("ink", "SD1", ()),)
