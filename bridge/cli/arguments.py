@@ -156,7 +156,12 @@ def _upscale(parser: argparse.ArgumentParser) -> None:
 
 
 def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="what is wanted")
+    parser.add_argument(
+        "--prompt",
+        default="",
+        metavar="TEXT",
+        help="what is wanted; docs/prompts.md tells how to weigh words and add LoRAs",
+    )
     parser.add_argument("--negative", default="", metavar="TEXT", help="what is not wanted")
     _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")
     _number(parser, "--batch", "batch", "how many pictures; more than one are numbered: OUT-1.png, OUT-2.png")

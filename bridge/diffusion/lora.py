@@ -20,7 +20,6 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 
 from ..models import Lora, LoraUnreadable, LoraUnsupported
-from ..models.hashing import content_hash
 from .device import Device
 
 __all__ = ["Adapters", "WornLora"]
@@ -67,7 +66,7 @@ class Adapters:
 
         Raises LoraUnreadable for a file that is broken, LoraUnsupported for one that does not fit the checkpoint.
         """
-        name = f"w{content_hash(lora.path, lora.files, check=check)}"
+        name = f"w{lora.content(check)}"
         if name not in self._held:
             tensors = _read(lora)
             check()
@@ -217,4 +216,6 @@ def _said_by_diffusers(lora: Lora) -> dict[str, Any] | None:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("allocate memory", "out of memory", "not enough memory"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..diffusion import WornLora
 from ..models import Checkpoint, LoraRegistry
-from ..models.hashing import content_hash
 from ..prompts import Wording, read
 from ..protocol.messages import LoraUse, Submit
 from .port import picture_seeds
@@ -38,7 +37,7 @@ def read_wordings(
     names = dict.fromkeys(lora.name for wording in seeds for lora in wording.loras)
     found = loras.fitting(names, checkpoint)
     for lora in found.values():
-        content_hash(lora.path, lora.files, check=check)
+        lora.content(check)
     return tuple(
         Worded(wording, tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras), tuple(of_wording))
         for wording, of_wording in seeds.items()

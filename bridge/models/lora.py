@@ -7,7 +7,7 @@ kohya's naming: https://github.com/kohya-ss/sd-scripts (networks/lora.py); diffu
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,19 @@ class Lora:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of `files`, 64 hex digits. The first call reads them; later ones remember."""
-        return content_hash(self.path, self.files)
+        """As `content`."""
+        return self.content()
+
+    def content(self, check: Callable[[], None] | None = None) -> str:
+        """SHA-256 of `files`, 64 hex digits. The first call reads them, and later ones remember; `check` may raise to
+        end the reading. Raises LoraUnreadable when they are gone.
+        """
+        try:
+            return content_hash(self.path, self.files, check=check)
+        except OSError as error:
+            raise LoraUnreadable(
+                f"{self.path.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
+            ) from error
 
 
 def inspect_lora(path: Path) -> Lora:

@@ -35,7 +35,7 @@ class PartHooks:
         self._hooks.check()
 
     def _whole(self, pictures: int, steps: int) -> int:
-        return round(pictures * steps / self._pictures)
+        return pictures * steps // self._pictures
 
 
 def together(paintings: Sequence[Painting]) -> Painting:

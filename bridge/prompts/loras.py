@@ -37,7 +37,7 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
             raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
         name, _, number = said.partition(":")
         name = name.strip()
-        strengths[name] = strengths.get(name, 0.0) + _strength(name, number, said)
+        strengths[name] = _bounded(strengths.get(name, 0.0) + _strength(name, number, said), said)
     if len(strengths) > _MOST:
         raise PromptUnreadable(
             f"The prompt names {len(strengths)} LoRAs; a checkpoint can wear {_MOST} at once.", hint="Leave some out."
@@ -52,6 +52,10 @@ def _strength(name: str, number: str, said: str) -> float:
         raise PromptUnreadable(f"The strength in <lora:{said}> is not a number.", hint=_HOW) from None
     if not name:
         raise PromptUnreadable(f"<lora:{said}> names no LoRA.", hint=_HOW)
+    return strength
+
+
+def _bounded(strength: float, said: str) -> float:
     # Negated, so that what is not a number fails too.
     if not abs(strength) <= STRONGEST:
         raise PromptUnreadable(

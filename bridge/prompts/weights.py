@@ -6,6 +6,7 @@ brackets multiply by 1.1 or by the number given, square ones divide by 1.1, and 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import PromptUnreadable
 from .loras import STRONGEST
@@ -33,6 +34,7 @@ Text = tuple[tuple[Fragment, ...], ...]
 """A prompt as the text encoders are given it. Each part begins a window of its own; most prompts have one part."""
 
 
+@lru_cache(maxsize=128)
 def read_weights(text: str) -> tuple[Text, tuple[str, ...]]:
     """The text's fragments, with hints about what is not meant as the WebUI means it.
 

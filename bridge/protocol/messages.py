@@ -183,7 +183,7 @@ class ResultFormat:
 class LoraUse:
     """A LoRA that a picture was painted with."""
 
-    name: str = _f("Its name.", max=256)
+    name: str = _f("Its name.", max=512)
     strength: float = _f("How much of it.", min=-10.0, max=10.0)
     hash: str = _f("SHA-256 of its file.", max=64)
 
@@ -281,7 +281,7 @@ class Recommended:
 class LoraInfo:
     """A LoRA that prompts can name: `<lora:NAME:0.8>`."""
 
-    name: str = _f("Its name.", max=256)
+    name: str = _f("Its name.", max=512)
     family: str = _f("Family of the checkpoints that it was made for.", max=32)
     trigger_words: tuple[str, ...] = _f("Words for the prompt that call it up, if its trainer says.", (), max=16)
 

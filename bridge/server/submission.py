@@ -23,7 +23,7 @@ _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
 _LAYER_BYTES = 2048
 # What a LoRA takes in it.
-_LORA_BYTES = 384
+_LORA_BYTES = 640
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:

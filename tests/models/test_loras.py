@@ -276,3 +276,10 @@ def test_added_ones_have_a_list_of_their_own(user, tiny, tmp_path):
 def test_a_folder_of_the_settings_may_hold_loras(user, tiny, tmp_path):
     build_tiny_lora(tiny["SD1"], tmp_path / "disk" / "loras" / "ink.safetensors")
     assert [lora.id for lora in LoraRegistry([tmp_path / "disk"]).list()] == ["ink"]
+
+
+def test_one_that_is_gone_since_it_was_listed_is_told(tiny, tmp_path):
+    lora = inspect_lora(build_tiny_lora(tiny["SD1"], tmp_path / "ink.safetensors"))
+    lora.path.unlink()
+    with pytest.raises(LoraUnreadable, match="cannot be read"):
+        lora.content()

@@ -94,7 +94,17 @@ def test_loras(text, words, loras):
 
 
 @pytest.mark.parametrize(
-    "text", ["<lora::1>", "<lora:a:x>", "<lora:a:0.5:0.7>", "<lora:a:nan>", "<lora:a:11>", "<hypernet:a:1>", "<lyco:a>"]
+    "text",
+    [
+        "<lora::1>",
+        "<lora:a:x>",
+        "<lora:a:0.5:0.7>",
+        "<lora:a:nan>",
+        "<lora:a:6><lora:a:6>",
+        "<lora:a:11>",
+        "<hypernet:a:1>",
+        "<lyco:a>",
+    ],
 )
 def test_loras_that_cannot_be_meant_are_refused(text):
     with pytest.raises(PromptUnreadable) as refused:
