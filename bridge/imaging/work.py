@@ -21,6 +21,8 @@ __all__ = ["finish", "stage", "thumbnail"]
 _LOADERS = {"png": "pngload_buffer", "jpeg": "jpegload_buffer", "webp": "webpload_buffer"}
 _LUMINANCE = [0.2126, 0.7152, 0.0722]
 _WHITE = [255, 255, 255]
+# 72 pixels an inch, as editors take it where nothing is said; libvips would say 25.4.
+_PER_MM = 72 / 25.4
 
 pyvips.cache_set_max(0)
 
@@ -177,7 +179,7 @@ def _pixels(image: pyvips.Image) -> np.ndarray:
 
 
 def _image(pixels: np.ndarray) -> pyvips.Image:
-    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+    return pyvips.Image.new_from_array(pixels).copy(interpretation="srgb", xres=_PER_MM, yres=_PER_MM)
 
 
 # ---------------------------------------------------------------- geometry

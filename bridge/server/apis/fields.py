@@ -119,10 +119,11 @@ class Fields:
 
     def without_effect(self, **harmless: Any) -> None:
         """Fields that the bridge knows and does not heed. They count as ignored where they ask for something: where
-        they are given, and not empty, and not this.
+        they are given, and not empty, and not this, or none of these.
         """
-        for name, value in harmless.items():
-            if self.raw(name) not in (None, "", [], {}, value):
+        for name, values in harmless.items():
+            asks_for_nothing = values if isinstance(values, tuple) else (values,)
+            if self.raw(name) not in (None, "", [], {}, *asks_for_nothing):
                 self._ignored.append(name)
 
     def ignore(self, name: str) -> None:

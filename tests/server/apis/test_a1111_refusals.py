@@ -150,6 +150,7 @@ async def test_unknown_fields_and_those_without_effect_are_reported(bridge: Brid
     fields = {
         "init_images": [PICTURE], "mask": as_base64(disc(64, 48, 30, 20, 8)), "unheard_of": 1, "tiling": True,
         "restore_faces": False, "subseed": -1, "styles": [], "s_noise": 1.0, "enable_hr": True, "eta": 0.5,
+        "seed_resize_from_h": 0,
         "alwayson_scripts": {"controlnet": {}}, "scheduler": "Exponential", "override_settings": {"eta_ddim": 1},
         "refiner_checkpoint": "", "script_name": None,
     }  # fmt: skip

@@ -25,7 +25,7 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "do_not_save_grid": False,
     "do_not_save_samples": False,
     "enable_hr": False,
-    "eta": 0,
+    "eta": (0, 1),
     "firstpass_image": None,
     "force_task_id": None,
     "refiner_checkpoint": None,
@@ -33,14 +33,14 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "restore_faces": False,
     "s_churn": 0,
     "s_min_uncond": 0,
-    "s_noise": 1,
+    "s_noise": (0, 1),
     "s_tmax": 0,
     "s_tmin": 0,
     "save_images": False,
     "script_args": [],
     "script_name": None,
-    "seed_resize_from_h": -1,
-    "seed_resize_from_w": -1,
+    "seed_resize_from_h": (-1, 0),
+    "seed_resize_from_w": (-1, 0),
     "styles": [],
     "subseed": -1,
     "subseed_strength": 0,
@@ -50,7 +50,11 @@ _WITHOUT_EFFECT: dict[str, Any] = {
 _HIRES = ("hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_prompt",
           "hr_negative_prompt", "hr_checkpoint_name", "hr_sampler_name", "hr_scheduler", "firstphase_width",
           "firstphase_height")  # fmt: skip
-_IMAGE_WITHOUT_EFFECT: dict[str, Any] = {"image_cfg_scale": None, "initial_noise_multiplier": 1, "latent_mask": None}
+_IMAGE_WITHOUT_EFFECT: dict[str, Any] = {
+    "image_cfg_scale": (0, 1.5),
+    "initial_noise_multiplier": (0, 1),
+    "latent_mask": None,
+}
 
 
 @dataclass(frozen=True)
