@@ -61,6 +61,7 @@ class Imaging:
         try:
             done, value = await asyncio.get_running_loop().run_in_executor(pool, _perform, name, order)
         except BrokenProcessPool:
+            _log.warning("The process that decodes pictures stopped unexpectedly.")
             if self._pool is pool:
                 self._pool = None
             raise BridgeError(

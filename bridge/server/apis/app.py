@@ -9,13 +9,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...imaging.process import Imaging
-from ...protocol.errors import BridgeError
 from ..service import Service
-from .a1111 import answers as a1111_answers
 from .a1111.routes import routes as a1111_routes
+from .a1111.shape import A1111Shape
+from .answers import Shape
 from .gate import PREFIXES, Gate
-from .openai import answers as openai_answers
 from .openai.routes import routes as openai_routes
+from .openai.shape import OpenAIShape
 
 __all__ = ["with_apis"]
 
@@ -28,7 +28,7 @@ def with_apis(app: ASGIApp, service: Service, imaging: Imaging) -> ASGIApp:
         routes=[*a1111_routes(service, imaging), *openai_routes(service, imaging)],
         exception_handlers={HTTPException: _unknown},
     )
-    gate = Gate.with_pages(apis, service, _refusal)
+    gate = Gate.with_pages(apis, service, _shape)
 
     async def choose(scope: Scope, receive: Receive, send: Send) -> None:
         theirs = scope["type"] == "http" and scope["path"].startswith(PREFIXES)
@@ -37,14 +37,11 @@ def with_apis(app: ASGIApp, service: Service, imaging: Imaging) -> ASGIApp:
     return choose
 
 
-def _refusal(path: str, status: int, error: BridgeError) -> Response:
-    refused = openai_answers.refused if path.startswith(_OPENAI) else a1111_answers.refused
-    return refused(error, status)
+def _shape(path: str) -> Shape:
+    return OpenAIShape() if path.startswith(_OPENAI) else A1111Shape()
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
     """An endpoint that there is not, or not by that method."""
     assert isinstance(error, HTTPException)
-    if request.scope["path"].startswith(_OPENAI):
-        return openai_answers.refuse("The bridge has no such endpoint.", error.status_code)
-    return a1111_answers.refuse_body(error.detail, error.status_code)
+    return _shape(request.scope["path"]).refuse(error.detail, error.status_code)

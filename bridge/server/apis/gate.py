@@ -11,16 +11,15 @@ import binascii
 import logging
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...protocol.errors import BridgeError
 from ..access import is_loopback, token_matches
 from ..logs import log
 from ..service import Service
+from .answers import IGNORED, Shape
 
 __all__ = ["PREFIXES", "Gate"]
 
@@ -32,27 +31,26 @@ _KEY = "/key/"
 _MOST_REQUESTS = 32
 _SMALL_BYTES = 64 << 10
 
-Refusal = Callable[[str, int, BridgeError], Response]
-
 
 class Gate:
-    """Stands before the APIs. ``refusal`` makes an answer in an API's own shape, from a path, a status and an error."""
+    """Stands before the APIs. ``shape`` gives that of the API which a path belongs to."""
 
-    def __init__(self, app: ASGIApp, service: Service, refusal: Refusal) -> None:
+    def __init__(self, app: ASGIApp, service: Service, shape: Callable[[str], Shape]) -> None:
         self._app = app
         self._service = service
-        self._refusal = refusal
+        self._shape = shape
         self._requests = 0
 
     @classmethod
-    def with_pages(cls, app: ASGIApp, service: Service, refusal: Refusal) -> ASGIApp:
+    def with_pages(cls, app: ASGIApp, service: Service, shape: Callable[[str], Shape]) -> ASGIApp:
         """The gate, and before it the answers that browsers ask for ahead of a page's request."""
         origins = [origin.lower().rstrip("/") for origin in service.settings.allowed_origins]
         return CORSMiddleware(
-            cls(app, service, refusal),
+            cls(app, service, shape),
             allow_origins=origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
+            expose_headers=[IGNORED],
             allow_private_network=True,
         )
 
@@ -61,9 +59,8 @@ class Gate:
         try:
             self._admit(scope, shown)
         except BridgeError as error:
-            status = 401 if error.code == "unauthorized" else 503
-            answer = self._refusal(scope["path"], status, error)
-            if status == 401:
+            answer = self._shape(scope["path"]).refused(error)
+            if error.code == "unauthorized":
                 answer.headers["WWW-Authenticate"] = 'Basic realm="Paintbridge"'
             await answer(scope, receive, send)
             return
@@ -109,7 +106,7 @@ def _without_key(scope: Scope) -> tuple[Scope, str | None]:
         return scope, None
     key, _, rest = path.removeprefix(_KEY).partition("/")
     changed: dict[str, Any] = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}
-    return changed, unquote(key)
+    return changed, key
 
 
 def _is_large(scope: Scope) -> bool:

@@ -38,7 +38,6 @@ class Easel:
     imaging: Imaging
     most_pixels: int
     ground: Ground | None = None
-    selecting: Selecting | None = None
     canvas: Extent = field(default_factory=lambda: Extent(1, 1))
     _template: dict[str, Any] = field(default_factory=dict)
     _pictures: dict[str, bytes] = field(default_factory=dict)
@@ -48,11 +47,7 @@ class Easel:
         return read_header(data, most_pixels=self.most_pixels)
 
     def blank(self, width: int, height: int) -> None:
-        """There is no picture: the canvas is of this size.
-
-        Raises:
-            BridgeError: ``picture_too_large``.
-        """
+        """There is no picture: the canvas is of this size."""
         self.canvas = Extent(width, height)
         self._template = {"canvas": self.canvas, "context": Rect(0, 0, width, height)}
 
@@ -62,7 +57,7 @@ class Easel:
         Raises:
             BridgeError: as :meth:`.Imaging.stage`.
         """
-        self.ground, self.selecting = ground, selecting
+        self.ground = ground
         staged = await self.imaging.stage(Stage(ground, selecting))
         self.canvas = staged.canvas
         self._template = {

@@ -119,7 +119,11 @@ class Visitor:
         if self._session is None:
             outbox = Outbox()
             session = await self._service.open_session(outbox)
-            self._service.admit(session)
+            try:
+                self._service.admit(session)
+            except BridgeError:
+                self._service.lose(session, outbox)
+                raise
             self._session = session
             self._listening = asyncio.create_task(self._listen(session, outbox), name="http apis")
         return self._session

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from small_bridge import Bridge, GatedEngine
-from starlette.responses import JSONResponse
 
+from bridge.protocol.messages import Extent, Plan, Planned
 from bridge.server.apis.gate import Gate
+from bridge.server.apis.openai.shape import OpenAIShape
 from bridge.server.app import BridgeServer
 from bridge.server.errors import AddressUnavailable
 from bridge.server.settings import Settings
@@ -89,7 +90,8 @@ async def test_the_token_is_never_logged(
         await client.get(f"{key}/v1/models")
         await client.get(f"{key}/v1/unheard-of")
         await client.get(f"{key}x/v1/models")
-        await client.post(f"{key}/sdapi/v1/txt2img", json={"prompt": "break", "width": 64, "unheard_of": 1})
+        for prompt in ("break", "a cat"):
+            await client.post(f"{key}/sdapi/v1/txt2img", json={"prompt": prompt, "width": 64, "unheard_of": 1})
         await client.get(f"{key}/v1/models", headers={"Origin": "https://evil.example"})
     said = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx2")]
     assert any("fields without effect" in line for line in said)
@@ -102,7 +104,7 @@ class _Nobody:
 
 
 async def test_other_machines_are_refused_whatever_they_show() -> None:
-    gate = Gate(_Nobody(), _Nobody(), lambda _, status, error: JSONResponse(error.message, status))  # type: ignore
+    gate = Gate(_Nobody(), _Nobody(), lambda _: OpenAIShape())  # type: ignore[arg-type]
     for peer in (("192.0.2.7", 4711), ("::ffff:192.0.2.7", 1), None):
         sent: list[dict[str, Any]] = []
 
@@ -174,3 +176,20 @@ async def test_a_second_port_that_is_taken(tmp_path: Any) -> None:
         with pytest.raises(AddressUnavailable, match=str(settings.a1111_port)) as refused:
             await server.run()
     assert "--a1111-port" in refused.value.hint
+
+
+async def test_no_room_for_another_session(start: Callable[..., Any], http: Callable[..., Any]) -> None:
+    bridge = await start(sessions=1)
+    artist = await bridge.client()
+    await artist.say(Plan(1, Extent(64, 64)))
+    await artist.until(Planned)
+    async with http(bridge) as client:
+        for _ in range(2):
+            response = await client.post("/sdapi/v1/txt2img", json={"width": 64, "steps": 1})
+            assert (response.status_code, response.json()["error"]) == (503, "too_many_connections")
+        assert len(bridge.server.service._sessions) == 1
+        await artist.socket.close()
+        async with asyncio.timeout(60):
+            # It has nothing to lose, and makes room once it has left.
+            while (await client.post("/sdapi/v1/txt2img", json={"width": 64, "steps": 1})).status_code != 200:
+                await asyncio.sleep(0.01)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 from ....imaging.orders import Encoded, Ground
 from ....protocol.errors import BridgeError
 from ....protocol.messages import SCALES, Extent
-from ...logs import log
 from ..bodies import decode_base64
 from ..fields import Fields
 from ..painting import Easel
@@ -82,8 +80,6 @@ async def upscale(easel: Easel, order: ExtraOrder, run: Run, job: str, checkpoin
     Raises:
         BridgeError: it was refused, or failed.
     """
-    if order.ignored:
-        log(logging.INFO, "fields without effect", api="a1111", fields=", ".join(order.ignored)[:1024])
     picture = easel.look(order.picture)
     if order.upscaler == _NONE:
         # There, too, this gives the picture as it is.

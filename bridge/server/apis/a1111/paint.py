@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +18,6 @@ from ....imaging.orders import Ground, Selecting, Thumbnail
 from ....imaging.process import Imaging
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo, Extent, Recipe
-from ...logs import log
 from ...service import Service
 from ..painting import Easel, Paintings
 from ..visitor import JobStopped, Visitor
@@ -60,8 +58,6 @@ class Painter:
         if not order.restore_afterwards:
             self.options.change(order.overrides, checkpoints)
         ignored = (*order.ignored, *(f"override_settings.{name}" for name in unheeded))
-        if ignored:
-            log(logging.INFO, "fields without effect", api="a1111", fields=", ".join(ignored)[:1024])
         easel = self._easel()
         with self.runs.run("img2img" if isinstance(order, ImageOrder) else "txt2img", order.n_iter, order.steps) as run:
             job = {**await _lay_out(easel, order), "checkpoint": checkpoint}

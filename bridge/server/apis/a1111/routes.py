@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -14,23 +12,21 @@ from starlette.routing import Route
 from ....imaging.header import read_header
 from ....imaging.png import read_texts
 from ....imaging.process import Imaging
-from ....protocol.errors import BridgeError
-from ...logs import log, log_fault
 from ...service import Service
-from ..bodies import BadBody, BodyTooLarge, decode_base64, read_json
-from ..fields import Fields, FieldsRefused
-from ..status import HungUp, unless_hung_up
+from ..answers import Handler, answer, told
+from ..bodies import decode_base64, read_json
+from ..fields import Fields
+from ..hangup import unless_hung_up
 from ..visitor import Visitor
-from .answers import answer, refuse_body, refuse_fields, refused
 from .extras import UPSCALERS, read_extra
 from .infotext import parse_infotext
 from .orders import read_img2img, read_txt2img
 from .paint import Painter
 from .samplers import samplers, schedulers
+from .shape import A1111Shape
 
 __all__ = ["routes"]
 
-_CLIENT_GONE = 499
 # What clients ask for when they look around, and is always the same here.
 _FIXED: dict[str, Any] = {
     "/sdapi/v1/embeddings": {"loaded": {}, "skipped": {}},
@@ -43,8 +39,6 @@ _FIXED: dict[str, Any] = {
     "/sdapi/v1/upscalers": UPSCALERS,
     "/internal/ping": {},
 }
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(service: Service, imaging: Imaging) -> list[Route]:
@@ -68,7 +62,8 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("POST", "/sdapi/v1/png-info"): api.png_info,
         **{("GET", path): _fixed(content) for path, content in _FIXED.items()},
     }
-    return [Route(path, _told(handler), methods=[method]) for (method, path), handler in found.items()]
+    shape = A1111Shape()
+    return [Route(path, told(handler, shape), methods=[method]) for (method, path), handler in found.items()]
 
 
 class _Api:
@@ -147,28 +142,3 @@ def _fixed(content: Any) -> Handler:
         return answer(content)
 
     return give
-
-
-def _told(handler: Handler) -> Handler:
-    """Whatever goes wrong becomes an answer in this API's shape."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except FieldsRefused as error:
-            return refuse_fields(error)
-        except BridgeError as error:
-            # That server has no picture to start from at 404, and one that it cannot decode at 500.
-            return refused(error, {"missing_field": 404}.get(error.code))
-        except BadBody as error:
-            return refuse_body(str(error), 422)
-        except BodyTooLarge:
-            return refuse_body("The body has more bytes than the bridge accepts.", 413)
-        except HungUp:
-            log(logging.INFO, "a client hung up", api="a1111")
-            return Response(status_code=_CLIENT_GONE)
-        except Exception:  # noqa: BLE001 - one request's fault must not show its words to anybody
-            log_fault("a request ran into an unforeseen error", api="a1111")
-            return refused(BridgeError("internal"))
-
-    return handle

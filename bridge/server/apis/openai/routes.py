@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from time import time
 from typing import Any
 
@@ -17,23 +16,19 @@ from ....imaging.orders import Encoded, Ground, Selecting
 from ....imaging.process import Imaging
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo
-from ...logs import log, log_fault
 from ...service import Service
-from ..bodies import BadBody, BodyTooLarge, read_form, read_json
-from ..fields import FieldsRefused
+from ..answers import answer, told
+from ..bodies import read_form, read_json
+from ..hangup import unless_hung_up
 from ..painting import Easel, Paintings
-from ..status import HungUp, unless_hung_up
 from ..visitor import Visitor
-from .answers import answer, refuse, refuse_fields, refused
 from .orders import Order, Pictures, find_checkpoint, native_size, read_order, read_pictures
+from .shape import OpenAIShape
 
 __all__ = ["routes"]
 
-_CLIENT_GONE = 499
 _EDIT_STRENGTH = 0.75
 """How far a picture is repainted of which nothing is masked: its forms stay."""
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(service: Service, imaging: Imaging) -> list[Route]:
@@ -45,7 +40,8 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("GET", "/v1/models"): api.models,
         ("GET", "/v1/models/{model:path}"): api.model,
     }
-    return [Route(path, _told(handler), methods=[method]) for (method, path), handler in found.items()]
+    shape = OpenAIShape()
+    return [Route(path, told(handler, shape), methods=[method]) for (method, path), handler in found.items()]
 
 
 class _Api:
@@ -91,8 +87,6 @@ class _Api:
         return await self._paint(easel, order, kind="fill")
 
     async def _paint(self, easel: Easel, order: Order, **fields: Any) -> Response:
-        if order.ignored:
-            log(logging.INFO, "fields without effect", api="openai", fields=", ".join(order.ignored)[:1024])
         done = await easel.paint(
             self._visitor.name(),
             lambda _: None,
@@ -101,6 +95,7 @@ class _Api:
             prompt=order.prompt,
             batch=order.count,
             checkpoint=order.checkpoint,
+            previews=False,
             **fields,
         )
         return answer(await asyncio.to_thread(_images, done, easel, order), order.ignored)
@@ -124,27 +119,3 @@ def _images(done: Paintings, easel: Easel, order: Order) -> dict[str, Any]:
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "paintbridge"}
-
-
-def _told(handler: Handler) -> Handler:
-    """Whatever goes wrong becomes an answer in this API's shape."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except FieldsRefused as error:
-            return refuse_fields(error)
-        except BridgeError as error:
-            return refused(error)
-        except BadBody as error:
-            return refuse(str(error), 400)
-        except BodyTooLarge:
-            return refuse("The body has more bytes than the bridge accepts.", 413)
-        except HungUp:
-            log(logging.INFO, "a client hung up", api="openai")
-            return Response(status_code=_CLIENT_GONE)
-        except Exception:  # noqa: BLE001 - one request's fault must not show its words to anybody
-            log_fault("a request ran into an unforeseen error", api="openai")
-            return refused(BridgeError("internal"))
-
-    return handle
