@@ -7,7 +7,7 @@ kohya's naming: https://github.com/kohya-ss/sd-scripts (networks/lora.py); diffu
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,13 @@ from .safetensors_header import read_header
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
 
-_DOWN = re.compile(r"\.lora_down\.weight$|\.lora_A\.weight$|[._]lora\.down\.weight$|\.lora_linear_layer\.down\.weight$")
+_DOWN = (
+    ".lora_down.weight",
+    ".lora_A.weight",
+    ".lora.down.weight",
+    "_lora.down.weight",
+    ".lora_linear_layer.down.weight",
+)
 _UP_FOR_DOWN = (("lora_down", "lora_up"), ("lora_A", "lora_B"), (".down.", ".up."))
 _KOHYA = re.compile(r"lora_(unet|te|te1|te2)_")
 _DIFFUSERS = re.compile(r"(unet|text_encoder|text_encoder_2)\.|(?:down|up)_blocks\.|mid_block\.")
@@ -39,29 +45,40 @@ _SAID_FAMILIES = (
     ("sd_v1", "SD1"),
     ("stable-diffusion-v1", "SD1"),
 )
-# What only SDXL's UNet and text encoders are called.
-_SDXL_ALONE = re.compile(
-    r"lora_te2_|^text_encoder_2\.|lora_unet_(?:in|out)put_blocks|transformer_blocks[._][1-9]|add_embedding"
+# What only SDXL's UNet and text encoders are called. This and what follows is looked for in the names of all tensors,
+# a line each, which is quick: some people have a thousand LoRAs of a thousand tensors.
+_SDXL_ALONE = (
+    "lora_te2_",
+    "\ntext_encoder_2.",
+    "lora_unet_input_blocks",
+    "lora_unet_output_blocks",
+    "transformer_blocks_1",
+    "transformer_blocks.1",
+    "add_embedding",
 )
-
-# What is in some tensor's name of all that is added to a checkpoint's weights.
-_ADDED = re.compile(r"lora|hada_w\d|lokr_w\d|\.diff(_b)?$")
-# What a tensor's name tells of kinds that are not added up as plain LoRAs are.
-_OTHER_KINDS = (
-    (re.compile(r"hada_w\d"), "a LoHa"),
-    (re.compile(r"lokr_w\d"), "a LoKr"),
-    (re.compile(r"dora_scale|lora_magnitude_vector"), "a DoRA"),
-    (re.compile(r"lora_mid"), "a LoCon with a middle layer"),
-    (re.compile(r"\.diff(_b)?$"), "a LoRA with whole weights in it"),
-    (re.compile(r"motion_modules"), "a motion LoRA for videos"),
-    (re.compile(r"lora_controlnet"), "a Control-LoRA"),
-    (
-        re.compile(
-            r"(double|single|joint)_(transformer_)?blocks|^transformer\.|^diffusion_model\.|lora_te3_|^lora_transformer_"
-        ),
-        "a LoRA for another architecture, such as Flux or Stable Diffusion 3",
+# What is in some name of all that is added to a checkpoint's weights.
+_ADDED = ("lora", "hada_w", "lokr_w", ".diff\n", ".diff_b\n")
+# What tells of kinds that are not added up as plain LoRAs are.
+_OTHER_KINDS = {
+    "a LoHa": ("hada_w1", "hada_w2"),
+    "a LoKr": ("lokr_w1", "lokr_w2"),
+    "a DoRA": ("dora_scale", "lora_magnitude_vector"),
+    "a LoCon with a middle layer": ("lora_mid",),
+    "a LoRA with whole weights in it": (".diff\n", ".diff_b\n"),
+    "a motion LoRA for videos": ("motion_modules",),
+    "a Control-LoRA": ("lora_controlnet",),
+    "a LoRA for another architecture, such as Flux or Stable Diffusion 3": (
+        "double_blocks",
+        "single_blocks",
+        "joint_blocks",
+        "single_transformer_blocks",
+        "joint_transformer_blocks",
+        "\ntransformer.",
+        "\ndiffusion_model.",
+        "\nlora_transformer_",
+        "lora_te3_",
     ),
-)
+}
 _MOST_TRIGGERS = 6
 _LONGEST_TRIGGER = 64
 # Tags that are on about as many of the training pictures as the most common one.
@@ -119,12 +136,13 @@ def inspect_lora(path: Path) -> Lora:
     except CheckpointUnreadable as error:
         raise LoraUnreadable(error.message, hint=error.hint.replace("checkpoint", "LoRA")) from error
     shapes = header.shapes
-    if not any(_ADDED.search(name) for name in shapes):
+    names = _lines(shapes)
+    if not any(text in names for text in _ADDED):
         raise NotALora("This file is not a LoRA.")
-    for pattern, kind in _OTHER_KINDS:
-        if any(pattern.search(name) for name in shapes):
+    for kind, texts in _OTHER_KINDS.items():
+        if any(text in names for text in texts):
             raise LoraUnsupported(f"This file is {kind}, which Paintbridge does not take.")
-    downs = {name: shape for name, shape in shapes.items() if _DOWN.search(name)}
+    downs = {name: shape for name, shape in shapes.items() if name.endswith(_DOWN)}
     if not downs:
         raise LoraUnsupported("This file is a LoRA whose layers are named in a way that Paintbridge does not know.")
     layout, parts = _layout(downs)
@@ -152,6 +170,10 @@ def check_fits(lora: Lora, checkpoint: Checkpoint) -> None:
         )
 
 
+def _lines(names: Iterable[str]) -> str:
+    return "\n".join(("", *names, ""))
+
+
 def _layout(downs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """The naming, and the parts that are changed."""
     if all(name.startswith(_PEFT) for name in downs):
@@ -177,7 +199,8 @@ def _up(down: str) -> str:
 
 def _family(downs: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> Family:
     """By what the layers take in, by what the trainer says, or by names; unknown widths of SD1's names count as SD1."""
-    if any(_SDXL_ALONE.search(name) for name in downs):
+    names = _lines(downs)
+    if any(text in names for text in _SDXL_ALONE):
         return FAMILIES["SDXL"]
     for pattern in (_CROSS_ATTENTION, _TEXT_ATTENTION):
         for name, shape in downs.items():
@@ -202,5 +225,6 @@ def _trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
             counts.update({str(tag).strip(): int(count) for tag, count in folder.items()})
     except (ValueError, TypeError, AttributeError):
         return ()
-    most = counts.most_common(_MOST_TRIGGERS)
-    return tuple(tag[:_LONGEST_TRIGGER] for tag, count in most if tag and count >= _ON_MOST_PICTURES * most[0][1])
+    least = _ON_MOST_PICTURES * max(counts.values(), default=0)
+    telling = Counter({tag: count for tag, count in counts.items() if tag and count >= least})
+    return tuple(tag[:_LONGEST_TRIGGER] for tag, _ in telling.most_common(_MOST_TRIGGERS))

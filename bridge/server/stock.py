@@ -81,14 +81,19 @@ class Stock:
         raise RuntimeError("a checkpoint was fetched, and is not in the list")
 
     async def _look_now_and_then(self) -> None:
+        # The first look reads the head of every file; nobody who connects need wait for it.
+        await self._try_to_look()
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             # Disks may sleep while nobody is there to be told.
             if self._outboxes():
-                try:
-                    await self.look()
-                except Exception:  # noqa: BLE001 - the next look may go well
-                    log_fault("the checkpoints could not be looked at")
+                await self._try_to_look()
+
+    async def _try_to_look(self) -> None:
+        try:
+            await self.look()
+        except Exception:  # noqa: BLE001 - the next look may go well
+            log_fault("the checkpoints could not be looked at")
 
     def _tell(self, message: ServerMessage) -> None:
         for outbox in self._outboxes():

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_checkpoints import build_tiny_sd1
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_loras import build_tiny_lora
 from whole_bridge import BridgeProcess
 
@@ -19,15 +19,18 @@ from bridge.client import Bridge
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256; `slow` takes its time.
-    And a LoRA for all of them, `ink`.
+    And LoRAs: `ink` for all of them, `large` for none, and a pickle.
     """
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
     build_tiny_sd1(home / "models" / "base", inpaint=False)
     build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    loras = home / "models" / "loras"
     said = {"modelspec.trigger_phrase": "inkwash"}
-    build_tiny_lora(home / "models" / "inpaint", home / "models" / "loras" / "ink.safetensors", metadata=said)
+    build_tiny_lora(home / "models" / "inpaint", loras / "ink.safetensors", metadata=said)
+    build_tiny_lora(build_tiny_sdxl(home / "elsewhere", inpaint=False), loras / "large.safetensors")
+    (loras / "pickled.safetensors").write_bytes(b"\x80\x04" + bytes(64))
     return home
 
 

@@ -17,7 +17,7 @@ PROMPT = "a {(red:1.4)|[blue]} flower, inkwash <lora:ink:0.8>"
 
 
 def test_hosts_are_told_which_loras_there_are(bridge: Bridge) -> None:
-    assert bridge.welcome.loras == (LoraInfo("ink", "SD1", ("inkwash",)),)
+    assert bridge.welcome.loras == (LoraInfo("ink", "SD1", ("inkwash",)), LoraInfo("large", "SDXL", ()))
 
 
 def test_a_fill_with_a_lora_weights_and_a_choice(bridge: Bridge, models: Path) -> None:
@@ -52,6 +52,8 @@ def test_what_is_written_changes_the_picture_and_nothing_stays_behind(bridge: Br
     ("prompt", "code", "words"),
     [
         ("a <lora:inc:0.8>", "lora_unknown", "Close to it: ink"),
+        ("a <lora:large:0.8>", "lora_unsupported", "Choose a Stable Diffusion XL checkpoint"),
+        ("a <lora:pickled:0.8>", "lora_unreadable", "safetensors"),
         ("a <lora:ink:lots>", "prompt_unreadable", "<lora:name:0.8>"),
         ("a (flower:99)", "prompt_unreadable", "0.5 and 1.5"),
     ],
