@@ -12,6 +12,7 @@ from ..models.samplers import SAMPLERS
 from ..plugins import TARGETS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
 from ..server.settings import A1111_PORT, add_flags
+from .conditions import CONDITION_KINDS, CONDITION_OPTIONS, parse_condition
 from .exits import Exit
 
 __all__ = ["CONTEXTS", "build_parser", "parse_rect"]
@@ -161,6 +162,15 @@ def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
         default="",
         metavar="TEXT",
         help="what is wanted; docs/prompts.md tells how to weigh words and add LoRAs",
+    )
+    parser.add_argument(
+        "--condition",
+        type=_said(parse_condition),
+        action="append",
+        default=[],
+        metavar="KIND=FILE[,NAME=VALUE...]",
+        help=f"be guided by a picture of the same size, several if repeated; KIND: {', '.join(CONDITION_KINDS)}; "
+        f"NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
     )
     parser.add_argument("--negative", default="", metavar="TEXT", help="what is not wanted")
     _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")

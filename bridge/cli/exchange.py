@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..client import Pixels
 from ..protocol.messages import Rect
 from .pictures import MAXIMUM, Patch, PictureFile
 
@@ -21,6 +22,7 @@ __all__ = [
     "from_wire",
     "in_the_pictures_terms",
     "layer_patch",
+    "sendable",
     "to_wire",
     "wire_depth",
 ]
@@ -39,6 +41,12 @@ class WirePixels:
     @property
     def data(self) -> memoryview:
         return self.pixels.data.cast("B")
+
+
+def sendable(wire: WirePixels) -> Pixels:
+    """The same pixels as the client takes them."""
+    height, width, channels = wire.pixels.shape
+    return Pixels(wire.data, width, height, channels, wire.depth)
 
 
 def wire_depth(source: PictureFile) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..client import Bridge, Job, JobCancelled, JobResult, Pixels, ResultLayer
+from ..client import Bridge, Job, JobCancelled, JobResult, ResultLayer
 from ..protocol.messages import ContextChoice, Extent, Rect, ResultFormat
 from .arguments import CONTEXTS
+from .conditions import open_condition
 from .connect import connected
-from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, to_wire, wire_depth
+from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, sendable, to_wire, wire_depth
 from .exits import CliError, Exit
 from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, check_output, open_picture, write_alike, write_layer, write_picture
@@ -88,6 +89,8 @@ class _Files:
                 raise CliError("Picture and layer would be written to the same file.", "Name two.")
             hints += check_output(self.layer, depth=depth, alpha=True)
         hints += self.selection.hints if self.selection else ()
+        size = args.size if source is None else (source.width, source.height)
+        self.conditions = [open_condition(said, *size) for said in args.condition]
         if source is not None and source.space.clamps:
             hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
         self.hints = hints
@@ -124,10 +127,11 @@ class _Files:
             **planning,
         ).context
         if source is not None:
-            sending["picture"] = _pixels(to_wire(source, context))
+            sending["picture"] = sendable(to_wire(source, context))
             sending["result"] = ResultFormat(wire_depth(source))
         if selection is not None and not whole:
-            sending["selection"] = _pixels(selection.read(context))
+            sending["selection"] = sendable(selection.read(context))
+        sending["conditions"] = [condition.read(context) for condition in self.conditions]
         return bridge.submit(
             canvas=canvas,
             context=context,
@@ -200,11 +204,6 @@ def _selection(args: argparse.Namespace, source: PictureFile) -> Selection | Non
     if getattr(args, "mask", None) is not None:
         return mask_selection(args.mask, source)
     return None if args.rect is None else rect_selection(args.rect, source)
-
-
-def _pixels(wire: Any) -> Pixels:
-    height, width, channels = wire.pixels.shape
-    return Pixels(wire.data, width, height, channels, wire.depth)
 
 
 def _context(choice: str | Rect) -> ContextChoice:

@@ -46,6 +46,7 @@ class ConditionPixels:
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    controlnet: Optional[str] = None
 
 
 @dataclass(frozen=True)

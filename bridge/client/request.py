@@ -53,7 +53,15 @@ class Request:
     def message(self, describe: Callable[[Pixels], Picture]) -> Submit:
         """What is sent."""
         conditions = [
-            Condition(c.kind, describe(c.picture), describe(c.mask) if c.mask else None, c.strength, c.start, c.end)
+            Condition(
+                kind=c.kind,
+                picture=describe(c.picture),
+                mask=describe(c.mask) if c.mask else None,
+                strength=c.strength,
+                start=c.start,
+                end=c.end,
+                controlnet=c.controlnet,
+            )
             for c in self.conditions
         ]
         return replace(

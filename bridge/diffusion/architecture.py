@@ -4,6 +4,7 @@ What differs is told by the family's facts, so that neither the denoising loop n
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -11,6 +12,7 @@ import torch
 import transformers
 
 from ..models import Family
+from .control import Control, residuals
 from .text import TextStates
 
 if TYPE_CHECKING:
@@ -34,11 +36,17 @@ def hears_guidance(components: "Components") -> bool:
 
 
 def predict(
-    components: "Components", inputs: torch.Tensor, timestep: float, text: TextStates, *, guidance: float = 1.0
+    components: "Components",
+    inputs: torch.Tensor,
+    timestep: float,
+    text: TextStates,
+    *,
+    guidance: float = 1.0,
+    controls: Sequence[Control] = (),
 ) -> torch.Tensor:
     """What the UNet predicts for `inputs` (n, c, h, w), latents and what its kind takes beside them.
 
-    `guidance` matters to those alone that hear it.
+    `guidance` matters to those alone that hear it; `controls` are those that count now.
     """
     options: dict[str, Any] = {"encoder_hidden_states": text.states}
     if hears_guidance(components):
@@ -47,6 +55,10 @@ def predict(
     if components.checkpoint.family.sized:
         sizes = _sizes(components, inputs).to(text.states).expand(len(inputs), -1)
         options["added_cond_kwargs"] = {"text_embeds": text.pooled, "time_ids": sizes}
+    if controls:
+        latents = inputs[:, : components.latent_channels]
+        down, middle = residuals(controls, latents, timestep, text.states, options.get("added_cond_kwargs"))
+        options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
     prediction: torch.Tensor = components.unet(inputs, timestep, return_dict=False, **options)[0]
     return prediction
 

@@ -1,7 +1,7 @@
 """A checkpoint's parts in memory: loaded one by one, shared between jobs, let go when others are wanted."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,13 +9,13 @@ import diffusers
 import torch
 import transformers
 
-from ..models import Checkpoint
+from ..models import Checkpoint, ControlNet
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
 from .lora import Adapters, WornLora
 from .preview import fit_latent_to_rgb
-from .weights import weights_of
+from .weights import load_controlnet, weights_of
 
 __all__ = ["ComponentCache", "Components", "OnDemand", "load"]
 
@@ -94,6 +94,7 @@ class ComponentCache:
         self.device = device or find_device()
         self._capacity = capacity
         self._held: OrderedDict[str, Components] = OrderedDict()
+        self._controlnets: dict[str, Any] = {}
 
     def get(self, checkpoint: Checkpoint, *, check: Callable[[], None], worn: tuple[WornLora, ...] = ()) -> Components:
         """The checkpoint's components, loaded unless they are held, wearing just these LoRAs.
@@ -109,8 +110,9 @@ class ComponentCache:
         return OnDemand(checkpoint, self, worn)
 
     def free(self) -> None:
-        """Lets go of every checkpoint."""
+        """Lets go of every checkpoint and ControlNet."""
         self._held.clear()
+        self._controlnets.clear()
         self._release()
 
     def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
@@ -124,6 +126,26 @@ class ComponentCache:
         self._release()
         self._held[key] = load(checkpoint, self.device, check=check)
         return self._held[key]
+
+    def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
+        """The ControlNets in memory, loaded unless they are held; those that are not among these are let go first."""
+        keys = [content_hash(net.path, net.files, check=check) for net in nets]
+        self.spare(keys)
+        for key, net in zip(keys, nets, strict=True):
+            if key not in self._controlnets:
+                check()
+                loaded = load_controlnet(net, self.device.torch_dtype)
+                self._controlnets[key] = loaded.to(self.device.torch_device).eval().requires_grad_(False)
+        check()
+        return tuple(self._controlnets[key] for key in keys)
+
+    def spare(self, keys: Collection[str] = ()) -> None:
+        """Lets go of all ControlNets but those of these content hashes."""
+        others = [key for key in self._controlnets if key not in keys]
+        for key in others:
+            del self._controlnets[key]
+        if others:
+            self._release()
 
     def _release(self) -> None:
         if self.device.kind in ("cuda", "rocm"):
@@ -145,3 +167,7 @@ class OnDemand:
     def load(self, check: Callable[[], None]) -> Components:
         """The components, from the cache or from disk."""
         return self.cache.get(self.checkpoint, check=check, worn=self.worn)
+
+    def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
+        """The ControlNets of a job, from the cache or from disk; others are let go."""
+        return self.cache.controlnets(nets, check=check)

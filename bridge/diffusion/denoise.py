@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn.functional import interpolate
 
 from .architecture import hears_guidance, predict
 from .components import Components
+from .control import Control, acting
 from .latents import seeded_noise
 from .prompt import Conditioning
 from .samplers import Sampler, make_sampler
@@ -22,7 +24,7 @@ class Walk:
     `size` is latents as (h, w). `original` are the latents of the prepared picture, (1, c, h, w), and may be None at
     strength 1. `coverage` (1, 1, h, w), 0..1, confines a four-channel UNet; None repaints everything. `masked` are
     the latents of the picture with the mask's inside blanked, and `hole` (1, 1, h, w) that mask, 0 or 1, for a UNet
-    of nine channels.
+    of nine channels. `controls` guide it by other pictures.
     """
 
     size: tuple[int, int]
@@ -35,6 +37,7 @@ class Walk:
     coverage: torch.Tensor | None = None
     masked: torch.Tensor | None = None
     hole: torch.Tensor | None = None
+    controls: tuple[Control, ...] = ()
 
 
 def steps_taken(components: Components, walk: Walk) -> int:
@@ -51,8 +54,9 @@ def denoise(
     check: Callable[[], None],
     progress: Callable[[int], None],
     preview: Callable[[torch.Tensor, int], None],
+    look: Callable[..., torch.Tensor] = predict,
 ) -> list[torch.Tensor]:
-    """Scaled latents (1, c, h, w) for each seed.
+    """Scaled latents (1, c, h, w) for each seed. `look` is asked as `predict` is, and may look otherwise.
 
     On a GPU the pictures are denoised together; on a CPU one after the other, so that each is exactly what it would be
     alone. `check` is called before every call of the UNet and may raise; `progress` hears after each step how many were
@@ -69,7 +73,7 @@ def denoise(
             progress(taken)
             preview(clean, taken)
 
-        finished += _denoise_together(components, walk, group, check=check, report=report)
+        finished += _denoise_together(components, walk, group, check=check, report=report, look=look)
     return finished
 
 
@@ -80,6 +84,7 @@ def _denoise_together(
     *,
     check: Callable[[], None],
     report: Callable[[torch.Tensor], None],
+    look: Callable[..., torch.Tensor],
 ) -> list[torch.Tensor]:
     device, dtype = components.device.torch_device, components.device.torch_dtype
     sampler = _sampler(components, walk)
@@ -95,28 +100,33 @@ def _denoise_together(
     else:
         latents = sampler.noised(original, noise, 0)
     extra = _inpaint_channels(components, walk, len(seeds))
+    steps, step = sum(evaluation.ends_step for evaluation in sampler.evaluations), 0
     for index, evaluation in enumerate(sampler.evaluations):
         check()
         inputs = sampler.model_input(latents, index)
         inputs = inputs if extra is None else torch.cat([inputs, extra], dim=1)
-        prediction = _guided(components, walk, inputs.to(dtype), evaluation.timestep)
+        asked = partial(look, guidance=walk.guidance, controls=acting(walk.controls, step, steps))
+        prediction = _guided(components, walk, inputs.to(dtype), evaluation.timestep, asked)
         latents, clean = sampler.step(prediction.float(), latents, index, generators)
         if walk.coverage is not None and original is not None:
             held = sampler.noised(original, noise, index + 1)
             latents = _hold(latents, held, walk.coverage.to(device), 1 - evaluation.reached)
         _settle(components)
         if evaluation.ends_step:
+            step += 1
             report(clean[0])
     return list(torch.split(latents, 1))
 
 
-def _guided(components: Components, walk: Walk, inputs: torch.Tensor, timestep: float) -> torch.Tensor:
+def _guided(
+    components: Components, walk: Walk, inputs: torch.Tensor, timestep: float, look: Callable[..., torch.Tensor]
+) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
     wanted = walk.conditioning.wanted.repeated(len(inputs))
     if walk.guidance == 1 or hears_guidance(components):
-        return predict(components, inputs, timestep, wanted, guidance=walk.guidance)
+        return look(components, inputs, timestep, wanted)
     unwanted = walk.conditioning.unwanted.repeated(len(inputs))
-    both = predict(components, torch.cat([inputs, inputs]), timestep, unwanted.followed_by(wanted))
+    both = look(components, torch.cat([inputs, inputs]), timestep, unwanted.followed_by(wanted))
     without, with_prompt = both.chunk(2)
     return without + walk.guidance * (with_prompt - without)
 

@@ -10,11 +10,11 @@ import transformers
 from diffusers.loaders.single_file_utils import SingleFileComponentError, create_diffusers_clip_model_from_ldm
 from safetensors import SafetensorError, safe_open
 
-from ..models import Checkpoint, CheckpointUnreadable
+from ..models import Checkpoint, CheckpointUnreadable, ControlNet
 from ..models.family import TextPart
 from ..models.single_file import CONFIGS, configs_beside
 
-__all__ = ["FileWeights", "FolderWeights", "weights_of"]
+__all__ = ["FileWeights", "FolderWeights", "load_controlnet", "weights_of"]
 
 _clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
 # CLIP's names as merging tools of 2022 wrote them.
@@ -104,12 +104,35 @@ class FileWeights:
             return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
 
 
+def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
+    """A ControlNet's weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
+    kind: Any = diffusers.ControlNetModel
+    if net.layout == "folder":
+        half_files = any(".fp16." in file.name for file in net.files)
+        options = {"variant": "fp16" if half_files else None, "use_safetensors": True, "output_loading_info": True}
+        loaded = _fitting(
+            net, "ControlNet", lambda: kind.from_pretrained(net.path, local_files_only=True, dtype=dtype, **options)
+        )
+        model, report = loaded
+        missing = len(report["missing_keys"]) + len(report.get("mismatched_keys") or ())
+    else:
+        beside = configs_beside(net.path)
+        where = {"config": str(beside or CONFIGS / net.family.name / "controlnet"), "local_files_only": True}
+        with safe_open(net.path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model = _fitting(net, "ControlNet", lambda: kind.from_single_file(tensors, dtype=dtype, **where))
+        missing = sum(weight.is_meta for weight in model.state_dict().values())
+    if missing:
+        raise _incomplete(net, "ControlNet", missing)
+    return model
+
+
 def weights_of(checkpoint: Checkpoint) -> FolderWeights | FileWeights:
     """Where the checkpoint's parts are read from."""
     return FolderWeights(checkpoint) if checkpoint.layout == "folder" else FileWeights(checkpoint)
 
 
-def _fitting(checkpoint: Checkpoint, part: str, load: Callable[[], Any]) -> Any:
+def _fitting(checkpoint: Checkpoint | ControlNet, part: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except (*_MISFITS, SingleFileComponentError) as error:
@@ -121,7 +144,7 @@ def _fitting(checkpoint: Checkpoint, part: str, load: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _incomplete(checkpoint: Checkpoint, part: str, missing: int) -> CheckpointUnreadable:
+def _incomplete(checkpoint: Checkpoint | ControlNet, part: str, missing: int) -> CheckpointUnreadable:
     return CheckpointUnreadable(
         f"The {part.replace('_', ' ')} of {checkpoint.id} is incomplete: {missing} tensors are missing.",
         hint="Download or copy the checkpoint again.",

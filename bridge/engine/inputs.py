@@ -8,41 +8,62 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..protocol.errors import CODES, BridgeError
-from ..protocol.messages import Picture, Submit
+from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 
-__all__ = ["Inputs", "bridge_error", "read_inputs"]
+__all__ = ["Guidance", "Inputs", "bridge_error", "read_inputs"]
 
 _COVERAGE_SLACK = 1e-3
 _LONGEST_TEXT = 1024
 
 
 @dataclass(frozen=True)
+class Guidance:
+    """A condition's pictures: (h, w, channels) and (h, w), float32."""
+
+    picture: np.ndarray
+    mask: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``."""
+    """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``. ``guidance``
+    has those of each of its conditions.
+    """
 
     picture: np.ndarray | None
     selection: np.ndarray | None
+    guidance: tuple[Guidance, ...] = ()
 
 
 def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
     """Decode what a job brings, and see that it fits.
 
     Raises:
-        BridgeError: ``empty_selection picture_unknown picture_mismatch picture_unreadable unsupported_condition
-            out_of_range``; CanvasError with such a code.
+        BridgeError: ``empty_selection picture_unknown picture_mismatch picture_unreadable out_of_range``; CanvasError
+            with such a code.
     """
-    if submit.conditions:
-        raise BridgeError("unsupported_condition")
     pictures.check_format(submit.result.depth, submit.result.encoding)
     selection = None
     if submit.selection is not None:
-        selection = _selection(_decoded(submit, submit.selection, data, "selection", (1,)))
+        selection = _coverage(_decoded(submit, submit.selection, data, "selection", (1,)), "selection")
+        if not selection.any():
+            raise BridgeError("empty_selection")
     picture = None
     if submit.picture is not None:
         picture = _rgba(_decoded(submit, submit.picture, data, "picture", (3, 4)))
-    return Inputs(picture, selection)
+    return Inputs(picture, selection, tuple(_guidance(submit, condition, data) for condition in submit.conditions))
+
+
+def _guidance(submit: Submit, condition: Condition, data: Mapping[str, Buffer]) -> Guidance:
+    name = condition.kind.replace("_", " ")
+    picture = _decoded(submit, condition.picture, data, name, CONDITION_CHANNELS[condition.kind])
+    if condition.mask is None:
+        return Guidance(picture, None)
+    return Guidance(
+        picture, _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")
+    )
 
 
 def _decoded(
@@ -66,16 +87,14 @@ def _decoded(
     return pictures.decode(described, data[described.hash])
 
 
-def _selection(coverage: np.ndarray) -> np.ndarray:
+def _coverage(coverage: np.ndarray, what: str) -> np.ndarray:
     low, high = float(coverage.min()), float(coverage.max())
     if low < -_COVERAGE_SLACK or high > 1 + _COVERAGE_SLACK:
         raise BridgeError(
             "picture_mismatch",
-            f"The selection's coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
-            "Update the plug-in: it sends a selection of the wrong range.",
+            f"The {what}'s coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
+            f"Update the plug-in: it sends a {what} of the wrong range.",
         )
-    if high <= 0:
-        raise BridgeError("empty_selection")
     # What a host's own float arithmetic left over.
     clipped: np.ndarray = np.clip(coverage[..., 0], 0.0, 1.0)
     return clipped

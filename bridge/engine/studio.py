@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
-from ..models import Checkpoint, LoraRegistry, Registry
+from ..models import Checkpoint, ControlNetRegistry, LoraRegistry, Registry
 from ..models.hashing import content_hash
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
@@ -23,6 +23,7 @@ from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 from .calls import WorkerSettings
+from .guidance import read_conditions, used_conditions
 from .inputs import Inputs
 from .port import picture_seeds
 from .wordings import Worded, read_wordings, used_loras
@@ -65,21 +66,24 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    return Studio(registry, LoraRegistry(folders), device), told
+    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device), told
 
 
 def warm_up() -> None:
     """Import now, while nobody waits, what the model libraries put off until it is used: 2 s of the first job."""
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel  # noqa: F401
+    from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel  # noqa: F401
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
 
 class Studio:
     """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
 
-    def __init__(self, registry: Registry, loras: LoraRegistry, device: Device) -> None:
+    def __init__(
+        self, registry: Registry, loras: LoraRegistry, controlnets: ControlNetRegistry, device: Device
+    ) -> None:
         self._registry = registry
         self._loras = loras
+        self._controlnets = controlnets
         self._device = device
         self._cache = ComponentCache(device)
         self._kept = Kept()
@@ -115,6 +119,7 @@ class Studio:
             feather=submit.feather,
             strict=submit.strict,
             scale=submit.scale,
+            conditions=read_conditions(submit, inputs, self._controlnets, checkpoint),
         )
         wordings = read_wordings(submit, self._loras, checkpoint, check=hooks.check)
         parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.worn)) for part in wordings]
@@ -123,13 +128,16 @@ class Studio:
         seeds = picture_seeds(submit)
         hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.wording.hints)))
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
+        guided_by = used_conditions(submit, request.conditions, check=hooks.check)
         data: dict[str, Buffer] = {}
         layers = []
         for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):
             hooks.check()
             picture, data_of_picture = pictures.encode(painted.layer.pixels, submit.result)
             data[picture.hash] = data_of_picture
-            recipe = self._recipe(submit, painted, asked_in[painted.seed], checkpoint, checkpoint_hash)
+            recipe = replace(
+                self._recipe(submit, painted, asked_in[painted.seed], checkpoint, checkpoint_hash), conditions=guided_by
+            )
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
         return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])

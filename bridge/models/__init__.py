@@ -1,11 +1,14 @@
-"""Which checkpoints and LoRAs there are, and what each is. Reads headers and small JSON files; imports no torch."""
+"""Which checkpoints, LoRAs and ControlNets there are, told by headers and small JSON files; imports no torch."""
 
 from .card import Card
 from .checkpoint import Checkpoint, inspect
+from .controlnet import ControlNet, inspect_controlnet
+from .controlnets import ControlNetRegistry
 from .errors import (
     CheckpointUnknown,
     CheckpointUnreadable,
     CheckpointUnsupported,
+    ConditionUnsupported,
     LoraUnknown,
     LoraUnreadable,
     LoraUnsupported,
@@ -29,6 +32,9 @@ __all__ = [
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "ConditionUnsupported",
+    "ControlNet",
+    "ControlNetRegistry",
     "Entry",
     "Family",
     "Lora",
@@ -40,6 +46,7 @@ __all__ = [
     "Recommendation",
     "Registry",
     "inspect",
+    "inspect_controlnet",
     "inspect_lora",
     "names_by_hub_id",
 ]

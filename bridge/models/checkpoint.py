@@ -13,7 +13,22 @@ from .hashing import content_hash
 from .safetensors_header import read_header
 from .single_file import check_parts, configs_beside, prediction_of_file
 
-__all__ = ["Checkpoint", "inspect", "weight_files"]
+__all__ = ["Checkpoint", "UnetShape", "inspect", "weight_files"]
+
+
+@dataclass(frozen=True)
+class UnetShape:
+    """What else must be shaped like to work with a UNet: its first channels, and its cross-attention's width."""
+
+    channels: int
+    width: int
+
+    @classmethod
+    def of_config(cls, config: dict[str, Any]) -> "UnetShape":
+        """By a config.json; 0 where that says nothing."""
+        channels, width = config.get("block_out_channels"), config.get("cross_attention_dim")
+        first = channels[0] if isinstance(channels, list) and channels else 0
+        return cls(first, width if isinstance(width, int) else 0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,7 @@ class Checkpoint:
     zero_empty: bool
     card: Card
     files: tuple[Path, ...]
+    shape: UnetShape
 
     @property
     def hash(self) -> str:
@@ -110,6 +126,7 @@ def _inspect_folder(path: Path) -> Checkpoint:
         zero_empty=family.zero_empty and bool(index.get("force_zeros_for_empty_prompt", True)),
         card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled),
         files=tuple(files),
+        shape=UnetShape.of_config(unet),
     )
 
 
@@ -133,7 +150,14 @@ def _inspect_file(path: Path) -> Checkpoint:
         zero_empty=family.zero_empty,
         card=card,
         files=(path, *extra),
+        shape=_shape_of_tensors(header.shapes),
     )
+
+
+def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> UnetShape:
+    unet = {name: shape for name, shape in shapes.items() if name.startswith("model.diffusion_model.")}
+    widths = (shape[1] for name, shape in unet.items() if name.endswith("attn2.to_k.weight") and len(shape) == 2)
+    return UnetShape(unet["model.diffusion_model.input_blocks.0.0.weight"][0], next(widths, 0))
 
 
 def _tokenizer_files(part: Path) -> list[Path]:

@@ -68,3 +68,13 @@ class LoraUnknown(ModelsError):
     """No LoRA of that name is there."""
 
     code = "lora_unknown"
+
+
+class ConditionUnsupported(ModelsError):
+    """No ControlNet is there that takes such a condition, or not for the checkpoint, or of a kind that is not taken."""
+
+    code = "unsupported_condition"
+
+
+class NotAControlNet(ConditionUnsupported):
+    """The file or folder is sound, and something else."""

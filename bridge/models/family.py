@@ -170,7 +170,8 @@ def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, in
             )
         for name, title in _FOREIGN_TENSORS:
             if name in shapes:
-                raise CheckpointUnsupported(f"This file is {title}.")
+                hint = "ControlNets belong into the folder controlnet beside." if "ControlNet" in title else ""
+                raise CheckpointUnsupported(f"This file is {title}.", hint=hint)
         raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
     for prefix, family in _TEXT_PREFIXES:
         if any(name.startswith(prefix) for name in shapes):

@@ -1,4 +1,4 @@
-"""Where checkpoints and LoRAs lie: Paintbridge's own folder, and those of the programs that people already have.
+"""Where checkpoints, LoRAs and ControlNets lie: Paintbridge's own folder, and those of programs that people have.
 
 What lies there is used in place, never copied or changed. The layouts are those that the programs document:
 ComfyUI's extra_model_paths.yaml (https://docs.comfy.org), InvokeAI's root folder
@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OWN", "Place", "bridge_home", "find_places", "loras_folder", "models_folder"]
+__all__ = ["OWN", "Place", "bridge_home", "controlnets_folder", "find_places", "loras_folder", "models_folder"]
 
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
 
 
 # What programs call the folders of each kind of thing.
-_COMFYUI = {"checkpoint": ("checkpoints", "diffusers"), "lora": ("loras",)}
-_WEBUI = {"checkpoint": ("Stable-diffusion",), "lora": ("Lora", "LyCORIS")}
+_COMFYUI = {"checkpoint": ("checkpoints", "diffusers"), "lora": ("loras",), "controlnet": ("controlnet",)}
+_WEBUI = {"checkpoint": ("Stable-diffusion",), "lora": ("Lora", "LyCORIS"), "controlnet": ("ControlNet",)}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which checkpoints or LoRAs lie.
+    """A folder in which checkpoints, LoRAs or ControlNets lie.
 
     `program` is whose it is, in words. `layout` says how to look: "flat" (its children, or itself), "deep" (anywhere
     below), "invoke" (below, by InvokeAI's rules) or "hub" (the Hugging Face cache).
@@ -100,6 +100,11 @@ def loras_folder() -> Path:
     return models_folder() / "loras"
 
 
+def controlnets_folder() -> Path:
+    """Where artists put their ControlNets."""
+    return models_folder() / "controlnet"
+
+
 def find_places(
     environment: Mapping[str, str] | None = None,
     *,
@@ -109,8 +114,8 @@ def find_places(
 ) -> tuple[Place, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what lies in them, "checkpoint" or "lora". `environment`, `home` and `system` stand in for this
-    machine's own.
+    `kind` is what lies in them, "checkpoint", "lora" or "controlnet". `environment`, `home` and `system` stand in for
+    this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
     found: dict[str, Place] = {}

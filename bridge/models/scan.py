@@ -1,4 +1,4 @@
-"""What lies in a place: what could be checkpoints or LoRAs, and what to call it. Judging it is not done here."""
+"""What lies in a place: what could be checkpoints, LoRAs or ControlNets, and its name. Judging it is not done here."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .places import Place
 
-__all__ = ["candidates", "lora_candidates"]
+__all__ = ["candidates", "controlnet_candidates", "lora_candidates"]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -14,6 +14,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _INVOKE_LEAST_BYTES = 1 << 30
 # What diffusers and peft call every LoRA; the folder's name tells which one it is.
 _LORA_STEMS = ("pytorch_lora_weights", "adapter_model")
+# What diffusers calls the weights of every part; the folder's name tells which one it is.
+_PART_STEM = "diffusion_pytorch_model"
 
 
 def candidates(place: Place) -> Iterator[tuple[str, Path]]:
@@ -50,6 +52,43 @@ def lora_candidates(place: Place) -> Iterator[tuple[str, Path]]:
             parents = path.relative_to(folder).parts[:-1]
             if place.layout != "invoke" or "lora" in parents or (parents and _UUID.fullmatch(parents[0])):
                 yield _lora_name(path), path
+
+
+def controlnet_candidates(place: Place) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the place that could be a ControlNet, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    folder = place.folder
+    if place.layout == "hub":
+        yield from ((name, snapshot) for name, snapshot in _snapshots(folder) if _is_part(snapshot))
+    elif folder.is_file():
+        yield folder.stem, folder
+    else:
+        for path in _parts_below(folder):
+            parents = path.relative_to(folder).parts[:-1]
+            if place.layout != "invoke" or "controlnet" in parents or (parents and _UUID.fullmatch(parents[0])):
+                yield _part_name(path), path
+
+
+def _parts_below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if _is_part(path) or (path.suffix == ".safetensors" and path.is_file()):
+            yield path
+        elif depth and path.is_dir() and not _is_checkpoint(path):
+            yield from _parts_below(path, depth - 1)
+
+
+def _is_part(path: Path) -> bool:
+    return (path / "config.json").is_file() and not (path / "model_index.json").is_file()
+
+
+def _part_name(path: Path) -> str:
+    if path.is_dir():
+        return _folder_name(path)
+    return _folder_name(path.parent) if path.stem.startswith(_PART_STEM) else path.stem
 
 
 def _lora_name(path: Path) -> str:

@@ -10,13 +10,14 @@ from .hints import what_would_fit
 from .kept import Kept
 from .parts import Part, PartHooks, together
 from .refine import refine
-from .request import Hooks, Model, PaintedLayer, Painting, Request
+from .request import Condition, Hooks, Model, PaintedLayer, Painting, Request
 from .room import Room
 from .upscale import upscale
 
 __all__ = [
     "KINDS",
     "Cancelled",
+    "Condition",
     "Hooks",
     "Kept",
     "Model",

@@ -6,7 +6,7 @@ every step, all noise is cut from one seeded plane, and memory is bounded by the
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import resize
 from ..canvas.tiles import tile_weight
-from ..diffusion import Components, Walk, denoise, steps_taken
+from ..diffusion import Components, Control, Walk, denoise, predict, steps_taken
 from ..models import Card
 from .room import Room
 from .scene import Scene
@@ -56,11 +56,11 @@ class Density:
         """Whether the canvas is denser still."""
         return self.size.width < self.window.width or self.size.height < self.window.height
 
-    def fitted(self, array: np.ndarray) -> np.ndarray:
+    def fitted(self, array: np.ndarray, resized: Callable[[np.ndarray, Size], np.ndarray] = resize) -> np.ndarray:
         """The window's part of an array of the context, (h, w) or (h, w, c), at `size`."""
         cut = array[self.window.slices]
         if self.capped:
-            return resize(cut, self.size)
+            return resized(cut, self.size)
         below, right = self.size.height - self.window.height, self.size.width - self.window.width
         padded: np.ndarray = np.pad(cut, ((0, below), (0, right), *((0, 0),) * (cut.ndim - 2)), mode="edge")
         return padded
@@ -141,31 +141,36 @@ class TiledWalk:
         def walked() -> list[torch.Tensor]:
             nonlocal taken
             taken = 0
-            unet = _TiledUnet(self._components.unet, self._tiling, self._check, looked)
-            tiled = replace(self._components, unet=unet)
-            return denoise(tiled, self._walk, [seed], check=self._check, progress=stepped, preview=preview)
+            return denoise(
+                self._components,
+                self._walk,
+                [seed],
+                check=self._check,
+                progress=stepped,
+                preview=preview,
+                look=_Look(self._tiling, self._check, looked),
+            )
 
         return self._room.twice(walked)[0]
 
 
-class _TiledUnet:
-    """Stands where the UNet stands. Its prediction is 0 where no tile is."""
+class _Look:
+    """Looks at a plane through tiles, as `predict` at all of it. What it predicts is 0 where no tile is."""
 
-    def __init__(self, unet: Any, tiling: Tiling, check: Callable[[], None], looked: Callable[[int], None]) -> None:
-        self._unet = unet
+    def __init__(self, tiling: Tiling, check: Callable[[], None], looked: Callable[[int], None]) -> None:
         self._tiling = tiling
         self._check = check
         self._looked = looked
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._unet, name)
-
-    def __call__(self, inputs: torch.Tensor, timestep: Any, **options: Any) -> tuple[torch.Tensor]:
+    def __call__(
+        self, components: Components, inputs: torch.Tensor, *asked: Any, controls: Sequence[Control], **options: Any
+    ) -> torch.Tensor:
         summed = total = None
         for count, rect in enumerate(self._tiling.tiles, start=1):
             self._check()
             rows, columns = rect.slices
-            part = self._unet(inputs[..., rows, columns], timestep, **options)[0]
+            seen = [control.cut(*self._tiling.pixels(rect).slices) for control in controls]
+            part = predict(components, inputs[..., rows, columns], *asked, controls=seen, **options)
             if summed is None or total is None:
                 summed = torch.zeros((*part.shape[:2], *inputs.shape[2:]), device=part.device)
                 total = torch.zeros(inputs.shape[2:], device=part.device)
@@ -175,4 +180,4 @@ class _TiledUnet:
             self._looked(count)
         assert summed is not None
         assert total is not None
-        return ((summed / torch.where(total > 0, total, 1)).to(inputs.dtype),)
+        return (summed / torch.where(total > 0, total, 1)).to(inputs.dtype)

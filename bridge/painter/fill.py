@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from ..canvas.infill import infill
+from .conditions import load_guides
 from .finish import finish
 from .hints import about_infill, about_known_names
 from .repaint import Repainted, repaint
@@ -34,9 +35,10 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
 
     with stages("load"):
         components = room.twice(lambda: model.load(hooks.check))
+        guides = load_guides(request, model, room, hooks)
     with stages("infill"):
         guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
-    repainted = repaint(components, scene, guess, request.strength, stages, room)
+    repainted = repaint(components, scene, guess, request.strength, stages, room, guides)
     return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
 
 

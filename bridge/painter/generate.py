@@ -1,5 +1,6 @@
 """Generate: paint afresh, looking at nothing; into the selection's bounds where there is one."""
 
+from .conditions import load_guides
 from .finish import finish
 from .hints import about_known_names
 from .repaint import repaint
@@ -18,7 +19,8 @@ def generate(request: Request, model: Model, hooks: Hooks, room: Room) -> Painti
     scene = set_scene(request, model.checkpoint)
     with stages("load"):
         components = room.twice(lambda: model.load(hooks.check))
-    repainted = repaint(components, scene, None, 1.0, stages, room)
+        guides = load_guides(request, model, room, hooks)
+    repainted = repaint(components, scene, None, 1.0, stages, room, guides)
     hints = about_known_names(model.checkpoint.card, request.prompt)
     if request.strength < 1:
         hints = (*hints, "Generate always paints afresh, so the strength had no effect; refine keeps what is there.")

@@ -43,9 +43,15 @@ def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:
         )
     if request.strength < 1:
         hints.append(f"Without a prompt {card.name} does not denoise, so the strength had no effect.")
+    hints += _about_conditions(request)
     if len(request.seeds) > 1:
         hints.append(f"Without a prompt {card.name} does not use the seed, so all pictures are the same.")
     return tuple(hints)
+
+
+def _about_conditions(request: Request) -> tuple[str, ...]:
+    """A hint where nothing is denoised, so that nothing could be guided."""
+    return ("Nothing was denoised, so the conditions had no effect.",) if request.conditions else ()
 
 
 def about_density(density: Density) -> tuple[str, ...]:
@@ -56,11 +62,12 @@ def about_density(density: Density) -> tuple[str, ...]:
     return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
 
 
-def about_enlarging(card: Card) -> tuple[str, ...]:
-    """A hint for an upscale on a checkpoint that would make what is enlarged worse."""
+def about_enlarging(card: Card, request: Request) -> tuple[str, ...]:
+    """Hints for an upscale on a checkpoint that would make what is enlarged worse."""
     return (
         f"{card.name} is too small to repaint parts of a picture, so this was enlarged without it: as sharp as the "
         "original, with no new detail. Choose a larger checkpoint for that.",
+        *_about_conditions(request),
     )
 
 

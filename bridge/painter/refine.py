@@ -1,5 +1,6 @@
 """Refine: paint again what is there, as far from it as the strength says."""
 
+from .conditions import load_guides
 from .finish import finish
 from .hints import about_known_names
 from .repaint import repaint
@@ -18,5 +19,6 @@ def refine(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting
     scene = set_scene(request, model.checkpoint)
     with stages("load"):
         components = room.twice(lambda: model.load(hooks.check))
-    repainted = repaint(components, scene, scene.rgb, request.strength, stages, room)
+        guides = load_guides(request, model, room, hooks)
+    repainted = repaint(components, scene, scene.rgb, request.strength, stages, room, guides)
     return finish(scene, repainted, about_known_names(model.checkpoint.card, request.prompt), stages, match=True)

@@ -8,6 +8,7 @@ import torch
 from ..canvas.resample import resize
 from ..diffusion import Components, PreviewMaker, Walk, denoise, steps_taken
 from .asked import ask
+from .conditions import Guides
 from .context import encode_context
 from .density import plan_density
 from .detail import keep_detail
@@ -33,7 +34,13 @@ class Repainted:
 
 
 def repaint(
-    components: Components, scene: Scene, start: np.ndarray | None, strength: float, stages: Stages, room: Room
+    components: Components,
+    scene: Scene,
+    start: np.ndarray | None,
+    strength: float,
+    stages: Stages,
+    room: Room,
+    guides: Guides,
 ) -> Repainted:
     """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
 
@@ -67,13 +74,14 @@ def repaint(
         coverage=context.coverage,
         masked=context.masked,
         hole=context.hole,
+        controls=guides.at(lambda array, resized: resized(array, size)),
     )
     batched = components.device.batches and len(request.seeds) > 1
     density = plan_density(components, scene)
     second = (
         None
         if density is None
-        else SecondPass(components, scene, density, walk, fresh=start is None, room=room, check=check)
+        else SecondPass(components, scene, density, walk, fresh=start is None, guides=guides, room=room, check=check)
     )
     first_steps = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
     total = first_steps + (second.steps * len(request.seeds) if second else 0)
@@ -106,5 +114,7 @@ def repaint(
         for index, one in enumerate(latents):
             pictures.append(picture_of(one) if second is None else second.finish(drafts[index]))
             advance(len(pictures))
-    hints = asked.hints if density is None else (*asked.hints, *about_density(density))
+    hints = (*asked.hints, *guides.hints(steps_taken(components, walk)))
+    if density is not None:
+        hints = (*hints, *about_density(density))
     return Repainted(pictures, asked.steps, asked.guidance, asked.sampler, batched, hints)

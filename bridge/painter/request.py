@@ -1,6 +1,6 @@
 """What the painter is asked, what it gives, and how it is listened to meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,10 +10,28 @@ from ..canvas.composite import Layer
 from ..canvas.errors import ValueOutOfRange
 from ..canvas.geometry import Rect, Size
 from ..diffusion import Components
-from ..models import SAMPLERS, Checkpoint
+from ..models import SAMPLERS, Checkpoint, ControlNet
+from ..models.controlnet import check_fits
 from .errors import PictureMissing, SamplerUnsupported
 
-__all__ = ["Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_request"]
+__all__ = ["Condition", "Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_request"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Guidance by another picture, (h, w, c) float32 of the context's size, that `net` hears.
+
+    `kind` is label_map (3 or 4 channels) or scribble (1, 3 or 4). `mask` is (h, w), where it counts. `start` and `end`
+    are shares of the steps.
+    """
+
+    kind: str
+    picture: np.ndarray
+    net: ControlNet
+    mask: np.ndarray | None = None
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,7 @@ class Request:
     feather: float | None = None
     strict: bool = False
     scale: int = 1
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,11 +111,14 @@ class Model(Protocol):
     def load(self, check: Callable[[], None]) -> Components:
         """Its components in memory; `check` may raise to end the loading."""
 
+    def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
+        """These ControlNets in memory, and no others; `check` as above."""
 
-def check_request(request: Request) -> None:
+
+def check_request(request: Request, checkpoint: Checkpoint) -> None:
     """Holds a request against what the painter takes, before any work.
 
-    Raises PictureMissing, SamplerUnsupported or ValueOutOfRange.
+    Raises PictureMissing, SamplerUnsupported, ConditionUnsupported or ValueOutOfRange.
     """
     shape = (request.context.height, request.context.width)
     if request.picture is None and request.kind != "generate":
@@ -105,6 +127,10 @@ def check_request(request: Request) -> None:
         raise PictureMissing("The picture is not of the size that was planned.", hint="Plan the job again.")
     if request.selection is not None and request.selection.shape != shape:
         raise PictureMissing("The selection is not of the size that was planned.", hint="Plan the job again.")
+    for condition in request.conditions:
+        if condition.picture.shape[:2] != shape or (condition.mask is not None and condition.mask.shape != shape):
+            raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
+        check_fits(condition.net, checkpoint)
     if request.sampler is not None and request.sampler not in SAMPLERS:
         raise SamplerUnsupported(
             f"There is no sampler named {request.sampler!r}.", hint=f"Choose one of {', '.join(SAMPLERS)}."
@@ -113,6 +139,9 @@ def check_request(request: Request) -> None:
         ("Strength", request.strength, 0.01, 1.0),
         ("Steps", request.steps, 1, 1000),
         ("Guidance", request.guidance, 0.0, 100.0),
+        *(("A condition's strength", condition.strength, 0.0, 2.0) for condition in request.conditions),
+        *(("A condition's start", condition.start, 0.0, condition.end) for condition in request.conditions),
+        *(("A condition's end", condition.end, 0.0, 1.0) for condition in request.conditions),
         *(("A seed", seed, 0, 2**64 - 1) for seed in request.seeds),
     )
     for name, value, low, high in ranges:

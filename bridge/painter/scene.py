@@ -76,7 +76,7 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
 
     Raises the canvas's errors: an empty selection, a context that does not hold it, an unknown mode.
     """
-    check_request(request)
+    check_request(request, checkpoint)
     check_context(request.canvas, request.context)
     bounds = request.context
     if request.selection is not None:

@@ -9,6 +9,7 @@ import torch
 
 from ..canvas.composite import match_colour
 from ..diffusion import Components, Walk
+from .conditions import Guides
 from .density import DENSE_STRENGTH, Density, TiledWalk
 from .detail import keep_detail
 from .latent_masks import pooled
@@ -44,6 +45,7 @@ class SecondPass:
         first: Walk,
         *,
         fresh: bool,
+        guides: Guides,
         room: Room,
         check: Callable[[], None],
     ) -> None:
@@ -63,6 +65,7 @@ class SecondPass:
             coverage=None,
             masked=None,
             hole=None,
+            controls=guides.at(density.fitted),
         )
         self.steps = self._tiled(self._walk).steps
 

@@ -13,8 +13,9 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import enlarge, resize
 from ..canvas.tiles import blend_tiles, enlarged
-from ..diffusion import Components, PreviewMaker, Walk
+from ..diffusion import Components, PreviewMaker, Walk, steps_taken
 from .asked import ask
+from .conditions import load_guides
 from .density import Density, TiledWalk, knows_tiles, tile_side
 from .detail import keep_detail
 from .hints import about_enlarging
@@ -51,10 +52,11 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
         with stages("compose"):
             layer = _layer(scene, enlarge(scene.rgb, request.scale), covering)
         layers = tuple(PaintedLayer(layer, seed, settings) for seed in request.seeds)
-        return Painting(layers, stages.timings, about_enlarging(card))
+        return Painting(layers, stages.timings, about_enlarging(card, request))
 
     with stages("load"):
         components = room.twice(lambda: model.load(hooks.check))
+        guides = load_guides(request, model, room, hooks)
     density = _density(components, scene, covering)
     start, tiling = density.fitted(enlarge(scene.rgb, request.scale)), density.tiling
     with stages("encode", len(tiling.tiles)) as advance:
@@ -70,6 +72,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
             guidance=asked.guidance,
             strength=request.strength,
             original=original,
+            controls=guides.at(lambda array, resized: density.fitted(resized(array, density.window.size))),
         )
         if components.checkpoint.inpaint:
             walk = _seeing_nothing(walk, tiling, encode, start)
@@ -94,7 +97,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
             PaintedLayer(_layer(scene, picture, covering), seed, settings)
             for seed, picture in zip(request.seeds, pictures, strict=True)
         )
-    return Painting(layers, stages.timings, asked.hints)
+    return Painting(layers, stages.timings, (*asked.hints, *guides.hints(steps_taken(components, walk))))
 
 
 def _covering(scene: Scene) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, Optional, Union
 __all__ = [
     "CHUNK_BYTES",
     "CLIENT_MESSAGES",
+    "CONDITION_CHANNELS",
     "CONDITION_KINDS",
     "DEPTHS",
     "ENCODINGS",
@@ -34,6 +35,7 @@ __all__ = [
     "ClientMessage",
     "Closing",
     "Condition",
+    "ConditionUse",
     "ContextChoice",
     "Device",
     "DeviceInfo",
@@ -96,6 +98,8 @@ DEPTHS = ("u8", "u16", "f16", "f32")
 ENCODINGS = ("raw", "png", "webp")
 STAGES = ("load", "infill", "encode", "denoise", "decode", "compose")
 CONDITION_KINDS = ("label_map", "scribble", "reference")
+CONDITION_CHANNELS = {"label_map": (3, 4), "scribble": (1, 3, 4), "reference": (3, 4)}
+"""How many channels the picture of each kind of condition may have."""
 
 _MAX_SIDE = 1 << 20
 _MAX_OFFSET = 1 << 24
@@ -153,14 +157,35 @@ class Picture:
 
 @dataclass(frozen=True)
 class Condition:
-    """Guidance by another picture. The welcome says which kinds each checkpoint takes."""
+    """Guidance by another picture. The welcome says which kinds each checkpoint takes.
+
+    A `scribble` has 1, 3 or 4 channels. One channel is lines as coverage. Of four, where any pixel is transparent, the
+    alpha is the lines, whatever their colour; otherwise lines are dark on a light ground, or light on a dark one. A
+    `label_map` has 3 or 4 channels: areas in the colours of ADE20K's things (docs/conditions.md); what is transparent
+    means nothing. A `reference` is for later, and is not taken yet.
+    """
 
     kind: str = _f("What the picture says.", choices=CONDITION_KINDS)
     picture: Picture = _f("The picture, of the context's size.")
-    mask: Optional[Picture] = _f("Where it counts; none: everywhere.", None)
-    strength: float = _f("Its weight.", 1.0, min=0.0, max=2.0)
-    start: float = _f("From which part of the denoising on.", 0.0, min=0.0, max=1.0)
-    end: float = _f("Up to which part of the denoising.", 1.0, min=0.0, max=1.0)
+    mask: Optional[Picture] = _f("Where it counts, and how much, one channel; none: everywhere.", None)
+    strength: float = _f("Its weight; 0: it does not count.", 1.0, min=0.0, max=2.0)
+    start: float = _f("It counts in steps that begin at this share of the denoising or later.", 0.0, min=0.0, max=1.0)
+    end: float = _f("It counts in steps that end at this share of the denoising or before.", 1.0, min=0.0, max=1.0)
+    controlnet: Optional[str] = _f("Which ControlNet hears it; none: the bridge's choice for the kind.", None, max=256)
+
+
+@dataclass(frozen=True)
+class ConditionUse:
+    """A condition that a picture was painted with."""
+
+    kind: str = _f("What the picture says.", choices=CONDITION_KINDS)
+    picture_hash: str = _hash_field("The picture, by its hash.")
+    strength: float = _f("Its weight.", min=0.0, max=2.0)
+    start: float = _f("From which share of the denoising on.", min=0.0, max=1.0)
+    end: float = _f("Up to which share of the denoising.", min=0.0, max=1.0)
+    controlnet: str = _f("Name of the ControlNet that heard it.", max=256)
+    controlnet_hash: str = _f("SHA-256 of its weights.", max=64)
+    mask_hash: Optional[str] = _f("Where it counted, by the mask's hash; none: everywhere.", None, min=64, max=64)
 
 
 @dataclass(frozen=True)
@@ -216,6 +241,7 @@ class Recipe:
     chosen_negative_prompt: str = _f("The same of the negative prompt.", "", max=8192)
     loras: tuple[LoraUse, ...] = _f("LoRAs that the prompt named.", (), max=32)
     scale: int = _f("Times that the context was enlarged; 1: not.", 1, min=1, max=4)
+    conditions: tuple[ConditionUse, ...] = _f("What guided it, each picture by its hash.", (), max=16)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import uvicorn
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
 from ..imaging.process import Imaging
-from ..models import LoraRegistry, Registry
+from ..models import ControlNetRegistry, LoraRegistry, Registry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
 from .catalogue import Catalogue
@@ -96,7 +96,8 @@ class BridgeServer:
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
             )
         )
-        catalogue = Catalogue(Registry(folders, default=settings.default_checkpoint), LoraRegistry(folders))
+        registry = Registry(folders, default=settings.default_checkpoint)
+        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders))
         self.service = Service(settings, self._engine, catalogue, self.runtime.token)
         self._web: _Uvicorn | None = None
         self._stopping = False

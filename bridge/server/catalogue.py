@@ -1,4 +1,4 @@
-"""Which checkpoints and LoRAs the bridge offers, and what a job sees: the wire's view of models and canvas."""
+"""Which checkpoints, LoRAs and conditions the bridge offers, and what a job sees: the wire's view of the models."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..models import (
     RECOMMENDED,
     SAMPLERS,
     Checkpoint,
+    ControlNetRegistry,
     Lora,
     LoraRegistry,
     ModelsError,
@@ -23,7 +24,17 @@ from ..models import (
     names_by_hub_id,
 )
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, CheckpointInfo, Checkpoints, LoraInfo, Plan, Planned, Recommended, Rect
+from ..protocol.messages import (
+    MODES,
+    CheckpointInfo,
+    Checkpoints,
+    Condition,
+    LoraInfo,
+    Plan,
+    Planned,
+    Recommended,
+    Rect,
+)
 from .pictures import check_pixels
 
 __all__ = ["Catalogue"]
@@ -40,9 +51,10 @@ class Catalogue:
 
     samplers = SAMPLERS
 
-    def __init__(self, registry: Registry, loras: LoraRegistry) -> None:
+    def __init__(self, registry: Registry, loras: LoraRegistry, controlnets: ControlNetRegistry) -> None:
         self._registry = registry
         self._loras = loras
+        self._controlnets = controlnets
         self._lock = threading.Lock()
 
     async def checkpoints(self, *, fresh: bool = False) -> Checkpoints:
@@ -67,6 +79,15 @@ class Catalogue:
         """
         if names:
             await asyncio.to_thread(self._check_loras, names, checkpoint)
+
+    async def check_conditions(self, conditions: Collection[Condition], checkpoint: Checkpoint) -> None:
+        """See that there is a ControlNet for each of them, which was made for UNets like the checkpoint's.
+
+        Raises:
+            BridgeError: ``unsupported_condition``, or why the one that is named cannot be used.
+        """
+        if conditions:
+            await asyncio.to_thread(self._check_conditions, conditions, checkpoint)
 
     async def plan(self, request: Plan, *, most_pixels: int) -> Planned:
         """Answer a plan.
@@ -118,12 +139,19 @@ class Catalogue:
         found.sort(key=lambda checkpoint: checkpoint.id != default)
         here = names_by_hub_id(entries)
         recommended = (_recommended(entry, here.get(entry.hub_id)) for entry in RECOMMENDED)
-        loras = _lora_infos(self._loras.list())
-        return Checkpoints(tuple(_info(checkpoint) for checkpoint in found), tuple(recommended), loras)
+        told = tuple(_info(checkpoint, self._controlnets.kinds(checkpoint)) for checkpoint in found)
+        return Checkpoints(told, tuple(recommended), _lora_infos(self._loras.list()))
 
     def _check_loras(self, names: Collection[str], checkpoint: Checkpoint) -> None:
         try:
             self._loras.fitting(names, checkpoint)
+        except ModelsError as error:
+            raise BridgeError(error.code, error.message, error.hint) from None
+
+    def _check_conditions(self, conditions: Collection[Condition], checkpoint: Checkpoint) -> None:
+        try:
+            for condition in conditions:
+                self._controlnets.choose(condition.kind, checkpoint, condition.controlnet)
         except ModelsError as error:
             raise BridgeError(error.code, error.message, error.hint) from None
 
@@ -135,7 +163,7 @@ class Catalogue:
                 raise BridgeError(error.code, error.message, error.hint) from None
 
 
-def _info(checkpoint: Checkpoint) -> CheckpointInfo:
+def _info(checkpoint: Checkpoint, conditions: tuple[str, ...]) -> CheckpointInfo:
     card = checkpoint.card
     return CheckpointInfo(
         name=checkpoint.id,
@@ -147,6 +175,7 @@ def _info(checkpoint: Checkpoint) -> CheckpointInfo:
         default_sampler=card.default_sampler,
         demo=bool(card.known_names),
         known_names=card.known_names,
+        conditions=conditions,
     )
 
 

@@ -46,4 +46,5 @@ class Job:
 
 def named_pictures(submit: Submit) -> tuple[Picture, ...]:
     """The pictures that a job names."""
-    return tuple(picture for picture in (submit.picture, submit.selection) if picture is not None)
+    guiding = (part for condition in submit.conditions for part in (condition.picture, condition.mask))
+    return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)

@@ -225,11 +225,12 @@ class Service:
     # ------------------------------------------------------------ inside
 
     async def _choose_checkpoint(self, message: Submit) -> str:
-        """What the job's choice of a checkpoint comes to, if the LoRAs of its prompt go with it."""
+        """What the job's choice of a checkpoint comes to, if its prompt's LoRAs and its conditions go with it."""
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message)
         checkpoint = await self._catalogue.find(message.checkpoint)
         await self._catalogue.check_loras(loras, checkpoint)
+        await self._catalogue.check_conditions(message.conditions, checkpoint)
         return checkpoint.id
 
     def _accept(self, session: Session, message: Submit, checkpoint: str | BridgeError) -> Job:

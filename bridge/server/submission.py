@@ -11,7 +11,7 @@ from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
 from ..prompts import PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, STRENGTHS, Picture, Submit
+from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, Picture, Submit
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
@@ -22,8 +22,9 @@ __all__ = ["check_submit", "named_loras", "with_seed"]
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
 _LAYER_BYTES = 2048
-# What a LoRA takes in it.
+# What a LoRA takes in it, and a condition.
 _LORA_BYTES = 640
+_CONDITION_BYTES = 768
 
 
 def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
@@ -36,13 +37,11 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
         checkpoint: what the job's choice of a checkpoint comes to.
 
     Raises:
-        BridgeError: ``unsupported_mode unsupported_condition unsupported_sampler bad_context missing_field out_of_range
-            picture_too_large picture_mismatch``.
+        BridgeError: ``unsupported_mode unsupported_sampler bad_context missing_field out_of_range picture_too_large
+            picture_mismatch``.
     """
     if submit.mode not in MODES[submit.kind]:
         raise BridgeError("unsupported_mode")
-    if submit.conditions:
-        raise BridgeError("unsupported_condition")
     if submit.sampler is not None and submit.sampler not in samplers:
         raise BridgeError("unsupported_sampler", hint=f"Choose one of: {', '.join(samplers)}.")
     _check_context(submit, settings.picture_pixels)
@@ -91,6 +90,16 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
             check_picture(picture, most_pixels=most_pixels)
             _check_shape(name, picture, channels, submit)
 
+    for condition in submit.conditions:
+        name = condition.kind.replace("_", " ")
+        if condition.start > condition.end:
+            raise BridgeError("out_of_range", f"The {name} would end before it starts.")
+        check_picture(condition.picture, most_pixels=most_pixels)
+        _check_shape(name, condition.picture, CONDITION_CHANNELS[condition.kind], submit)
+        if condition.mask is not None:
+            check_picture(condition.mask, most_pixels=most_pixels)
+            _check_shape(f"{name}'s mask", condition.mask, (1,), submit)
+
 
 def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit: Submit) -> None:
     if (picture.width, picture.height) != (submit.context.width, submit.context.height):
@@ -110,8 +119,8 @@ def _check_result(submit: Submit, settings: Settings) -> None:
     if submit.batch > settings.batch:
         raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
     prompts = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
-    loras = _LORA_BYTES * submit.prompt.count("<lora:")
-    if submit.batch * (2 * prompts + loras + _LAYER_BYTES) > FRAME_BYTES:
+    others = _LORA_BYTES * submit.prompt.count("<lora:") + _CONDITION_BYTES * len(submit.conditions)
+    if submit.batch * (2 * prompts + others + _LAYER_BYTES) > FRAME_BYTES:
         # Each layer's recipe repeats them, once more with their choices made, and all recipes travel in one message.
         raise BridgeError("out_of_range", f"The prompts are too long for {submit.batch} pictures at once.")
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):

@@ -21,6 +21,10 @@ Step = tuple[str, str, m.Message]
 _TEXTS = {
     "hash": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
     "checkpoint_hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+    "picture_hash": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "mask_hash": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+    "controlnet_hash": "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
+    "controlnet": "control_v11p_sd15_scribble",
     "session": "3q2-7wEjRWeJq83v",
     "token": "b1946ac92492d2347c6235b4d2611184",
     "client": "krita 5.2.9, plug-in 0.1.0",

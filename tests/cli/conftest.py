@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import pyvips
 from tiny_checkpoints import build_tiny_sd1
+from tiny_controlnets import build_tiny_controlnet
 
 from bridge.cli import main
 
@@ -77,6 +78,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=1000)
     build_tiny_sd1(home / "models" / "small", inpaint=True, empty_prompt="infill", known_names=("balloon", "star"))
+    build_tiny_controlnet(home / "models" / "tiny", home / "models" / "controlnet" / "tiny_scribble", speaks=0.3)
     (home / "settings.toml").write_text('default_checkpoint = "tiny"\n')
     return home
 

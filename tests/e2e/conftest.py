@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
+from tiny_controlnets import build_tiny_controlnet
 from tiny_loras import build_tiny_lora
 from whole_bridge import BridgeProcess
 
@@ -25,6 +26,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
     build_tiny_sd1(home / "models" / "base", inpaint=False)
     build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
+    guides = home / "models" / "controlnet"
+    build_tiny_controlnet(home / "models" / "base", guides / "tiny_scribble", seed=1, speaks=0.3)
+    build_tiny_controlnet(home / "models" / "base", guides / "tiny_seg", seed=2, speaks=0.3)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
     loras = home / "models" / "loras"
     said = {"modelspec.trigger_phrase": "inkwash"}

@@ -14,6 +14,7 @@ from bridge.engine.inputs import bridge_error, read_inputs
 from bridge.models import CheckpointUnknown
 from bridge.painter import OutOfMemory
 from bridge.protocol.errors import BridgeError
+from bridge.protocol.messages import Condition
 from bridge.protocol.pixels import describe
 
 
@@ -42,6 +43,28 @@ def test_rounding_noise_of_coverage_is_taken_off(jobs: Any) -> None:
     inputs = read_inputs(submit, {**task.pictures, selection.hash: coverage.tobytes()})
     assert inputs.selection is not None
     assert (inputs.selection.min(), inputs.selection.max()) == (0, 1)
+
+
+def test_conditions_come_with_their_own_channels(jobs: Any) -> None:
+    task = jobs.task("guided")
+    height, width = jobs.size
+    labels = bytes(range(256)) * (height * width * 3 // 256)
+    lines = np.linspace(0, 1, height * width, dtype=np.float32).tobytes()
+    label_map = describe(labels, width=width, height=height, channels=3)
+    scribble = describe(lines, width=width, height=height, channels=1, depth="f32")
+    conditions = (Condition("label_map", label_map), Condition("scribble", scribble, scribble, 0.5))
+    submit = dataclasses.replace(task.submit, conditions=conditions)
+    data = {**task.pictures, label_map.hash: labels, scribble.hash: lines}
+    first, second = read_inputs(submit, data).guidance
+    assert (first.picture.shape, first.mask) == ((height, width, 3), None)
+    assert first.picture[0, 0, 1] == np.float32(1 / 255)
+    assert second.picture.shape == (height, width, 1)
+    assert second.mask is not None
+    assert np.array_equal(second.mask, second.picture[..., 0])
+    for wrong in (Condition("label_map", scribble), Condition("scribble", label_map, label_map)):
+        with pytest.raises(BridgeError) as refused:
+            read_inputs(dataclasses.replace(task.submit, conditions=(wrong,)), data)
+        assert refused.value.code == "picture_mismatch"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,9 @@ async def test_plan_answers_with_a_context_around_the_selection(bridge: Bridge) 
         ("unsupported_mode", {"kind": "refine", "mode": "remove"}),
         ("checkpoint_unknown", {"checkpoint": "../../etc"}),
         ("picture_too_large", {"canvas": Extent(100_000, 100_000), "context": ContextChoice("canvas")}),
+        ("picture_too_large", {"canvas": Extent(10_000, 10_000), "kind": "upscale", "scale": 2}),
+        ("out_of_range", {"kind": "upscale"}),
+        ("out_of_range", {"kind": "fill", "scale": 2}),
     ],
 )
 async def test_a_plan_that_cannot_be_is_refused_by_its_number(

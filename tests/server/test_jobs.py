@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from small_bridge import Bridge, Client, GatedEngine, a_job, grey
+from small_bridge import Bridge, Client, GatedEngine, a_job, grey, write_controlnet_outline, write_outline
 
 from bridge.protocol.messages import (
     Ack,
@@ -292,3 +293,44 @@ async def test_positions_count_those_that_run(bridge: Bridge) -> None:
     await client.say(a_job("alone"))
     assert (await client.until(Queued)).position == 0
     await asyncio.wait_for(client.until(Result), 10)
+
+
+_SCRIBBLE = Condition("scribble", grey(16, 8, 1, 9)[1])
+_REFUSED_CONDITIONS: list[tuple[str, Condition]] = [
+    ("unsupported_condition", Condition("label_map", grey(16, 8, 3)[1])),
+    ("unsupported_condition", Condition("reference", grey(16, 8, 3)[1])),
+    ("unsupported_condition", dataclasses.replace(_SCRIBBLE, controlnet="nobody")),
+    ("out_of_range", dataclasses.replace(_SCRIBBLE, start=0.7, end=0.5)),
+    ("picture_mismatch", Condition("scribble", grey(8, 8, 1)[1])),
+    ("picture_mismatch", dataclasses.replace(_SCRIBBLE, mask=grey(16, 8, 3)[1])),
+    ("picture_mismatch", dataclasses.replace(_SCRIBBLE, mask=grey(8, 8, 1)[1])),
+    ("picture_unknown", dataclasses.replace(_SCRIBBLE, mask=grey(16, 8, 1, 77)[1])),
+]
+
+
+async def test_conditions_are_told_checked_and_handed_on(start: Callable[..., Any], tmp_path: Path) -> None:
+    write_outline(tmp_path / "models" / "outline")
+    write_controlnet_outline(tmp_path / "models" / "controlnet" / "outline_scribble")
+    bridge = await start(home=tmp_path)
+    client = await bridge.client()
+    assert client.welcome is not None
+    taken = {info.name: info.conditions for info in client.welcome.checkpoints}
+    assert (taken["outline"], taken["mini"]) == (("scribble",), ())
+    data, picture = grey(16, 8)
+    lines, scribble = grey(16, 8, 1, 9)
+    await client.store(data, picture)
+    await client.store(lines, scribble)
+    for number, (code, condition) in enumerate(_REFUSED_CONDITIONS):
+        await client.say(a_job(f"job {number}", picture, conditions=(condition,)))
+        failed = await client.until(Failed)
+        assert (failed.job, failed.code) == (f"job {number}", code), condition
+        assert failed.hint
+    assert bridge.engine.order == []
+    await client.say(a_job("mini", picture, conditions=(_SCRIBBLE,), checkpoint="mini"))
+    failed = await client.until(Failed)
+    assert failed.code == "unsupported_condition"
+    assert "mini cannot be guided by a scribble" in failed.message
+    await client.say(a_job("good", picture, conditions=(_SCRIBBLE, _SCRIBBLE)))
+    await client.until(Result)
+    assert bridge.engine.order == ["good"]
+    assert bridge.engine.pictures["good"] == {picture.hash, scribble.hash}

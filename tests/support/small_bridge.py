@@ -62,6 +62,7 @@ class GatedEngine:
         self.known.set()
         self.order: list[str] = []
         self.steps: dict[str, int] = {}
+        self.pictures: dict[str, set[str]] = {}
         self.closed = False
         self._cancels: dict[str, asyncio.Event] = {}
 
@@ -76,6 +77,7 @@ class GatedEngine:
         cancelled = self._cancels[task.id] = asyncio.Event()
         job = task.submit.job
         self.order.append(job)
+        self.pictures[job] = set(task.pictures)
         try:
             for step in range(task.submit.steps or 2):
                 await self._pass_gate(cancelled)
@@ -226,12 +228,23 @@ def write_outline(folder: Path) -> None:
         (folder / part).mkdir(parents=True)
         name = {"scheduler": "scheduler_config.json", "tokenizer": "vocab.json"}.get(part, "config.json")
         (folder / part / name).write_text(json.dumps(config))
-    header = json.dumps({"conv_in.weight": {"dtype": "F32", "shape": [1, 9, 1, 1], "data_offsets": [0, 36]}}).encode()
-    weights = len(header).to_bytes(8, "little") + header + bytes(36)
+    weights = _one_tensor()
     (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(weights)
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(weights)
     (folder / "text_encoder" / "model.safetensors").write_bytes(weights)
     (folder / "model_index.json").write_text(json.dumps({"unet": [], "vae": [], "text_encoder": []}))
+
+
+def write_controlnet_outline(folder: Path) -> None:
+    """A ControlNet for such a checkpoint, of the same kind; `folder`'s name says what its pictures mean."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"_class_name": "ControlNetModel"}))
+    (folder / "diffusion_pytorch_model.safetensors").write_bytes(_one_tensor())
+
+
+def _one_tensor() -> bytes:
+    header = json.dumps({"conv_in.weight": {"dtype": "F32", "shape": [1, 9, 1, 1], "data_offsets": [0, 36]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(36)
 
 
 def grey(width: int, height: int, channels: int = 4, value: int = 128) -> tuple[bytes, Picture]:

@@ -1,0 +1,168 @@
+"""One ControlNet, told by content: a diffusers folder, or a file in diffusers' or the original layout. Loads nothing.
+
+Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models". What its pictures mean is not in its
+weights: names tell, the file's or folder's own, or the one that its trainer wrote down.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .checkpoint import Checkpoint, UnetShape, weight_files
+from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
+from .family import FAMILIES, Family
+from .hashing import content_hash
+from .safetensors_header import read_header
+from .single_file import configs_beside
+
+__all__ = ["CONDITIONS", "ControlNet", "check_fits", "inspect_controlnet"]
+
+_PREFIX = "control_model."
+_ORIGINAL = "input_hint_block.0.weight"
+_DIFFUSERS = "controlnet_cond_embedding.conv_in.weight"
+_FAMILY_OF_WIDTH = {768: "SD1", 1024: "SD2", 2048: "SDXL"}
+_CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
+_PROJECTION = re.compile(r"proj_in\.weight$")
+_WORD = re.compile(r"[A-Za-z]+")
+
+CONDITIONS: dict[str, str | None] = {
+    # Lines drawn by hand.
+    "scribble": "scribble",
+    "sketch": "scribble",
+    # Areas in the colours of ADE20K's things.
+    "seg": "label_map",
+    "segmentation": "label_map",
+    "ade": "label_map",
+    # Trained on pictures that no condition of Paintbridge's means yet.
+    **dict.fromkeys(
+        (
+            "canny", "softedge", "hed", "lineart", "mlsd", "depth", "normal", "normalbae", "openpose", "pose", "tile",
+            "inpaint", "shuffle", "qr", "qrcode", "brightness", "blur", "recolor",
+        )
+    ),
+}  # fmt: skip
+"""What a word in a ControlNet's name says about the pictures that it was trained on: the kind of condition, or none."""
+
+_OTHER_KINDS = (
+    ("lllite", "a ControlNet-LLLite"),
+    ("lora_controlnet", "a Control-LoRA"),
+    ("task_embedding", "a ControlNet for many kinds at once (union)"),
+    ("adapter.", "a T2I-Adapter"),
+    ("image_proj", "an IP-Adapter"),
+    ("double_blocks", "a ControlNet for Flux"),
+    ("transformer_blocks.0.attn.add_k_proj", "a ControlNet for another architecture, such as Stable Diffusion 3"),
+)
+
+
+@dataclass(frozen=True)
+class ControlNet:
+    """A ControlNet on disk.
+
+    `layout` is "folder" or "file". `condition` is the kind of condition that its pictures mean; None: none that there
+    is. `shape` is that of the UNets that it fits. `files` are those that loading reads.
+    """
+
+    id: str
+    path: Path
+    layout: str
+    family: Family
+    shape: UnetShape
+    condition: str | None
+    files: tuple[Path, ...]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over `files`, 64 hex digits."""
+        return content_hash(self.path, self.files)
+
+    def fits(self, checkpoint: Checkpoint) -> bool:
+        """Whether it was made for UNets like the checkpoint's."""
+        return (self.family, self.shape) == (checkpoint.family, checkpoint.shape)
+
+
+def check_fits(net: ControlNet, checkpoint: Checkpoint) -> None:
+    """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
+    if not net.fits(checkpoint):
+        raise ConditionUnsupported(
+            f"{net.id} was made for {net.family.title}, and does not fit {checkpoint.id} "
+            f"({checkpoint.family.title}{'' if net.family != checkpoint.family else ', of another size'}).",
+            hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
+        )
+
+
+def inspect_controlnet(path: Path) -> ControlNet:
+    """What stands at `path`.
+
+    Raises CheckpointUnreadable for what is broken or pickled, NotAControlNet for what is something else, and
+    ConditionUnsupported for ControlNets of architectures that Paintbridge does not paint with.
+    """
+    return _inspect_folder(path) if path.is_dir() else _inspect_file(path)
+
+
+def _inspect_folder(path: Path) -> ControlNet:
+    config = path / "config.json"
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+        kind = said.get("_class_name")
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointUnreadable(f"{path.name}/config.json cannot be read.") from error
+    if kind != "ControlNetModel":
+        if "ControlNet" in str(kind):
+            raise ConditionUnsupported(f"{path.name} is a {kind}, which Paintbridge does not paint with.")
+        raise NotAControlNet(f"{path.name} is not a ControlNet.")
+    weights = weight_files(path)
+    for file in weights:
+        if file.suffix == ".safetensors":
+            read_header(file)
+    shape, sized = UnetShape.of_config(said), said.get("addition_embed_type") == "text_time"
+    family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
+    names = (*_names(path), str(said.get("_name_or_path", "")))
+    return ControlNet(path.name, path, "folder", family, shape, _condition(names), (config, *weights))
+
+
+def _inspect_file(path: Path) -> ControlNet:
+    header = read_header(path)
+    shapes = {name.removeprefix(_PREFIX): shape for name, shape in header.shapes.items()}
+    for part, title in _OTHER_KINDS:
+        if any(part in name for name in shapes):
+            raise ConditionUnsupported(f"{path.name} is {title}, which Paintbridge does not take yet.")
+    if _DIFFUSERS not in shapes and _ORIGINAL not in shapes:
+        raise NotAControlNet(f"{path.name} is not a ControlNet.")
+    widths = [shape[1] for name, shape in shapes.items() if _CROSS_ATTENTION.search(name) and len(shape) == 2]
+    linear = any(len(shape) == 2 for name, shape in shapes.items() if _PROJECTION.search(name))
+    sized = any(name.startswith(("add_embedding.", "label_emb.")) for name in shapes)
+    first = shapes.get("conv_in.weight") or shapes.get("input_blocks.0.0.weight") or (0,)
+    width = widths[0] if widths else 0
+    beside = configs_beside(path)
+    names = (*_names(path), header.metadata.get("modelspec.title", ""))
+    return ControlNet(
+        id=path.stem,
+        path=path,
+        layout="file",
+        family=_family(width, sized=sized, linear=linear),
+        shape=UnetShape(first[0], width),
+        condition=_condition(names),
+        files=(path, *(sorted(beside.glob("*.json")) if beside else ())),
+    )
+
+
+def _family(width: int, *, sized: bool, linear: bool) -> Family:
+    """By the cross-attention's width; small ones of the same shape are told as checkpoints' families are."""
+    return FAMILIES[_FAMILY_OF_WIDTH.get(width) or ("SDXL" if sized else "SD2" if linear else "SD1")]
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """What it is called: by itself, or by its folder, or by its repository in the Hugging Face cache."""
+    if path.is_file() and path.stem.startswith("diffusion_pytorch_model"):
+        path = path.parent
+    repository = path.parents[1].name if path.parent.name == "snapshots" else ""
+    return (path.stem if path.is_file() else path.name, repository.split("--")[-1])
+
+
+def _condition(names: tuple[str, ...]) -> str | None:
+    for name in names:
+        for word in _WORD.findall(name):
+            if word.lower() in CONDITIONS:
+                return CONDITIONS[word.lower()]
+    return None
