@@ -1,10 +1,13 @@
 """LoRAs on real tiny checkpoints: they change the picture as the stock pipelines have them do, and leave no trace."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 from tiny_loras import LAYOUTS, build_tiny_lora
@@ -295,3 +298,56 @@ def test_the_cache_gives_components_that_wear_what_is_asked_for(easel):
     again = cache.get(checkpoint, check=lambda: None)
     assert again.worn == ()
     assert torch.equal(encode_prompt(again, "a", "").wanted.states, before)
+
+
+def trained(work, seed=11, **options):
+    """A UNet with a LoRA beside it as trainers lay it there by peft, not quite nothing; and what it paints."""
+    unet = UNet2DConditionModel.from_pretrained(work.checkpoint / "unet", local_files_only=True)
+    config = LoraConfig(r=4, lora_alpha=2, target_modules=["to_q", "to_v", "to_out.0"], **options)
+    model = get_peft_model(unet, config)
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            weight.data = torch.randn(weight.shape, generator=generator) * 0.4
+    return model, replace(work.components, unet=unet.requires_grad_(False).eval())
+
+
+def painted_by(components):
+    conditioning = encode_prompt(components, "a red flower", "blue sky")
+    walk = Walk((8, 8), conditioning, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+    nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
+    return denoise(components, walk, [7], **nothing)[0]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"use_rslora": True}, {"alpha_pattern": {"to_q": 8}, "rank_pattern": {"to_v": 2}}]
+)
+@pytest.mark.parametrize("writer", ["peft", "diffusers", "diffusers without a word of alphas"])
+def test_what_trainers_save_paints_as_it_was_trained(easel, tmp_path, writer, options):
+    work = easel()
+    model, components = trained(work, **options)
+    if writer == "peft":
+        model.save_pretrained(tmp_path / "mine")
+        path = tmp_path / "mine" / "adapter_model.safetensors"
+    else:
+        said = (
+            None
+            if "without" in writer
+            else {
+                **model.peft_config["default"].to_dict(),
+                "target_modules": list(model.peft_config["default"].target_modules),
+            }
+        )
+        layers = get_peft_model_state_dict(model)
+        layers = {name.removeprefix("base_model.model."): tensor for name, tensor in layers.items()}
+        StableDiffusionPipeline.save_lora_weights(tmp_path, unet_lora_layers=layers, unet_lora_adapter_metadata=said)
+        path = tmp_path / "pytorch_lora_weights.safetensors"
+        if said is None:
+            # Then each layer counts in full, which is what every reader takes it for.
+            for layer in model.modules():
+                if isinstance(layer, BaseTunerLayer) and "default" in getattr(layer, "scaling", {}):
+                    layer.scaling["default"] = 1.0
+    work.paint()
+    expected = painted_by(components)
+    assert apart(expected, work.paint()) > 0.01
+    assert apart(work.paint((inspect_lora(path), 1.0)), expected) < 1e-4
