@@ -14,7 +14,7 @@ from tiny_loras import build_tiny_lora
 from bridge.diffusion import Device
 from bridge.engine.inputs import Inputs, bridge_error
 from bridge.engine.studio import Painted, Studio
-from bridge.models import LoraRegistry, LoraUnknown, LoraUnsupported, Registry
+from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, Registry
 from bridge.painter import Cancelled
 from bridge.prompts import PromptUnreadable
 from bridge.protocol.messages import Extent, Rect, ResultFormat, Submit
@@ -55,7 +55,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def open_studio(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("PAINTBRIDGE_HOME", str(tmp_path))
-    return lambda: Studio(Registry([home], default="tiny"), LoraRegistry([home]), CPU)
+    folders = [home]
+    registries = Registry(folders, default="tiny"), LoraRegistry(folders), ControlNetRegistry(folders)
+    return lambda: Studio(*registries, CPU)
 
 
 @pytest.fixture
