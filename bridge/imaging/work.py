@@ -92,7 +92,7 @@ def _file(pixels: np.ndarray, layer: Painted, order: Finish) -> bytes:
         return bytes(image.jpegsave_buffer(Q=95, subsample_mode="off", keep="none"))
     if order.kind == "webp":
         return bytes(image.webpsave_buffer(lossless=True, keep="none"))
-    return with_texts(bytes(image.pngsave_buffer(compression=4, keep="none")), layer.texts)
+    return with_texts(bytes(image.pngsave_buffer(compression=1, filter="up", keep="none")), layer.texts)
 
 
 # ---------------------------------------------------------------- decoding
