@@ -123,6 +123,7 @@ def _serve(home: Path) -> None:
             settings,
             host="127.0.0.1",
             port=0,
+            a1111_port=0,
             tls_certificate=None,
             tls_key=None,
             models_folders=(settings_home() / "models", *settings.models_folders),

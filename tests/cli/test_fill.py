@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,21 @@ def test_nothing_changes_beyond_grow_and_feather(
         assert changed(before, after)[selection[:, :, 0] == 0].any()
 
 
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """One that another program listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
 def test_a_bridge_is_started_for_the_command_and_goes_with_it(
-    home: Path, run: Any, save: Callable[..., Path], load: Any, tmp_path: Path
+    home: Path, run: Any, save: Callable[..., Path], load: Any, tmp_path: Path, taken_port: int
 ) -> None:
     empty = tmp_path / "home"
     done = run(
         "fill", save("a.png", photograph()), "--rect", "100,100,80,60", "-o", tmp_path / "o.png", "--json",
         home=empty, PAINTBRIDGE_MODELS_FOLDERS=str(home / "models"), PAINTBRIDGE_DEFAULT_CHECKPOINT="tiny",
+        PAINTBRIDGE_A1111_PORT=str(taken_port),
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "started for this command" in done.err

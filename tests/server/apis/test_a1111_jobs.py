@@ -170,6 +170,21 @@ async def test_progress_counts_steps_and_jobs_and_shows_the_picture(start, http)
         assert len((await request).json()["images"]) == 2
 
 
+async def test_an_interrupted_request_is_answered_with_what_is_done(start, http):
+    bridge = await start(StepByStep())
+    bridge.engine.gate.clear()
+    async with http(bridge) as client:
+        job = {"steps": 1, "n_iter": 3, "width": 64, "seed": 20}
+        request = asyncio.create_task(client.post(f"{PREFIX}/txt2img", json=job))
+        await until(client, lambda told: told["state"]["job"] == "txt2img")
+        bridge.engine.gate.set()
+        await until(client, lambda told: told["state"]["job_no"] == 1)
+        await client.post(f"{PREFIX}/interrupt")
+        answer = (await request).json()
+    assert len(answer["images"]) == 1
+    assert json.loads(answer["info"])["all_seeds"] == [20]
+
+
 async def test_skip_ends_one_job_and_goes_on_with_the_next(bridge, http):
     bridge.engine.gate.clear()
     async with http() as client:
