@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
+from tiny_controlnets import build_tiny_controlnet
 from tiny_loras import build_tiny_lora
 
 from bridge.diffusion import Device
-from bridge.engine.inputs import Inputs, bridge_error
+from bridge.engine.inputs import Guidance, Inputs, bridge_error
 from bridge.engine.studio import Painted, Studio
 from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, Registry
 from bridge.painter import Cancelled
 from bridge.prompts import PromptUnreadable
-from bridge.protocol.messages import Extent, Rect, ResultFormat, Submit
+from bridge.protocol.messages import Condition, Extent, Rect, ResultFormat, Submit
+from bridge.protocol.pixels import describe
 
 CPU = Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU.")
 SIZE = 96
@@ -46,6 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny = build_tiny_sd1(models / "tiny", inpaint=True)
     build_tiny_sd1(models / "shy", inpaint=False, empty_prompt="infill")
     build_tiny_lora(tiny, models / "loras" / "ink.safetensors")
+    build_tiny_controlnet(tiny, models / "controlnet" / "scribble", speaks=0.3)
     build_tiny_lora(tiny, models / "loras" / "oil.safetensors", seed=5, layout="diffusers")
     build_tiny_lora(tiny, models / "loras" / "lcm-lora.safetensors", seed=6)
     build_tiny_lora(build_tiny_sdxl(models / "xl", inpaint=False), models / "loras" / "large.safetensors")
@@ -77,7 +80,9 @@ def done(studio: Studio, submit: Submit, hooks: Hooks | None = None) -> Painted:
     rows, columns = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE
     selection = np.zeros((SIZE, SIZE), np.float32)
     selection[30:70, 25:65] = 1
-    inputs = Inputs(np.dstack([rows, columns, 1 - rows, np.ones_like(rows)]), selection)
+    drawing = np.dstack([selection, selection, selection, np.ones_like(rows)])
+    guidance = tuple(Guidance(drawing, None) for _ in submit.conditions)
+    inputs = Inputs(np.dstack([rows, columns, 1 - rows, np.ones_like(rows)]), selection, guidance)
     return studio.do(submit, inputs, hooks or Hooks())
 
 
@@ -212,3 +217,18 @@ def test_cancelled_at_any_look_leaves_the_next_job_right(studio: Studio, open_st
     assert looks > 10
     assert np.array_equal(pixels(done(studio, job(prompt))), right)
     assert np.array_equal(pixels(done(studio, job("a red flower"))), plain)
+
+
+def test_scribbles_guide_every_picture_whatever_it_wears(studio: Studio, open_studio: Any) -> None:
+    drawn = describe(bytes(SIZE * SIZE * 4), width=SIZE, height=SIZE, channels=4)
+    prompt = "a {red|blue} flower {|<lora:ink>}"
+    submit = job(prompt, batch=3, conditions=(Condition("scribble", drawn),))
+    batch = done(studio, submit)
+    unguided = done(studio, replace(submit, conditions=()))
+    assert len({layer.recipe.loras for layer in batch.layers}) == 2
+    for index, layer in enumerate(batch.layers):
+        assert layer.recipe.conditions
+        assert np.abs(pixels(batch, index) - pixels(unguided, index)).max() > 0.01
+        alone = done(open_studio(), replace(submit, batch=1, seed=layer.recipe.seed))
+        assert np.array_equal(pixels(alone), pixels(batch, index))
+        assert alone.layers[0].recipe == layer.recipe
