@@ -68,9 +68,9 @@ class Adapters:
         """
         name = f"w{lora.content(check)}"
         if name not in self._held:
-            tensors = _read(lora)
-            check()
             try:
+                tensors = _read(lora)
+                check()
                 states, metadata = self._converted(lora, tensors)
                 for part in self._parts:
                     check()
@@ -78,7 +78,11 @@ class Adapters:
                 self._check_all_laid(name, states)
             except BaseException as error:
                 self._delete(name)
-                if isinstance(error, _MISFITS) and not _out_of_memory(error):
+                if _out_of_memory(error):
+                    # Whoever tries again finds the room of all others.
+                    for other in tuple(self._held):
+                        self._delete(other)
+                elif isinstance(error, _MISFITS):
                     raise LoraUnsupported(
                         f"The LoRA {lora.id} does not fit {self._title}: its layers are not those of this checkpoint.",
                         hint="Choose the checkpoint that it was made for, or take it out of the prompt.",
@@ -216,6 +220,6 @@ def _said_by_diffusers(lora: Lora) -> dict[str, Any] | None:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(words in str(error) for words in ("allocate memory", "out of memory", "not enough memory"))

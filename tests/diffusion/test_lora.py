@@ -285,6 +285,22 @@ def test_those_not_worn_for_longest_leave_when_there_are_too_many(easel, cpu):
     assert torch.equal(work.paint(), plain)
 
 
+@pytest.mark.parametrize(("error", "seed"), [(MemoryError(), 43), (torch.OutOfMemoryError("CUDA out of memory"), 44)])
+def test_where_memory_runs_out_the_others_make_room(easel, monkeypatch, error, seed):
+    work = easel()
+    held, lora = work.lora(seed=41), work.lora(seed=42)
+    plain, expected = work.paint((held, 1.0)), work.paint((lora, 1.0))
+    other = work.lora(seed=seed)
+    with monkeypatch.context() as full:
+        full.setattr(Adapters, "_check_all_laid", lambda *_: (_ for _ in ()).throw(error))
+        with pytest.raises(type(error)):
+            work.paint((held, 0.5), (other, 1.0))
+    assert work.components.adapters.held == 0
+    assert apart(work.paint((other, 1.0)), expected) > 0.01
+    assert torch.equal(work.paint((held, 1.0)), plain)
+    assert torch.equal(work.paint((lora, 1.0)), expected)
+
+
 def test_the_cache_gives_components_that_wear_what_is_asked_for(easel):
     work = easel()
     cache = ComponentCache(Device("cpu", "test", 1 << 30, "float32", ""))
