@@ -14,6 +14,8 @@ from ..models import (
     RECOMMENDED,
     Checkpoint,
     CheckpointUnknown,
+    ControlNet,
+    ControlNetRegistry,
     Entry,
     Lora,
     LoraRegistry,
@@ -29,6 +31,7 @@ from ..models.registered import KINDS, list_file, read_registered, write_registe
 from ..models.scan import candidates, lora_candidates
 from ..server.settings import load_settings, settings_home
 from . import describe
+from .controlnets import controlnet_row, controlnet_row_words
 from .exits import CliError, Exit
 from .loras import lora_details, lora_details_words, lora_row, lora_row_words
 
@@ -54,6 +57,15 @@ def lora_registry() -> LoraRegistry:
         StartError: a setting cannot be used.
     """
     return LoraRegistry((settings_home() / "models", *load_settings().models_folders))
+
+
+def controlnet_registry() -> ControlNetRegistry:
+    """The ControlNets that a bridge started here would use.
+
+    Raises:
+        StartError: a setting cannot be used.
+    """
+    return ControlNetRegistry((settings_home() / "models", *load_settings().models_folders))
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -98,13 +110,21 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
             lines.append(lora_row_words(loras[-1]))
         elif lora.found:
             problems.setdefault(lora.name, describe.problem(lora, lora.found))
+    controlnets = []
+    for net in controlnet_registry().entries():
+        if isinstance(net.found, ControlNet):
+            controlnets.append(controlnet_row(net, net.found))
+            lines.append(controlnet_row_words(controlnets[-1]))
+        else:
+            problems.setdefault(net.name, describe.problem(net, net.found))
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
             "There is no checkpoint to paint with. `paintbridge models list --recommended` names some, and "
             "`paintbridge models pull` fetches them."
         )
-    return _said("\n".join(lines), checkpoints=checkpoints, loras=loras, problems=problems)
+    words = "\n".join(lines)
+    return _said(words, checkpoints=checkpoints, loras=loras, controlnets=controlnets, problems=problems)
 
 
 def _info(args: argparse.Namespace) -> dict[str, Any]:

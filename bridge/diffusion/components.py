@@ -1,7 +1,7 @@
 """A checkpoint's parts in memory: loaded one by one, shared between jobs, let go when others are wanted."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,8 +129,8 @@ class ComponentCache:
 
     def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets in memory, loaded unless they are held; those that are not among these are let go first."""
+        self.spare(nets, check=check)
         keys = [content_hash(net.path, net.files, check=check) for net in nets]
-        self.spare(keys)
         for key, net in zip(keys, nets, strict=True):
             if key not in self._controlnets:
                 check()
@@ -139,8 +139,9 @@ class ComponentCache:
         check()
         return tuple(self._controlnets[key] for key in keys)
 
-    def spare(self, keys: Collection[str] = ()) -> None:
-        """Lets go of all ControlNets but those of these content hashes."""
+    def spare(self, nets: Sequence[ControlNet] = (), *, check: Callable[[], None] = lambda: None) -> None:
+        """Lets go of all ControlNets but these."""
+        keys = [content_hash(net.path, net.files, check=check) for net in nets]
         others = [key for key in self._controlnets if key not in keys]
         for key in others:
             del self._controlnets[key]
@@ -171,3 +172,7 @@ class OnDemand:
     def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets of a job, from the cache or from disk; others are let go."""
         return self.cache.controlnets(nets, check=check)
+
+    def spare(self, nets: Sequence[ControlNet]) -> None:
+        """Lets go of all ControlNets but these."""
+        self.cache.spare(nets)

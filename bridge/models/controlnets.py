@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .checkpoint import Checkpoint
 from .controlnet import CONDITIONS, ControlNet, check_fits, inspect_controlnet
-from .errors import ConditionUnsupported, ModelsError
+from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .places import OWN, Place, controlnets_folder, find_places
 from .scan import controlnet_candidates
 from .shelf import Entry, Lying, Shelf, lying_in
@@ -19,6 +19,10 @@ _WORTH_FETCHING = {
     ("SD1", "label_map"): "lllyasviel/control_v11p_sd15_seg",
     ("SDXL", "scribble"): "xinsir/controlnet-scribble-sdxl-1.0",
 }
+
+
+# Their folders hold other things beside ControlNets, not worth a word.
+_MIXED = ("InvokeAI", "Hugging Face cache")
 
 
 class ControlNetRegistry:
@@ -34,8 +38,8 @@ class ControlNetRegistry:
         self._shelf = Shelf(lambda: _lying(self._folders), inspect_controlnet, clock=clock)
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[ControlNet], ...]:
-        """All that could be one, usable or not; as it was within the last second, or ``fresh``."""
-        return self._shelf.entries(fresh=fresh)
+        """All that there is, whether it can be used or not; as it was within the last second, or ``fresh``."""
+        return tuple(filter(_worth_a_word, self._shelf.entries(fresh=fresh)))
 
     def kinds(self, checkpoint: Checkpoint) -> tuple[str, ...]:
         """The kinds of condition that the checkpoint takes."""
@@ -83,6 +87,10 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
         f"{checkpoint.family.title} is here.{there}",
         hint=f"Put one{fetch} into {controlnets_folder()}, its name as it is, or leave the condition out.",
     )
+
+
+def _worth_a_word(entry: Entry[ControlNet]) -> bool:
+    return not (entry.program in _MIXED and isinstance(entry.found, NotAControlNet))
 
 
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:

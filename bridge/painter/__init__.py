@@ -47,7 +47,8 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
     """
     if request.kind not in KINDS:
         raise PainterError(f"There is no kind of job called {request.kind!r}.")
-    room = Room(kept or Kept())
+    nets = tuple(condition.net for condition in request.conditions)
+    room = Room(kept or Kept(), lambda: model.spare(nets))
     try:
         return KINDS[request.kind](request, model, hooks, room)
     except (MemoryError, RuntimeError) as error:

@@ -114,6 +114,9 @@ class Model(Protocol):
     def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
         """These ControlNets in memory, and no others; `check` as above."""
 
+    def spare(self, nets: Sequence[ControlNet]) -> None:
+        """Lets go of all ControlNets but these."""
+
 
 def check_request(request: Request, checkpoint: Checkpoint) -> None:
     """Holds a request against what the painter takes, before any work.

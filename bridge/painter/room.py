@@ -28,9 +28,11 @@ class Room:
     Nothing is tried more than three times. What fails for another reason, or is cancelled, is not tried again.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, spare: Callable[[], None] = lambda: None) -> None:
+        """`spare` lets go of what is in memory beside what the job uses."""
         self.kept = kept
         self.tiled = False
+        self._spare = spare
 
     def twice(self, do: Callable[[], T]) -> T:
         """Does it; where memory runs out, lets go of what is kept and does it once more."""
@@ -56,8 +58,9 @@ class Room:
         return self._whole_or_tiled(lambda: whole(latents), lambda: tiling.decode(whole, latents))
 
     def free(self) -> None:
-        """Lets go of what is kept, here and by torch."""
+        """Lets go of what is kept, here and by torch, and of ControlNets that the job does not use."""
         self.kept.free()
+        self._spare()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

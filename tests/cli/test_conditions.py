@@ -85,3 +85,10 @@ def test_what_is_said_wrongly_is_a_usage_error(text: str) -> None:
     with pytest.raises(SystemExit) as ended:
         build_parser().parse_args(["refine", "a.png", "-o", "b.png", "--condition", text])
     assert ended.value.code == Exit.USAGE
+
+
+def test_they_are_listed(home: Path, run: Any) -> None:
+    listed = run("models", "list", "--json", home=home)
+    (net,) = listed.json["controlnets"]
+    assert (net["name"], net["condition"], net["program"]) == ("tiny_scribble", "scribble", "Paintbridge")
+    assert "> tiny_scribble: ControlNet for Stable Diffusion 1, hears scribbles" in run("models", "list", home=home).out

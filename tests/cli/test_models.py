@@ -249,6 +249,7 @@ def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, mo
     assert json.loads(run("models", "list", "--json", home=alone).out) == {
         "checkpoints": [],
         "loras": [],
+        "controlnets": [],
         "problems": {},
     }
 

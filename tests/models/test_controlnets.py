@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import init_empty_weights
+from diffusers import ControlNetModel
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet, save_original_controlnet, save_single_controlnet
@@ -56,10 +58,17 @@ def test_the_family_is_told_by_content(made, tmp_path, family, layout):
     assert len(net.hash) == 64
 
 
-@pytest.mark.parametrize(("family", "width"), [("SD1", 768), ("SD2", 1024), ("SDXL", 2048)])
-def test_the_families_configs_are_those_of_their_unets(family, width):
+@pytest.mark.parametrize(
+    ("family", "width", "weights"),
+    [("SD1", 768, 361_279_120), ("SD2", 1024, 364_228_240), ("SDXL", 2048, 1_251_014_160)],
+)
+def test_the_families_configs_are_those_of_their_unets(family, width, weights):
     net, unet = (json.loads((CONFIGS / family / part / "config.json").read_text()) for part in ("controlnet", "unet"))
     assert net["cross_attention_dim"] == width
+    # What the published ones have.
+    with init_empty_weights():
+        empty = ControlNetModel.from_config(net)
+    assert sum(weight.numel() for weight in empty.parameters()) == weights
     shared = set(net) & set(unet) - {"_class_name"}
     assert {name: net[name] for name in shared} == {name: unet[name] for name in shared}
 
@@ -186,6 +195,11 @@ def test_those_of_other_programs_are_found(made, place, tmp_path, monkeypatch):
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("abc")
     checkpoint = inspect(made["SD1"][0])
+    # Other parts of other checkpoints in the same places are not worth a word.
+    other = home / ".cache" / "huggingface" / "hub" / "models--me--vae" / "snapshots" / "abc"
+    other.mkdir(parents=True)
+    (other / "config.json").write_text(json.dumps({"_class_name": "AutoencoderKL"}))
+    assert not [entry for entry in ControlNetRegistry().entries() if "vae" in entry.name]
     usable = {
         entry.name: entry.program for entry in ControlNetRegistry().entries() if getattr(entry.found, "family", None)
     }

@@ -285,3 +285,26 @@ def test_loading_one_can_be_cancelled(studio, canvas, nets):
     with pytest.raises(Cancelled):
         paint(request, model, hooks)
     assert hooks.stages == [("load", 0, 1)]
+
+
+def test_ones_that_no_job_uses_make_room_when_memory_runs_out(studio, canvas, nets, monkeypatch):
+    model = studio.model()
+    request = studio.request(canvas, None, kind="refine", strength=0.5, steps=2, prompt="a lake")
+    paint(guided(request, nets(model)), model, studio.Hooks())
+    used = model.controlnets([nets(model)], lambda: None)[0]
+    real, calls = model.load(lambda: None).unet.forward, []
+
+    def scarce(*args, **options):
+        calls.append(1)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(*args, **options)
+
+    monkeypatch.setattr(model.load(lambda: None).unet, "forward", scarce)
+    # With memory enough it stays, for the next job that uses it; and one that the job itself uses stays anyway.
+    paint(guided(request, nets(model)), model, studio.Hooks())
+    assert model.controlnets([nets(model)], lambda: None)[0] is used
+    calls.clear()
+    paint(request, model, studio.Hooks())
+    assert len(calls) > 1
+    assert model.controlnets([nets(model)], lambda: None)[0] is not used

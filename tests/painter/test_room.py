@@ -114,6 +114,9 @@ def test_running_out_while_loading(studio, request_):
                 raise FAILURES[0]
             return model.load(check)
 
+        def spare(self, nets):
+            model.spare(nets)
+
     expected = pixels(paint(request_, model, studio.Hooks()))
     assert np.array_equal(pixels(paint(request_, Heavy(1), studio.Hooks())), expected)
     heavy = Heavy(2)
