@@ -21,6 +21,9 @@ _LARGEST_STEP, _LARGEST_STEP_FLAT = 0.06, 0.15
 _FLAT = 0.012
 # What is left of the limit among pieces of a few pixels.
 _CRUMBS_SHARE = 0.12
+# How far, in pixels, a correction reaches: where a piece leans on another piece only, and never on what is known, as
+# beyond the edge of a picture, slopes that repeat would otherwise add up without end.
+_REACH = 64.0
 _CYCLES = 6
 _SWEEPS = 3
 _SWEEPS_COARSEST = 30
@@ -56,7 +59,7 @@ def blend_seams(
         divergence[second] -= steps
     correction = np.zeros_like(divergence)
     for _ in range(_CYCLES):
-        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None])
+        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None], _REACH**-2)
     result = composite.copy()
     result[window] += correction
     return result
@@ -125,27 +128,30 @@ def _mean_around(values: FloatArray) -> FloatArray:
     return np.asarray(cv2.blur(values, (7, 7), borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _cycle(value: FloatArray, divergence: FloatArray, inside: FloatArray) -> FloatArray:
-    """One multigrid V-cycle of Poisson's equation: value is 0 where not inside, and level across the window's sides."""
+def _cycle(value: FloatArray, divergence: FloatArray, inside: FloatArray, pull: float) -> FloatArray:
+    """One multigrid V-cycle of the screened Poisson's equation, which pulls values to 0 a little: value is 0 where not
+    inside, and level across the window's sides.
+    """
     height, width = inside.shape[:2]
     if min(height, width) <= _COARSEST_SIDE:
-        return _sweep(value, divergence, inside, _SWEEPS_COARSEST)
-    value = _sweep(value, divergence, inside, _SWEEPS)
-    rest = (divergence + _neighbours(value) - 4 * value) * inside
+        return _sweep(value, divergence, inside, pull, _SWEEPS_COARSEST)
+    value = _sweep(value, divergence, inside, pull, _SWEEPS)
+    rest = (divergence + _neighbours(value) - np.float32(4 + pull) * value) * inside
     half = ((width + 1) // 2, (height + 1) // 2)
     coarse_inside = np.asarray(cv2.resize(inside, half, interpolation=cv2.INTER_AREA), np.float32)[..., None]
     coarse_inside = (coarse_inside > 0.5).astype(np.float32)
     # The grid's step doubles, and Laplace's operator goes with its square.
     coarse_rest = 4 * _resized(rest, half, cv2.INTER_AREA)
-    coarse = _cycle(np.zeros_like(coarse_rest), coarse_rest, coarse_inside)
+    coarse = _cycle(np.zeros_like(coarse_rest), coarse_rest, coarse_inside, 4 * pull)
     value = value + _resized(coarse, (width, height), cv2.INTER_LINEAR) * inside
-    return _sweep(value, divergence, inside, _SWEEPS)
+    return _sweep(value, divergence, inside, pull, _SWEEPS)
 
 
-def _sweep(value: FloatArray, divergence: FloatArray, inside: FloatArray, count: int) -> FloatArray:
+def _sweep(value: FloatArray, divergence: FloatArray, inside: FloatArray, pull: float, count: int) -> FloatArray:
     """Damped Jacobi steps."""
+    whole = np.float32(4 + pull)
     for _ in range(count):
-        value = (value + (_neighbours(value) + divergence - 4 * value) * np.float32(_DAMPING / 4)) * inside
+        value = (value + (_neighbours(value) + divergence - whole * value) * np.float32(_DAMPING) / whole) * inside
     return value
 
 

@@ -138,6 +138,20 @@ def test_holes_at_the_canvas_edge(photo, place):
     assert 0.6 < inside / liveliness(picture, ~target) < 1.6
 
 
+def test_beyond_the_edges_of_a_picture_no_light_adds_up(photo):
+    """Out there pieces lean on pieces, and slopes that repeat must not climb without end."""
+    picture = cv2.resize(photo("canyon-wren", 0, 0, 1920, 1080), (480, 270), interpolation=cv2.INTER_AREA)
+    canvas = np.zeros((410, 720, 3), np.float32)
+    canvas[70:340, 120:600] = picture
+    source = np.zeros(canvas.shape[:2], bool)
+    source[70:340, 120:600] = True
+    completed = complete(canvas, ~source, source)
+    assert completed.max() <= picture.max() + 0.1
+    assert completed.min() >= picture.min() - 0.1
+    # The sky above goes on as light as it is.
+    assert np.abs(completed[:60, 120:600].mean(axis=(0, 1)) - picture[:30].mean(axis=(0, 1))).max() < 0.06
+
+
 def test_several_holes_and_slivers(photo):
     picture = photo("oakland-zoo-otters", 150, 720, 160, 128)
     target = np.zeros((128, 160), bool)
