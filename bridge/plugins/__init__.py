@@ -4,9 +4,10 @@ A host is a :class:`.target.Target` in :data:`TARGETS`. This room imports nothin
 """
 
 from .errors import PluginError
+from .gimp import Gimp
 from .krita import Krita
 from .target import Bundle, Machine, Place, Target
 
 __all__ = ["TARGETS", "Bundle", "Machine", "Place", "PluginError", "Target"]
 
-TARGETS: tuple[Target, ...] = (Krita(),)
+TARGETS: tuple[Target, ...] = (Krita(), Gimp())

@@ -1,0 +1,48 @@
+"""From nothing to a connection: where the bridge is, and what to do where there is none. Blocks: for threads."""
+
+from __future__ import annotations
+
+from bridge.client import BridgeNotFound, discover
+from bridge.client.starting import can_start, install_commands, start
+
+from .link import Link
+from .settings import Settings
+from .words import _
+
+__all__ = ["can_be_started", "connect", "how_to_start", "start_and_connect"]
+
+
+def connect(settings: Settings) -> Link:
+    """Connect to the bridge that runs.
+
+    Raises:
+        BridgeNotFound: there is none; its hint has the exact commands that make one, on this system.
+        BridgeError, ClientError: it refused, or its address is of no use.
+    """
+    try:
+        return Link(discover(url=settings.address, token=settings.token))
+    except BridgeNotFound as error:
+        raise type(error)(error.message, how_to_start(error), error.start_command) from error
+
+
+def start_and_connect(error: BridgeNotFound, settings: Settings) -> Link:
+    """Start the bridge that an error misses, and connect.
+
+    Raises:
+        StartFailed, BridgeError, ClientError
+    """
+    start(error.start_command)
+    return connect(settings)
+
+
+def can_be_started(error: Exception) -> bool:
+    """Whether a bridge is missing that could be started."""
+    return isinstance(error, BridgeNotFound) and can_start(error.start_command)
+
+
+def how_to_start(error: BridgeNotFound) -> str:
+    """What to type where no bridge runs."""
+    if can_start(error.start_command):
+        return error.hint
+    commands = "\n".join(f"    {line}" for line in install_commands())
+    return _("Get Paintbridge, and type in its folder:\n{commands}").format(commands=commands)

@@ -1,0 +1,39 @@
+"""No bridge runs: offer to start one. Interactive only."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from gi.repository import Gimp, Gtk
+
+from bridge.client import BridgeNotFound
+
+from .connecting import can_be_started, start_and_connect
+from .link import Link
+from .settings import Settings
+from .waiting import in_background
+from .words import _
+
+__all__ = ["offer_to_start"]
+
+
+def offer_to_start(error: BridgeNotFound, settings: Settings) -> Optional[Link]:
+    """Ask, start it, and connect; None: the artist does not want to.
+
+    Raises:
+        BridgeNotFound: ``error`` itself, where there is nothing that could be started.
+        StartFailed, BridgeError, ClientError
+    """
+    if not can_be_started(error):
+        raise error
+    dialog = Gtk.MessageDialog(title="Paintbridge", message_type=Gtk.MessageType.QUESTION, text=_(error.message))
+    dialog.format_secondary_text(_("Paintbridge paints with a program of its own, the bridge. Start it now?"))
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("_Start"), Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.OK)
+    answer = dialog.run()
+    dialog.destroy()
+    if answer != Gtk.ResponseType.OK:
+        return None
+    Gimp.progress_set_text(_("Starting the bridge"))
+    return in_background(lambda: start_and_connect(error, settings))

@@ -1,0 +1,92 @@
+"""One job, from the image as it is to the new layers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gi.repository import Gimp
+
+from bridge.client.job import JobUpdate
+from bridge.protocol.messages import ContextChoice, ResultFormat
+
+from .arguments import given
+from .commands import Command
+from .failures import Refused
+from .layers import add_layers, layer_name
+from .link import Link
+from .progress import Progress
+from .scene import Margins, Scene
+from .words import _
+
+__all__ = ["look", "paint"]
+
+# Arguments that the bridge takes under the same name, with an underscore.
+_SENT = ("prompt", "negative-prompt", "strength", "seed", "batch", "steps", "guidance", "sampler", "strict")
+_PLANNED = ("grow", "feather", "checkpoint")
+
+
+def paint(
+    command: Command, scene: Scene, config: Gimp.ProcedureConfig, link: Link, progress: Progress
+) -> list[Gimp.Layer]:
+    """Plan, read, submit, wait, and add the layers.
+
+    Raises:
+        Refused, BridgeError, ClientError: in words for the artist; the image is as it was.
+    """
+    progress.say(_("Reading the image"))
+    shared = {"kind": command.kind, **_values(config, _PLANNED)}
+    shared["mode"] = given(config, "mode") or command.mode
+    shared["canvas"] = scene.canvas
+    planned = link.plan(selection=scene.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared)
+    pixels: dict[str, Any] = {"selection": scene.coverage(planned.context)}
+    if command.kind != "generate":
+        alone = given(config, "source") == "layer"
+        pixels["picture"] = scene.picture(planned.context, layer_alone=alone)
+
+    def follow(event: JobUpdate) -> None:
+        scene.check()
+        progress.show(event)
+
+    result = link.paint(
+        follow,
+        context=planned.context,
+        result=ResultFormat(scene.depth),
+        **shared,
+        **pixels,
+        **_values(config, _SENT),
+    )
+    name = layer_name(given(config, "prompt") or "", command.title)
+    layers = add_layers(scene, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
+    if result.hints:
+        Gimp.message("\n".join(result.hints))
+    return layers
+
+
+def look(
+    command: Command, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], config: Gimp.ProcedureConfig
+) -> Scene:
+    """The scene of a command.
+
+    Raises:
+        Refused: nothing can be painted there.
+    """
+    margins = Margins()
+    if command.mode == "expand":
+        margins = _margins(image, config)
+        if not margins:
+            raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
+    return Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins)
+
+
+def _values(config: Gimp.ProcedureConfig, names: Sequence[str]) -> dict[str, Any]:
+    values = {name.replace("-", "_"): given(config, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _margins(image: Gimp.Image, config: Gimp.ProcedureConfig) -> Margins:
+    sides = {side: config.get_property(side) for side in ("left", "top", "right", "bottom")}
+    if config.get_property("unit") == "percent":
+        lengths = {"left": image.get_width(), "right": image.get_width()}
+        sides = {side: round(share * lengths.get(side, image.get_height()) / 100) for side, share in sides.items()}
+    return Margins(**sides)

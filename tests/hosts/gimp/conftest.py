@@ -1,0 +1,60 @@
+"""One GIMP for all tests of this folder, the plug-in in it, and a bridge beside it, with mini and tiny checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gimp_host import GimpHost, install
+from host_bridge import HostBridge
+from host_desktop import Desktop
+from host_room import HostRoom
+from tiny_checkpoints import build_tiny_sd1
+
+PHOTO = Path(__file__).parents[2] / "photos" / "canyon-wren.jpg"
+OUTPUT = Path(__file__).parents[3] / "test-output" / "gimp"
+
+
+@pytest.fixture(scope="session")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What GIMP and the tests both see."""
+    return tmp_path_factory.mktemp("gimp")
+
+
+@pytest.fixture(scope="session")
+def bridge(share: Path) -> Iterator[HostBridge]:
+    """`slow` takes a while for a step; `tiny` paints 64 pixels."""
+    home = share / "home" / ".paintbridge"
+    build_tiny_sd1(home / "models" / "tiny", inpaint=True)
+    build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    with HostBridge(home) as bridge:
+        yield bridge
+
+
+@pytest.fixture(scope="session")
+def desktop(host_room: HostRoom, share: Path) -> Iterator[Desktop]:
+    with Desktop(host_room, share, width=1400, height=900) as desktop:
+        install(desktop.home)
+        yield desktop
+
+
+@pytest.fixture(scope="session")
+def gimp(desktop: Desktop, bridge: HostBridge) -> Iterator[GimpHost]:
+    with GimpHost(desktop) as gimp:
+        yield gimp
+
+
+@pytest.fixture(scope="session")
+def photo(share: Path) -> str:
+    """A photograph where GIMP sees it."""
+    path = share / PHOTO.name
+    path.write_bytes(PHOTO.read_bytes())
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def output() -> Path:
+    """Where pictures go that are to be looked at."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    return OUTPUT
