@@ -123,14 +123,15 @@ class ComponentCache:
             return replace(self._held[key], checkpoint=checkpoint)
         while len(self._held) >= self._capacity:
             self._held.popitem(last=False)
+            # They hardly fit the next one.
+            self._controlnets.clear()
         self._release()
         self._held[key] = load(checkpoint, self.device, check=check)
         return self._held[key]
 
     def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets in memory, loaded unless they are held; those that are not among these are let go first."""
-        self.spare(nets, check=check)
-        keys = [content_hash(net.path, net.files, check=check) for net in nets]
+        keys = self._only(nets, check=check)
         for key, net in zip(keys, nets, strict=True):
             if key not in self._controlnets:
                 check()
@@ -139,14 +140,19 @@ class ComponentCache:
         check()
         return tuple(self._controlnets[key] for key in keys)
 
-    def spare(self, nets: Sequence[ControlNet] = (), *, check: Callable[[], None] = lambda: None) -> None:
+    def spare(self, nets: Sequence[ControlNet] = ()) -> None:
         """Lets go of all ControlNets but these."""
+        self._only(nets, check=lambda: None)
+
+    def _only(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> list[str]:
+        """The ControlNets' keys. All others are let go."""
         keys = [content_hash(net.path, net.files, check=check) for net in nets]
         others = [key for key in self._controlnets if key not in keys]
         for key in others:
             del self._controlnets[key]
         if others:
             self._release()
+        return keys
 
     def _release(self) -> None:
         if self.device.kind in ("cuda", "rocm"):

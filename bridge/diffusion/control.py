@@ -62,27 +62,22 @@ def residuals(
     middle: torch.Tensor | None = None
     for control in controls:
         shown = control.picture.to(latents).expand(len(latents), -1, -1, -1)
-        *own_down, own_middle = _flat(
-            control.net(
-                latents,
-                timestep,
-                encoder_hidden_states=states,
-                controlnet_cond=shown,
-                conditioning_scale=control.strength,
-                added_cond_kwargs=added,
-                return_dict=False,
-            )
+        own_down, own_middle = control.net(
+            latents,
+            timestep,
+            encoder_hidden_states=states,
+            controlnet_cond=shown,
+            conditioning_scale=control.strength,
+            added_cond_kwargs=added,
+            return_dict=False,
         )
         if control.mask is not None:
-            *own_down, own_middle = (_where(control.mask, one) for one in (*own_down, own_middle))
+            own_down = [_where(control.mask, one) for one in own_down]
+            own_middle = _where(control.mask, own_middle)
         down = [one + other for one, other in zip(down, own_down, strict=True)] if down else own_down
         middle = own_middle if middle is None else middle + own_middle
     assert middle is not None
     return down, middle
-
-
-def _flat(residual: tuple[Sequence[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
-    return [*residual[0], residual[1]]
 
 
 def _where(mask: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:

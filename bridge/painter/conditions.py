@@ -14,7 +14,7 @@ from ..diffusion import Control, acts
 from .request import Condition, Hooks, Model, Request
 from .room import Room
 
-__all__ = ["NO_GUIDES", "Fit", "Guides", "load_guides"]
+__all__ = ["Guides", "load_guides"]
 
 Resize = Callable[[np.ndarray, Size], np.ndarray]
 Fit = Callable[[np.ndarray, Resize], np.ndarray]
@@ -42,15 +42,13 @@ class Guides:
         )
 
 
-NO_GUIDES = Guides((), ())
-
-
 def load_guides(request: Request, model: Model, room: Room, hooks: Hooks) -> Guides:
     """The job's ControlNets from the cache or from disk. Raises ConditionUnsupported where one does not fit."""
     nets = [condition.net for condition in request.conditions]
     distinct = list(dict.fromkeys(nets))
     if not distinct:
-        return NO_GUIDES
+        # Those of the job before stay, for the next one that may use them.
+        return Guides((), ())
     loaded = dict(zip(distinct, room.twice(lambda: model.controlnets(distinct, hooks.check)), strict=True))
     return Guides(request.conditions, tuple(loaded[net] for net in nets))
 

@@ -230,7 +230,13 @@ def test_they_are_held_while_jobs_use_them_and_let_go_for_others(tmp_path, cpu):
     assert again[0] is both[1]
     assert cache.controlnets(nets, check=none)[0] is not both[0]
     cache.spare()
-    assert cache.controlnets(nets[1:], check=none)[0] is not both[1]
+    last = cache.controlnets(nets[1:], check=none)[0]
+    assert last is not both[1]
+    # A checkpoint that makes room for another takes them along.
+    cache.get(inspect(checkpoint), check=none)
+    assert cache.controlnets(nets[1:], check=none)[0] is last
+    cache.get(inspect(build_tiny_sd1(tmp_path / "other", inpaint=False, seed=1)), check=none)
+    assert cache.controlnets(nets[1:], check=none)[0] is not last
 
 
 def test_loading_is_cancelled_between_two(tmp_path, cpu):
