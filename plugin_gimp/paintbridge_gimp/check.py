@@ -16,8 +16,6 @@ from .words import DOMAIN
 
 __all__ = ["run_check"]
 
-DEVICE_SECONDS = 60.0
-
 
 def run_check(
     procedure: Gimp.Procedure,
@@ -48,4 +46,4 @@ def run_check(
 
 def _checked() -> str:
     with connect(Settings.load()) as link:
-        return report(link, link.device(DEVICE_SECONDS))
+        return report(link, link.device())

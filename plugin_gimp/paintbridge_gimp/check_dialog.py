@@ -15,8 +15,6 @@ from .words import _
 
 __all__ = ["show_check"]
 
-_DEVICE_SECONDS = 60.0
-
 
 def show_check() -> str:
     """Show it until it is closed. Returns the last report; empty: there was no bridge."""
@@ -24,11 +22,10 @@ def show_check() -> str:
 
     def found(link: Link) -> None:
         say(report(link, None))
-        # The bridge says where its models run when it has looked, which may be after the welcome.
         threading.Thread(target=with_device, args=(link,), daemon=True).start()
 
     def with_device(link: Link) -> None:
-        on_main_thread(say, report(link, link.device(_DEVICE_SECONDS)))
+        on_main_thread(say, report(link, link.device()))
 
     def say(found_words: str) -> None:
         nonlocal words
@@ -39,6 +36,7 @@ def show_check() -> str:
     dialog = GimpUi.Dialog(title=_("Check Connection"), role="paintbridge-check")
     dialog.add_button(_("_Check Again"), Gtk.ResponseType.APPLY)
     dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
+    dialog.set_default_response(Gtk.ResponseType.APPLY)
     state = BridgeState(found)
     address = Gtk.Entry(text=settings.address, hexpand=True, placeholder_text=_("found by itself"))
     token = Gtk.Entry(text=settings.token, hexpand=True, visibility=False, placeholder_text=_("found by itself"))
@@ -46,6 +44,7 @@ def show_check() -> str:
     for row, (label, entry) in enumerate(((_("_Address"), address), (_("_Token"), token))):
         grid.attach(Gtk.Label(label=label, use_underline=True, mnemonic_widget=entry, xalign=0), 0, row, 1, 1)
         grid.attach(entry, 1, row, 1, 1)
+        entry.set_activates_default(True)
     state.box.set_border_width(12)
     dialog.get_content_area().pack_start(state.box, True, True, 0)
     dialog.get_content_area().pack_start(grid, False, False, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from bridge.client import BridgeNotFound, discover
 from bridge.client.starting import can_start, install_commands, start
 
@@ -9,7 +11,7 @@ from .link import Link
 from .settings import Settings
 from .words import _
 
-__all__ = ["can_be_started", "connect", "how_to_start", "start_and_connect"]
+__all__ = ["connect", "how_to_start", "start_and_connect", "startable"]
 
 
 def connect(settings: Settings) -> Link:
@@ -35,9 +37,9 @@ def start_and_connect(error: BridgeNotFound, settings: Settings) -> Link:
     return connect(settings)
 
 
-def can_be_started(error: Exception) -> bool:
-    """Whether a bridge is missing that could be started."""
-    return isinstance(error, BridgeNotFound) and can_start(error.start_command)
+def startable(error: Exception) -> Optional[BridgeNotFound]:
+    """The error, if it says that a bridge is missing that could be started."""
+    return error if isinstance(error, BridgeNotFound) and can_start(error.start_command) else None
 
 
 def how_to_start(error: BridgeNotFound) -> str:

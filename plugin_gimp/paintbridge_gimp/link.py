@@ -19,6 +19,9 @@ __all__ = ["Link"]
 
 T = TypeVar("T")
 
+# The bridge says where its models run when it has looked, which may be after the welcome.
+_DEVICE_SECONDS = 60.0
+
 
 class Link:
     """Use it as a context manager.
@@ -46,10 +49,10 @@ class Link:
         """What the bridge has to offer."""
         return self._bridge.welcome
 
-    def device(self, patience: float) -> Optional[DeviceInfo]:
-        """Where the models run; None: not known within so many seconds. Blocks: for a thread."""
+    def device(self) -> Optional[DeviceInfo]:
+        """Where the models run; None: not known within a minute. Blocks: for a thread."""
         if self._bridge.device is None:
-            self._device_known.wait(patience)
+            self._device_known.wait(_DEVICE_SECONDS)
         return self._bridge.device
 
     def plan(self, **fields: Any) -> Planned:

@@ -8,7 +8,7 @@ from gi.repository import Gimp, Gtk
 
 from bridge.client import BridgeNotFound
 
-from .connecting import can_be_started, start_and_connect
+from .connecting import start_and_connect, startable
 from .link import Link
 from .settings import Settings
 from .waiting import in_background
@@ -24,7 +24,7 @@ def offer_to_start(error: BridgeNotFound, settings: Settings) -> Optional[Link]:
         BridgeNotFound: ``error`` itself, where there is nothing that could be started.
         StartFailed, BridgeError, ClientError
     """
-    if not can_be_started(error):
+    if startable(error) is None:
         raise error
     dialog = Gtk.MessageDialog(title="Paintbridge", message_type=Gtk.MessageType.QUESTION, text=_(error.message))
     dialog.format_secondary_text(_("Paintbridge paints with a program of its own, the bridge. Start it now?"))

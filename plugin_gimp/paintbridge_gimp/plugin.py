@@ -17,6 +17,7 @@ __all__ = ["Paintbridge"]
 
 _MENU = "<Image>/Filters/Paintbridge"
 _HERE = Path(__file__).parent
+_HELP = "paintbridge-help"
 _ON_LAYERS = Gimp.ProcedureSensitivityMask.DRAWABLE | Gimp.ProcedureSensitivityMask.DRAWABLES
 _ON_IMAGES = _ON_LAYERS | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
 _KEPT = GObject.ParamFlags.READWRITE
@@ -29,6 +30,8 @@ class Paintbridge(Gimp.PlugIn):
         return True, DOMAIN, None
 
     def do_query_procedures(self) -> list[str]:
+        # What the button *Help* and F1 on a menu's entry open.
+        self.set_help_domain(_HELP, Gio.File.new_for_path(str(_HERE.parent / "help")))
         return [*commands(), CHECK]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:

@@ -7,7 +7,9 @@ from typing import Callable, Optional
 
 from gi.repository import Gtk, Pango
 
-from .connecting import can_be_started, connect, start_and_connect
+from bridge.client import BridgeNotFound
+
+from .connecting import connect, start_and_connect, startable
 from .failures import words_for
 from .link import Link
 from .settings import Settings
@@ -29,7 +31,7 @@ class BridgeState:
         self._button = Gtk.Button(label=_("Start the Br_idge"), use_underline=True, no_show_all=True)
         self._button.set_valign(Gtk.Align.CENTER)
         self._button.connect("clicked", lambda _button: self._start())
-        self._error: Optional[Exception] = None
+        self._missing: Optional[BridgeNotFound] = None
         self.box = Gtk.Box(spacing=12)
         self.box.pack_start(self._label, True, True, 0)
         self.box.pack_start(self._button, False, False, 0)
@@ -50,10 +52,11 @@ class BridgeState:
         return self._link
 
     def _start(self) -> None:
-        error = self._error
+        missing = self._missing
+        assert missing is not None
         self.say(_("Starting the bridge..."))
         self._button.hide()
-        self._in_thread(lambda: start_and_connect(error, self._settings))
+        self._in_thread(lambda: start_and_connect(missing, self._settings))
 
     def _in_thread(self, work: Callable[[], Link]) -> None:
         def run() -> None:
@@ -78,6 +81,6 @@ class BridgeState:
 
     def _failed(self, error: Exception) -> None:
         if not self._closed:
-            self._error = error
+            self._missing = startable(error)
             self.say(words_for(error))
-            self._button.set_visible(can_be_started(error))
+            self._button.set_visible(self._missing is not None)

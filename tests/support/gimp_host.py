@@ -18,12 +18,13 @@ from host_desktop import Desktop, wait_for
 from bridge.plugins.gimp import Gimp
 from bridge.plugins.placing import put
 
-__all__ = ["FOLDER", "GimpHost", "install"]
+__all__ = ["FOLDER", "GimpHost", "install", "install_browser"]
 
 FOLDER = Path(".config/GIMP/3.0")
 """GIMP's folder in its user's home."""
 
 _INSIDE = Path(__file__).parent.parent / "hosts" / "gimp" / "inside.py"
+# No dialog may stand in the way, and nothing be asked; a version that is known is not welcomed.
 _SETTINGS = '(show-welcome-dialog no)\n(color-profile-policy keep)\n(check-updates no)\n(config-version "3.0.4")\n'
 _SERVE = "import sys; sys.path.insert(0, {folder!r}); import inside; inside.serve({path!r})"
 # The menu's entries in their order, from the first one down.
@@ -35,6 +36,21 @@ def install(home: Path) -> None:
     """The plug-in into a home, as ``paintbridge plugins install gimp`` puts it."""
     put(Gimp().bundle(), home / FOLDER / "plug-ins")
     (home / FOLDER / "gimprc").write_text(_SETTINGS)
+
+
+def install_browser(desktop: Desktop) -> None:
+    """A browser that writes down what it is asked to open, into ``browsed`` in the share."""
+    program = desktop.share / "browser.sh"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {desktop.share}/browsed\n')
+    program.chmod(0o755)
+    kinds = ("text/html", "x-scheme-handler/file")
+    applications = desktop.home / ".local" / "share" / "applications"
+    applications.mkdir(parents=True)
+    (applications / "browser.desktop").write_text(
+        f"[Desktop Entry]\nType=Application\nName=Browser\nExec={program} %u\nMimeType={';'.join(kinds)};\n"
+    )
+    chosen = "".join(f"{kind}=browser.desktop\n" for kind in kinds)
+    (desktop.home / ".config" / "mimeapps.list").write_text(f"[Default Applications]\n{chosen}")
 
 
 class GimpHost:

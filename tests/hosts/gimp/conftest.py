@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gimp_host import GimpHost, install
+from gimp_host import GimpHost, install, install_browser
 from host_bridge import HostBridge
 from host_desktop import Desktop
 from host_room import HostRoom
@@ -36,6 +36,7 @@ def bridge(share: Path) -> Iterator[HostBridge]:
 def desktop(host_room: HostRoom, share: Path) -> Iterator[Desktop]:
     with Desktop(host_room, share, width=1400, height=900) as desktop:
         install(desktop.home)
+        install_browser(desktop)
         yield desktop
 
 

@@ -64,13 +64,8 @@ def add_layer(
     """A layer on top, or on top in a group."""
     target = _image(image)
     grey = target.get_base_type() == Gimp.ImageBaseType.GRAY
-    kinds = {
-        (False, True): Gimp.ImageType.RGBA_IMAGE,
-        (False, False): Gimp.ImageType.RGB_IMAGE,
-        (True, True): Gimp.ImageType.GRAYA_IMAGE,
-        (True, False): Gimp.ImageType.GRAY_IMAGE,
-    }
-    layer = Gimp.Layer.new(target, "layer", width, height, kinds[grey, alpha], 100, Gimp.LayerMode.NORMAL)
+    kind = getattr(Gimp.ImageType, f"{'GRAY' if grey else 'RGB'}{'A' if alpha else ''}_IMAGE")
+    layer = Gimp.Layer.new(target, "layer", width, height, kind, 100, Gimp.LayerMode.NORMAL)
     fill = layer.get_buffer()
     fill.set_color(Gegl.Rectangle.new(0, 0, width, height), Gegl.Color.new(colour))
     fill.flush()
@@ -131,29 +126,19 @@ def is_open(image: int) -> bool:
 # ------------------------------------------------------------ selections
 
 
-def select(
-    image: int, shape: str, numbers: list[float], *, feather: float = 0, invert: bool = False, combine: bool = False
-) -> list[int]:
-    """``rectangle`` and ``ellipse`` are x, y, width, height; ``lasso`` is a list of points. Returns the bounds."""
+def select(image: int, shape: str, numbers: list[float] = (), *, feather: float = 0, invert: bool = False) -> None:
+    """``rectangle`` and ``ellipse`` are x, y, width, height; ``lasso`` is a list of points; ``all``, ``none``."""
     target = _image(image)
-    operation = Gimp.ChannelOps.ADD if combine else Gimp.ChannelOps.REPLACE
-    if shape == "lasso":
-        target.select_polygon(operation, numbers)
+    if shape in ("all", "none"):
+        getattr(Gimp.Selection, shape)(target)
+    elif shape == "lasso":
+        target.select_polygon(Gimp.ChannelOps.REPLACE, numbers)
     else:
-        getattr(target, f"select_{shape}")(operation, *numbers)
+        getattr(target, f"select_{shape}")(Gimp.ChannelOps.REPLACE, *numbers)
     if feather:
         Gimp.Selection.feather(target, feather)
     if invert:
         Gimp.Selection.invert(target)
-    return list(Gimp.Selection.bounds(target)[2:])
-
-
-def select_everything(image: int) -> None:
-    Gimp.Selection.all(_image(image))
-
-
-def select_nothing(image: int) -> None:
-    Gimp.Selection.none(_image(image))
 
 
 def select_partly(image: int, *, area: list[int], value: int) -> None:
@@ -253,21 +238,19 @@ def recipe(layer: int) -> dict[str, Any]:
     return {"persistent": bool(parasite.is_persistent()), **json.loads(bytes(parasite.get_data()).decode())}
 
 
-def dump_visible(image: int, path: str, *, form: str | None = None) -> str:
-    """The merged pixels, as GIMP keeps them or as a babl format. Returns the format."""
+def dump_visible(image: int, path: str, *, form: str | None = None) -> None:
+    """The merged pixels, as GIMP keeps them or as a babl format."""
     merged = Gimp.Layer.new_from_visible(_image(image), _image(image), "merged")
-    try:
-        return _dump(merged, path, form)
-    finally:
-        merged.delete()
+    _dump(merged, path, form)
+    merged.delete()
 
 
-def dump(layer: int, path: str, *, form: str | None = None) -> str:
-    return _dump(_item(layer), path, form)
+def dump(layer: int, path: str, *, form: str | None = None) -> None:
+    _dump(_item(layer), path, form)
 
 
-def dump_selection(image: int, path: str) -> str:
-    return _dump(_image(image).get_selection(), path, None)
+def dump_selection(image: int, path: str) -> None:
+    _dump(_image(image).get_selection(), path, None)
 
 
 def save(image: int, path: str) -> None:
@@ -300,11 +283,9 @@ def _described(layer: Gimp.Layer) -> dict[str, Any]:
     }
 
 
-def _dump(drawable: Gimp.Drawable, path: str, form: str | None) -> str:
-    buffer = drawable.get_buffer()
-    data = buffer.get(Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height()), 1.0, form, 0)
-    Path(path).write_bytes(bytes(data))
-    return form or f"{drawable.get_bpp()} bytes"
+def _dump(drawable: Gimp.Drawable, path: str, form: str | None) -> None:
+    area = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+    Path(path).write_bytes(bytes(drawable.get_buffer().get(area, 1.0, form, Gegl.AbyssPolicy.NONE)))
 
 
 def _image(image: int) -> Gimp.Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from gimp_reference import layer_pixels
+from host_desktop import Desktop
 from PIL import Image
 
 LAKE = Path(__file__).parents[2] / "photos" / "lake-sherburne.jpg"
@@ -200,26 +201,29 @@ Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path({str(wr
 """
     script = desktop.share / "batch.py"
     script.write_text(python)
-    done = desktop.run(
-        [
-            "gimp-console",
-            "--no-interface",
-            "--batch-interpreter=python-fu-eval",
-            "--batch",
-            f"exec(open('{script}').read())",
-            "--quit",
-        ],
-        environment={"DISPLAY": ""},
-    )
+    done = console(desktop, "python-fu-eval", f"exec(open({str(script)!r}).read())")
     assert "layers: ['Remove', 'Background']" in done
     Image.open(written).save(output / "remove.png")
-    done = desktop.run(
-        [
-            "sh",
-            "-c",
-            'gimp-console --no-interface --batch-interpreter=plug-in-script-fu-eval --batch "$0" --quit 2>&1',
-            scheme,
-        ],
-        environment={"DISPLAY": ""},
+    assert "layer: Remove" in console(desktop, "plug-in-script-fu-eval", scheme)
+
+
+def console(desktop: Desktop, interpreter: str, batch: str, **environment: str) -> str:
+    """Run a batch without any display, and return all that is said."""
+    command = 'gimp-console --no-interface --batch-interpreter="$0" --batch "$1" --quit 2>&1'
+    return desktop.run(["sh", "-c", command, interpreter, batch], environment={"DISPLAY": "", **environment})
+
+
+def test_the_artists_language(desktop, bridge):
+    """Debian's chroot has no Chinese locale; a copy of its only one under that name is enough for gettext."""
+    locales = desktop.share / "locales"
+    desktop.run(["sh", "-c", 'mkdir "$0" && cp -r /usr/lib/locale/C.utf8 "$0/zh_CN.UTF-8"', str(locales)])
+    script = desktop.share / "check.py"
+    script.write_text(
+        "from gi.repository import Gimp\n"
+        "check = Gimp.get_pdb().lookup_procedure('plug-in-paintbridge-check')\n"
+        "print(check.get_menu_label(), check.run(check.create_config()).index(1))\n"
     )
-    assert "layer: Remove" in done
+    done = console(
+        desktop, "python-fu-eval", f"exec(open({str(script)!r}).read())", LANG="zh_CN.UTF-8", LOCPATH=str(locales)
+    )
+    assert "检查连接(_C) 桥接程序：版本" in done

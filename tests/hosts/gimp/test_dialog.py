@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gimp_host import GimpHost
+from gimp_host import FOLDER, GimpHost
 from host_desktop import wait_for
 from PIL import Image
 
@@ -130,7 +130,7 @@ def test_an_image_that_is_closed_during_its_job(gimp, bridge, image):
         behind.result(60)
     assert bridge.jobs()[ended]["code"] == "cancelled"
     wait_for(lambda: "The image was closed while its layer was being painted" in gimp.log.read_text(), "the message")
-    assert gimp.call("images") == [] or image not in gimp.call("images")
+    assert not gimp.call("is_open", image=image)
 
 
 def start_slow_job(gimp: GimpHost) -> None:
@@ -173,12 +173,41 @@ def test_no_bridge_runs_and_the_dialog_starts_one(gimp, bridge, photo, output):
     gimp.call("close", image=shown)
 
 
-def test_check_connection_shows_what_is_connected(gimp, bridge, photo, output):
+def test_check_connection_shows_what_is_connected_and_remembers_what_is_entered(gimp, bridge, photo, share, output):
+    """Another address, and the token for it, in a file that nobody else can read."""
+    saved = share / "home" / FOLDER / "paintbridge.json"
+    address = bridge.address()
     shown, connections = gimp.call("load", path=photo, show=True), bridge.connections()
-    gimp.choose("check")
-    gimp.dialog("Check Connection")
-    wait_for(lambda: bridge.connections() > connections, "the bridge to be found")
-    gimp.desktop.screenshot(output / "check.png")
+    try:
+        gimp.choose("check")
+        gimp.dialog("Check Connection")
+        wait_for(lambda: bridge.connections() > connections, "the bridge to be found")
+        gimp.desktop.screenshot(output / "check.png")
+        gimp.type(address.url)
+        gimp.keys("Tab")
+        gimp.type(address.token)
+        gimp.keys("Return")
+        wait_for(lambda: bridge.connections() > connections + 1, "the entered address to be tried")
+        gimp.desktop.screenshot(output / "checked.png")
+        gimp.keys("Escape")
+        wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
+        assert json.loads(saved.read_text()) == {"address": address.url, "token": address.token}
+        assert saved.stat().st_mode & 0o777 == 0o600
+    finally:
+        saved.unlink(missing_ok=True)
+        gimp.call("close", image=shown)
+
+
+def test_help_opens_the_manual(gimp, photo):
+    """In whatever browser the desktop has: here one that writes down what it is asked for."""
+    shown = gimp.call("load", path=photo, show=True)
+    gimp.choose("fill")
+    gimp.dialog("Generative Fill")
+    gimp.keys("alt+h")
+    asked = gimp.share / "browsed"
+    wait_for(asked.exists, "the browser")
+    assert asked.read_text().strip().endswith("/plug-ins/paintbridge/help/en/manual.html#fill")
+    gimp.dialog("Generative Fill")
     gimp.keys("Escape")
     wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
     gimp.call("close", image=shown)

@@ -14,6 +14,7 @@ from tiny_checkpoints import build_tiny_sd1
 from whole_bridge import PATIENCE, Scene
 
 from bridge.client import Bridge
+from bridge.client.starting import install_commands
 from bridge.protocol.messages import Progress
 
 SLOW = {"checkpoint": "slow", "prompt": "a rock"}
@@ -145,7 +146,7 @@ def test_no_bridge_is_installed(gimp, image, runtime):
     result = gimp.call("run", name="remove", image=image)
     assert result["status"] == "execution-error"
     assert "No bridge was found" in result["error"]
-    assert "    sudo apt install make python3-venv\n    make serve" in result["error"]
+    assert "\n".join(f"    {line}" for line in install_commands("linux")) in result["error"]
 
 
 def test_a_bridge_is_installed_but_does_not_run(gimp, image, runtime):

@@ -51,14 +51,14 @@ def test_a_selection_of_any_shape(gimp, bridge, image, name):
 
 @pytest.mark.parametrize("all_of_it", [True, False])
 def test_everything_or_nothing_selected_is_the_whole_layer(gimp, bridge, image, all_of_it):
-    gimp.call("select_everything" if all_of_it else "select_nothing", image=image)
+    gimp.call("select", image=image, shape="all" if all_of_it else "none")
     at, pixels, wanted_at, wanted = filled(gimp, bridge, image, None)
     assert at == wanted_at == [0, 0]
     assert np.array_equal(pixels, wanted)
 
 
 def test_nothing_selected_on_a_smaller_layer_is_that_layer(gimp, bridge, image):
-    gimp.call("select_nothing", image=image)
+    gimp.call("select", image=image, shape="none")
     small = gimp.call("add_layer", image=image, x=100, y=60, width=50, height=40, colour="red")
     selection = np.zeros((HEIGHT, WIDTH), np.uint8)
     selection[60:100, 100:150] = 255
