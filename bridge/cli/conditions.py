@@ -1,4 +1,4 @@
-"""``--condition``: pictures that guide the model, from files of the picture's size."""
+"""``--condition`` as it is said. Its files are looked at by :mod:`.guiding`, which is slow to import."""
 
 from __future__ import annotations
 
@@ -7,22 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..client import ConditionPixels
 from ..protocol.messages import CONDITION_KINDS as _ALL_KINDS
-from ..protocol.messages import Condition, Rect
-from .exchange import sendable, to_wire
-from .exits import CliError
-from .masks import Selection, mask_selection
-from .pictures import PictureFile, open_picture
+from ..protocol.messages import Condition
 
-__all__ = [
-    "CONDITION_KINDS",
-    "CONDITION_OPTIONS",
-    "ConditionFile",
-    "SaidCondition",
-    "open_condition",
-    "parse_condition",
-]
+__all__ = ["CONDITION_KINDS", "CONDITION_OPTIONS", "SaidCondition", "parse_condition"]
 
 CONDITION_KINDS = tuple(kind for kind in _ALL_KINDS if kind != "reference")
 CONDITION_OPTIONS = ("strength", "start", "end", "mask", "controlnet")
@@ -41,26 +29,6 @@ class SaidCondition:
     end: float = 1.0
     mask: Path | None = None
     controlnet: str | None = None
-
-
-@dataclass(frozen=True)
-class ConditionFile:
-    """A condition whose files are there."""
-
-    said: SaidCondition
-    picture: PictureFile
-    mask: Selection | None
-
-    def read(self, context: Rect) -> ConditionPixels:
-        """The condition for a rectangle of the picture.
-
-        Raises:
-            CliError: a file is damaged.
-        """
-        said = self.said
-        mask = None if self.mask is None else sendable(self.mask.read(context))
-        picture = sendable(to_wire(self.picture, context))
-        return ConditionPixels(said.kind, picture, mask, said.strength, said.start, said.end, said.controlnet)
 
 
 def parse_condition(text: str) -> SaidCondition:
@@ -92,18 +60,3 @@ def _value(name: str, value: str) -> float | str | Path:
     if not limits["min"] <= number <= limits["max"]:
         raise ValueError(f"the condition's {name} must be between {limits['min']} and {limits['max']}")
     return number
-
-
-def open_condition(said: SaidCondition, width: int, height: int) -> ConditionFile:
-    """See that the files are there, and of the picture's size.
-
-    Raises:
-        CliError: they are not, or cannot be read.
-    """
-    picture = open_picture(said.path)
-    if (picture.width, picture.height) != (width, height):
-        raise CliError(
-            f"{said.path.name} is {picture.width} x {picture.height}, but the picture is {width} x {height}.",
-            "Save the condition at the size of the picture.",
-        )
-    return ConditionFile(said, picture, None if said.mask is None else mask_selection(said.mask, picture))

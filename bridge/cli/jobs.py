@@ -15,10 +15,10 @@ import numpy as np
 from ..client import Bridge, Job, JobCancelled, JobResult, ResultLayer
 from ..protocol.messages import ContextChoice, Extent, Rect, ResultFormat
 from .arguments import CONTEXTS
-from .conditions import open_condition
 from .connect import connected
 from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, sendable, to_wire, wire_depth
 from .exits import CliError, Exit
+from .guiding import open_condition
 from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, check_output, open_picture, write_alike, write_layer, write_picture
 from .progress import JobProgress
