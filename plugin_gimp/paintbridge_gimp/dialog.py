@@ -23,7 +23,7 @@ _SLIDERS = ("strength",)
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command) -> tuple[bool, Optional[Link]]:
-    """Show it. Returns whether the artist pressed the button, and the connection, if there is one by then."""
+    """Show it. Returns whether the artist pressed the button, and if so the connection, if there is one by then."""
     dialog = GimpUi.ProcedureDialog.new(procedure, config, command.title)
     dialog.set_ok_label(_("_Paint"))
     combos = {name: _combo(dialog, config, name) for name in _OFFERED if name in command.arguments}
@@ -54,6 +54,9 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Comman
     pressed = dialog.run()
     link = state.close()
     dialog.destroy()
+    if not pressed and link is not None:
+        link.close()
+        link = None
     return pressed, link
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -67,13 +68,16 @@ def _run(
             pressed, link = ask(procedure, config, command)
             if not pressed:
                 return None
-    scene = look(command, image, drawables, config)
-    progress = Progress()
-    if link is None:
-        link = _connect(interactive)
-    if link is None:
-        return None
-    with link:
+    with contextlib.ExitStack() as stack:
+        if link is not None:
+            stack.enter_context(link)
+        scene = look(command, image, drawables, config)
+        progress = Progress()
+        if link is None:
+            link = _connect(interactive)
+            if link is None:
+                return None
+            stack.enter_context(link)
         return paint(command, scene, config, link, progress)
 
 
