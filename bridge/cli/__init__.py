@@ -1,4 +1,4 @@
-"""The command line: ``paintbridge serve | fill | refine | generate | upscale | demo | doctor | token | models``, and
+"""The command line: ``paintbridge serve | open | fill | refine | generate | upscale | demo | doctor | token | models``, and
 ``plugins``.
 
 Arguments in, one call, words out: each command is a module with ``run(args)``, imported when it is asked for. An error

@@ -37,6 +37,10 @@ def build_parser() -> argparse.ArgumentParser:
         return made
 
     _serve(command("serve", "run the bridge until it is stopped", "serve"))
+    page = command("open", "open the page, an editor in the browser", "opening")
+    page.add_argument(
+        "--print", action="store_true", help="print its address, which holds the token, instead of starting a browser"
+    )
     _fill(command("fill", "repaint what is selected in a picture, in several, or in those that appear", "fills"))
     _refine(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
     _generate(command("generate", "paint a new picture", "jobs"))

@@ -6,9 +6,8 @@ import asyncio
 import logging
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,6 +20,7 @@ from .access import host_allowed, origin_allowed
 from .apis.app import with_apis
 from .connection import Connection, Socket
 from .logs import log
+from .page import page_routes
 from .service import Service
 
 __all__ = ["WEBSOCKET_PATH", "FrugalHttp", "FrugalWebSocket", "build_app"]
@@ -68,12 +68,7 @@ def build_app(service: Service, imaging: Imaging, own_hosts: tuple[str, ...] = (
     """The bridge as an ASGI application. ``own_hosts`` are names by which it may be called, besides the settings'."""
     counts = _Counts(service)
 
-    async def about(_request: Request) -> PlainTextResponse:
-        return PlainTextResponse(
-            f"Paintbridge {service.version}. Painting programs connect to {WEBSOCKET_PATH} by websocket.\n"
-        )
-
-    app = Starlette(routes=[Route("/", about), WebSocketRoute(WEBSOCKET_PATH, counts.serve)])
+    app = Starlette(routes=[*page_routes(), WebSocketRoute(WEBSOCKET_PATH, counts.serve)])
     return _Doorkeeper(with_apis(app, service, imaging), service, own_hosts)
 
 

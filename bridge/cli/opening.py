@@ -1,0 +1,68 @@
+"""``paintbridge open``: the page in the browser, with the token handed over.
+
+A browser that is started with an address shows it to everybody on the machine, in the list of processes. Hence it is
+started with a file of the bridge's own home, which only this user can read, and which sends it on; the token stands in
+the address's fragment, which no server is sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import os
+import webbrowser
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from ..client import Address, discover
+from ..server.settings import settings_home
+from .exits import CliError, Exit
+
+__all__ = ["run"]
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Open the page of the bridge that runs.
+
+    Raises:
+        ClientError: no bridge runs, or what names it is of no use.
+        CliError: there is no browser here, or the bridge's folder cannot be written.
+    """
+    address = discover()
+    if args.print:
+        print(_page_url(address))
+        return Exit.DONE
+    door = _write_door(settings_home() / "open.html", _page_url(address))
+    if not webbrowser.open(door.as_uri()):
+        raise CliError(
+            "No browser could be started here.",
+            "`paintbridge open --print` prints the page's address, with the token in it.",
+        )
+    print(f"The page of {_origin(address)} opens in the browser.")
+    return Exit.DONE
+
+
+def _origin(address: Address) -> str:
+    parts = urlsplit(address.url)
+    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}"
+
+
+def _page_url(address: Address) -> str:
+    return f"{_origin(address)}/#token={quote(address.token, safe='')}"
+
+
+def _write_door(path: Path, url: str) -> Path:
+    target = html.escape(url, quote=True)
+    text = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Paintbridge</title>'
+        f'<meta http-equiv="refresh" content="0; url={target}">'
+        f'<p><a href="{target}">Open Paintbridge</a></p></html>\n'
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CliError(f"{path} cannot be written ({error.strerror}).", "Correct its permissions.") from None
+    return path

@@ -1,0 +1,126 @@
+// Jobs: from the wish to the layers. Each that is under way has a row, a preview on the canvas, and a way out.
+
+import { Preview } from "../canvas/preview.mjs";
+import { crop } from "../picture/pixels.mjs";
+import { JobCancelled } from "../wire/bridge.mjs";
+import { BridgeError } from "../wire/messages.mjs";
+import { byId, make, speak } from "./dom.mjs";
+import { complain, note } from "./notices.mjs";
+
+/** @typedef {import("../picture/studio.mjs").Studio} Studio */
+/** @typedef {import("../canvas/view.mjs").View} View */
+/** @typedef {import("../wire/bridge.mjs").Bridge} Bridge */
+/** @typedef {import("../wire/messages.mjs").Message} Message */
+/** @typedef {import("./wish.mjs").Wish} Wish */
+
+/** @type {Record<string, string>} */
+const STAGES = {
+  load: "Loading the checkpoint",
+  infill: "Looking at the surroundings",
+  encode: "Reading the picture",
+  denoise: "Painting",
+  decode: "Developing",
+  compose: "Fitting it in",
+};
+
+/**
+ * @param {Studio} studio
+ * @param {View} view
+ * @param {Bridge} bridge
+ * @param {Wish} wish
+ * @param {(yes: boolean) => void} showMask
+ */
+export async function paint(studio, view, bridge, wish, showMask) {
+  const bounds = wish.kind === "generate" ? null : studio.mask.bounds();
+  if (bounds === null && wish.kind === "fill") {
+    return complain(new BridgeError("empty_selection", "Nothing is selected on the canvas.", "Paint over what should change, then try again."));
+  }
+  const id = crypto.randomUUID();
+  const name = wish.words || (wish.kind === "fill" ? "Filled" : "Repainted");
+  const row = jobRow(name, () => bridge.cancel(id));
+  const opened = studio.base;
+  /** @type {Preview | null} */
+  let preview = null;
+  try {
+    const { width, height } = studio.bounds;
+    const canvas = { width, height };
+    const planned = await bridge.plan({ ...wish.planning, canvas, selection: bounds, context: { kind: wish.context } });
+    const { context } = planned;
+    const size = { width: context.width, height: context.height };
+    /** @type {Record<string, import("../wire/bridge.mjs").Pixels>} */
+    const pictures = {};
+    if (wish.kind !== "generate") pictures.picture = { bytes: crop(studio.composed.data, width, context, 4), ...size, channels: 4 };
+    if (bounds !== null) pictures.selection = { bytes: crop(studio.mask.data, width, context, 1), ...size, channels: 1 };
+    preview = new Preview(context, bounds === null ? null : studio.mask);
+    const shown = preview;
+    const result = await bridge.paint(id, { ...wish.sending, canvas, context }, pictures, (message) => {
+      if (message.type === "preview") {
+        // The selection would lie over what is being painted in it.
+        if (!view.previews.has(shown)) showMask(false);
+        shown.show(/** @type {any} */ (message));
+        view.previews.add(shown);
+        view.drawOverlay();
+      } else {
+        row.tell(message);
+      }
+    });
+    if (studio.base !== opened) return;
+    studio.add(id, name, result.layers);
+    showMask(false);
+    byId("layers").scrollIntoView({ block: "nearest" });
+    speak(result.layers.length > 1 ? `Done: ${result.layers.length} layers.` : "Done: one layer.");
+    result.hints.forEach(note);
+  } catch (error) {
+    if (error instanceof JobCancelled) speak("Cancelled.");
+    else complain(error);
+  } finally {
+    if (preview !== null) view.previews.delete(preview);
+    view.drawOverlay();
+    row.remove();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {() => void} cancel
+ */
+function jobRow(name, cancel) {
+  const words = make("span", { className: "about numbers" }, "Sending");
+  const progress = make("progress", { max: 1, ariaLabel: name });
+  const stop = make("button", { type: "button", onclick: cancel }, "Cancel");
+  const row = make("li", { className: "job" }, make("div", {}, make("div", { className: "name" }, name), words), stop, progress);
+  const section = byId("jobs");
+  section.querySelector("ul")?.append(row);
+  section.hidden = false;
+  let spoken = "";
+  const say = (/** @type {string} */ text) => {
+    if (text !== spoken) speak(text);
+    spoken = text;
+  };
+  return {
+    /** @param {Message} event */
+    tell(event) {
+      if (event.type === "queued") {
+        const { position } = event;
+        words.textContent = position === 0 ? "Next" : `Waiting, ${position} before it`;
+        say(words.textContent);
+      } else if (event.type === "progress") {
+        progress.max = event.steps;
+        progress.value = event.step;
+        const left = event.seconds_left === null ? "" : ` · ${duration(event.seconds_left)} left`;
+        const steps = event.steps > 1 ? ` · ${event.step} of ${event.steps}` : "";
+        words.textContent = `${STAGES[event.stage] ?? event.stage}${steps}${left}`;
+        say(STAGES[event.stage] ?? event.stage);
+      }
+    },
+    remove() {
+      row.remove();
+      section.hidden = !section.querySelector("li");
+    },
+  };
+}
+
+/** @param {number} seconds */
+function duration(seconds) {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}

@@ -1,0 +1,121 @@
+// The form: what the artist wants, in the terms of `plan` and `submit`.
+
+import { byId, inputById, make } from "./dom.mjs";
+
+/** @typedef {"fill" | "refine" | "generate"} Kind */
+/** @typedef {{kind: Kind, words: string, batch: number, context: string, planning: Record<string, unknown>, sending: Record<string, unknown>}} Wish */
+
+/** @type {Record<Kind, {words: string, strength: number}>} */
+const KINDS = {
+  fill: { words: "Repaint what you have selected.", strength: 100 },
+  refine: { words: "Repaint the selection, or everything, and keep its forms.", strength: 50 },
+  generate: { words: "Paint a new picture, of the size of this one, as a layer over it.", strength: 100 },
+};
+
+/** @returns {Kind} */
+const kind = () =>
+  /** @type {Kind} */ (/** @type {HTMLInputElement} */ (document.querySelector("[name=kind]:checked")).value);
+
+/** The form's fields are there before the bridge is; what it offers comes with its welcome. */
+export function serveWish() {
+  const strength = inputById("strength");
+  const showStrength = () => (byId("strength-value").textContent = `${strength.value} %`);
+  strength.oninput = showStrength;
+  const showKind = () => {
+    for (const field of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-kinds]"))) {
+      field.hidden = !field.dataset.kinds?.split(" ").includes(kind());
+    }
+    byId("kind-words").textContent = KINDS[kind()].words;
+    strength.value = String(KINDS[kind()].strength);
+    showStrength();
+  };
+  for (const radio of document.getElementsByName("kind")) radio.onchange = showKind;
+  showKind();
+}
+
+/** @param {import("../wire/messages.mjs").Message} welcome */
+export function offer(welcome) {
+  const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
+  const sampler = /** @type {HTMLSelectElement} */ (byId("sampler"));
+  const earlier = checkpoint.value;
+  const names = welcome.checkpoints.map((/** @type {{name: string}} */ { name }) => name);
+  checkpoint.replaceChildren(...names.map((/** @type {string} */ name) => make("option", { value: name }, name)));
+  if (names.includes(earlier)) checkpoint.value = earlier;
+  sampler.replaceChildren(make("option", { value: "" }, "what suits the checkpoint"));
+  sampler.append(...welcome.samplers.map((/** @type {string} */ name) => make("option", { value: name }, name)));
+  inputById("batch").max = String(welcome.limits.batch);
+
+  const show = () => {
+    const info = welcome.checkpoints.find((/** @type {{name: string}} */ { name }) => name === checkpoint.value);
+    if (info === undefined) return;
+    inputById("steps").placeholder = String(info.default_steps);
+    inputById("guidance").placeholder = String(info.default_guidance);
+    introduce(info);
+  };
+  checkpoint.onchange = show;
+  show();
+}
+
+/**
+ * What a demo checkpoint knows, to be picked.
+ * @param {{name: string, demo: boolean, known_names?: string[]}} checkpoint
+ */
+function introduce({ name, demo, known_names: known = [] }) {
+  const box = byId("known");
+  const prompt = /** @type {HTMLTextAreaElement} */ (byId("prompt"));
+  box.hidden = !demo;
+  const picks = known.map((thing) =>
+    make("button", { type: "button", onclick: () => ((prompt.value = withArticle(thing)), prompt.focus()) }, thing),
+  );
+  box.replaceChildren(make("p", {}, `${name} is a small checkpoint for trying out. It knows these by name:`), ...picks);
+}
+
+/** @param {string} thing */
+function withArticle(thing) {
+  return `${/^[aeiou]/.test(thing) ? "an" : "a"} ${thing}`;
+}
+
+/** @returns {Wish} */
+export function readWish() {
+  const chosen = kind();
+  const mode = chosen === "fill" ? inputById("mode").value : "auto";
+  const shared = { kind: chosen, mode, checkpoint: text("checkpoint"), grow: number("grow"), feather: number("feather") };
+  return {
+    kind: chosen,
+    words: inputById("prompt").value.trim(),
+    batch: number("batch") ?? 1,
+    context: inputById("context").value,
+    planning: shared,
+    sending: {
+      ...shared,
+      prompt: inputById("prompt").value.trim(),
+      negative_prompt: inputById("negative_prompt").value.trim(),
+      strength: chosen === "generate" ? 1 : inputById("strength").valueAsNumber / 100,
+      seed: seed(),
+      batch: number("batch") ?? 1,
+      steps: number("steps"),
+      guidance: number("guidance"),
+      sampler: text("sampler"),
+      strict: inputById("strict").checked,
+    },
+  };
+}
+
+/** @param {string} id */
+function text(id) {
+  return inputById(id).value || null;
+}
+
+/** @param {string} id */
+function number(id) {
+  const value = inputById(id).valueAsNumber;
+  return Number.isFinite(value) ? value : null;
+}
+
+/** Seeds reach beyond what a double holds. */
+function seed() {
+  const digits = inputById("seed").value.trim();
+  if (!digits) return null;
+  const value = BigInt(digits);
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
