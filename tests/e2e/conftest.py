@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import pytest
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet
 from tiny_loras import build_tiny_lora
-from whole_bridge import BridgeProcess
+from whole_bridge import BridgeProcess, serving
 
 from bridge.client import Bridge
 
@@ -41,26 +38,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bridge_process(models: Path) -> Iterator[BridgeProcess]:
     """A bridge on a free port, for all tests of this folder."""
-    environment = {**os.environ, "PAINTBRIDGE_HOME": str(models), "PYTHONUNBUFFERED": "1"}
-    log = (models / "bridge.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", "--default-checkpoint", "inpaint"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Paintbridge listens on ws://127.0.0.1:"), (models / "bridge.log").read_text()
-    yield BridgeProcess(process, models)
-    process.terminate()
-    try:
-        assert process.wait(30) == 0, (models / "bridge.log").read_text()
-    finally:
-        process.kill()
-        log.close()
-    assert "Traceback" not in (models / "bridge.log").read_text()
+    with serving(models, "--default-checkpoint", "inpaint") as process:
+        yield process
 
 
 @pytest.fixture

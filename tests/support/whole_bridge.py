@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,30 @@ class BridgeProcess:
         """The process that paints: the only child that holds torch."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         return max(children, key=lambda child: child.memory_info().rss)
+
+
+@contextmanager
+def serving(home: Path, *flags: str) -> Iterator[BridgeProcess]:
+    """A bridge on a free port, which ends well."""
+    log = (home / "bridge.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", *flags],
+        env={**os.environ, "PAINTBRIDGE_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("Paintbridge listens on ws://127.0.0.1:"), (home / "bridge.log").read_text()
+    yield BridgeProcess(process, home)
+    process.terminate()
+    try:
+        assert process.wait(30) == 0, (home / "bridge.log").read_text()
+    finally:
+        process.kill()
+        log.close()
+    assert "Traceback" not in (home / "bridge.log").read_text()
 
 
 @dataclass

@@ -52,10 +52,10 @@ serveKeys([
   { keys: "Delete", words: "Clear the selection", key: "Delete", act: press("clear") },
   { keys: "M", words: "Show the selection", key: "m", act: press("mask-shown") },
   { keys: "X", words: "Hold: see what was there before", key: "x", act: () => studio.showBefore(true), release: () => studio.showBefore(false) },
-  { keys: "+ − 0", words: "Zoom in, out, fit; so does the wheel", key: "+", act: press("zoom-in") },
-  { keys: "Space", words: "Hold and drag: move the picture", key: "-", act: press("zoom-out") },
   { keys: "?", words: "This list", key: "?", act: press("keys-open") },
-  { keys: "Arrows, ⏎", words: "On the canvas: move the tool, begin and end", key: "0", act: press("zoom-fit") },
+  { keys: "+", words: "Zoom in; so does the wheel", key: "+", act: press("zoom-in") },
+  { keys: "−", words: "Zoom out", key: "-", act: press("zoom-out") },
+  { keys: "0", words: "See the whole picture", key: "0", act: press("zoom-fit") },
 ]);
 
 /** @param {string} state @param {string} words */

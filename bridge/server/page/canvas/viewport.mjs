@@ -37,8 +37,9 @@ export class Viewport {
   /** The whole picture, in the middle, never larger than it is. */
   fit() {
     this.scale = this.#fitting();
-    this.x = (this.width - this.#picture.width * this.scale) / 2;
-    this.y = (this.height - this.#picture.height * this.scale) / 2;
+    // On whole pixels of the screen, or a picture at 100 % would be blurred.
+    this.x = Math.round((this.width - this.#picture.width * this.scale) / 2);
+    this.y = Math.round((this.height - this.#picture.height * this.scale) / 2);
   }
 
   /**

@@ -89,7 +89,7 @@ export function serveTools(studio, view) {
     view.moved();
   };
   view.addEventListener("moved", () => {
-    byId("zoom-fit").textContent = `${Math.round(view.viewport.scale * 100)} %`;
+    byId("zoom").textContent = `${Math.round(view.viewport.scale * 100)} %`;
   });
 
   const nudge = (/** @type {number} */ by) => {
@@ -125,7 +125,11 @@ export function serveKeys(shortcuts) {
   document.addEventListener("keyup", (event) => find(event)?.release?.());
 
   const list = byId("keys-list");
-  for (const { keys, words } of shortcuts) list.append(make("dt", {}, keys), make("dd", {}, words));
+  const pointer = [
+    { keys: "Space", words: "Hold and drag: move the picture" },
+    { keys: "Arrows, ⏎", words: "On the canvas: move the tool, begin and end" },
+  ];
+  for (const { keys, words } of [...shortcuts, ...pointer]) list.append(make("dt", {}, keys), make("dd", {}, words));
   const dialog = /** @type {HTMLDialogElement} */ (byId("keys-dialog"));
   byId("keys-open").onclick = () => dialog.showModal();
 }

@@ -1,0 +1,103 @@
+// What can go wrong on the way, in the bridge's own words.
+
+import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
+import { test } from "node:test";
+import { connected, open, runtime, seen, show, stroke, wish } from "./browser.mjs";
+
+const SIZE = [320, 240];
+const notice = (page) => page.waitForSelector(".notice.error").then((element) => element.innerText());
+
+/** A cable between page and bridge that can be pulled. */
+async function cable(test) {
+  const { hostname, port } = new URL(runtime().url);
+  const sockets = new Set();
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const [one, other] of [[near, far], [far, near]]) {
+      sockets.add(one);
+      one.on("data", (data) => other.write(data)).on("error", () => {}).on("close", () => other.destroy());
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  test.after(() => {
+    sockets.forEach((socket) => socket.destroy());
+    server.close();
+  });
+  return { origin: `http://127.0.0.1:${server.address().port}`, pull: () => sockets.forEach((socket) => socket.destroy()) };
+}
+
+test("a wrong token is told, and asked for", async (t) => {
+  const page = await open(t, { token: "wrong" });
+  assert.match(await notice(page), /The bridge refused the token\.\s+.*paintbridge token/s);
+  await page.fill("#token", runtime().token);
+  await page.getByText("Connect", { exact: true }).click();
+  await connected(page);
+});
+
+test("the token leaves the address at once, and outlives a reload", async (t) => {
+  const page = await open(t);
+  await connected(page);
+  assert.ok(!page.url().includes("token"));
+  await page.reload();
+  await connected(page);
+  assert.equal(await page.evaluate(() => Object.keys(localStorage).length + document.cookie.length), 0);
+});
+
+test("without a selection a fill is refused with a hint", async (t) => {
+  const page = await open(t);
+  await show(page, "photo.png");
+  await page.click("#paint");
+  assert.match(await notice(page), /Nothing is selected on the canvas\.\s+Paint over/);
+});
+
+test("what the bridge refuses is said in its words", async (t) => {
+  const page = await open(t);
+  await show(page, "photo.png");
+  await stroke(page, SIZE, [[160, 120]]);
+  // One that has gone from the models folder since the page was told of it.
+  await page.evaluate(() => document.querySelector("#checkpoint").add(new Option("gone")));
+  await wish(page, { checkpoint: "gone" });
+  await page.click("#paint");
+  assert.match(await notice(page), /No checkpoint named 'gone' is installed\.\s+Installed: /);
+  assert.equal(await page.locator(".job").count(), 0);
+});
+
+test("jobs wait in a row, and each can be cancelled", async (t) => {
+  const page = await open(t);
+  await show(page, "photo.png");
+  await stroke(page, SIZE, [[160, 120]]);
+  await wish(page, { checkpoint: "slow", steps: 400, prompt: "first" });
+  await page.click("#paint");
+  await page.waitForSelector(".job progress[value]");
+  await wish(page, { prompt: "second" });
+  await page.click("#paint");
+  const second = page.locator(".job", { hasText: "second" });
+  await second.getByText("Waiting, 1 before it").waitFor();
+  await second.getByText("Cancel").click();
+  await second.waitFor({ state: "detached" });
+  await page.locator(".job", { hasText: "first" }).getByText(/of 400 · \d+ (s|min) left/).waitFor();
+  await page.locator(".job", { hasText: "first" }).getByText("Cancel").click();
+  await page.locator(".job").waitFor({ state: "detached" });
+  assert.equal(await page.locator(".layer").count(), 0);
+  assert.equal(await page.locator(".notice.error").count(), 0);
+});
+
+test("a connection that breaks in mid-job is taken up again, and the result comes once", async (t) => {
+  const { origin, pull } = await cable(t);
+  const page = await open(t, { origin });
+  await show(page, "photo.png");
+  await stroke(page, SIZE, [[120, 120], [200, 120]]);
+  await wish(page, { checkpoint: "slow", steps: 12 });
+  const before = await seen(page, "#picture", SIZE, [160, 120]);
+  await page.click("#paint");
+  await page.waitForSelector(".job progress[value]");
+  const interrupted = page.waitForSelector("#status[data-state=interrupted]", { state: "attached" });
+  pull();
+  await interrupted;
+  await connected(page);
+  await page.waitForSelector(".layer");
+  assert.equal(await page.locator(".layer").count(), 1);
+  assert.notDeepEqual(await seen(page, "#picture", SIZE, [160, 120]), before);
+  assert.equal(await page.locator(".notice.error").count(), 0);
+});
