@@ -9,7 +9,7 @@ import { serveLayers } from "./ui/layers.mjs";
 import { complain } from "./ui/notices.mjs";
 import { download, lookForPictures } from "./ui/opening.mjs";
 import { serveKeys, serveTools } from "./ui/toolbar.mjs";
-import { offer, readWish, serveWish } from "./ui/wish.mjs";
+import { offer, offerCheckpoints, readWish, serveWish } from "./ui/wish.mjs";
 import { Bridge } from "./wire/bridge.mjs";
 import { BridgeError } from "./wire/messages.mjs";
 
@@ -74,6 +74,7 @@ function connect(token) {
     offer(welcome);
     device = welcome.device === null ? device : describe(welcome.device);
   });
+  on("checkpoints", offerCheckpoints);
   on("device", (message) => {
     device = describe(message.device);
     showState("open", device);

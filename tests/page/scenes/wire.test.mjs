@@ -1,7 +1,9 @@
 // What can go wrong on the way, in the bridge's own words.
 
 import assert from "node:assert/strict";
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { connected, open, runtime, seen, show, stroke, wish } from "./browser.mjs";
 
@@ -100,4 +102,26 @@ test("a connection that breaks in mid-job is taken up again, and the result come
   assert.equal(await page.locator(".layer").count(), 1);
   assert.notDeepEqual(await seen(page, "#picture", SIZE, [160, 120]), before);
   assert.equal(await page.locator(".notice.error").count(), 0);
+});
+
+test("checkpoints come and go while the page is open, and one that is chosen does not go unsaid", async (t) => {
+  const home = process.env.PAINTBRIDGE_HOME;
+  const [coming, there] = [join(home, "coming"), join(home, "models", "come")];
+  t.after(() => [coming, there].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+  const page = await open(t);
+  await connected(page);
+  const offered = () => page.locator("#checkpoint option").allTextContents();
+  assert.ok(!(await offered()).includes("come"));
+  await page.selectOption("#checkpoint", "small");
+  cpSync(join(home, "models", "tiny"), coming, { recursive: true });
+  renameSync(coming, there);
+  // Whoever connects makes the bridge look, which tells everybody.
+  await connected(await open(t));
+  await page.waitForSelector("#checkpoint option:text-is('come')", { state: "attached" });
+  assert.equal(await page.inputValue("#checkpoint"), "small");
+  await page.selectOption("#checkpoint", "come");
+  rmSync(there, { recursive: true });
+  await connected(await open(t));
+  await page.getByText("come is no longer among the checkpoints. tiny is chosen now.").waitFor();
+  assert.ok(!(await offered()).includes("come"));
 });

@@ -92,6 +92,8 @@ function jobRow(name, cancel) {
   const section = byId("jobs");
   section.querySelector("ul")?.append(row);
   section.hidden = false;
+  // On a narrow screen it stands below the button.
+  row.scrollIntoView({ block: "nearest" });
   let spoken = "";
   const say = (/** @type {string} */ text) => {
     if (text !== spoken) speak(text);

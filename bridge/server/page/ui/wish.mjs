@@ -1,6 +1,7 @@
 // The form: what the artist wants, in the terms of `plan` and `submit`.
 
 import { byId, inputById, make } from "./dom.mjs";
+import { note } from "./notices.mjs";
 
 /** @typedef {"fill" | "refine" | "generate"} Kind */
 /** @typedef {{kind: Kind, words: string, batch: number, context: string, planning: Record<string, unknown>, sending: Record<string, unknown>}} Wish */
@@ -35,18 +36,29 @@ export function serveWish() {
 
 /** @param {import("../wire/messages.mjs").Message} welcome */
 export function offer(welcome) {
-  const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
   const sampler = /** @type {HTMLSelectElement} */ (byId("sampler"));
-  const earlier = checkpoint.value;
-  const names = welcome.checkpoints.map((/** @type {{name: string}} */ { name }) => name);
-  checkpoint.replaceChildren(...names.map((/** @type {string} */ name) => make("option", { value: name }, name)));
-  if (names.includes(earlier)) checkpoint.value = earlier;
+  const earlier = sampler.value;
   sampler.replaceChildren(make("option", { value: "" }, "what suits the checkpoint"));
   sampler.append(...welcome.samplers.map((/** @type {string} */ name) => make("option", { value: name }, name)));
+  if (welcome.samplers.includes(earlier)) sampler.value = earlier;
   inputById("batch").max = String(welcome.limits.batch);
+  offerCheckpoints(welcome);
+}
+
+/**
+ * Checkpoints come and go while the page is open.
+ * @param {import("../wire/messages.mjs").Message} lists `welcome` or `checkpoints`
+ */
+export function offerCheckpoints({ checkpoints }) {
+  const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
+  const earlier = checkpoint.value;
+  const names = checkpoints.map((/** @type {{name: string}} */ { name }) => name);
+  checkpoint.replaceChildren(...names.map((/** @type {string} */ name) => make("option", { value: name }, name)));
+  if (names.includes(earlier)) checkpoint.value = earlier;
+  else if (earlier) note(`${earlier} is no longer among the checkpoints. ${checkpoint.value} is chosen now.`);
 
   const show = () => {
-    const info = welcome.checkpoints.find((/** @type {{name: string}} */ { name }) => name === checkpoint.value);
+    const info = checkpoints.find((/** @type {{name: string}} */ { name }) => name === checkpoint.value);
     if (info === undefined) return;
     inputById("steps").placeholder = String(info.default_steps);
     inputById("guidance").placeholder = String(info.default_guidance);

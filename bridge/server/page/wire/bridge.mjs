@@ -25,7 +25,7 @@ export class JobCancelled extends Error {}
  * @property {boolean} cancelled
  */
 
-/** Events: `state` ({state, error}), `welcome`, `device`, `refused` (an error that no job is told of). */
+/** Events: `state` ({state, error}), `welcome`, `device`, `checkpoints`, `refused` (an error that no job is told of). */
 export class Bridge extends EventTarget {
   /** @type {Map<string, Entry>} */
   #jobs = new Map();

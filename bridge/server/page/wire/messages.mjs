@@ -10,7 +10,8 @@ export const CHUNK_BYTES = 1 << 20;
  * @type {Record<string, Record<string, unknown>>}
  */
 const DEFAULTS = {
-  welcome: { device: null },
+  welcome: { device: null, recommended: [], loras: [] },
+  checkpoints: { loras: [] },
   progress: { seconds_left: null },
   result: { hints: [] },
   error: { about: "" },
