@@ -1,13 +1,17 @@
-"""What a trip through the VAE loses, given back where the model has changed little."""
+"""What a trip through the VAE loses, given back where the model has changed little; and what it should not change."""
 
 import cv2
 import numpy as np
 
-__all__ = ["keep_detail"]
+__all__ = ["keep_colour", "keep_detail", "recoloured"]
 
 # Colours that differ by this much on average around a pixel show other things, whose details would be ghosts.
 _OTHER = 0.1
 _AROUND = 1 / 64
+# From this strength on a model may give large areas another colour.
+_RECOLOURS = 0.3
+# The least area that is large, as a share of the longer side.
+_AREA = 1 / 16
 
 
 def keep_detail(painted: np.ndarray, start: np.ndarray, round_trip: np.ndarray, strength: float) -> np.ndarray:
@@ -22,3 +26,23 @@ def keep_detail(painted: np.ndarray, start: np.ndarray, round_trip: np.ndarray, 
     share = (1 - strength) * np.clip(1 - changed / _OTHER, 0, 1)
     kept: np.ndarray = painted + lost * share[..., None].astype(np.float32)
     return kept
+
+
+def keep_colour(painted: np.ndarray, start: np.ndarray, strength: float) -> np.ndarray:
+    """`painted` with the colours that large areas of `start` have, as far as they are not `recoloured`."""
+    share = 1 - recoloured(strength)
+    if share == 0:
+        return painted
+    side = max(3, round(max(painted.shape[:2]) * _AREA)) | 1
+    cast = np.asarray(cv2.blur(cv2.blur(painted - start, (side, side)), (side, side)), np.float32)
+    kept: np.ndarray = painted - cast * np.float32(share)
+    return kept
+
+
+def recoloured(strength: float) -> float:
+    """How far a refinement may give large areas another colour: not at all at strength 0, in full from 0.3 on.
+
+    So little noise hides nothing of large areas. What changes there is the model's own error, and the error of
+    measuring it in the surroundings, which many refinements in a row would add up.
+    """
+    return min(1.0, (strength / _RECOLOURS) ** 2)

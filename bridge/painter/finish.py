@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..canvas.composite import Layer, compose_layer, match_colour
+from ..canvas.joining import join_surroundings
 from ..canvas.mask import selection_bounds
+from .detail import recoloured
 from .repaint import Repainted
 from .request import PaintedLayer, Painting
 from .scene import Scene
@@ -39,8 +41,11 @@ def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
     window = (near.expanded(_RING).cut_to(context.size) if near else None) or context.size.rect
     painted, alpha, picture = (array[window.slices] for array in (painted, scene.masks.alpha, scene.picture))
     if match:
-        original, mask = scene.rgb[window.slices], scene.masks.denoise[window.slices]
-        painted = match_colour(painted, original, mask, scene.valid[window.slices])
+        original, valid = scene.rgb[window.slices], scene.valid[window.slices]
+        matched = match_colour(painted, original, scene.masks.denoise[window.slices], valid)
+        matched = join_surroundings(matched, original, alpha, valid)
+        share = recoloured(scene.request.strength) if scene.detailed else 1.0
+        painted = painted + (matched - painted) * np.float32(share)
     return compose_layer(
         painted,
         picture,

@@ -11,7 +11,7 @@ from .asked import ask
 from .conditions import Guides
 from .context import encode_context
 from .density import plan_density
-from .detail import keep_detail
+from .detail import keep_colour, keep_detail
 from .hints import about_density
 from .room import Room
 from .scene import Scene
@@ -88,10 +88,11 @@ def repaint(
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
         picture = resize(room.decode(components, latents, check=check), request.context.size)
-        if start is None or original is None or strength >= 1:
+        if start is None or original is None or strength >= 1 or not scene.detailed:
             return picture
         round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))
-        return keep_detail(picture, start, resize(round_trip, request.context.size), strength)
+        round_trip = resize(round_trip, request.context.size)
+        return keep_colour(keep_detail(picture, start, round_trip, strength), start, strength)
 
     with stages("denoise", total) as advance:
         latents = room.twice(

@@ -42,6 +42,14 @@ class Scene:
             return self.request.picture
         return np.zeros((*self.masks.alpha.shape, 4), np.float32)
 
+    @property
+    def detailed(self) -> bool:
+        """Whether what is denoised has detail to keep: the picture's own, or what was copied from it.
+
+        Other first guesses are smooth, and what the VAE makes of their edges is not to be given back.
+        """
+        return self.plan.mode in ("refine", "remove")
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that a first guess and its latents are made from: the pixels, the selection, the geometry."""

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.painter.detail import keep_detail
+from bridge.painter.detail import keep_colour, keep_detail
 
 
 @pytest.fixture
@@ -37,3 +37,12 @@ def test_no_ghost_where_something_else_was_painted(start, round_trip):
     kept = keep_detail(painted, start, round_trip, 0.3)
     assert np.array_equal(kept[:, 130:], painted[:, 130:])
     assert not np.array_equal(kept[:, :110], painted[:, :110])
+
+
+def test_little_strength_gives_large_areas_no_other_colour():
+    start = np.random.default_rng(3).random((96, 128, 3), np.float32)
+    painted = start + np.float32(0.1)
+    left = [float((keep_colour(painted, start, strength) - start).mean()) for strength in (0.01, 0.1, 0.2, 0.3)]
+    assert left == sorted(left)
+    assert left[0] < 0.001
+    assert keep_colour(painted, start, 0.3) is painted

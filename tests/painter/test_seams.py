@@ -1,17 +1,29 @@
-"""No step along the selection's outline, by figures on photographs.
+"""No step along the selection's outline, nor along the layer's own edge, by figures on photographs.
 
-Random weights paint random colours, so that only the outline can be judged: the layer's own edge, where those colours
-pass into the photograph's, is as steep as they differ. That needs trained weights.
+Random weights paint random colours, so that with them only the outline can be judged: the layer's edge, where those
+colours pass into the photograph's, is as steep as they differ. For that there is a UNet that knows the photograph, and
+paints it as mini's trained autoencoder shows it.
 """
 
 import cv2
 import numpy as np
 import pytest
+from knowing_unet import KnowingModel
 
-from bridge.canvas.geometry import Rect
+from bridge.canvas.geometry import Rect, Size
+from bridge.models import MINI, inspect
 from bridge.painter import paint
 
 BOX = Rect(190, 110, 90, 70)
+STRIP = Rect(0, 220, 480, 100)
+ALL_MODES = [
+    ("fill", "fill"),
+    ("fill", "expand"),
+    ("fill", "add"),
+    ("fill", "remove"),
+    ("fill", "background"),
+    ("refine", "refine"),
+]
 
 
 def selections(studio, canvas, name):
@@ -26,19 +38,23 @@ def selections(studio, canvas, name):
     return rectangle
 
 
+def luminance_of(picture):
+    return picture[..., :3] @ np.array([0.2126, 0.7152, 0.0722], np.float32) * 255
+
+
+def step_along(luminance, inside):
+    """Mean step between neighbours across a line, in levels."""
+    crossing = [np.abs(np.diff(luminance, axis=a))[np.diff(inside, axis=a)] for a in (0, 1)]
+    return float(np.concatenate(crossing).mean())
+
+
 def steps_across(picture, inside):
-    """Mean step of luminance between neighbours, in levels: across the outline, and across contours beside it."""
-    luminance = picture @ np.array([0.2126, 0.7152, 0.0722], np.float32) * 255
+    """Mean step of luminance, in levels: across the outline, and across contours beside it."""
+    luminance = luminance_of(picture)
     kinds = inside.astype(np.uint8), (~inside).astype(np.uint8)
     distance = np.subtract(*(cv2.distanceTransform(kind, cv2.DIST_L2, 5) for kind in kinds))
-
-    def step(level):
-        within = distance > level
-        return float(
-            np.concatenate([np.abs(np.diff(luminance, axis=a))[np.diff(within, axis=a)] for a in (0, 1)]).mean()
-        )
-
-    return step(0), float(np.mean([step(level) for level in (-6, -5, -4, 4, 5, 6)]))
+    beside = [step_along(luminance, distance > level) for level in (-6, -5, -4, 4, 5, 6)]
+    return step_along(luminance, distance > 0), float(np.mean(beside))
 
 
 @pytest.mark.parametrize("name", ["canyon-wren", "lake-sherburne"])
@@ -55,3 +71,81 @@ def test_no_step_across_the_outline(studio, hooks, name, shape, strength, kind):
     assert across <= 1.1 * beside
     untouched = studio.on_canvas(painted, canvas)[..., 3] == 0
     assert np.array_equal(merged[untouched], canvas[untouched][:, :3])
+
+
+def own_step(picture, inside):
+    """The picture's own step there: across the line, or across those up to 8 px beside it on average."""
+    kinds = inside.astype(np.uint8), (~inside).astype(np.uint8)
+    distance = np.subtract(*(cv2.distanceTransform(kind, cv2.DIST_L2, 5) for kind in kinds))
+    luminance = luminance_of(picture)
+    beside = [step_along(luminance, distance > level) for level in range(-8, 9, 2)]
+    return max(step_along(luminance, inside), float(np.mean(beside)))
+
+
+@pytest.fixture(scope="module")
+def mini(studio):
+    return studio.cache.on_demand(inspect(MINI))
+
+
+@pytest.mark.parametrize("inpaint", [False, True], ids=["four channels", "nine channels"])
+@pytest.mark.parametrize("shape", ["ellipse", "rectangle", "soft"])
+@pytest.mark.parametrize(("kind", "mode"), ALL_MODES)
+@pytest.mark.parametrize("name", ["canyon-wren", "lake-sherburne"])
+def test_nobody_sees_where_the_layer_ends(studio, hooks, mini, name, kind, mode, shape, inpaint):
+    canvas = studio.photograph(name)
+    selection = selections(studio, canvas, shape)
+    if mode == "expand":
+        selection = np.zeros_like(selection)
+        selection[STRIP.slices] = 1
+    wanted = 1 - selection if mode == "background" else selection
+    native = mini.checkpoint.card.native_pixels
+    options = {"kind": kind, "mode": mode if kind == "fill" else "auto", "prompt": "orange", "native_pixels": native}
+    context = studio.request(canvas, selection, **options).context
+    model = KnowingModel(mini, np.ascontiguousarray(canvas[context.slices][..., :3]), inpaint=inpaint)
+    shown = canvas[..., :3].copy()
+    lines = None
+    for strength in (0.3, 0.6, 1.0):
+        request = studio.request(canvas, selection, strength=strength, steps=2, guidance=1.0, **options)
+        painted = paint(request, model, hooks).layers[0]
+        merged, alpha = studio.merged(painted, canvas), studio.on_canvas(painted, canvas)[..., 3]
+        if lines is None:
+            size = Size(painted.settings["model_width"], painted.settings["model_height"])
+            shown[context.slices] = model.shown(size)
+            # A seam is a step that neither the photograph has there, nor what the model paints in its place.
+            lines = [
+                (line, max(own_step(picture, line) for picture in (canvas, shown)))
+                for line in (wanted >= 0.5, alpha >= 0.5)
+            ]
+        for line, own in lines:
+            assert step_along(luminance_of(merged), line) <= 1.1 * own, strength
+        ring = (wanted == 0) & (alpha > 0)
+        if ring.any():
+            cast, lost = (
+                float(np.abs((picture - canvas[..., :3])[ring].mean(axis=0)).max()) * 255 for picture in (merged, shown)
+            )
+            # Not more than what the autoencoder itself makes of the ring, where that is more than 2 levels.
+            assert cast <= max(2, 1.1 * lost), strength
+        assert np.array_equal(merged[alpha == 0], canvas[alpha == 0][:, :3])
+
+
+def test_twenty_refines_in_a_row_leave_the_colours(studio, hooks, mini):
+    canvas = studio.photograph("lake-sherburne")
+    selection = selections(studio, canvas, "ellipse")
+    original = canvas.copy()
+    for seed in range(20):
+        request = studio.request(
+            canvas,
+            selection,
+            kind="refine",
+            prompt="orange",
+            strength=0.05,
+            steps=20,
+            seeds=(seed,),
+            native_pixels=mini.checkpoint.card.native_pixels,
+        )
+        merged = studio.merged(paint(request, mini, hooks).layers[0], canvas)
+        # As a host of 8 bits keeps it.
+        canvas = np.dstack([np.round(merged * 255) / 255, canvas[..., 3]]).astype(np.float32)
+    drift = np.abs((canvas - original)[selection == 1][:, :3].mean(axis=0)) * 255
+    assert drift.max() < 2
+    assert np.abs(canvas - original)[selection == 1].max() > 0
