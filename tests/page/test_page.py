@@ -36,7 +36,16 @@ def test_a_fill_from_the_file_to_the_file(play: Play, pictures: Path) -> None:
         assert (painted != source).any(axis=2)[distance < radius / 2].mean() > 0.9, name
 
 
-@pytest.mark.parametrize("scene", ["select", "layers", "looks"])
+def test_layers_and_an_enlarged_picture(play: Play, pictures: Path) -> None:
+    play("layers")
+    source, enlarged = rgba(pictures / "photo.png"), rgba(pictures / "photo-enlarged.png")
+    assert enlarged.shape == (480, 640, 4)
+    # The same picture; looked at above what was painted before, which is not in the source.
+    known = cv2.resize(source, (640, 480), interpolation=cv2.INTER_CUBIC)[:160, :, :3].astype(float)
+    assert np.abs(enlarged[:160, :, :3] - known).mean() < 2
+
+
+@pytest.mark.parametrize("scene", ["select", "looks"])
 def test_scene(play: Play, scene: str) -> None:
     play(scene)
 

@@ -85,9 +85,11 @@ export async function seen(page, canvas, size, point) {
 
 /** Wait until what a canvas shows at a point meets a condition. */
 export async function until(page, canvas, size, point, condition) {
+  const end = Date.now() + PATIENCE;
   for (;;) {
     const pixel = await seen(page, canvas, size, point);
     if (condition(pixel)) return pixel;
+    if (Date.now() > end) throw new Error(`${canvas} shows ${pixel} at ${point}`);
     await page.evaluate(() => new Promise(requestAnimationFrame));
   }
 }

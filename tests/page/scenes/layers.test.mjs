@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, painted, seen, sent, show, stroke, until, wish } from "./browser.mjs";
+import { open, painted, saved, seen, sent, show, stroke, until, wish } from "./browser.mjs";
 
 const SIZE = [320, 240];
 const POINT = [160, 120];
@@ -67,4 +67,25 @@ test("a picture is generated on an empty one, and its seed can be used again", a
   await painted(page, 2);
   const [one, two] = await page.locator(".layer canvas").evaluateAll((all) => all.map((canvas) => canvas.toDataURL()));
   assert.equal(one, two);
+});
+
+test("a picture is enlarged, which can be undone with its layers and its selection", async (t) => {
+  const page = await open(t);
+  await show(page, "photo.png");
+  await stroke(page, SIZE, [[100, 120], [220, 120]]);
+  await wish(page, { prompt: "a red berry", steps: 2, seed: 5 });
+  await painted(page);
+  const before = await seen(page, "#picture", SIZE, POINT);
+  await page.getByText("Upscale", { exact: true }).click();
+  assert.ok(!(await page.locator("#batch").isVisible()), "a picture is enlarged once");
+  await wish(page, { scale: "2", steps: 4 });
+  await page.click("#paint");
+  await page.getByText("The picture is 640 by 480 pixels now").waitFor();
+  assert.equal(sent(page, "submit").at(-1).scale, 2);
+  assert.equal(await page.locator(".layer").count(), 0);
+  await saved(page, page.locator("#download"), "photo-enlarged.png");
+  await page.click("#undo");
+  await page.waitForSelector(".layer");
+  assert.deepEqual(await until(page, "#picture", SIZE, POINT, (pixel) => String(pixel) === String(before)), before);
+  await until(page, "#overlay", SIZE, POINT, ([, , , alpha]) => alpha > 100);
 });

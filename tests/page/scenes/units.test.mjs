@@ -171,6 +171,22 @@ test("arrangements of layers are undone to the bit", () => {
   assert.deepEqual(studio.composed.data, looks[0]);
 });
 
+test("a picture that takes another's place gives it back with its layers and its selection", () => {
+  const studio = new Studio();
+  studio.open(makeRaster(8, 8, 255), "white");
+  studio.add("job", "one", [{ x: 2, y: 2, width: 2, height: 2, data: new Uint8ClampedArray(16).fill(128), recipe: {} }]);
+  studio.select(studio.bounds, (mask) => mask.data.fill(255, 0, 8));
+  const [look, selected] = [studio.composed.data.slice(), studio.mask.bounds()];
+  studio.replace(makeRaster(16, 16, 9));
+  assert.deepEqual([studio.bounds.width, studio.layers.length, studio.mask.bounds()], [16, 0, null]);
+  assert.deepEqual(studio.composed.data, makeRaster(16, 16, 9).data);
+  studio.undo();
+  assert.deepEqual([studio.bounds.width, studio.layers.length, studio.mask.bounds()], [8, 1, selected]);
+  assert.deepEqual(studio.composed.data, look);
+  studio.redo();
+  assert.equal(studio.bounds.width, 16);
+});
+
 test("history forgets its oldest steps when they hold too much", () => {
   const history = new History();
   const undone = [];

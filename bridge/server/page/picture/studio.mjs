@@ -44,6 +44,29 @@ export class Studio extends EventTarget {
     for (const event of ["opened", "layers", "history"]) this.#say(event);
   }
 
+  /**
+   * Another picture takes the place of this one and its layers, in one step that can be undone.
+   * @param {Raster} raster
+   */
+  replace(raster) {
+    const { base, layers, mask } = this;
+    if (base === null) return;
+    const set = (/** @type {Raster} */ picture, /** @type {readonly Layer[]} */ over, /** @type {Mask} */ selection) => {
+      this.base = picture;
+      this.composed = { ...picture, data: picture.data.slice() };
+      this.mask = selection;
+      this.layers = over;
+      this.unsaved = true;
+      this.#compose(this.bounds);
+      for (const event of ["opened", "layers"]) this.#say(event);
+      this.#say("mask", this.bounds);
+    };
+    const fresh = new Mask(raster.width, raster.height);
+    set(raster, [], fresh);
+    const bytes = base.data.length + raster.data.length;
+    this.#remember({ undo: () => set(base, layers, mask), redo: () => set(raster, [], fresh), bytes });
+  }
+
   /** @returns {Rect} */
   get bounds() {
     const { width, height } = this.composed;

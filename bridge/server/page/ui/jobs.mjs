@@ -23,6 +23,9 @@ const STAGES = {
   compose: "Fitting it in",
 };
 
+/** @type {Record<import("./wish.mjs").Kind, string>} what a job is called that has no prompt */
+const UNNAMED = { fill: "Filled", refine: "Repainted", generate: "Generated", upscale: "Enlarged" };
+
 /**
  * @param {Studio} studio
  * @param {View} view
@@ -31,12 +34,12 @@ const STAGES = {
  * @param {(yes: boolean) => void} showMask
  */
 export async function paint(studio, view, bridge, wish, showMask) {
-  const bounds = wish.kind === "generate" ? null : studio.mask.bounds();
+  const bounds = ["generate", "upscale"].includes(wish.kind) ? null : studio.mask.bounds();
   if (bounds === null && wish.kind === "fill") {
     return complain(new BridgeError("empty_selection", "Nothing is selected on the canvas.", "Paint over what should change, then try again."));
   }
   const id = crypto.randomUUID();
-  const name = wish.words || (wish.kind === "fill" ? "Filled" : "Repainted");
+  const name = wish.words || UNNAMED[wish.kind];
   const row = jobRow(name, () => bridge.cancel(id));
   const opened = studio.base;
   /** @type {Preview | null} */
@@ -65,10 +68,9 @@ export async function paint(studio, view, bridge, wish, showMask) {
       }
     });
     if (studio.base !== opened) return;
-    studio.add(id, name, result.layers);
+    if (wish.kind === "upscale") enlarge(studio, result.layers[0]);
+    else add(studio, id, name, result.layers);
     showMask(false);
-    byId("layers").scrollIntoView({ block: "nearest" });
-    speak(result.layers.length > 1 ? `Done: ${result.layers.length} layers.` : "Done: one layer.");
     result.hints.forEach(note);
   } catch (error) {
     if (error instanceof JobCancelled) speak("Cancelled.");
@@ -78,6 +80,27 @@ export async function paint(studio, view, bridge, wish, showMask) {
     view.drawOverlay();
     row.remove();
   }
+}
+
+/**
+ * @param {Studio} studio
+ * @param {string} job
+ * @param {string} name
+ * @param {import("../wire/bridge.mjs").ResultLayer[]} layers
+ */
+function add(studio, job, name, layers) {
+  studio.add(job, name, layers);
+  byId("layers").scrollIntoView({ block: "nearest" });
+  speak(layers.length > 1 ? `Done: ${layers.length} layers.` : "Done: one layer.");
+}
+
+/**
+ * @param {Studio} studio
+ * @param {import("../wire/bridge.mjs").ResultLayer} layer all of the enlarged canvas
+ */
+function enlarge(studio, { width, height, data }) {
+  studio.replace({ width, height, data });
+  note(`The picture is ${width} by ${height} pixels now, its layers merged. Undo brings the smaller one back.`);
 }
 
 /**

@@ -3,14 +3,15 @@
 import { byId, inputById, make } from "./dom.mjs";
 import { note } from "./notices.mjs";
 
-/** @typedef {"fill" | "refine" | "generate"} Kind */
-/** @typedef {{kind: Kind, words: string, batch: number, context: string, planning: Record<string, unknown>, sending: Record<string, unknown>}} Wish */
+/** @typedef {"fill" | "refine" | "generate" | "upscale"} Kind */
+/** @typedef {{kind: Kind, words: string, context: string, planning: Record<string, unknown>, sending: Record<string, unknown>}} Wish */
 
 /** @type {Record<Kind, {words: string, strength: number}>} */
 const KINDS = {
   fill: { words: "Repaint what you have selected.", strength: 100 },
   refine: { words: "Repaint the selection, or everything, and keep its forms.", strength: 50 },
   generate: { words: "Paint a new picture, of the size of this one, as a layer over it.", strength: 100 },
+  upscale: { words: "Enlarge the picture, with all its layers, and paint the detail that it then lacks.", strength: 30 },
 };
 
 /** @returns {Kind} */
@@ -90,13 +91,20 @@ function withArticle(thing) {
 /** @returns {Wish} */
 export function readWish() {
   const chosen = kind();
-  const mode = chosen === "fill" ? inputById("mode").value : "auto";
-  const shared = { kind: chosen, mode, checkpoint: text("checkpoint"), grow: number("grow"), feather: number("feather") };
+  const enlarging = chosen === "upscale";
+  const shared = {
+    kind: chosen,
+    mode: chosen === "fill" ? inputById("mode").value : "auto",
+    checkpoint: text("checkpoint"),
+    grow: enlarging ? null : number("grow"),
+    feather: enlarging ? null : number("feather"),
+    scale: enlarging ? Number(inputById("scale").value) : 1,
+  };
+  const batch = enlarging ? 1 : (number("batch") ?? 1);
   return {
     kind: chosen,
     words: inputById("prompt").value.trim(),
-    batch: number("batch") ?? 1,
-    context: inputById("context").value,
+    context: enlarging ? "auto" : inputById("context").value,
     planning: shared,
     sending: {
       ...shared,
@@ -104,11 +112,11 @@ export function readWish() {
       negative_prompt: inputById("negative_prompt").value.trim(),
       strength: chosen === "generate" ? 1 : inputById("strength").valueAsNumber / 100,
       seed: seed(),
-      batch: number("batch") ?? 1,
+      batch,
       steps: number("steps"),
       guidance: number("guidance"),
       sampler: text("sampler"),
-      strict: inputById("strict").checked,
+      strict: !enlarging && inputById("strict").checked,
     },
   };
 }
