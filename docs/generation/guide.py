@@ -19,6 +19,7 @@ from .schema import parts
 __all__ = ["guide"]
 
 _TEMPLATE = Path(__file__).with_name("protocol.template.md")
+_EXAMPLE = Path(__file__).parents[1] / "examples" / "fill.mjs"
 _HEX_COLUMNS = 100
 
 
@@ -29,6 +30,7 @@ def guide() -> str:
         "frame_bytes": f"{FRAME_BYTES:,}",
         "depths": "\n".join(f"| `{depth}` | {size} |" for depth, size in DEPTH_BYTES.items()),
         "session": _session(),
+        "example": f"```js\n{_EXAMPLE.read_text(encoding='utf-8')}```",
         "client_messages": "\n\n".join(_section(name, cls) for name, cls in CLIENT_MESSAGES.items()),
         "server_messages": "\n\n".join(_section(name, cls) for name, cls in SERVER_MESSAGES.items()),
         "parts": "\n\n".join(_section(cls.__name__, cls) for cls in parts()),
