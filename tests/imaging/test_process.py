@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -24,11 +25,18 @@ def order(data: bytes) -> Stage:
     return Stage(Ground(read_header(data, most_pixels=1 << 28)))
 
 
-def children() -> list[psutil.Process]:
+def _spawned() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
-async def test_it_is_begun_when_it_is_asked_and_ends_when_it_is_closed():
+@pytest.fixture
+def children() -> Callable[[], list[psutil.Process]]:
+    """What has been spawned since the test began: other tests' bridges may be running."""
+    before = set(_spawned())
+    return lambda: [child for child in _spawned() if child not in before]
+
+
+async def test_it_is_begun_when_it_is_asked_and_ends_when_it_is_closed(children):
     imaging = Imaging()
     assert not children()
     staged = await imaging.stage(order(encode(PHOTO)))
@@ -52,7 +60,7 @@ async def test_errors_come_back_in_their_words():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL to send")
-async def test_one_that_is_killed_is_replaced():
+async def test_one_that_is_killed_is_replaced(children):
     imaging = Imaging()
     try:
         await imaging.stage(order(encode(PHOTO)))
