@@ -30,7 +30,7 @@ class Connection(QtCore.QObject):
     """
 
     changed = Signal()
-    device_known = Signal()
+    checkpoints_known = Signal()
     _came = Signal(object, object)
     _told = Signal(object, str, object)
 
@@ -78,7 +78,7 @@ class Connection(QtCore.QObject):
                 address,
                 client=CLIENT,
                 on_connection=lambda state, reason: self._told.emit(holder[0] if holder else None, state, reason),
-                on_device=lambda _: self.device_known.emit(),
+                on_checkpoints=lambda _: self.checkpoints_known.emit(),
             )
             holder.append(made)
             self._came.emit(made, None)

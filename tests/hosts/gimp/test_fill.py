@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gimp_reference import layer_pixels, reference
+from gimp_reference import layer_pixels
 from host_desktop import wait_for
+from host_reference import reference
 
 LASSO = [1060, 130, 1180, 100, 1330, 160, 1370, 290, 1290, 400, 1150, 420, 1060, 330, 1030, 220]
 PROMPT = "a red balloon\nin the sky"

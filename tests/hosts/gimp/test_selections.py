@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gimp_reference import layer_pixels, reference
+from gimp_reference import layer_pixels
+from host_reference import reference
 
 WIDTH, HEIGHT = 480, 270
 

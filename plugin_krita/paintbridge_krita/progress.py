@@ -1,0 +1,52 @@
+"""How far a job is, in a bar."""
+
+from __future__ import annotations
+
+from bridge.client.job import JobUpdate
+from bridge.protocol import messages
+
+from .qt import QtWidgets
+from .words import _
+
+__all__ = ["Progress"]
+
+
+class Progress(QtWidgets.QProgressBar):
+    """Shows what is being done, with a measure while the model paints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("paintbridge_progress")
+        self._stages = {
+            "load": _("Loading the checkpoint"),
+            "infill": _("Filling in from the surroundings"),
+            "encode": _("Looking at the picture"),
+            "denoise": _("Painting"),
+            "decode": _("Developing"),
+            "compose": _("Fitting in"),
+        }
+        self.hide()
+
+    def begin(self) -> None:
+        """A job begins."""
+        self._say(_("Reading the picture"))
+        self.show()
+
+    def follow(self, event: JobUpdate) -> None:
+        """An event of the job; others are ignored."""
+        if isinstance(event, messages.Queued):
+            words = _("Waiting; jobs before this one: {count}") if event.position else _("Waiting")
+            self._say(words.format(count=event.position))
+        elif isinstance(event, messages.Started):
+            self._say(_("Starting"))
+        elif isinstance(event, messages.Progress):
+            words = self._stages.get(event.stage, event.stage)
+            if event.seconds_left is not None:
+                words = _("{stage}, {seconds} s left").format(stage=words, seconds=round(event.seconds_left))
+            measured = event.stage == "denoise"
+            self._say(words, *((event.step, event.steps) if measured else ()))
+
+    def _say(self, words: str, step: int = 0, steps: int = 1) -> None:
+        self.setRange(0, steps)
+        self.setValue(step)
+        self.setFormat(words.replace("%", "%%"))

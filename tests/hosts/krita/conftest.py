@@ -1,0 +1,58 @@
+"""One Krita for the tests of the docker, the plug-in in it, and a bridge beside it, with mini and a slow checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from host_bridge import HostBridge
+from host_desktop import Desktop
+from host_room import HostRoom
+from krita_docker import KritaDocker
+from krita_host import KritaHost
+from tiny_checkpoints import build_tiny_sd1
+
+PHOTO = Path(__file__).parents[2] / "photos" / "canyon-wren.jpg"
+OUTPUT = Path(__file__).parents[3] / "test-output" / "krita"
+
+
+@pytest.fixture(scope="session")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Krita and the tests both see."""
+    return tmp_path_factory.mktemp("krita")
+
+
+@pytest.fixture(scope="session")
+def bridge(share: Path) -> Iterator[HostBridge]:
+    """`slow` takes a while for a step."""
+    home = share / "home" / ".paintbridge"
+    build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    with HostBridge(home) as bridge:
+        yield bridge
+
+
+@pytest.fixture(scope="session")
+def docker(host_room: HostRoom, share: Path, bridge: HostBridge) -> Iterator[KritaDocker]:
+    with Desktop(host_room, share) as desktop:
+        host = KritaHost(desktop)
+        host.install()
+        host.start()
+        docker = KritaDocker(host)
+        docker.show()
+        yield docker
+
+
+@pytest.fixture(scope="session")
+def photo(share: Path) -> str:
+    """A photograph where Krita sees it."""
+    path = share / PHOTO.name
+    path.write_bytes(PHOTO.read_bytes())
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def output() -> Path:
+    """Where pictures go that are to be looked at."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    return OUTPUT

@@ -1,0 +1,140 @@
+"""An artist fills an area of a photograph, through the docker alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from host_bridge import HostBridge
+from host_desktop import wait_for
+from host_reference import reference
+from krita_docker import KritaDocker
+
+PROMPT = "a red balloon"
+SIZE = (1080, 1920)
+AREA = (1080, 140, 260, 250)
+
+
+@pytest.fixture
+def opened(docker: KritaDocker, photo: str) -> Iterator[KritaDocker]:
+    """The docker, with some sky of the photograph selected."""
+    docker.open(f"opened({photo!r})")
+    docker.ask(f"select(*{AREA}, 20)")
+    yield docker
+    docker.close_all()
+
+
+def test_prompt_button_progress_layer_undo(opened: KritaDocker, bridge: HostBridge, output: Path) -> None:
+    docker = opened
+    before = docker.pixels("projection()", (*SIZE, 4))
+    selection = docker.pixels("selected()", SIZE)
+    assert set(np.unique(selection)) > {0, 255}, "soft"
+    wanted = reference(bridge, before[..., [2, 1, 0, 3]], selection, kind="fill", prompt=PROMPT, seed=3)
+    docker.type("prompt", PROMPT)
+    docker.type("seed", "3")
+    docker.ask("seen = []; part('progress').valueChanged.connect(lambda _: seen.append(part('progress').text()))\nNone")
+    docker.generate()
+    assert any(text.startswith("Painting") and "s left" in text for text in docker.ask("seen")), docker.ask("seen")
+    assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), before), "nothing has changed yet"
+    docker.desktop.screenshot(output / "painted.png")
+    docker.apply()
+    layer = docker.ask("top()")
+    docker.desktop.screenshot(output / "applied.png")
+
+    (made,) = wanted.layers
+    size = (made.picture.height, made.picture.width)
+    assert layer["name"] == PROMPT
+    assert layer["active"], "the next brush stroke goes onto it"
+    painted = docker.pixels(f"pixels(-1, {made.x}, {made.y}, {size[1]}, {size[0]})", (*size, 4))[..., [2, 1, 0, 3]]
+    assert np.array_equal(painted, np.frombuffer(made.data, np.uint8).reshape(*size, 4))
+    x, y, width, height = layer["at"]
+    assert made.x <= x < x + width <= made.x + size[1], "and nothing beside it"
+    assert made.y <= y < y + height <= made.y + size[0]
+
+    after = docker.pixels("projection()", (*SIZE, 4))
+    changed = (before != after).any(axis=2)
+    covered = np.zeros(SIZE, bool)
+    covered[made.y : made.y + size[0], made.x : made.x + size[1]] = painted[..., 3] > 0
+    assert not (changed & ~covered).any()
+    assert changed[selection == 255].mean() > 0.9, "inside it is another picture"
+
+    docker.desktop.xdotool("key", "ctrl+z")
+    wait_for(lambda: docker.ask("top()['count']") == 1, "the undo")
+    assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), before)
+    docker.desktop.xdotool("key", "ctrl+shift+z")
+    wait_for(lambda: docker.ask("top()['count']") == 2, "the redo")
+    assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), after)
+
+
+def test_again_has_another_seed_and_discard_takes_one_away(opened: KritaDocker) -> None:
+    docker = opened
+    docker.type("seed", "3")
+    docker.generate()
+    docker.generate("again")
+    seeds = docker.ask("[part('results').item(row).toolTip().split()[-1] for row in range(2)]")
+    assert seeds[0] == "3"
+    assert seeds[1] != "3"
+    docker.click("discard")
+    wait_for(lambda: docker.results() == 1, "the discarding")
+    docker.apply()
+    assert docker.results() == 0
+    assert not docker.enabled("apply")
+
+
+def test_control_enter_generates_and_the_batch_is_a_list(opened: KritaDocker) -> None:
+    docker = opened
+    docker.type("batch", "2")
+    docker.type("prompt", PROMPT)
+    docker.desktop.xdotool("key", "ctrl+Return")
+    wait_for(lambda: docker.results() == 2, "two pictures")
+
+
+def test_cancel_ends_the_job_at_the_bridge(opened: KritaDocker, bridge: HostBridge) -> None:
+    docker = opened
+    docker.ask("choose('checkpoint', 'slow')")
+    ended = len(bridge.jobs())
+    docker.click("generate")
+    wait_for(lambda: docker.words("progress").startswith("Painting"), "the slow checkpoint to paint")
+    assert not docker.enabled("generate")
+    docker.click("cancel")
+    wait_for(lambda: docker.enabled("generate"), "the docker to be free again")
+    (job,) = wait_for(lambda: bridge.jobs()[ended:], "the job's end at the bridge")
+    assert job["code"] == "cancelled"
+    assert docker.words("message") == ""
+    docker.ask("choose('checkpoint', \"The bridge's default\")")
+    docker.generate()
+    assert docker.results() == 1
+
+
+def test_two_documents_each_have_their_own(opened: KritaDocker) -> None:
+    docker = opened
+    docker.generate()
+    docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
+    docker.apply()
+    assert docker.ask("top()['count']") == 1, "the one that is looked at stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [("close_one()", "was closed"), ("document().resizeImage(0, 0, 1930, 1080)", "another size")]
+)
+def test_a_document_that_is_another_one_now(opened: KritaDocker, change: str, words: str) -> None:
+    docker = opened
+    docker.generate()
+    docker.ask(change)
+    docker.click("apply")
+    assert words in docker.message()
+    assert docker.results() == 1, "the picture is kept"
+
+
+@pytest.mark.parametrize("area", [(-900, -900, 50, 50), (0, 0, 0, 0)])
+def test_nothing_on_the_canvas_is_selected(opened: KritaDocker, area: tuple[int, ...]) -> None:
+    docker = opened
+    docker.ask(f"select(*{area})")
+    docker.click("generate")
+    message, hint = docker.message().split("\n")
+    assert "selection" in message.lower()
+    assert hint
+    wait_for(lambda: docker.enabled("generate"), "the docker to be free again")
+    assert docker.results() == 0

@@ -1,0 +1,165 @@
+"""The docker in a running Krita, used as an artist does: with clicks and keys; and what Krita's documents hold."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+from host_desktop import wait_for
+from krita_host import KritaHost
+
+__all__ = ["KritaDocker"]
+
+_FUNCTIONS = """
+import base64, zlib
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+from PyQt5 import QtCore, QtWidgets
+docker = next(docker for docker in Krita.dockers() if docker.objectName() == "paintbridge")
+def part(name):
+    return docker.findChild(QtWidgets.QWidget, "paintbridge_" + name)
+def centre(name):
+    widget = part(name)
+    point = widget.mapToGlobal(widget.rect().center())
+    return [point.x(), point.y()]
+def choose(name, text):
+    box = part(name)
+    box.setCurrentIndex(box.findText(text))
+def opened(path):
+    document = Krita.openDocument(path)
+    Krita.activeWindow().addView(document)
+def made(width, height, model, depth, profile):
+    document = Krita.createDocument(width, height, "made", model, depth, profile, 72.0)
+    Krita.activeWindow().addView(document)
+def close_one():
+    document().setModified(False)
+    document().close()
+def closed():
+    while Krita.documents():
+        Krita.documents()[0].setModified(False)
+        Krita.documents()[0].close()
+    part("results").clear()
+    part("message").clear()
+    part("batch").setValue(1)
+    part("seed").setValue(-1)
+    part("prompt").clear()
+    choose("mode", "Automatic")
+    choose("checkpoint", "The bridge's default")
+def select(x, y, width, height, feather=0):
+    selection = krita.Selection()
+    selection.select(x, y, width, height, 255)
+    if feather:
+        selection.feather(feather)
+    document().setSelection(selection)
+    document().waitForDone()
+def document():
+    return Krita.activeDocument()
+def fill(data):
+    document().rootNode().childNodes()[0].setPixelData(
+        QtCore.QByteArray(base64.b64decode(data)), 0, 0, document().width(), document().height())
+    document().refreshProjection()
+    document().waitForDone()
+def selected():
+    return packed(document().selection().pixelData(0, 0, document().width(), document().height()))
+def seen_at(x, y):
+    document().waitForDone()
+    return list(document().projection(x, y, 1, 1).pixelColor(0, 0).getRgb())
+def packed(data):
+    return base64.b64encode(zlib.compress(bytes(data), 1)).decode()
+def projection():
+    document().waitForDone()
+    return packed(document().pixelData(0, 0, document().width(), document().height()))
+def layers(of):
+    return [node for node in of.rootNode().childNodes() if node.type() == "paintlayer"]
+def top():
+    nodes = layers(document())
+    box = nodes[-1].bounds()
+    return {"name": nodes[-1].name(), "at": [box.x(), box.y(), box.width(), box.height()], "count": len(nodes),
+            "space": [nodes[-1].colorModel(), nodes[-1].colorDepth(), nodes[-1].colorProfile()],
+            "active": document().activeNode() == nodes[-1]}
+def counted():
+    return sum(len(layers(of)) for of in Krita.documents())
+def pixels(index, x, y, width, height):
+    return packed(layers(document())[index].pixelData(x, y, width, height))
+"""
+
+
+class KritaDocker:
+    """``ask`` runs code on Krita's thread, with the functions above at hand."""
+
+    def __init__(self, host: KritaHost) -> None:
+        self.host = host
+        self.desktop = host.desktop
+        self.ask = host.ask
+
+    def show(self) -> None:
+        """Bring the docker to the front, and wait for its connection."""
+        self.ask(_FUNCTIONS)
+        self.ask(
+            "window.removeDockWidget(docker)\n"
+            "window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)\n"
+            "docker.setFloating(False)\n"
+            "docker.show()\n"
+            "docker.raise_()"
+        )
+        wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
+
+    def click(self, name: str) -> None:
+        """Press the left button on a part of the docker, in its middle."""
+        x, y = self.ask(f"centre({name!r})")
+        self.desktop.xdotool("mousemove", x, y, "click", 1)
+
+    def type(self, name: str, text: str) -> None:
+        """Type into a part, in place of what is there."""
+        self.click(name)
+        wait_for(lambda: self.ask(f"part({name!r}).hasFocus()"), f"the focus in {name}")
+        self.desktop.xdotool("key", "ctrl+a")
+        self.desktop.xdotool("type", text)
+
+    def words(self, name: str) -> str:
+        """What a label says."""
+        words: str = self.ask(f"part({name!r}).text()")
+        return words
+
+    def message(self) -> str:
+        """Wait for words in the docker."""
+        found: str = wait_for(lambda: self.words("message"), "a message")
+        return found
+
+    def enabled(self, name: str) -> bool:
+        return bool(self.ask(f"part({name!r}).isEnabled()"))
+
+    def results(self) -> int:
+        return int(self.ask("part('results').count()"))
+
+    def open(self, code: str) -> None:
+        """Run code that opens a document, and wait until it is the active one."""
+        before = self.ask("len(Krita.documents())")
+        self.ask(code)
+        wait_for(
+            lambda: self.ask("len(Krita.documents())") == before + 1 and self.ask("bool(document())"), "a document"
+        )
+        self.ask("document().waitForDone()")
+
+    def close_all(self) -> None:
+        """Close all documents, and leave the docker as it was."""
+        self.ask("closed()")
+
+    def pixels(self, code: str, shape: tuple[int, ...], dtype: Any = np.uint8) -> np.ndarray:
+        """What code has packed."""
+        return np.frombuffer(zlib.decompress(base64.b64decode(self.ask(code))), dtype).reshape(shape)
+
+    def generate(self, button: str = "generate") -> None:
+        """Press a button, and wait for a picture."""
+        before = self.results()
+        self.click(button)
+        wait_for(lambda: self.results() > before or self.words("message"), "a picture")
+        assert self.results() > before, self.words("message")
+
+    def apply(self) -> None:
+        """Press the button, and wait for the layer, in whichever document."""
+        before = self.ask("counted()")
+        self.click("apply")
+        wait_for(lambda: self.ask("counted()") == before + 1 or self.words("message"), "the layer")
+        assert self.ask("counted()") == before + 1, self.words("message")
