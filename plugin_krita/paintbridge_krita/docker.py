@@ -28,7 +28,6 @@ class PaintbridgeDocker(krita.DockWidget):
         self._painting: Painting | None = None
         self._form = Form()
         self._generate = _button("generate", _("Generate"))
-        self._generate.setToolTip(_("Ctrl+Enter in the prompt"))
         self._cancel = _button("cancel", _("Cancel"))
         self._progress = Progress()
         self._message = _label("message")
@@ -39,7 +38,6 @@ class PaintbridgeDocker(krita.DockWidget):
         self._connection = Connection(self)
         self._connection.changed.connect(self._show_state)
         self._connection.checkpoints_known.connect(self._show_checkpoints)
-        self._form.generate.connect(self._generate.click)
         self._generate.clicked.connect(self._begin)
         self._cancel.clicked.connect(self._stop)
         self._results.again.connect(self._paint)
@@ -126,7 +124,9 @@ class PaintbridgeDocker(krita.DockWidget):
             self._form.offer([checkpoint.name for checkpoint in bridge.checkpoints.checkpoints])
 
     def _show_buttons(self) -> None:
-        self._generate.setEnabled(self._painting is None and self._connection.bridge is not None)
+        ready = self._painting is None and self._connection.bridge is not None
+        self._generate.setEnabled(ready)
+        self._results.be_ready(ready)
         self._cancel.setEnabled(self._painting is not None)
 
     def _lay_out(self) -> None:

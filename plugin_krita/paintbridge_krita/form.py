@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .qt import QShortcut, Qt, QtGui, QtWidgets, Signal
+from .qt import Qt, QtWidgets
 from .words import _
 
 __all__ = ["Form"]
@@ -16,9 +16,7 @@ _PROMPT_LINES = 4
 
 
 class Form(QtWidgets.QWidget):
-    """``generate`` is Ctrl+Enter in it."""
-
-    generate = Signal()
+    """What the artist asks for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,10 +59,6 @@ class Form(QtWidgets.QWidget):
         rows.addRow(_("Checkpoint"), self._checkpoint)
         rows.addRow(_("Seed"), self._seed)
         rows.addRow(_("Number of pictures"), self._batch)
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            shortcut = QShortcut(QtGui.QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(self.generate)
 
     def offer(self, checkpoints: Iterable[str]) -> None:
         """The checkpoints that the bridge has. The one that is chosen stays so, if it is there."""

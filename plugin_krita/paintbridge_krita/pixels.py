@@ -33,8 +33,8 @@ _WIRE = {"u8": ColorSpace("RGBA", "U8", _SRGB), "f32": ColorSpace("RGBA", "F32",
 
 
 def wire_depth(space: ColorSpace) -> str:
-    """The depth on the wire that keeps what the document has."""
-    return "u8" if space.depth == "U8" else "f32"
+    """The depth on the wire that keeps what the document has: eight bits of ink are finer in places than sRGB's."""
+    return "u8" if space.depth == "U8" and space.model in ("RGBA", "GRAYA") else "f32"
 
 
 def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int) -> bytes:

@@ -12,14 +12,12 @@ if "PyQt6.QtCore" in sys.modules:
     from PyQt6 import QtCore, QtGui, QtWidgets
 
     QAction = QtGui.QAction
-    QShortcut = QtGui.QShortcut
 else:
     from PyQt5 import QtCore, QtGui, QtWidgets
 
     QAction = QtWidgets.QAction
-    QShortcut = QtWidgets.QShortcut
 
 Qt = QtCore.Qt
 Signal = QtCore.pyqtSignal
 
-__all__ = ["QAction", "QShortcut", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal"]
+__all__ = ["QAction", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal"]

@@ -54,6 +54,12 @@ class Results(QtWidgets.QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._list)
         column.addLayout(row)
+        self._ready = False
+        self._show_buttons()
+
+    def be_ready(self, ready: bool) -> None:
+        """Whether a job could be sent now."""
+        self._ready = ready
         self._show_buttons()
 
     def add(self, order: Order, result: JobResult) -> None:
@@ -94,7 +100,8 @@ class Results(QtWidgets.QWidget):
 
     def _show_buttons(self) -> None:
         for button in self._buttons:
-            button.setEnabled(self._list.currentItem() is not None)
+            sends = button.objectName() == "paintbridge_again"
+            button.setEnabled(self._list.currentItem() is not None and (self._ready or not sends))
 
     def _button(self, name: str, title: str, words: str, pressed: object) -> QtWidgets.QPushButton:
         button = QtWidgets.QPushButton(title)
