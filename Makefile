@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test serve docs lint plugins clean
+.PHONY: demo test serve docs lint plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -32,8 +32,12 @@ lint: $(VENV)/.installed-dev
 plugins: $(VENV)/.installed
 	$(BIN)/python -m bridge.plugins dist
 
+client: $(BIN)/python
+	rm -rf packaging/client/build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist packaging/client
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-output test-output bench-output
+	rm -rf $(VENV) build packaging/client/build dist *.egg-info demo-output test-output bench-output
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,9 +1,12 @@
 """A host's side of the wire: find the bridge, start it, connect, plan, submit, follow, cancel, resume.
 
-Start at :class:`.bridge.Bridge`. Runs on Python 3.9, on the standard library, msgpack and websockets alone, and imports
-nothing absolutely: it travels inside the plug-ins.
+Start at :class:`.bridge.Bridge`, on an event loop at :class:`.asynchronous.AsyncBridge`. Runs on Python 3.9, on the
+standard library, msgpack and websockets alone, and imports nothing absolutely: it travels inside the plug-ins.
 """
 
+from ..protocol.errors import BridgeError
+from ..protocol.messages import ContextChoice, Preview, Progress
+from .asynchronous import AsyncBridge
 from .bridge import Bridge
 from .discovery import Address, discover
 from .errors import (
@@ -20,19 +23,24 @@ from .job import ConditionPixels, Job, JobResult, Pixels, ResultLayer
 
 __all__ = [
     "Address",
+    "AsyncBridge",
     "BadAddress",
     "Bridge",
     "BridgeClosed",
+    "BridgeError",
     "BridgeNotFound",
     "ClientError",
     "ConditionPixels",
     "ConnectionLost",
+    "ContextChoice",
     "InsecureAddress",
     "Job",
     "JobCancelled",
     "JobResult",
     "NotRunning",
     "Pixels",
+    "Preview",
+    "Progress",
     "ResultLayer",
     "discover",
 ]

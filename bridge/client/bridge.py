@@ -30,6 +30,7 @@ from .discovery import Address, discover
 from .errors import BridgeClosed
 from .job import ConditionPixels, Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
+from .painting import Painting
 from .request import Request
 from .stock import PullCallback
 
@@ -38,8 +39,9 @@ __all__ = ["Bridge"]
 T = TypeVar("T")
 
 
-class Bridge:
-    """A connection to the bridge. Use it as a context manager, or call :meth:`close`.
+class Bridge(Painting):
+    """A connection to the bridge. Use it as a context manager, or call :meth:`close`. Scripts find what they need in
+    :class:`.painting.Painting`; what is here serves hosts, which own their document and may not wait.
 
     All socket work is done by one thread, on which the callbacks are called too: they must return soon, and may not
     block on the bridge (``submit`` and ``cancel`` do not). A connection that breaks is opened again by itself, and no

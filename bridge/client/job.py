@@ -7,16 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ..protocol.messages import JobEvent, Picture, Preview, Recipe
-from ..protocol.pixels import Buffer
+from ..protocol.pixels import DEPTH_BYTES, Buffer
 
 __all__ = ["ConditionPixels", "Job", "JobResult", "JobUpdate", "Pixels", "ResultLayer"]
 
 logger = logging.getLogger(__name__)
 
 JobUpdate = Union[JobEvent, Preview]
+_TYPES = {"u8": "|u1", "u16": "<u2", "f16": "<f2", "f32": "<f4"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ConditionPixels:
 @dataclass(frozen=True)
 class ResultLayer:
     """A generated picture: ``data`` holds the bytes that ``picture`` describes, to be put at ``x``, ``y`` of the
-    canvas. Where alpha is 0 the host's pixels are untouched.
+    canvas. Where alpha is 0 the host's pixels are untouched. ``numpy.asarray`` and ``PIL.Image.fromarray`` take it.
     """
 
     x: int
@@ -60,6 +61,31 @@ class ResultLayer:
     picture: Picture
     recipe: Recipe
     data: memoryview = field(repr=False)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """NumPy's array interface, version 3, over the same bytes.
+
+        Raises:
+            AttributeError: for a layer that was wanted as PNG or WebP.
+        """
+        picture = self.picture
+        if picture.encoding != "raw":
+            raise AttributeError(f"This layer is a {picture.encoding} file, not an array.")
+        size = DEPTH_BYTES[picture.depth]
+        row = picture.channels * size
+        return {
+            "version": 3,
+            "shape": (picture.height, picture.width, picture.channels),
+            "typestr": _TYPES[picture.depth],
+            # Named, though they are the usual ones: Pillow then asks for `tobytes`, and for no buffer of this object.
+            "strides": (picture.width * row, row, size),
+            "data": self.data,
+        }
+
+    def tobytes(self) -> bytes:
+        """The pixels' bytes."""
+        return bytes(self.data)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
+from pythons import find_python
 from tiny_bridge import TinyBridge
 
 from bridge.plugins import TARGETS
@@ -50,17 +50,6 @@ def tiny() -> Iterator[TinyBridge]:
     bridge.start()
     yield bridge
     bridge.end()
-
-
-def find_python(version: str) -> str | None:
-    """``PAINTBRIDGE_PYTHON39`` and the like, one on the path, or one of pyenv's."""
-    # One on the path may be a stub of pyenv's that runs nothing.
-    candidates = [os.environ.get(f"PAINTBRIDGE_PYTHON{version.replace('.', '')}"), shutil.which(f"python{version}")]
-    candidates += sorted(str(path) for path in Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
-    for python in filter(None, candidates):
-        if subprocess.run([python, "-c", "import ssl, asyncio"], capture_output=True, check=False).returncode == 0:
-            return python
-    return None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

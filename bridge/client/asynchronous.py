@@ -1,0 +1,120 @@
+"""The same for scripts on an event loop of their own: ``async with AsyncBridge() as bridge``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from .bridge import Bridge
+from .discovery import Address
+from .job import Job, JobResult, JobUpdate
+from .wish import ProgressCallback, Wish, WishOptions, progress_only
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["AsyncBridge"]
+
+
+class AsyncBridge:
+    """A connection for ``async with``. Methods, options and errors are those of :class:`.painting.Painting`; a task
+    that is cancelled cancels its job, and ``on_progress`` is called on the caller's loop. Jobs may run side by side.
+    """
+
+    def __init__(self, address: Optional[Address] = None, *, client: str = "paintbridge-client") -> None:
+        self._address = address
+        self._client = client
+        self._bridge: Optional[Bridge] = None
+
+    @property
+    def bridge(self) -> Bridge:
+        """The connection below, for what does not wait: ``welcome``, ``checkpoints``, ``device``.
+
+        Raises:
+            RuntimeError: outside ``async with``.
+        """
+        if self._bridge is None:
+            raise RuntimeError("An AsyncBridge is open within `async with` only.")
+        return self._bridge
+
+    async def __aenter__(self) -> AsyncBridge:
+        self._bridge = await asyncio.to_thread(Bridge, self._address, client=self._client)
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        bridge, self._bridge = self.bridge, None
+        await asyncio.to_thread(bridge.close)
+
+    async def fill(
+        self, image: Any, mask: Any, *, on_progress: Optional[ProgressCallback] = None, **options: Unpack[WishOptions]
+    ) -> JobResult:
+        """Repaint what is white in a mask."""
+        return await self._paint(on_progress, "fill", image, mask, **options)
+
+    async def refine(
+        self,
+        image: Any,
+        mask: Any = None,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Repaint a picture, or what is white in a mask, and keep its forms: ``strength`` says how closely."""
+        return await self._paint(on_progress, "refine", image, mask, **options)
+
+    async def generate(
+        self, size: tuple[int, int], *, on_progress: Optional[ProgressCallback] = None, **options: Unpack[WishOptions]
+    ) -> JobResult:
+        """Paint a new picture of this width and height."""
+        return await self._paint(on_progress, "generate", size, **options)
+
+    async def upscale(
+        self,
+        image: Any,
+        scale: int = 2,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Enlarge a picture two or four times."""
+        return await self._paint(on_progress, "upscale", image, scale=scale, **options)
+
+    async def _paint(
+        self,
+        on_progress: Optional[ProgressCallback],
+        kind: str,
+        image: Any,
+        mask: Any = None,
+        *,
+        scale: int = 1,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def on_loop(function: Callable[..., object], *arguments: object) -> None:
+            # A loop that was closed meanwhile waits for nothing.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(function, *arguments)
+
+        def tell(update: JobUpdate) -> None:
+            if hear is not None:
+                on_loop(hear, update)
+
+        def end(_job: Job) -> None:
+            on_loop(ended.set)
+
+        hear = progress_only(on_progress)
+        wish = await asyncio.to_thread(Wish.of, kind, image, mask, scale=scale, **options)
+        planned = await asyncio.wrap_future(self.bridge.plan_soon(**wish.planning()))
+        job = self.bridge.submit(**wish.sending(planned), on_event=tell, on_done=end)
+        try:
+            await ended.wait()
+        finally:
+            if not job.done:
+                job.cancel()
+        return job.result()

@@ -1,0 +1,117 @@
+"""One call a picture: what scripts use of :class:`.bridge.Bridge`, made of what hosts use of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Optional
+
+from ..protocol.messages import Planned
+from .job import Job, JobResult
+from .wish import ProgressCallback, Wish, WishOptions, progress_only
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Painting"]
+
+# On Windows nothing interrupts a wait: Ctrl-C is looked for in between.
+_LOOK_SECONDS = 0.25
+
+
+class Painting:
+    """Pictures are Pillow's, or NumPy's arrays (height, width, channels) of uint8, uint16, float16 or float32, sRGB
+    with straight alpha; masks have one channel, and may be of bool. Layers come in the picture's own depth.
+
+    All methods block, and raise BridgeError for what the bridge refuses, ClientError where there is no connection,
+    TypeError for what is no picture or no option, TimeoutError after ``timeout`` seconds. Whatever ends the waiting,
+    Ctrl-C too, cancels the job. ``on_progress`` is called on the client's thread.
+    """
+
+    def fill(
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        timeout: Optional[float] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Repaint what is white in a mask."""
+        return self._wait(self.start("fill", image, mask, on_progress=on_progress, **options), timeout)
+
+    def refine(
+        self,
+        image: Any,
+        mask: Any = None,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        timeout: Optional[float] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Repaint a picture, or what is white in a mask, and keep its forms: ``strength`` says how closely."""
+        return self._wait(self.start("refine", image, mask, on_progress=on_progress, **options), timeout)
+
+    def generate(
+        self,
+        size: tuple[int, int],
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        timeout: Optional[float] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Paint a new picture of this width and height."""
+        return self._wait(self.start("generate", size, on_progress=on_progress, **options), timeout)
+
+    def upscale(
+        self,
+        image: Any,
+        scale: int = 2,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        timeout: Optional[float] = None,
+        **options: Unpack[WishOptions],
+    ) -> JobResult:
+        """Enlarge a picture two or four times."""
+        return self._wait(self.start("upscale", image, scale=scale, on_progress=on_progress, **options), timeout)
+
+    def start(
+        self,
+        kind: str,
+        image: Any,
+        mask: Any = None,
+        *,
+        scale: int = 1,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[WishOptions],
+    ) -> Job:
+        """Begin a job of any kind, and return once it is planned: :meth:`.job.Job.events` tells of it,
+        :meth:`.job.Job.cancel` stops it, :meth:`.job.Job.result` waits for it. ``image`` is a size with ``generate``.
+        """
+        wish = Wish.of(kind, image, mask, scale=scale, **options)
+        planned = self.plan(**wish.planning())
+        return self.submit(**wish.sending(planned), on_event=progress_only(on_progress))
+
+    # ------------------------------------------------------------ the host's side, of which this is made
+
+    def plan(self, *arguments: Any, **fields: Any) -> Planned:
+        """As :meth:`.bridge.Bridge.plan`."""
+        raise NotImplementedError
+
+    def submit(self, *arguments: Any, **fields: Any) -> Job:
+        """As :meth:`.bridge.Bridge.submit`."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _wait(job: Job, timeout: Optional[float]) -> JobResult:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while True:
+                left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+                try:
+                    return job.result(max(0.0, left))
+                except TimeoutError:
+                    if deadline is not None and time.monotonic() >= deadline:
+                        raise TimeoutError(f"The job has not ended within {timeout} seconds.") from None
+        finally:
+            if not job.done:
+                job.cancel()
