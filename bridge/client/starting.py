@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -53,7 +54,8 @@ def install_commands(system: str = sys.platform) -> tuple[str, ...]:
 
 
 def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[Mapping[str, str]] = None) -> Address:
-    """Start the bridge, and wait until it says where it listens. It outlives its starter. Blocks: for a thread.
+    """Start the bridge unless one runs, and wait until it says where it listens. It outlives its starter. Blocks: for a
+    thread.
 
     Args:
         command: ``start_command`` of :class:`.errors.BridgeNotFound`.
@@ -64,6 +66,8 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
         StartFailed: it ended at once, said nothing in time, or could not be run at all.
     """
     env = dict(os.environ if environ is None else environ)
+    with contextlib.suppress(BridgeNotFound):
+        return discover(environ=env)
     log = runtime_file(env).parent / "start.log"
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

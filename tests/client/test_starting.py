@@ -34,7 +34,7 @@ def test_a_bridge_is_started_and_outlives_the_call(env, tmp_path):
         with Bridge(address, client="test") as bridge:
             assert bridge.welcome.checkpoints
         assert os.getpgid(pid) != os.getpgid(0), "Ctrl-C at the starter would end the bridge"
-        assert start(SERVE, environ=env).url == address.url, "the second one ends, and the first one is found"
+        assert start(("no such program",), environ=env).url == address.url, "the first one is found, and no other begun"
     finally:
         end(pid)
 
