@@ -207,7 +207,9 @@ async def main():
     await engine.device()
     os.kill(engine.worker_pid, signal.SIGSTOP)
     stream = engine.submit(task)
-    while not (shared := list(Path("/dev/shm").glob(engine.segment_prefix + "*"))):
+    segments = engine.segment_prefix + "*"
+    # Not before it is filled: until then it may be there, and not yet known to Python's resource tracker.
+    while not (shared := [path for path in Path("/dev/shm").glob(segments) if any(path.read_bytes())]):
         await asyncio.sleep(0.01)
     print(engine.worker_pid, shared[0], flush=True)
     async for event in stream:
