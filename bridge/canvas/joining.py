@@ -32,8 +32,8 @@ def join_surroundings(
 
     Args:
         painted_rgb, original_rgb: (h, w, 3) of the context.
-        mask: (h, w), the layer's alpha. Where it is at most one half the original shows as much as what is painted, and
-            is what that is brought to; so no step lies at its 50 % contour.
+        mask: (h, w), the layer's alpha, and 1 wherever anything is selected. Where it is at most one half the original
+            shows as much as what is painted, and is what that is brought to; so no step lies at its 50 % contour.
         valid: (h, w), False where the original shows nothing (transparent); None: all valid.
 
     Returns:

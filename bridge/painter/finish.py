@@ -43,9 +43,10 @@ def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
     if match:
         original, valid = scene.rgb[window.slices], scene.valid[window.slices]
         matched = match_colour(painted, original, scene.masks.denoise[window.slices], valid)
-        matched = join_surroundings(matched, original, alpha, valid)
+        # What is selected in part is no surroundings: to be brought to it would undo what is painted there.
+        matched = join_surroundings(matched, original, np.where(scene.selected[window.slices], 1, alpha), valid)
         share = recoloured(scene.request.strength) if scene.detailed else 1.0
-        painted = painted + (matched - painted) * np.float32(share)
+        painted = matched if share == 1 else painted + (matched - painted) * np.float32(share)
     return compose_layer(
         painted,
         picture,

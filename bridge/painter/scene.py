@@ -24,12 +24,14 @@ _LEAST_ALPHA = 0.05
 class Scene:
     """A job's geometry and pixels, at the context's size and the canvas's density.
 
-    `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w) is False
-    there. `covers` says whether the layer may cover what was transparent.
+    `selected` (h, w) is True for all that is to be repainted, if only in part: what is not selected in the mode
+    "background". `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w)
+    is False there. `covers` says whether the layer may cover what was transparent.
     """
 
     request: Request
     plan: Plan
+    selected: np.ndarray
     masks: Masks
     rgb: np.ndarray
     valid: np.ndarray
@@ -128,4 +130,4 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
         raise EmptySelection(
             "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
         )
-    return Scene(request, resolved, masks, rgb, valid, covers)
+    return Scene(request, resolved, selection > 0, masks, rgb, valid, covers)

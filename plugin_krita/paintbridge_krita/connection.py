@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Optional
 
-from bridge.client import Bridge, discover
+from bridge.client import Bridge
 
 from .qt import QtCore, Signal
 
@@ -39,7 +39,6 @@ class Connection(QtCore.QObject):
         self.state = "looking"
         self.error: Optional[Exception] = None
         self.bridge: Optional[Bridge] = None
-        self._url = self._token = ""
         self._opening = False
         self._again = QtCore.QTimer(self)
         self._again.setSingleShot(True)
@@ -47,35 +46,20 @@ class Connection(QtCore.QObject):
         self._came.connect(self._open_ended)
         self._told.connect(self._on_told)
 
-    def configure(self, url: str, token: str) -> None:
-        """Where the settings say that the bridge is; empty: find it. An open connection is opened anew."""
-        if (url, token) != (self._url, self._token):
-            self._url, self._token = url, token
-            self._leave()
-            self.look()
-
     def look(self) -> None:
         """Look for a bridge now."""
         if self._opening or self.bridge is not None:
             return
         self._again.stop()
         self._opening = True
-        threading.Thread(target=self._open, args=(self._url, self._token), name="paintbridge-open", daemon=True).start()
-
-    def close(self) -> None:
-        """Krita ends: leave without waiting for the bridge's good-bye."""
-        self._again.stop()
-        self._leave()
+        threading.Thread(target=self._open, name="paintbridge-open", daemon=True).start()
 
     # ------------------------------------------------------------ on the opening thread
 
-    def _open(self, url: str, token: str) -> None:
+    def _open(self) -> None:
         try:
-            # What stands in the settings stays where it is; what was found may move, and is looked up again.
-            address = discover(url=url, token=token) if url or token else None
             holder: list[Any] = []
             made = Bridge(
-                address,
                 client=CLIENT,
                 on_connection=lambda state, reason: self._told.emit(holder[0] if holder else None, state, reason),
                 on_checkpoints=lambda _: self.checkpoints_known.emit(),
@@ -98,7 +82,7 @@ class Connection(QtCore.QObject):
 
     def _on_told(self, bridge: Optional[Bridge], state: str, reason: Optional[Exception]) -> None:
         if bridge is None or bridge is not self.bridge:
-            return  # of the opening itself, which is told when it ends, or of one that was left
+            return  # of the opening itself, which is told when it ends
         if state == "closed":
             self.bridge = None
             self._become("absent", reason)
@@ -106,11 +90,6 @@ class Connection(QtCore.QObject):
             threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
         else:
             self._become(state, None)
-
-    def _leave(self) -> None:
-        bridge, self.bridge = self.bridge, None
-        if bridge is not None:
-            threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
 
     def _become(self, state: str, error: Optional[Exception]) -> None:
         if (state, str(error)) != (self.state, str(self.error)):

@@ -149,3 +149,21 @@ def test_twenty_refines_in_a_row_leave_the_colours(studio, hooks, mini):
     drift = np.abs((canvas - original)[selection == 1][:, :3].mean(axis=0)) * 255
     assert drift.max() < 2
     assert np.abs(canvas - original)[selection == 1].max() > 0
+
+
+def test_what_is_selected_in_part_shows_in_part(studio, hooks, mini):
+    """Such pixels are no surroundings: to be brought to what was there would undo what is painted."""
+    canvas = studio.photograph("extreme-desert-hike")
+    selection = np.zeros(canvas.shape[:2], np.float32)
+    skirt, core = Rect(160, 40, 160, 120), Rect(210, 75, 60, 50)
+    selection[skirt.slices] = 0.4
+    selection[core.slices] = 1
+    options = {"kind": "fill", "mode": "fill", "prompt": "orange", "native_pixels": mini.checkpoint.card.native_pixels}
+    context = studio.request(canvas, selection, **options).context
+    darker = canvas[..., :3].copy()
+    darker[selection > 0] -= 0.1
+    model = KnowingModel(mini, np.ascontiguousarray(darker[context.slices]), inpaint=True)
+    painted = paint(studio.request(canvas, selection, steps=2, guidance=1.0, **options), model, hooks).layers[0]
+    change = (studio.merged(painted, canvas) - canvas[..., :3]).mean(axis=-1)
+    # Away from the edges of both, where the autoencoder blurs what it paints.
+    assert -0.06 < change[60:140, 172:198].mean() < -0.02

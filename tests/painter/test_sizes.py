@@ -22,20 +22,14 @@ def texture(studio):
     return studio.photograph("lake-sherburne")
 
 
+def context_of(canvas, box):
+    options = {"kind": "fill", "mode": "fill", "choice": "auto", "rect": None, "grow": None, "feather": None}
+    return plan(canvas, box, native_pixels=64 * 64, **options).context
+
+
 def request_for(canvas, box, texture, **options):
     """A fill of `box` on a canvas of repeated photographs, of which no more than the context is ever made."""
-    planned = plan(
-        canvas,
-        box,
-        kind="fill",
-        mode="fill",
-        choice="auto",
-        rect=None,
-        grow=None,
-        feather=None,
-        native_pixels=64 * 64,
-    )
-    context = planned.context
+    context = context_of(canvas, box)
     rows = np.arange(context.y, context.bottom) % texture.shape[0]
     columns = np.arange(context.x, context.right) % texture.shape[1]
     selection = np.zeros(context.size.shape, np.float32)
@@ -80,17 +74,7 @@ def test_the_selection_is_covered_and_nothing_beyond_reach(studio, hooks, textur
 
 def test_off_the_canvas_there_is_nothing_to_select():
     with pytest.raises(EmptySelection, match="outside the canvas"):
-        plan(
-            LARGE,
-            Rect(5000, 10, 50, 50),
-            kind="fill",
-            mode="fill",
-            choice="auto",
-            rect=None,
-            grow=None,
-            feather=None,
-            native_pixels=64 * 64,
-        )
+        context_of(LARGE, Rect(5000, 10, 50, 50))
 
 
 def test_a_transparent_canvas(studio, hooks, texture):
