@@ -32,13 +32,12 @@ def opened(path):
 def made(width, height, model, depth, profile):
     document = Krita.createDocument(width, height, "made", model, depth, profile, 72.0)
     Krita.activeWindow().addView(document)
-def close_one():
-    document().setModified(False)
-    document().close()
+def close_one(document):
+    document.setModified(False)
+    document.close()
 def closed():
     while Krita.documents():
-        Krita.documents()[0].setModified(False)
-        Krita.documents()[0].close()
+        close_one(Krita.documents()[0])
     part("results").clear()
     part("message").clear()
     part("batch").setValue(1)

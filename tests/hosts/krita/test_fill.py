@@ -117,6 +117,18 @@ def test_a_document_of_another_size_now(opened: KritaDocker) -> None:
     assert docker.results() == 1, "the picture is kept"
 
 
+def test_a_document_that_was_closed(opened: KritaDocker) -> None:
+    """While another one is looked at: Krita hides its dockers with the last."""
+    docker = opened
+    docker.generate()
+    docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
+    docker.ask("close_one(next(one for one in Krita.documents() if one.width() == 1920))")
+    docker.click("apply")
+    assert "was closed" in docker.message()
+    assert docker.results() == 1, "the picture is kept"
+    assert docker.ask("counted()") == 1, "and not put elsewhere"
+
+
 @pytest.mark.parametrize("area", [(-900, -900, 50, 50), (0, 0, 0, 0)])
 def test_nothing_on_the_canvas_is_selected(opened: KritaDocker, area: tuple[int, ...]) -> None:
     docker = opened
