@@ -18,6 +18,7 @@ from .errors import (
     InsecureAddress,
     JobCancelled,
     NotRunning,
+    Refused,
 )
 from .job import ConditionPixels, Job, JobResult, Pixels, ResultLayer
 
@@ -41,6 +42,7 @@ __all__ = [
     "Pixels",
     "Preview",
     "Progress",
+    "Refused",
     "ResultLayer",
     "discover",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "InsecureAddress",
     "JobCancelled",
     "NotRunning",
+    "Refused",
     "error_from_wire",
 ]
 
@@ -61,6 +62,10 @@ class BridgeClosed(ClientError):
 
     def __init__(self) -> None:
         super().__init__("The connection to the bridge was closed.", "Connect again.")
+
+
+class Refused(ClientError):
+    """What a plug-in itself refuses, before or instead of asking the bridge."""
 
 
 class JobCancelled(ClientError):

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
-
-from bridge.client import BadAddress, ClientError, InsecureAddress
-from bridge.protocol.errors import BridgeError
+from bridge.client import BadAddress, InsecureAddress
+from bridge.client.words import lines_for
 
 from .words import _
 
-__all__ = ["Refused", "words_for"]
-
-
-class Refused(Exception):
-    """What the plug-in itself refuses. ``message`` and ``hint`` as those of the bridge's own errors."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+__all__ = ["words_for"]
 
 
 def words_for(error: Exception) -> str:
     """What GIMP shows. Never empty: GIMP would show an empty box."""
-    if not isinstance(error, (Refused, BridgeError, ClientError)):
-        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
-        kind = f"{type(error).__name__}: {error}"
-        return _("Something went wrong inside the Paintbridge plug-in ({error}).").format(error=kind)
-    lines = [_(error.message), _(error.hint)]
+    lines = lines_for(error, _)
     if isinstance(error, (BadAddress, InsecureAddress)) or getattr(error, "code", "") == "unauthorized":
         lines.append(_("Address and token can be entered in Filters > Paintbridge > Check Connection."))
-    return "\n".join(filter(None, lines))
+    return "\n".join(lines)

@@ -7,12 +7,12 @@ from typing import Any
 
 from gi.repository import Gimp
 
+from bridge.client import Refused
 from bridge.client.job import JobUpdate
 from bridge.protocol.messages import ContextChoice, ResultFormat
 
 from .arguments import given
 from .commands import Command
-from .failures import Refused
 from .layers import add_layers, layer_name
 from .link import Link
 from .progress import Progress

@@ -8,10 +8,9 @@ from typing import Optional
 
 from gi.repository import Gimp
 
-from bridge.client import Pixels
+from bridge.client import Pixels, Refused
 from bridge.protocol.messages import Extent, Rect
 
-from .failures import Refused
 from .pixels import coverage_depth, read_coverage, read_layer, read_visible, wire_depth
 from .words import _
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import krita
 
-from bridge.client import Pixels
+from bridge.client import Pixels, Refused
 from bridge.protocol.messages import Extent, Rect
 
-from .failures import Refused
 from .pixels import ColorSpace, to_wire, wire_depth
 from .words import _
 

@@ -1,0 +1,22 @@
+"""Errors as a host shows them: one sentence that says what happened, and one that says what to do."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Callable
+
+from ..protocol.errors import BridgeError
+from .errors import ClientError
+
+__all__ = ["lines_for"]
+
+_OWN_FAULT = "Something went wrong inside the Paintbridge plug-in ({error})."
+
+
+def lines_for(error: Exception, translate: Callable[[str], str]) -> list[str]:
+    """One line each, never none. What nobody foresaw is the plug-in's own fault, and goes to its log as a whole."""
+    if not isinstance(error, (BridgeError, ClientError)):
+        traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+        return [translate(_OWN_FAULT).format(error=f"{type(error).__name__}: {error}")]
+    return [translate(words) for words in (error.message, error.hint) if words]
