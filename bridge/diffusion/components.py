@@ -14,6 +14,7 @@ from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
 from .lora import Adapters, WornLora
+from .placement import OUTSIDE, place
 from .preview import fit_latent_to_rgb
 from .weights import load_controlnet, weights_of
 
@@ -60,10 +61,13 @@ class Components:
         return int(self.vae.config.latent_channels)
 
 
-def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -> Components:
+def load(
+    checkpoint: Checkpoint, device: Device, *, check: Callable[[], None], outside: Sequence[str] = ()
+) -> Components:
     """Loads a checkpoint part by part, from safetensors and local files only.
 
-    `check` is called before each part, and may raise to end the loading. Raises CheckpointUnreadable when a part's
+    The parts named in `outside` come to the device layer by layer, when they are used. `check` is called before each
+    part, and may raise to end the loading. Raises CheckpointUnreadable when a part's
     weights do not fit its config.
     """
     make_deterministic(device)
@@ -74,7 +78,8 @@ def load(checkpoint: Checkpoint, device: Device, *, check: Callable[[], None]) -
     for part, kind in part_kinds(checkpoint.family).items():
         check()
         dtype = torch.float32 if part == "vae" else device.torch_dtype
-        parts[part] = _settled(weights.part(part, kind, dtype).to(device.torch_device).eval().requires_grad_(False))
+        loaded = weights.part(part, kind, dtype).eval().requires_grad_(False)
+        parts[part] = place(_settled(loaded), device, outside=part in outside)
     check()
     return Components(
         checkpoint=checkpoint,
@@ -110,6 +115,8 @@ class ComponentCache:
         self._capacity = capacity
         self._held: OrderedDict[str, Components] = OrderedDict()
         self._controlnets: dict[str, Any] = {}
+        # How far up `OUTSIDE` those are that did not fit.
+        self._outside: dict[str, int] = {}
 
     def get(self, checkpoint: Checkpoint, *, check: Callable[[], None], worn: tuple[WornLora, ...] = ()) -> Components:
         """The checkpoint's components, loaded unless they are held, wearing just these LoRAs.
@@ -128,7 +135,26 @@ class ComponentCache:
         """Lets go of every checkpoint and ControlNet."""
         self._held.clear()
         self._controlnets.clear()
+        self._outside.clear()
         self._release()
+
+    def offload(self, checkpoint: Checkpoint) -> bool:
+        """Lets go of a checkpoint that does not fit; from now on more of it waits outside the device.
+
+        False where the device has no memory of its own, or where no more can wait outside. Then, and after another
+        checkpoint was used, it is loaded whole again.
+        """
+        if not self.device.has_memory:
+            return False
+        key = content_hash(checkpoint.path, checkpoint.files, check=lambda: None)
+        step = self._outside.pop(key, 0) + 1
+        self._held.pop(key, None)
+        self._controlnets.clear()
+        self._release()
+        if step == len(OUTSIDE):
+            return False
+        self._outside[key] = step
+        return True
 
     def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
         key = content_hash(checkpoint.path, checkpoint.files, check=check)
@@ -137,21 +163,24 @@ class ComponentCache:
             # The same weights may lie in two places, with a card of its own in each.
             return replace(self._held[key], checkpoint=checkpoint)
         while len(self._held) >= self._capacity:
-            self._held.popitem(last=False)
+            left, _ = self._held.popitem(last=False)
+            self._outside.pop(left, None)
             # They hardly fit the next one.
             self._controlnets.clear()
         self._release()
-        self._held[key] = load(checkpoint, self.device, check=check)
+        self._held[key] = load(checkpoint, self.device, check=check, outside=OUTSIDE[self._outside.get(key, 0)])
         return self._held[key]
 
     def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets in memory, loaded unless they are held; those that are not among these are let go first."""
         keys = self._only(nets, check=check)
+        # Where the UNets had to leave the device there is no room for these either.
+        outside = "unet" in OUTSIDE[max(self._outside.values(), default=0)]
         for key, net in zip(keys, nets, strict=True):
             if key not in self._controlnets:
                 check()
-                loaded = load_controlnet(net, self.device.torch_dtype)
-                self._controlnets[key] = loaded.to(self.device.torch_device).eval().requires_grad_(False)
+                loaded = load_controlnet(net, self.device.torch_dtype).eval().requires_grad_(False)
+                self._controlnets[key] = place(loaded, self.device, outside=outside)
         check()
         return tuple(self._controlnets[key] for key in keys)
 
@@ -197,3 +226,7 @@ class OnDemand:
     def spare(self, nets: Sequence[ControlNet]) -> None:
         """Lets go of all ControlNets but these."""
         self.cache.spare(nets)
+
+    def offload(self) -> bool:
+        """As `ComponentCache.offload`."""
+        return self.cache.offload(self.checkpoint)

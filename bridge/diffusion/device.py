@@ -40,6 +40,11 @@ class Device:
         """Whether the pictures of a batch are denoised together: yes where that is faster, so not on a CPU."""
         return self.kind != "cpu"
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether its memory is its own, so that what does not fit there can wait in the machine's."""
+        return self.kind in ("cuda", "rocm", "xpu")
+
 
 def find_device() -> Device:
     """The best device that this torch can use; its `reason` is a sentence for people."""

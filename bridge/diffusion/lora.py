@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..models import Lora, LoraUnreadable, LoraUnsupported
 from .device import Device
+from .placement import place_again
 
 __all__ = ["Adapters", "WornLora"]
 
@@ -154,7 +155,7 @@ class Adapters:
                 _loader.load_lora_into_unet(dict(states), unet=model, **options)
             else:
                 _loader.load_lora_into_text_encoder(dict(states), text_encoder=model, prefix=part, **options)
-        model.to(self._device.torch_device)
+        place_again(model, self._device)
         for layer in self._layers():
             layer.set_adapter([], inference_mode=True)
 

@@ -27,13 +27,11 @@ class TimeLeft:
                 return None
             return max(0.0, self._expected_tail - (now - self._last_step))
         self._last_step = now
-        if self._base is None:
+        # A job that did not fit into memory begins again.
+        if self._base is None or step <= self._base[0]:
             self._base = (step, now)
             return None
-        done = step - self._base[0]
-        if done <= 0:
-            return None
-        each = (now - self._base[1]) / done
+        each = (now - self._base[1]) / (step - self._base[0])
         if step == 1:
             # The first step warms up what the others find warm: they are better measured without it.
             self._base = (1, now)

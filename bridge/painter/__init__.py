@@ -2,11 +2,12 @@
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported, is_out_of_memory
 from .fill import fill
 from .generate import generate
-from .hints import what_would_fit
+from .hints import about_offloading, what_would_fit
 from .kept import Kept
 from .parts import Part, PartHooks, together
 from .refine import refine
@@ -43,12 +44,25 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
     The pictures are the same.
 
     Raises `Cancelled` as soon as `hooks.check` does; PainterError, CanvasError and ModelsError, each with a `code`, for
-    all that can go wrong. `OutOfMemory` leaves no picture's memory behind.
+    all that can go wrong. Where memory does not suffice, the job begins again with more of the checkpoint outside the
+    device. `OutOfMemory` leaves no picture's memory behind.
     """
     if request.kind not in KINDS:
         raise PainterError(f"There is no kind of job called {request.kind!r}.")
+    kept = kept or Kept()
+    hints: tuple[str, ...] = ()
+    while (painting := _painted(request, model, hooks, kept)) is None:
+        if not model.offload():
+            hint = what_would_fit(request, model.checkpoint)
+            raise OutOfMemory("There is not enough memory to paint this.", hint=hint)
+        hints = (about_offloading(model.checkpoint),)
+    return replace(painting, hints=(*painting.hints, *hints))
+
+
+def _painted(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting | None:
+    """None: out of memory, in spite of all that the room can do."""
     nets = tuple(condition.net for condition in request.conditions)
-    room = Room(kept or Kept(), lambda: model.spare(nets))
+    room = Room(kept, lambda: model.spare(nets))
     try:
         return KINDS[request.kind](request, model, hooks, room)
     except (MemoryError, RuntimeError) as error:
@@ -56,11 +70,11 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
             raise
         traceback.clear_frames(error.__traceback__)
         room.free()
+        return None
     finally:
         # What was made in tiles differs a little from what would have been made at once.
         if room.tiled:
             room.free()
-    raise OutOfMemory("There is not enough memory to paint this.", hint=what_would_fit(request, model.checkpoint))
 
 
 def paint_parts(parts: Sequence[Part], hooks: Hooks, kept: Kept | None = None) -> Painting:

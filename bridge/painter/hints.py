@@ -13,6 +13,7 @@ __all__ = [
     "about_enlarging",
     "about_infill",
     "about_known_names",
+    "about_offloading",
     "about_sampler",
     "what_would_fit",
 ]
@@ -60,6 +61,14 @@ def about_density(density: Density) -> tuple[str, ...]:
         return ()
     share = round(100 * density.size.width / density.window.width)
     return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
+
+
+def about_offloading(checkpoint: Checkpoint) -> str:
+    """A hint when the checkpoint waits outside the device from now on."""
+    return (
+        f"{checkpoint.card.name} and this picture do not fit into the device's memory together, so from now on parts "
+        "of it wait outside. That takes longer; a smaller selection or checkpoint does not need it."
+    )
 
 
 def about_enlarging(card: Card, request: Request) -> tuple[str, ...]:

@@ -117,6 +117,9 @@ class Model(Protocol):
     def spare(self, nets: Sequence[ControlNet]) -> None:
         """Lets go of all ControlNets but these."""
 
+    def offload(self) -> bool:
+        """Has more of it wait outside the device when it is next loaded; False where that is not possible."""
+
 
 def check_request(request: Request, checkpoint: Checkpoint) -> None:
     """Holds a request against what the painter takes, before any work.

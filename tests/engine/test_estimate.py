@@ -61,3 +61,20 @@ def test_a_stage_that_ends_twice() -> None:
         left("denoise", step, 3)
         clock.now += 1
     assert left("denoise", 3, 3) == 0
+
+
+def test_a_job_that_begins_again() -> None:
+    clock = Clock()
+    left = TimeLeft(clock=clock)
+    left("denoise", 0, 10)
+    clock.now += 60
+    left("load", 0, 1)
+    assert left("denoise", 0, 10) is None
+    clock.now += 2
+    assert left("denoise", 1, 10) == 2 * 9
+    clock.now += 1
+    assert left("denoise", 2, 10) == 8
+    clock.now += 60
+    assert left("denoise", 0, 10) is None
+    clock.now += 3
+    assert left("denoise", 1, 10) == 3 * 9

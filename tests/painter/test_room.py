@@ -6,8 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
+from small_devices import APART, waits
+from tiny_checkpoints import build_tiny_sd1
 
 from bridge.canvas.geometry import Rect
+from bridge.diffusion import ComponentCache
+from bridge.models import inspect
 from bridge.painter import Cancelled, Kept, OutOfMemory, paint
 
 BOX = Rect(120, 90, 70, 60)
@@ -117,6 +122,9 @@ def test_running_out_while_loading(studio, request_):
         def spare(self, nets):
             model.spare(nets)
 
+        def offload(self):
+            return False
+
     expected = pixels(paint(request_, model, studio.Hooks()))
     assert np.array_equal(pixels(paint(request_, Heavy(1), studio.Hooks())), expected)
     heavy = Heavy(2)
@@ -140,6 +148,54 @@ def test_the_hint_says_what_would_fit(studio, request_, canvas, monkeypatch):
     assert abs(np.log(width / height * request_.context.height / request_.context.width)) < 0.1
     small = studio.request(canvas[:60, :60], None, kind="refine", prompt="a lake")
     assert "smaller checkpoint" in hint(small)
+
+
+class SmallDevice:
+    """A device on which the UNet paints only while no more than `room` of the checkpoint's parts are all there."""
+
+    def __init__(self, studio, tmp_path, monkeypatch, room):
+        self.cache = ComponentCache(APART)
+        self.model = self.cache.on_demand(studio.model().checkpoint)
+        self.other = self.cache.on_demand(inspect(build_tiny_sd1(tmp_path / "other", inpaint=True)))
+        real = UNet2DConditionModel.forward
+
+        def scarce(unet, *args, **options):
+            held = self.model.load(lambda: None)
+            if unet is held.unet and sum(not waits(part) for part in (held.text_encoder, held.vae, unet)) > room:
+                raise FAILURES[0]
+            return real(unet, *args, **options)
+
+        monkeypatch.setattr(UNet2DConditionModel, "forward", scarce)
+
+
+@pytest.mark.parametrize("room", [1, 0], ids=["all but the UNet", "all"])
+def test_what_does_not_fit_waits_outside_the_device(studio, request_, room, tmp_path, monkeypatch):
+    expected = pixels(paint(request_, studio.model(), studio.Hooks()))
+    small, kept, hooks = SmallDevice(studio, tmp_path, monkeypatch, room), Kept(), studio.Hooks()
+    painting = paint(request_, small.model, hooks, kept)
+    assert np.array_equal(pixels(painting), expected)
+    assert any("wait outside" in hint for hint in painting.hints)
+    assert hooks.stages.count(("load", 0, 1)) == 3 - room
+    # So it stays: the next job does not try again what failed, and does not say again what was said.
+    held = small.model.load(lambda: None)
+    hooks = studio.Hooks()
+    painting = paint(replace(request_, seeds=(5,)), small.model, hooks, kept)
+    assert hooks.stages.count(("load", 0, 1)) == 1
+    assert not painting.hints
+    assert small.model.load(lambda: None).unet is held.unet
+    # Another checkpoint is not held to it.
+    paint(replace(request_, seeds=(5,)), small.other, studio.Hooks(), kept)
+    assert not waits(small.other.load(lambda: None).vae)
+
+
+def test_what_does_not_fit_in_any_way_is_whole_again(studio, request_, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        small = SmallDevice(studio, tmp_path, patch, -1)
+        with pytest.raises(OutOfMemory):
+            paint(request_, small.model, studio.Hooks())
+    expected = pixels(paint(request_, studio.model(), studio.Hooks()))
+    assert np.array_equal(pixels(paint(request_, small.model, studio.Hooks())), expected)
+    assert not waits(small.model.load(lambda: None).vae)
 
 
 @parts

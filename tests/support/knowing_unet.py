@@ -44,6 +44,9 @@ class KnowingModel:
     def spare(self, nets):
         pass
 
+    def offload(self):
+        return False
+
 
 class _KnowingUnet:
     config = SimpleNamespace(time_cond_proj_dim=None)
