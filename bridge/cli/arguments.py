@@ -14,6 +14,7 @@ from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
 from ..server.settings import A1111_PORT, add_flags
 from .conditions import CONDITION_KINDS, CONDITION_OPTIONS, parse_condition
 from .exits import Exit
+from .train_arguments import add_train
 
 __all__ = ["CONTEXTS", "build_parser", "parse_rect"]
 
@@ -61,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="print it as an address, for clients of other servers' HTTP APIs that take nothing else",
     )
     _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
+    add_train(
+        command("train", "teach a checkpoint a style of your own, or train a small checkpoint from nothing", "train")
+    )
     _plugins(command("plugins", "put the plug-ins into Krita and other hosts of this machine, or out again", "plugins"))
     return parser
 

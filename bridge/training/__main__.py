@@ -1,18 +1,130 @@
-"""The training's own door, run as a child: ``python -m bridge.training STAGE``."""
+"""The child that trains, for the command line, which never loads a model: ``python -m bridge.training ORDER``.
 
-import argparse
+ORDER is one JSON object: ``action``, and what ``paintbridge train`` takes. The child writes one JSON object a line:
+``said``, or how far it is (``step steps losses seconds_left``), and at last either ``done``, or ``code``, ``message``
+and ``hint``. Standard input is the parent's hand: when it lets go, the step is finished and the state saved.
+"""
+
+import contextlib
+import json
 import math
 import os
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bridge.training import recipe as recipes
-from bridge.training.data import cutouts, default_folder, fetch_all, photographs
+from bridge.training.data import default_folder
 from bridge.training.errors import TrainingError
 
+__all__: list[str] = []
 
-def _train(stage: Any, name: str, recipe: dict[str, Any], arguments: argparse.Namespace) -> None:
+STAGES = ("data", "autoencoder", "denoiser", "decoder", "export")
+_SECONDS = 0.25
+
+Order = dict[str, Any]
+
+
+class _Parent:
+    """Whoever reads what this process writes, and may ask it to stop."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._told = -math.inf
+        self._gone = threading.Event()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        # Not by way of sys.stdin, whose lock would be in the way of this process's end.
+        while os.read(sys.stdin.fileno(), 1 << 10):
+            pass
+        self._gone.set()
+
+    def stopped(self) -> bool:
+        """Whether the training should end after its step."""
+        return self._gone.is_set()
+
+    def tell(self, **words: Any) -> None:
+        # Of several processes that train together, the first speaks; a parent that has died hears nothing.
+        if os.environ.get("RANK", "0") == "0":
+            with contextlib.suppress(OSError):
+                print(json.dumps(words), file=self._out, flush=True)
+
+    def say(self, words: str) -> None:
+        self.tell(said=words)
+
+    def report(self, step: Any) -> None:
+        """At most four times a second."""
+        now = time.monotonic()
+        if now - self._told >= _SECONDS or step.step == step.steps:
+            self._told = now
+            self.tell(step=step.step, steps=step.steps, losses=step.losses, seconds_left=step.seconds_left)
+
+
+def _recipe_action(order: Order, parent: _Parent) -> dict[str, Any]:
+    """One stage of a recipe."""
+    recipe = recipes.read(_recipe_file(order))
+    data = Path(order["data"] or default_folder())
+    work = Path(order["work"] or default_folder().parent / "training" / recipe["name"])
+    return _run_stage(order["action"], recipe, data, work, order, parent)
+
+
+def _all(order: Order, parent: _Parent) -> dict[str, Any]:
+    """Every stage of a recipe in turn, as far as there is time."""
+    until = time.monotonic() + 3600 * _hours(order)
+    done: dict[str, Any] = {}
+    for stage in STAGES:
+        parent.say(f"{stage}:")
+        left = (until - time.monotonic()) / 3600
+        done = _recipe_action(order | {"action": stage, "max_hours": left}, parent)
+        if not done.get("finished", True):
+            break
+    return done
+
+
+def _recipe_file(order: Order) -> Path:
+    shipped = recipes.MINI.parent / f"{order['recipe']}.toml"
+    return shipped if shipped.is_file() else Path(order["recipe"])
+
+
+def _hours(order: Order) -> float:
+    return math.inf if order["max_hours"] is None else float(order["max_hours"])
+
+
+def _run_stage(
+    stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: _Parent
+) -> dict[str, Any]:
+    from bridge.training.data import cutouts, fetch_all, photographs
+
+    if stage == "data":
+        return {"words": f"All packages are in {data}.", "files": [str(path) for path in fetch_all(data).values()]}
+    from bridge.training import build
+    from bridge.training.lpips import Lpips, weights
+
+    pictures = cutouts(data), photographs(data)
+    if stage == "autoencoder":
+        made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures)
+        return _train(made, stage, recipe, work, order, parent)
+    built = build.models(recipe, work, data, *pictures)
+    if stage == "denoiser":
+        return _train(build.denoiser_stage(recipe, built, *pictures), stage, recipe, work, order, parent)
+    if stage == "decoder":
+        made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures, built.autoencoder)
+        return _train(made, stage, recipe, work, order, parent)
+    from bridge.training.export import export
+
+    folder = Path(order.get("to") or work / "checkpoint")
+    export(built, recipe, folder)
+    return {
+        "words": f"The checkpoint is in {folder}, with these steps behind it: {built.steps}.",
+        "folder": str(folder),
+    }
+
+
+def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: _Parent) -> dict[str, Any]:
     from bridge.training.loop import Schedule, train
 
     said = recipe[name]
@@ -22,67 +134,43 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], arguments: argparse.Na
         average=said["average"],
         seed=recipe["seed"],
     )
-    train(
+    path = work / f"{name}.safetensors"
+    trained = train(
         stage,
         schedule,
-        arguments.work / f"{name}.safetensors",
+        path,
         identity=f"{recipe['name']} {name}",
-        mixed_precision=arguments.precision,
-        max_hours=arguments.max_hours,
-        samples=arguments.work / f"{name}-samples",
+        mixed_precision=order["precision"],
+        max_hours=_hours(order),
+        samples=work / f"{name}-samples",
+        say=parent.say,
+        report=parent.report,
+        stop=parent.stopped,
     )
+    end = "Trained to the end" if trained.finished else f"Stopped at step {trained.step} of {schedule.steps}"
+    goes_on = "" if trained.finished else " The same command goes on from there."
+    words = f"{end}; the state is in {path}.{goes_on}"
+    return {"words": words, "step": trained.step, "steps": schedule.steps, "finished": trained.finished}
 
 
-def _run(stage: str, arguments: argparse.Namespace) -> None:
-    if stage == "data":
-        fetch_all(arguments.data)
-        return
-    from bridge.training import build
-    from bridge.training.lpips import Lpips, weights
-
-    recipe = recipes.read(arguments.recipe)
-    pictures = cutouts(arguments.data), photographs(arguments.data)
-    if stage == "autoencoder":
-        made = build.autoencoder_stage(recipe, Lpips(weights(arguments.data)), *pictures)
-        _train(made, stage, recipe, arguments)
-        return
-    built = build.models(recipe, arguments.work, arguments.data, *pictures)
-    if stage == "denoiser":
-        _train(build.denoiser_stage(recipe, built, *pictures), stage, recipe, arguments)
-    elif stage == "decoder":
-        lpips = Lpips(weights(arguments.data))
-        _train(build.autoencoder_stage(recipe, lpips, *pictures, built.autoencoder), stage, recipe, arguments)
-    else:
-        from bridge.training.export import export
-
-        export(built, recipe, arguments.to)
-        print(f"{arguments.to}: steps {built.steps}")
+ACTIONS: dict[str, Callable[[Order, _Parent], dict[str, Any]]] = {
+    **dict.fromkeys(STAGES, _recipe_action),
+    "all": _all,
+}
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one stage, or all in turn; typed failures are one line on stderr and exit status 1."""
-    stages = ("data", "autoencoder", "denoiser", "decoder", "export")
-    parser = argparse.ArgumentParser(prog="python -m bridge.training", description=__doc__)
-    parser.add_argument("stage", choices=[*stages, "all"])
-    parser.add_argument("--recipe", type=Path, default=recipes.MINI, help="the TOML file that says everything")
-    parser.add_argument("--data", type=Path, default=default_folder(), help="where fetched packages are kept")
-    parser.add_argument("--work", type=Path, help="where training states and samples are kept")
-    parser.add_argument("--to", type=Path, help="where export writes the checkpoint")
-    parser.add_argument("--max-hours", type=float, default=math.inf, help="stop after so long; the next run goes on")
-    parser.add_argument("--precision", choices=["no", "bf16", "fp16"], default="no")
-    arguments = parser.parse_args(argv)
+def _main(order: Order) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    try:
-        name = recipes.read(arguments.recipe)["name"]
-        arguments.work = arguments.work or default_folder().parent / "training" / name
-        arguments.to = arguments.to or arguments.work / "checkpoint"
-        for stage in stages if arguments.stage == "all" else (arguments.stage,):
-            _run(stage, arguments)
-    except TrainingError as error:
-        print(f"{error.code}: {error}", file=sys.stderr)
-        return 1
+    parent = _Parent(sys.stdout)
+    # What libraries print is for people.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            parent.tell(done=ACTIONS[order["action"]](order, parent))
+        except TrainingError as error:
+            parent.tell(code=error.code, message=error.message, hint=error.hint)
+            return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main(json.loads(sys.argv[1])))

@@ -1,5 +1,7 @@
 """What can go wrong in training, each with a sentence that says what to do about it."""
 
+from typing import ClassVar
+
 __all__ = [
     "DataHashMismatch",
     "DataUnavailable",
@@ -12,9 +14,16 @@ __all__ = [
 
 
 class TrainingError(Exception):
-    """Anything that stops a training; the message is meant for the person who started it."""
+    """Anything that stops a training: `code` for programs, `message` for the person who started it, `hint` says what to
+    do.
+    """
 
-    code = "training_failed"
+    code: ClassVar[str] = "training_failed"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
 
 
 class DataUnavailable(TrainingError):
@@ -24,8 +33,8 @@ class DataUnavailable(TrainingError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"The data package {name} could not be fetched ({reason}). Nothing was trained on it. "
-            f"Fetch it by hand into the data folder, or run the command again with the network up."
+            f"The data package {name} could not be fetched ({reason}). Nothing was trained on it.",
+            "Fetch it by hand into the data folder, or run the command again with the network up.",
         )
 
 
@@ -36,8 +45,8 @@ class DataHashMismatch(TrainingError):
 
     def __init__(self, path: object, wanted: str, found: str) -> None:
         super().__init__(
-            f"{path} is not the file that the recipe names: its SHA-256 is {found}, wanted {wanted}. "
-            f"It was not used. Delete it and fetch again; if it comes back the same, the package has changed."
+            f"{path} is not the file that the recipe names: its SHA-256 is {found}, wanted {wanted}. It was not used.",
+            "Delete it and fetch again; if it comes back the same, the package has changed.",
         )
 
 
@@ -48,8 +57,8 @@ class DiskFull(TrainingError):
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"There is no room on the disk: {path} could not be written. The last state written before it is whole; "
-            f"free some space and start the same command again, and training goes on from there."
+            f"There is no room on the disk: {path} could not be written. The last state written before it is whole.",
+            "Free some space and start the same again, and training goes on from there.",
         )
 
 
@@ -60,8 +69,8 @@ class LossNotFinite(TrainingError):
 
     def __init__(self, step: int) -> None:
         super().__init__(
-            f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped. "
-            f"The last state on disk is good: go on from it with a lower learning rate."
+            f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped.",
+            "The last state on disk is good. Begin anew with a lower learning rate if the same happens again.",
         )
 
 
@@ -71,7 +80,7 @@ class RecipeInvalid(TrainingError):
     code = "recipe_invalid"
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"The recipe {path} can't be used: {reason}. Correct it and start again.")
+        super().__init__(f"The recipe {path} can't be used: {reason}.", "Correct it and start again.")
 
 
 class StateInvalid(TrainingError):
@@ -81,6 +90,6 @@ class StateInvalid(TrainingError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
-            f"The training state {path} can't be used: {reason}. Name another folder to begin anew, "
-            f"or the recipe that it was begun with."
+            f"The training state {path} can't be used: {reason}.",
+            "Train as it was begun, or delete it to begin anew.",
         )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bridge.training import state
 from bridge.training.errors import LossNotFinite
 
-__all__ = ["Schedule", "Stage", "Training", "train"]
+__all__ = ["Schedule", "Stage", "Step", "Training", "train"]
 
 
 class Stage(Protocol):
@@ -48,6 +48,16 @@ class Schedule:
         return self.learning_rate * cosine * min(1.0, (step + 1) / self.warm_up)
 
 
+@dataclass(frozen=True)
+class Step:
+    """How far a training is: ``step`` of ``steps`` are done; the losses of the last one, by name."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds_left: float
+
+
 @dataclass
 class Training:
     """What a training left: its last step, whether it came to its end, and the moving average of the weights."""
@@ -64,17 +74,22 @@ def train(
     *,
     identity: str,
     mixed_precision: str = "no",
+    cpu: bool = False,
     max_hours: float = math.inf,
     save_every: float = 300.0,
     samples: Path | None = None,
     say: Callable[[str], None] = print,
+    report: Callable[[Step], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Training:
-    """Train to the schedule's end, or for ``max_hours``; go on from the state at ``path`` if there is one.
+    """Train to the schedule's end, for ``max_hours``, or until ``stop`` says so; go on from the state at ``path`` if
+    there is one.
 
-    The state is written every ``save_every`` seconds and at the end. Raises ``LossNotFinite``, ``DiskFull`` and
-    ``StateInvalid``; the state on disk is whole in every case.
+    The state is written every ``save_every`` seconds and at the end, whichever of these it is. ``report`` is called
+    after each step, and ends the training where it raises. ``cpu`` keeps off a GPU that there may be. Raises
+    ``LossNotFinite``, ``DiskFull`` and ``StateInvalid``; the state on disk is whole in every case.
     """
-    accelerator = Accelerator(mixed_precision=mixed_precision)
+    accelerator = Accelerator(mixed_precision=mixed_precision, cpu=cpu)
     torch.manual_seed(schedule.seed)
     optimizer = torch.optim.AdamW(
         [parameter for parameter in stage.module.parameters() if parameter.requires_grad],
@@ -97,20 +112,22 @@ def train(
                 stage.samples(averages, samples / f"{step:06d}.png")
 
     began = saved = told = time.monotonic()
-    told_step = step
+    begun_step = told_step = step
     sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(stage.batch, step, process)
-        while step < schedule.steps and time.monotonic() - began < max_hours * 3600:
+        while step < schedule.steps and time.monotonic() - began < max_hours * 3600 and not stop():
             batch = coming.result()
             coming = ahead.submit(stage.batch, step + 1, process)
             losses = _step(accelerator, module, optimizer, batch, schedule.rate(step), schedule.clip)
-            if not math.isfinite(losses["loss"]):
+            if losses is None:
                 raise LossNotFinite(step)
             step += 1
             _follow(averages, bare, min(schedule.average, (1 + step) / (10 + step)))
             sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
             now = time.monotonic()
+            each = (now - began) / (step - begun_step)
+            report(Step(step, schedule.steps, losses, each * (schedule.steps - step)))
             if now - told > 15 or step == schedule.steps:
                 means = "  ".join(f"{name} {value / (step - told_step):.4f}" for name, value in sums.items())
                 say(f"step {step}/{schedule.steps}  {(now - told) / (step - told_step):.3f} s  {means}")
@@ -130,16 +147,21 @@ def _step(
     batch: dict[str, Tensor],
     rate: float,
     clip: float,
-) -> dict[str, float]:
+) -> dict[str, float] | None:
+    """One step's losses; None, and no weight touched, where they or their gradients are no finite numbers."""
     for group in optimizer.param_groups:
         group["lr"] = rate
     losses = module(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
     optimizer.zero_grad()
     accelerator.backward(losses["loss"])
     values = {name: float(value.detach()) for name, value in losses.items()}
-    if math.isfinite(values["loss"]):
-        accelerator.clip_grad_norm_(module.parameters(), clip)
-        optimizer.step()
+    if not math.isfinite(values["loss"]):
+        return None
+    norm = accelerator.clip_grad_norm_(module.parameters(), clip)
+    # In float16 gradients overflow now and then: the scaler leaves such a step out, and scales less.
+    if accelerator.scaler is None and norm is not None and not math.isfinite(norm):
+        return None
+    optimizer.step()
     return values
 
 

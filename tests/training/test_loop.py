@@ -103,7 +103,7 @@ def test_a_full_disk_is_told_and_the_state_before_it_stays(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
     try:
-        with pytest.raises(DiskFull, match="free some space"):
+        with pytest.raises(DiskFull, match="Free some space"):
             state.save(path, Line(), optimizer, {}, 3, "line")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -1,9 +1,8 @@
-"""Recipes, and the door that they are run through."""
+"""Recipes."""
 
 import pytest
 
 from bridge.training import recipe
-from bridge.training.__main__ import main
 from bridge.training.errors import RecipeInvalid
 from bridge.training.text import captions_of
 
@@ -35,11 +34,3 @@ def test_a_thing_named_twice_is_told(tmp_path):
     path.write_text(text + text[text.index("[[things]]") :])
     with pytest.raises(RecipeInvalid, match="twice"):
         recipe.read(path)
-
-
-def test_the_door_says_in_one_line_what_is_wrong(tmp_path, capsys):
-    status = main(["export", "--recipe", str(tmp_path / "none.toml"), "--data", str(tmp_path), "--work", str(tmp_path)])
-    assert status == 1
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1
-    assert said[0].startswith("recipe_invalid: ")
