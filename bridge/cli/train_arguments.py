@@ -20,10 +20,15 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
     _recipe(action("data", "fetch what a recipe is trained on, by pinned name and hash"))
     _trained(action("autoencoder", "train a recipe's first stage: pixels to latents and back"))
-    _trained(action("denoiser", "train its second stage: the UNet and the text encoder"))
-    _trained(action("decoder", "refine the autoencoder's decoder, with the latents as they are"))
+    denoiser = action("denoiser", "train its second stage: the UNet and the text encoder")
+    _trained(denoiser)
+    _begun(denoiser)
+    decoder = action("decoder", "refine the autoencoder's decoder, with the latents as they are")
+    _trained(decoder)
+    _begun(decoder)
     export = action("export", "write what has been trained as a checkpoint")
     _recipe(export)
+    _begun(export)
     _exported(export)
     everything = action("all", "run every stage of a recipe in turn; each goes on from where it was stopped")
     _trained(everything)
@@ -41,6 +46,16 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 def _trained(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     add_run(parser)
+
+
+def _begun(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="begun",
+        type=Path,
+        metavar="FOLDER",
+        help="begin from this checkpoint of the recipe's shape, where there is no state yet",
+    )
 
 
 def _exported(parser: argparse.ArgumentParser) -> None:

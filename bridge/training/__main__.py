@@ -108,7 +108,8 @@ def _run_stage(
     if stage == "autoencoder":
         made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures)
         return _train(made, stage, recipe, work, order, parent)
-    built = build.models(recipe, work, data, *pictures)
+    begun = order.get("begun")
+    built = build.models(recipe, work, data, *pictures, Path(begun) if begun else None)
     if stage == "denoiser":
         return _train(build.denoiser_stage(recipe, built, *pictures), stage, recipe, work, order, parent)
     if stage == "decoder":
@@ -129,7 +130,7 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
 
     said = recipe[name]
     schedule = Schedule(
-        steps=sum(phase[0] for phase in said["phases"]),
+        steps=recipes.steps(said),
         learning_rate=said["learning_rate"],
         average=said["average"],
         seed=recipe["seed"],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
+from bridge.training.begun import begin
 from bridge.training.compose import step_generator
 from bridge.training.data import Cutout, Photograph
 from bridge.training.denoiser import DenoiserStage, new_unet
@@ -41,16 +42,17 @@ def named(recipe: dict[str, Any], among: list[Cutout]) -> list[Cutout]:
 
 
 def models(
-    recipe: dict[str, Any], work: Path, data: Path, cutouts: list[Cutout], photographs: list[Photograph]
+    recipe: dict[str, Any],
+    work: Path,
+    data: Path,
+    cutouts: list[Cutout],
+    photographs: list[Photograph],
+    begun: Path | None = None,
 ) -> Models:
-    """Build every part with its averaged weights from the states in ``work``, or fresh where there is none yet."""
+    """Build every part with its averaged weights from the states in ``work``, or where there is none yet those of the
+    checkpoint ``begun``, or fresh."""
     torch.manual_seed(recipe["seed"])
     autoencoder = new_autoencoder(tuple(recipe["autoencoder"]["channels"]))
-    autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
-    decoder_step = _averaged({"autoencoder.decoder": autoencoder.decoder}, work / "decoder.safetensors")
-    scale = _scaling_factor(autoencoder, recipe, cutouts, photographs)
-    autoencoder.register_to_config(scaling_factor=scale)
-    autoencoder.eval().requires_grad_(False)
     said = recipe["text_encoder"]
     words = words_of([text for thing in recipe["things"] for text in captions_of(thing)])
     merges = cut_merges(read_merges(data), words, said["merges"])
@@ -58,6 +60,13 @@ def models(
     sizes = {key: said[key] for key in ("width", "layers", "heads", "places")}
     text_encoder = new_text_encoder(tokenizer, **sizes)
     unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], said["width"])
+    if begun:
+        begin(begun, autoencoder, unet, text_encoder, tokenizer)
+    autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
+    decoder_step = _averaged({"autoencoder.decoder": autoencoder.decoder}, work / "decoder.safetensors")
+    if autoencoder_step or not begun:
+        autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, recipe, cutouts, photographs))
+    autoencoder.eval().requires_grad_(False)
     denoiser_step = _averaged({"unet": unet, "text_encoder": text_encoder}, work / "denoiser.safetensors")
     steps = {"autoencoder": autoencoder_step, "decoder": decoder_step, "denoiser": denoiser_step}
     return Models(autoencoder, unet, text_encoder, tokenizer, steps)
@@ -108,7 +117,7 @@ def autoencoder_stage(
         cutouts=cutouts,
         named=named(recipe, cutouts),
         photographs=photographs,
-        phases=[tuple(phase) for phase in said["phases"]],
+        phases=[(phase["steps"], phase["size"], phase["batch"]) for phase in said["phases"]],
         seed=recipe["seed"],
         lpips_weight=said["lpips_weight"],
         kl_weight=said["kl_weight"],
@@ -124,11 +133,20 @@ def denoiser_stage(
     things = named(recipe, cutouts)
     phases = [
         (
-            steps,
-            Examples(built.autoencoder, things, photographs, size=size, count=count, seed=recipe["seed"]),
-            batch,
+            phase["steps"],
+            Examples(
+                built.autoencoder,
+                things,
+                photographs,
+                size=phase["size"],
+                count=phase["examples"],
+                seed=recipe["seed"],
+                sides=tuple(phase["sides"]),
+                mirrored=said["mirrored"],
+            ),
+            phase["batch"],
         )
-        for steps, size, count, batch in said["phases"]
+        for phase in said["phases"]
     ]
     return DenoiserStage(
         built.unet,
@@ -139,4 +157,5 @@ def denoiser_stage(
         seed=recipe["seed"],
         caption_dropout=said["caption_dropout"],
         outside_weight=said["outside_weight"],
+        behind_weight=said["behind_weight"],
     )

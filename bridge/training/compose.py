@@ -71,16 +71,18 @@ def compose(
     centre: tuple[float, float],
     side: float,
     turn: float,
+    mirrored: float = 0.5,
 ) -> Composite:
     """Place a thing on a background.
 
-    ``centre`` and ``side`` (of the cut-out's square) are in pixels of ``behind``; ``turn`` is in degrees. The thing
-    takes a little of the background's light, and half of the things throw a soft shadow.
+    ``centre`` and ``side`` (of the cut-out's square) are in pixels of ``behind``; ``turn`` is in degrees; ``mirrored``
+    is how often the thing looks the other way. It takes a little of the background's light, and half of the things
+    throw a soft shadow.
     """
     size = behind.shape[0]
     thing = cutout.rgba.astype(np.float32) / 255
     thing[..., :3] *= thing[..., 3:]
-    if rng.random() < 0.5:
+    if rng.random() < mirrored:
         thing = thing[:, ::-1]
     sized = cv2.resize(thing, (max(4, round(side)),) * 2, interpolation=cv2.INTER_AREA)
     half = sized.shape[0] / 2

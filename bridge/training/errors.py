@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 __all__ = [
+    "CheckpointUnfit",
     "DataHashMismatch",
     "DataUnavailable",
     "DiskFull",
@@ -24,6 +25,18 @@ class TrainingError(Exception):
         super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
+
+
+class CheckpointUnfit(TrainingError):
+    """A checkpoint that training was to begin from has not the recipe's parts, or is not a whole one."""
+
+    code = "checkpoint_unfit"
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(
+            f"Training can't begin from {path}: {reason}.",
+            "Name a checkpoint that this recipe made, or begin from nothing.",
+        )
 
 
 class DataUnavailable(TrainingError):

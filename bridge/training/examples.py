@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
+from torch.nn import functional
 
 from bridge.training.autoencoder import to_tensor
 from bridge.training.compose import background, compose, step_generator
@@ -20,29 +21,36 @@ BACKGROUND_ALONE = 0.05
 
 @dataclass(frozen=True)
 class Example:
-    """A picture (size, size, 3) uint8, a mask (size, size) bool, and the thing's index or ``NO_THING``."""
+    """A picture (size, size, 3) uint8, a mask (size, size) bool, the thing's coverage (size, size) 0..1 and its index,
+    or ``NO_THING``.
+    """
 
     picture: np.ndarray
     mask: np.ndarray
+    coverage: np.ndarray
     thing: int
 
 
 def example(
-    rng: np.random.Generator, size: int, things: list[Cutout], photographs: list[Photograph], thing: int | None = None
+    rng: np.random.Generator,
+    size: int,
+    things: list[Cutout],
+    photographs: list[Photograph],
+    sides: tuple[float, float],
+    mirrored: float = 0.5,
 ) -> Example:
-    """Make one example; the mask takes up much of the picture, as it does in the context of a fill."""
+    """Make one example, of a thing whose side is between two shares of the picture's."""
     behind = background(rng, size, photographs)
     kind = str(rng.choice(list(MASK_KINDS), p=list(MASK_KINDS.values())))
-    if thing is None:
-        thing = int(rng.integers(len(things)))
-    side = size * (rng.uniform(0.65, 0.9) if kind == "all" else rng.uniform(0.5, 0.75))
+    thing = int(rng.integers(len(things)))
+    side = size * rng.uniform(*sides)
     room = max(0.0, (size - 0.9 * side) / 2)
     centre = tuple(size / 2 + rng.uniform(-room, room, 2) * 0.5)
-    placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 3)))
+    placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 3)), mirrored)
     mask = mask_around(rng, placed.coverage, kind)
     if rng.random() < BACKGROUND_ALONE:
-        return Example(behind, mask, NO_THING)
-    return Example(placed.picture, mask, thing)
+        return Example(behind, mask, np.zeros_like(placed.coverage), NO_THING)
+    return Example(placed.picture, mask, placed.coverage, thing)
 
 
 class Examples:
@@ -57,19 +65,23 @@ class Examples:
         size: int,
         count: int,
         seed: int,
+        sides: tuple[float, float],
+        mirrored: float = 0.5,
     ) -> None:
         self.autoencoder, self.things, self.photographs = autoencoder, things, photographs
-        self.size, self.seed = size, seed
+        self.size, self.seed, self.sides, self.mirrored = size, seed, sides, mirrored
         plane = size // 8
         self.known = np.zeros(count, bool)
         self.thing = np.zeros(count, np.int64)
-        self.latents = torch.zeros(count, 9, plane, plane)
+        self.latents = torch.zeros(count, 10, plane, plane)
 
     def __len__(self) -> int:
         return len(self.known)
 
     def get(self, indices: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        """(n, 9, h/8, w/8): target latents, mask, masked picture's latents, scaled; and (n,) the things' indices."""
+        """(n, 10, h/8, w/8): target latents, mask, masked picture's latents, scaled, and the thing's coverage; and (n,)
+        the things' indices.
+        """
         missing = [int(index) for index in indices if not self.known[index]]
         if missing:
             self._encode(missing)
@@ -77,7 +89,14 @@ class Examples:
 
     def _encode(self, indices: list[int]) -> None:
         made = [
-            example(step_generator(self.seed, index, self.size), self.size, self.things, self.photographs)
+            example(
+                step_generator(self.seed, index, self.size),
+                self.size,
+                self.things,
+                self.photographs,
+                self.sides,
+                self.mirrored,
+            )
             for index in indices
         ]
         pictures = to_tensor(np.stack([one.picture for one in made]))
@@ -85,7 +104,8 @@ class Examples:
         # As the stock inpainting pipeline does: grey where the mask is, and every eighth pixel of the mask.
         latents = encoded(self.autoencoder, torch.cat([pictures, pictures * (1 - masks)]))
         target, masked = latents.chunk(2)
-        self.latents[indices] = torch.cat([target, masks[:, :, ::8, ::8], masked], 1)
+        coverage = functional.avg_pool2d(torch.from_numpy(np.stack([one.coverage for one in made]))[:, None], 8)
+        self.latents[indices] = torch.cat([target, masks[:, :, ::8, ::8], masked, coverage], 1)
         self.thing[indices] = [one.thing for one in made]
         self.known[indices] = True
 

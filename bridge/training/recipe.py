@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.training.errors import RecipeInvalid
 
-__all__ = ["MINI", "read"]
+__all__ = ["MINI", "read", "steps"]
 
 MINI = Path(__file__).parent / "recipes" / "mini.toml"
 
@@ -24,3 +24,8 @@ def read(path: Path) -> dict[str, Any]:
     if len(set(codes)) != len(codes):
         raise RecipeInvalid(path, "a thing is named twice")
     return recipe
+
+
+def steps(stage: dict[str, Any]) -> int:
+    """How many steps a stage's phases take together."""
+    return sum(phase["steps"] for phase in stage["phases"])

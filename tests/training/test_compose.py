@@ -45,7 +45,7 @@ def test_a_mask_holds_nearly_all_of_its_thing(kind, things):
 
 
 def test_an_example_repeats_under_the_same_numbers(things, photographs):
-    one, other = (example(step_generator(3, 9), 64, things, photographs) for _ in range(2))
+    one, other = (example(step_generator(3, 9), 64, things, photographs, (0.5, 0.9)) for _ in range(2))
     assert (one.picture == other.picture).all()
     assert (one.mask == other.mask).all()
     assert one.thing == other.thing

@@ -50,8 +50,8 @@ def denoiser_stage(autoencoder, tokenizer, things, photographs):
         tokenizer,
         captions=[["disc", "a disc"], ["square"]],
         phases=[
-            (20, Examples(autoencoder, things, photographs, size=32, count=12, seed=1), 8),
-            (10, Examples(autoencoder, things, photographs, size=64, count=8, seed=1), 4),
+            (20, Examples(autoencoder, things, photographs, size=32, count=12, seed=1, sides=(0.5, 0.9)), 8),
+            (10, Examples(autoencoder, things, photographs, size=64, count=8, seed=1, sides=(0.5, 0.9)), 4),
         ],
     )
 
@@ -99,8 +99,8 @@ def test_a_batch_depends_on_its_step_alone(denoiser_stage):
     denoiser_stage.batch(3, 0)
     again = denoiser_stage.batch(7, 0)
     assert all(torch.equal(later[name], again[name]) for name in later)
-    assert later["latents"].shape == (8, 9, 4, 4)
-    assert denoiser_stage.batch(22, 0)["latents"].shape == (4, 9, 8, 8)
+    assert later["latents"].shape == (8, 10, 4, 4)
+    assert denoiser_stage.batch(22, 0)["latents"].shape == (4, 10, 8, 8)
 
 
 def test_every_example_is_seen_once_an_epoch(denoiser_stage):
@@ -112,12 +112,12 @@ def test_every_example_is_seen_once_an_epoch(denoiser_stage):
 
 
 def test_the_masked_picture_is_grey_under_the_mask(autoencoder, things, photographs):
-    examples = Examples(autoencoder, things, photographs, size=32, count=20, seed=1)
+    examples = Examples(autoencoder, things, photographs, size=32, count=20, seed=1, sides=(0.5, 0.9))
     latents, _ = examples.get(np.arange(20))
     full = latents[:, 4].flatten(1).all(1)
     grey = autoencoder.encode(torch.zeros(1, 3, 32, 32)).latent_dist.mode() * autoencoder.config.scaling_factor
     assert full.any()
-    torch.testing.assert_close(latents[full][:, 5:], grey.expand(int(full.sum()), -1, -1, -1), rtol=0.05, atol=0.05)
+    torch.testing.assert_close(latents[full][:, 5:9], grey.expand(int(full.sum()), -1, -1, -1), rtol=0.05, atol=0.05)
 
 
 def test_the_schedule_ends_in_pure_noise():

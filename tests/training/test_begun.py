@@ -1,0 +1,70 @@
+"""Beginning from a checkpoint's weights, with other words than it knew."""
+
+from copy import deepcopy
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bridge.training.autoencoder import new_autoencoder
+from bridge.training.begun import begin
+from bridge.training.build import Models
+from bridge.training.denoiser import new_unet
+from bridge.training.errors import CheckpointUnfit
+from bridge.training.export import export
+from bridge.training.text import new_text_encoder, write_tokenizer
+
+DISC = [("d", "i"), ("s", "c</w>"), ("di", "sc</w>")]
+BEFORE_DISC = [("s", "q")]
+
+
+def parts(folder, merges, *, seed, width=16):
+    torch.manual_seed(seed)
+    tokenizer = write_tokenizer(folder, merges, places=8)
+    return SimpleNamespace(
+        autoencoder=new_autoencoder((4, 8)),
+        unet=new_unet((8, 16), 2, width),
+        text_encoder=new_text_encoder(tokenizer, width=width, layers=1, heads=2, places=8),
+        tokenizer=tokenizer,
+    )
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    made = parts(tmp_path / "known", DISC, seed=1)
+    made.autoencoder.register_to_config(scaling_factor=0.5)
+    # What is exported is made half as precise where it is.
+    built = Models(*map(deepcopy, (made.autoencoder, made.unet, made.text_encoder)), made.tokenizer, {})
+    export(built, {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}]}, tmp_path / "checkpoint")
+    return tmp_path / "checkpoint", made
+
+
+@pytest.mark.parametrize("merges", [DISC, BEFORE_DISC + DISC], ids=["the same words", "one more, that renumbers"])
+def test_what_was_known_is_painted_as_before(tmp_path, checkpoint, merges):
+    folder, known = checkpoint
+    now = parts(tmp_path / "now", merges, seed=2)
+    begin(folder, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
+    assert now.autoencoder.config["scaling_factor"] == 0.5
+
+    def told(made):
+        return made.text_encoder(made.tokenizer("disc", return_tensors="pt").input_ids).last_hidden_state
+
+    with torch.no_grad():
+        # Half precision lay between them.
+        torch.testing.assert_close(told(now), told(known), rtol=0.01, atol=0.01)
+        latents = torch.randn(1, 9, 8, 8)
+        torch.testing.assert_close(
+            now.unet(latents, 500, told(now)).sample, known.unet(latents, 500, told(known)).sample, rtol=0.02, atol=0.02
+        )
+
+
+def test_a_checkpoint_of_another_shape_is_told(tmp_path, checkpoint):
+    now = parts(tmp_path / "now", DISC, seed=2, width=32)
+    with pytest.raises(CheckpointUnfit, match=r"its unet has no .* of the recipe's shape"):
+        begin(checkpoint[0], now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
+
+
+def test_what_is_no_checkpoint_is_told(tmp_path):
+    now = parts(tmp_path / "now", DISC, seed=2)
+    with pytest.raises(CheckpointUnfit, match="not a whole diffusers folder"):
+        begin(tmp_path, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
