@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bridge.training import recipe as recipes
-from bridge.training.data import default_folder
 from bridge.training.errors import TrainingError
+from bridge.training.sources import default_folder
 
 __all__: list[str] = []
 
@@ -97,7 +97,8 @@ def _hours(order: Order) -> float:
 def _run_stage(
     stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: _Parent
 ) -> dict[str, Any]:
-    from bridge.training.data import cutouts, fetch_all, photographs
+    from bridge.training.data import cutouts, photographs
+    from bridge.training.sources import fetch_all
 
     if stage == "data":
         return {"words": f"All packages are in {data}.", "files": [str(path) for path in fetch_all(data).values()]}

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from bridge.training import data
+from bridge.training import data, sources
 from bridge.training.errors import DataHashMismatch, DataUnavailable
 
 
@@ -26,14 +26,14 @@ def deb(files: dict[str, bytes]) -> bytes:
 
 
 def test_a_package_that_is_not_the_named_one_is_refused(tmp_path):
-    source = data.SOURCES["@lobehub/fluent-emoji-3d"]
+    source = sources.SOURCES["@lobehub/fluent-emoji-3d"]
     (tmp_path / source.file).write_bytes(b"something else")
     with pytest.raises(DataHashMismatch, match=source.sha256):
-        data.fetch(source, tmp_path)
+        sources.fetch(source, tmp_path)
 
 
 def test_pictures_are_not_read_from_a_package_that_is_not_the_named_one(tmp_path):
-    (tmp_path / data.SOURCES["budgie-backgrounds"].file).write_bytes(deb({"a.jpg": b"x"}))
+    (tmp_path / sources.SOURCES["budgie-backgrounds"].file).write_bytes(deb({"a.jpg": b"x"}))
     with pytest.raises(DataHashMismatch):
         data.photographs(tmp_path)
 
@@ -41,14 +41,14 @@ def test_pictures_are_not_read_from_a_package_that_is_not_the_named_one(tmp_path
 def test_files_come_out_of_a_debian_package_as_they_went_in(tmp_path):
     path = tmp_path / "some.deb"
     path.write_bytes(deb({"./usr/a.jpg": b"one", "./usr/b.jpg": b"twoo"}))
-    assert dict(data.deb_members(path)) == {"./usr/a.jpg": b"one", "./usr/b.jpg": b"twoo"}
+    assert dict(sources.deb_members(path)) == {"./usr/a.jpg": b"one", "./usr/b.jpg": b"twoo"}
 
 
 def test_a_debian_package_without_files_is_told(tmp_path):
     path = tmp_path / "some.deb"
     path.write_bytes(b"!<arch>\n")
     with pytest.raises(DataUnavailable):
-        list(data.deb_members(path))
+        list(sources.deb_members(path))
 
 
 @pytest.mark.parametrize("name", data.HELD_OUT_PHOTOGRAPHS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from bridge.training.data import default_folder
 from bridge.training.lpips import Lpips, _NumpyOnly, weights
+from bridge.training.sources import default_folder
 
 
 class _Harmful:
