@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import krita
 
+from bridge.client import JobResult
+from bridge.client.job import JobUpdate
+
 from .connection import Connection
 from .failures import words_for
 from .form import Form
+from .jobs import Jobs
+from .notice import Notice, label
 from .painting import Order, Painting
 from .progress import Progress
-from .qt import Qt, QtWidgets
+from .qt import QtGui, QtWidgets
 from .results import Results
-from .scene import Scene
+from .scene import Misfit, Scene
 from .words import _
 
 __all__ = ["DOCKER_ID", "PaintbridgeDocker"]
@@ -20,28 +25,32 @@ DOCKER_ID = "paintbridge"
 
 
 class PaintbridgeDocker(krita.DockWidget):
-    """What the artist sees of Paintbridge. One job at a time; its results stay when it has ended."""
+    """What the artist sees of Paintbridge. Jobs wait for their turn at the bridge; their results stay when they end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Paintbridge")
-        self._painting: Painting | None = None
         self._form = Form()
         self._generate = _button("generate", _("Generate"))
         self._cancel = _button("cancel", _("Cancel"))
         self._progress = Progress()
-        self._message = _label("message")
-        self._message.hide()
+        self._notice = Notice()
         self._results = Results()
-        self._state = _label("state")
+        self._state = label("state")
         self._lay_out()
         self._connection = Connection(self)
         self._connection.changed.connect(self._show_state)
         self._connection.checkpoints_known.connect(self._show_checkpoints)
+        self._jobs = Jobs(self)
+        self._jobs.changed.connect(self._show_buttons)
+        self._jobs.progressed.connect(self._follow)
+        self._jobs.painted.connect(self._take)
+        self._jobs.failed.connect(lambda _order, error: self._fail(error))
+        self._jobs.missed.connect(self._offer_again)
         self._generate.clicked.connect(self._begin)
-        self._cancel.clicked.connect(self._stop)
+        self._cancel.clicked.connect(self._jobs.cancel)
         self._results.again.connect(self._paint)
-        self._results.refused.connect(self._fail)
+        self._results.refused.connect(self._refuse)
         self._show_state()
         self._connection.look()
 
@@ -60,52 +69,48 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def _paint(self, order: Order) -> None:
         bridge = self._connection.bridge
-        if bridge is None or self._painting is not None:
+        if bridge is None:
             return
-        self._say("")
-        painting = Painting(bridge, order)
-        painting.progressed.connect(self._progress.follow)
-        painting.painted.connect(self._take)
-        painting.failed.connect(self._fail_job)
-        painting.cancelled.connect(self._end)
-        self._painting = painting
-        self._progress.begin()
-        self._show_buttons()
+        self._notice.say("")
         try:
-            painting.start()
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._fail_job(error)
-
-    def _stop(self) -> None:
-        if self._painting is not None:
-            self._painting.cancel()
-
-    def _take(self, order: Order, result: object) -> None:
-        self._end()
-        try:
-            self._results.add(order, result)
+            self._jobs.begin(bridge, order)
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
+
+    def _follow(self, painting: Painting, event: JobUpdate) -> None:
+        if painting is self._jobs.under_way[0]:
+            self._progress.follow(event)
+
+    def _take(self, order: Order, result: JobResult, images: list[QtGui.QImage]) -> None:
+        self._results.add(order, result, images)
+        if result.hints:
+            self._notice.say("\n".join(result.hints))
+
+    def _offer_again(self, error: Exception) -> None:
+        """Jobs were lost with their bridge."""
+        count = len(self._jobs.lost)
+        words = _("Jobs that were lost with it: {count}. Their pixels are still here.").format(count=count)
+        self._notice.say(f"{words_for(error)}\n{words}", _("Send Again"), self._send_again)
+
+    def _send_again(self) -> None:
+        bridge = self._connection.bridge
+        if bridge is None:
+            self._offer_again(self._connection.error)
         else:
-            self._say("\n".join(result.hints))
+            self._jobs.send_again(bridge)
 
-    def _fail_job(self, error: Exception) -> None:
-        self._end()
-        self._fail(error)
-
-    def _end(self) -> None:
-        self._painting = None
-        self._progress.hide()
-        self._show_buttons()
+    def _refuse(self, error: Exception, item: QtWidgets.QListWidgetItem) -> None:
+        """A picture was not applied."""
+        document = error.document if isinstance(error, Misfit) else None
+        if document is None:
+            self._fail(error)
+        else:
+            self._notice.say(words_for(error), _("Add It All the Same"), lambda: self._results.place(item, document))
 
     # ------------------------------------------------------------ what is shown
 
     def _fail(self, error: Exception) -> None:
-        self._say(words_for(error))
-
-    def _say(self, words: str) -> None:
-        self._message.setText(words)
-        self._message.setVisible(bool(words))
+        self._notice.say(words_for(error))
 
     def _show_state(self) -> None:
         words = {
@@ -124,10 +129,11 @@ class PaintbridgeDocker(krita.DockWidget):
             self._form.offer([checkpoint.name for checkpoint in bridge.checkpoints.checkpoints])
 
     def _show_buttons(self) -> None:
-        ready = self._painting is None and self._connection.bridge is not None
-        self._generate.setEnabled(ready)
-        self._results.be_ready(ready)
-        self._cancel.setEnabled(self._painting is not None)
+        connected, busy = self._connection.bridge is not None, bool(self._jobs.under_way)
+        self._generate.setEnabled(connected)
+        self._results.be_ready(connected)
+        self._cancel.setEnabled(busy)
+        self._progress.show_for(self._jobs.under_way[0] if busy else None)
 
     def _lay_out(self) -> None:
         row = QtWidgets.QHBoxLayout()
@@ -138,7 +144,7 @@ class PaintbridgeDocker(krita.DockWidget):
         column.addWidget(self._form)
         column.addLayout(row)
         column.addWidget(self._progress)
-        column.addWidget(self._message)
+        column.addWidget(self._notice)
         column.addWidget(self._results, 1)
         column.addWidget(self._state)
         self.setWidget(whole)
@@ -148,13 +154,3 @@ def _button(name: str, title: str) -> QtWidgets.QPushButton:
     button = QtWidgets.QPushButton(title)
     button.setObjectName(f"paintbridge_{name}")
     return button
-
-
-def _label(name: str) -> QtWidgets.QLabel:
-    """Words that wrap, and can be copied: commands are among them."""
-    label = QtWidgets.QLabel()
-    label.setObjectName(f"paintbridge_{name}")
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

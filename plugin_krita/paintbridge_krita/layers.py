@@ -1,37 +1,36 @@
-"""Results into the document, as paint layers."""
+"""Results into a document, as paint layers."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import krita
 
 from bridge.client import ResultLayer
 
-from .pixels import ColorSpace, from_wire
-from .scene import Scene
+from .colors import ColorSpace
+from .flow import Steps
+from .nodes import empty_document, place_above
+from .pixels import write
 
-__all__ = ["add_layer", "layer_name"]
+__all__ = ["add_layers", "layer_name"]
 
 _LONGEST_NAME = 60
 
 
-def add_layer(scene: Scene, result: ResultLayer, name: str) -> None:
-    """Add a result above the active layer, in the document's own colours, in one undo step.
-
-    Raises:
-        Refused: the document was closed, or has another size.
-    """
-    scene.check()
-    document, picture = scene.document, result.picture
-    size = picture.width, picture.height
-    pixels = from_wire(result.data, picture.depth, ColorSpace.of(document), *size)
-    layer = document.createNode(name, "paintlayer")
+def add_layers(document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str) -> Steps:
+    """Add results above the active layer, in the document's own colours, in one undo step: several as a group."""
+    layers = []
+    for result, name in zip(results, names):
+        picture = result.picture
+        layer = document.createNode(name, "paintlayer")
+        yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
+        layers.append(layer)
     # Filled before it is in the document: so adding it is the one step, and redo brings the pixels back.
-    layer.setPixelData(pixels, result.x, result.y, *size)
-    above = _layer_of(document.activeNode())
-    parent = above.parentNode() if above is not None else document.rootNode()
-    parent.addChildNode(layer, above)
-    document.setActiveNode(layer)
-    document.refreshProjection()
+    added = layers[0] if len(layers) == 1 else _grouped(document, layers, group)
+    parent, below = place_above(document)
+    parent.addChildNode(added, below)
+    document.setActiveNode(added)
 
 
 def layer_name(prompt: str, otherwise: str) -> str:
@@ -40,8 +39,15 @@ def layer_name(prompt: str, otherwise: str) -> str:
     return words if len(words) <= _LONGEST_NAME else words[: _LONGEST_NAME - 1].rstrip() + "…"
 
 
-def _layer_of(node: krita.Node | None) -> krita.Node | None:
-    """The layer that a mask belongs to; None where no layer is active, as with the mask of the whole picture."""
-    while node is not None and node.type().endswith("mask"):
-        node = node.parentNode()
-    return node if node is not None and node.parentNode() is not None else None
+def _grouped(document: krita.Document, layers: Sequence[krita.Node], name: str) -> krita.Node:
+    """Put together elsewhere: each layer that is added to a group in the document would be an undo step of its own."""
+    space = ColorSpace.of(document)
+    apart = empty_document(document.width(), document.height(), space.model, space.depth, space.profile)
+    try:
+        group = apart.createGroupLayer(name)
+        apart.rootNode().addChildNode(group, None)
+        for layer in layers:
+            group.addChildNode(layer, None)
+        return group.clone()
+    finally:
+        apart.close()

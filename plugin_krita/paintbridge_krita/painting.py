@@ -9,11 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.client import Bridge, Job, JobCancelled
+from bridge.client import Bridge, Job, JobCancelled, JobResult
 from bridge.client.job import JobUpdate
 from bridge.protocol.messages import ResultFormat
 
-from .qt import QtCore, Signal
+from .flow import Flow, Steps
+from .packing import image_of
+from .qt import QtCore, QtGui, Signal
 from .scene import Scene
 
 __all__ = ["Order", "Painting"]
@@ -38,12 +40,14 @@ class Order:
 
 
 class Painting(QtCore.QObject):
-    """A job under way. It ends with one of ``painted``, ``failed`` and ``cancelled``."""
+    """A job under way. ``progressed`` tells its events. It ends with one of ``painted`` (the result, and each of its
+    layers as a picture for the screen), ``failed`` and ``cancelled``, each with the order as it was sent.
+    """
 
     progressed = Signal(object)
-    painted = Signal(object, object)
-    failed = Signal(object)
-    cancelled = Signal()
+    painted = Signal(object, object, object)
+    failed = Signal(object, object)
+    cancelled = Signal(object)
     _planned = Signal(object)
     _heard = Signal(object)
     _refused = Signal(object)
@@ -52,8 +56,9 @@ class Painting(QtCore.QObject):
     def __init__(self, bridge: Bridge, order: Order) -> None:
         super().__init__()
         self._bridge = bridge
-        self._order = order
+        self.order = order
         self._job: Job | None = None
+        self._flow: Flow | None = None
         self._ended = False
         self._planned.connect(self._read)
         self._heard.connect(self._tell)
@@ -62,10 +67,10 @@ class Painting(QtCore.QObject):
 
     def start(self) -> None:
         """Raises BridgeError for values that cannot be, and BridgeClosed."""
-        if self._order.sent is not None:
+        if self.order.sent is not None:
             self._submit()
             return
-        scene, values = self._order.scene, self._order.values
+        scene, values = self.order.scene, self.order.values
         shared = {name: values[name] for name in _PLANNED}
         planned = self._bridge.plan_soon(kind=_KIND, canvas=scene.canvas, selection=scene.bounds, **shared)
         planned.add_done_callback(lambda future: self._planned.emit(future))  # noqa: PLW0108 - as in `_send`
@@ -73,6 +78,8 @@ class Painting(QtCore.QObject):
     def cancel(self) -> None:
         """End it now, whatever still comes of it."""
         self._end(self.cancelled)
+        if self._flow is not None:
+            self._flow.stop()
         # In this order: a job that is being sent meanwhile sees that it is not wanted any more.
         if self._job is not None:
             self._job.cancel()
@@ -80,15 +87,15 @@ class Painting(QtCore.QObject):
     # ------------------------------------------------------------ on the user interface's thread
 
     def _read(self, planned: Future[Any]) -> None:
-        if self._ended:
-            return
-        try:
-            context = planned.result().context
-            scene = self._order.scene
-            picture, selection = scene.picture(context), scene.coverage(context)
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._fail(error)
-            return
+        if not self._ended:
+            self._run(self._reading(planned), self._submit)
+
+    def _reading(self, planned: Future[Any]) -> Steps:
+        context = planned.result().context
+        scene = self.order.scene
+        # First and at once, as the artist sees it now.
+        selection = scene.coverage(context)
+        picture = yield from scene.picture(context)
         sent = {
             "canvas": scene.canvas,
             "context": context,
@@ -96,10 +103,15 @@ class Painting(QtCore.QObject):
             "selection": selection,
             "result": ResultFormat(picture.depth),
         }
-        self._order = Order(scene, self._order.values, sent)
-        self._submit()
+        self.order = Order(scene, self.order.values, sent)
 
-    def _submit(self) -> None:
+    def _run(self, steps: Steps, then: Any) -> None:
+        self._flow = Flow(steps)
+        self._flow.done.connect(then)
+        self._flow.failed.connect(self._fail)
+        self._flow.start()
+
+    def _submit(self, _nothing: object = None) -> None:
         # Pixels are hashed on the way: not on this thread.
         threading.Thread(target=self._send, name="paintbridge-submit", daemon=True).start()
 
@@ -115,7 +127,7 @@ class Painting(QtCore.QObject):
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
         else:
-            self._end(self.painted, self._order, result)
+            self._run(_shown(result), lambda images: self._end(self.painted, result, images))
 
     def _fail(self, error: Exception) -> None:
         self._end(self.failed, error)
@@ -123,7 +135,7 @@ class Painting(QtCore.QObject):
     def _end(self, signal: Any, *arguments: object) -> None:
         if not self._ended:
             self._ended = True
-            signal.emit(*arguments)
+            signal.emit(self.order, *arguments)
 
     # ------------------------------------------------------------ on a thread of its own
 
@@ -135,8 +147,8 @@ class Painting(QtCore.QObject):
                 previews=False,
                 on_event=lambda event: self._heard.emit(event),  # noqa: PLW0108
                 on_done=lambda job: self._done.emit(job),  # noqa: PLW0108
-                **self._order.values,
-                **self._order.sent,
+                **self.order.values,
+                **self.order.sent,
             )
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._refused.emit(error)
@@ -144,3 +156,11 @@ class Painting(QtCore.QObject):
         self._job = job
         if self._ended:
             job.cancel()
+
+
+def _shown(result: JobResult) -> Steps:
+    def images() -> list[QtGui.QImage]:
+        pictures = [(layer.data, layer.picture) for layer in result.layers]
+        return [image_of(data, picture.depth, picture.width, picture.height) for data, picture in pictures]
+
+    return (yield images)

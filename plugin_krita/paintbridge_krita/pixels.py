@@ -1,85 +1,50 @@
-"""Pixels between a document's colours and the wire's, which are sRGB-encoded. Krita's own engine converts them, in a
-document that nobody sees. On the user interface's thread: nothing else may call Krita.
-"""
+"""Pixels between Krita and the wire, some rows at a time, so that the artist never waits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import krita
 
-from .qt import QtCore, QtGui
+from .colors import ColorSpace, wire_depth, wire_space
+from .converter import Converter
+from .flow import Steps
+from .packing import joined, swapped
+from .qt import QtCore
 
-__all__ = ["ColorSpace", "from_wire", "image_of", "to_wire", "wire_depth"]
+__all__ = ["to_wire", "write"]
 
-_SRGB = "sRGB-elle-V2-srgbtrc.icc"
-_RESOLUTION = 72.0
-
-
-@dataclass(frozen=True)
-class ColorSpace:
-    """How pixels are kept: Krita's names of model, depth and profile."""
-
-    model: str
-    depth: str
-    profile: str
-
-    @classmethod
-    def of(cls, document: krita.Document) -> ColorSpace:
-        return cls(document.colorModel(), document.colorDepth(), document.colorProfile())
+# Converting so many takes some 20 ms.
+_PIXELS_AT_ONCE = 1 << 17
 
 
-_WIRE = {"u8": ColorSpace("RGBA", "U8", _SRGB), "f32": ColorSpace("RGBA", "F32", _SRGB)}
-
-
-def wire_depth(space: ColorSpace) -> str:
-    """The depth on the wire that keeps what the document has: eight bits of ink are finer in places than sRGB's."""
-    return "u8" if space.depth == "U8" and space.model in ("RGBA", "GRAYA") else "f32"
-
-
-def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int) -> bytes:
-    """Red, green, blue, alpha, at the space's :func:`wire_depth`."""
+def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int) -> Steps:
+    """Returns red, green, blue, alpha, at the space's :func:`wire_depth`."""
     depth = wire_depth(space)
-    converted = _converted(data, space, _WIRE[depth], width, height)
-    return _swapped(converted, width, height) if depth == "u8" else bytes(converted)
+    if space.is_plain(depth):
+        return (yield lambda: swapped(data, depth))
+    row, parts = data.size() // height, []
+    with Converter(space, wire_space(depth, space)) as converter:
+        for top, rows in _bands(width, height):
+            parts.append(converter.convert(data.mid(top * row, rows * row), width, rows))
+            yield None
+    # As they are: floats are in the wire's order.
+    return (yield lambda: joined(parts, sum(part.size() for part in parts)))
 
 
-def from_wire(data: memoryview, depth: str, space: ColorSpace, width: int, height: int) -> QtCore.QByteArray:
-    """The other way round."""
-    plain = bytes(data)
-    return _converted(_swapped(plain, width, height) if depth == "u8" else plain, _WIRE[depth], space, width, height)
+def write(node: krita.Node, data: memoryview, depth: str, x: int, y: int, width: int, height: int) -> Steps:
+    """Pixels of the wire into a layer, in the layer's own colours."""
+    ours = yield lambda: swapped(data, depth)
+    space, row = ColorSpace.of(node), len(ours) // height
+    with Converter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
+        for top, rows in _bands(width, height):
+            band = QtCore.QByteArray(bytes(ours[top * row : (top + rows) * row]))
+            node.setPixelData(converter.convert(band, width, rows), x, y + top, width, rows)
+            yield None
 
 
-def image_of(data: memoryview, depth: str, width: int, height: int) -> QtGui.QImage:
-    """Pixels of the wire as a picture for the screen."""
-    shown = bytes(from_wire(data, depth, _WIRE["u8"], width, height))
-    return QtGui.QImage(shown, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32).copy()
-
-
-def _swapped(data: QtCore.QByteArray | bytes, width: int, height: int) -> bytes:
-    """Krita keeps integers as blue, green, red, alpha; deeper values as the wire has them. Both ways are the same."""
-    formats = QtGui.QImage.Format
-    image = QtGui.QImage(bytes(data), width, height, 4 * width, formats.Format_ARGB32)
-    image = image.convertToFormat(formats.Format_RGBA8888)
-    bits = image.constBits()
-    bits.setsize(4 * width * height)
-    return bytes(bits)
-
-
-def _converted(
-    data: QtCore.QByteArray | bytes, source: ColorSpace, target: ColorSpace, width: int, height: int
-) -> QtCore.QByteArray:
-    if source == target:
-        return QtCore.QByteArray(data)
-    document = krita.Krita.instance().createDocument(
-        width, height, "", source.model, source.depth, source.profile, _RESOLUTION
-    )
-    try:
-        document.setBatchmode(True)
-        (layer,) = document.rootNode().childNodes()[:1]
-        layer.setPixelData(QtCore.QByteArray(data), 0, 0, width, height)
-        document.setColorSpace(target.model, target.depth, target.profile)
-        document.waitForDone()
-        return layer.pixelData(0, 0, width, height)
-    finally:
-        document.close()
+def _bands(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Where each begins, and how many rows it has."""
+    rows = max(1, _PIXELS_AT_ONCE // width)
+    for top in range(0, height, rows):
+        yield top, min(rows, height - top)

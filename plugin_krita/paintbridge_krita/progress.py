@@ -25,12 +25,15 @@ class Progress(QtWidgets.QProgressBar):
             "decode": _("Developing"),
             "compose": _("Fitting in"),
         }
+        self._job: object = None
         self.hide()
 
-    def begin(self) -> None:
-        """A job begins."""
-        self._say(_("Reading the picture"))
-        self.show()
+    def show_for(self, job: object) -> None:
+        """Another job is shown from now on; None: none."""
+        if job is not self._job:
+            self._say(_("Reading the picture"))
+        self._job = job
+        self.setVisible(job is not None)
 
     def follow(self, event: JobUpdate) -> None:
         """An event of the job; others are ignored."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import krita
 
 from bridge.client import JobResult, ResultLayer
 
-from .layers import add_layer, layer_name
+from .flow import Flow
+from .layers import add_layers, layer_name
 from .painting import Order
-from .pixels import image_of
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .words import _
 
@@ -27,10 +30,12 @@ class _Picture:
 
 
 class Results(QtWidgets.QWidget):
-    """Thumbnails, and what can be done with the one that is chosen. ``again`` has an order to send."""
+    """Thumbnails, and what can be done with the one that is chosen. ``again`` has an order to send. ``refused`` has the
+    reason why a picture was not applied, and the picture, for :meth:`place`.
+    """
 
     again = Signal(object)
-    refused = Signal(object)
+    refused = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +46,7 @@ class Results(QtWidgets.QWidget):
         self._list.setMovement(QtWidgets.QListView.Movement.Static)
         self._list.setIconSize(QtCore.QSize(_THUMBNAIL, _THUMBNAIL))
         self._list.currentItemChanged.connect(self._show_buttons)
-        self._list.itemDoubleClicked.connect(lambda _item: self._apply())
+        self._list.itemDoubleClicked.connect(lambda _item: self._buttons[0].click())
         self._buttons = [
             self._button("apply", _("Apply"), _("Add it as a layer above the active one"), self._apply),
             self._button("again", _("Again"), _("Generate once more, with another seed"), self._send_again),
@@ -55,6 +60,7 @@ class Results(QtWidgets.QWidget):
         column.addWidget(self._list)
         column.addLayout(row)
         self._ready = False
+        self._placing: Flow | None = None
         self._show_buttons()
 
     def be_ready(self, ready: bool) -> None:
@@ -62,12 +68,10 @@ class Results(QtWidgets.QWidget):
         self._ready = ready
         self._show_buttons()
 
-    def add(self, order: Order, result: JobResult) -> None:
-        """The pictures of a job; the first of them is chosen."""
+    def add(self, order: Order, result: JobResult, images: Sequence[QtGui.QImage]) -> None:
+        """The pictures of a job, and how they look; the first of them is chosen."""
         first = self._list.count()
-        for layer in result.layers:
-            picture = layer.picture
-            image = image_of(layer.data, picture.depth, picture.width, picture.height)
+        for layer, image in zip(result.layers, images):
             icon = QtGui.QIcon(
                 QtGui.QPixmap.fromImage(
                     image.scaled(
@@ -83,14 +87,35 @@ class Results(QtWidgets.QWidget):
             self._list.addItem(item)
         self._list.setCurrentRow(first)
 
+    def place(self, item: QtWidgets.QListWidgetItem, document: krita.Document) -> None:
+        """Add a picture to a document as it was computed, whatever the document is now."""
+        held = item.data(_HELD)
+        name = layer_name(held.layer.recipe.prompt, _("Paintbridge"))
+        self._placing = Flow(add_layers(document, [held.layer], [name], name))
+        self._placing.done.connect(lambda _nothing: self._take_away(item))
+        self._placing.failed.connect(lambda error: self._refuse(error, item))
+        self._placing.start()
+        self._show_buttons()
+
     def _apply(self) -> None:
-        held = self._list.currentItem().data(_HELD)
+        item = self._list.currentItem()
+        scene = item.data(_HELD).order.scene
         try:
-            add_layer(held.order.scene, held.layer, layer_name(held.layer.recipe.prompt, _("Paintbridge")))
+            scene.check()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self.refused.emit(error)
+            self._refuse(error, item)
         else:
-            self._discard()
+            self.place(item, scene.document)
+
+    def _take_away(self, item: QtWidgets.QListWidgetItem) -> None:
+        self._placing = None
+        self._list.takeItem(self._list.row(item))
+        self._show_buttons()
+
+    def _refuse(self, error: Exception, item: QtWidgets.QListWidgetItem) -> None:
+        self._placing = None
+        self._show_buttons()
+        self.refused.emit(error, item)
 
     def _send_again(self) -> None:
         self.again.emit(self._list.currentItem().data(_HELD).order.again())
@@ -101,7 +126,8 @@ class Results(QtWidgets.QWidget):
     def _show_buttons(self) -> None:
         for button in self._buttons:
             sends = button.objectName() == "paintbridge_again"
-            button.setEnabled(self._list.currentItem() is not None and (self._ready or not sends))
+            free = self._list.currentItem() is not None and self._placing is None
+            button.setEnabled(free and (self._ready or not sends))
 
     def _button(self, name: str, title: str, words: str, pressed: object) -> QtWidgets.QPushButton:
         button = QtWidgets.QPushButton(title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import krita
@@ -9,22 +10,39 @@ import krita
 from bridge.client import Pixels, Refused
 from bridge.protocol.messages import Extent, Rect
 
-from .pixels import ColorSpace, to_wire, wire_depth
+from .colors import wire_depth
+from .flow import Steps
+from .landmarks import landmarks, moved
+from .pixels import to_wire
+from .selecting import selection_of
+from .sources import VISIBLE, read
 from .words import _
 
-__all__ = ["Scene"]
+__all__ = ["Misfit", "Scene"]
+
+
+class Misfit(Refused):
+    """The document is not what the job was begun for. ``document`` could take the picture as computed, if any."""
+
+    def __init__(self, message: str, hint: str, document: krita.Document | None) -> None:
+        super().__init__(message, hint)
+        self.document = document
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A document as it is when the job begins. ``selection`` is a copy; None: all of the canvas."""
+    """A document as it is when the job begins. ``selection`` is a copy; None: all of the canvas. ``source``: what the
+    model gets to see, one of :data:`.sources.SOURCES`.
+    """
 
     document: krita.Document
     canvas: Extent
     selection: krita.Selection | None
+    source: str
+    landmarks: Mapping[str, tuple[int, int]]
 
     @classmethod
-    def of(cls, document: krita.Document | None) -> Scene:
+    def of(cls, document: krita.Document | None, source: str = VISIBLE) -> Scene:
         """Look at a document.
 
         Raises:
@@ -32,14 +50,13 @@ class Scene:
         """
         if document is None:
             raise Refused(_("No document is open."), _("Open a picture, select an area, then try again."))
-        selection = document.selection()
-        if selection is not None:
-            selection = selection.duplicate()
-            if not (selection.width() and selection.height()):
-                raise Refused(
-                    _("The selection is empty: there is nothing to repaint."), _("Select an area, then try again.")
-                )
-        return cls(document, Extent(document.width(), document.height()), selection)
+        selection = selection_of(document)
+        if selection is not None and not (selection.width() and selection.height()):
+            raise Refused(
+                _("The selection is empty: there is nothing to repaint."), _("Select an area, then try again.")
+            )
+        canvas = Extent(document.width(), document.height())
+        return cls(document, canvas, selection, source, landmarks(document))
 
     @property
     def is_open(self) -> bool:
@@ -51,34 +68,42 @@ class Scene:
         chosen = self.selection
         return None if chosen is None else Rect(chosen.x(), chosen.y(), chosen.width(), chosen.height())
 
-    def picture(self, area: Rect) -> Pixels:
-        """What is visible in an area.
+    def picture(self, area: Rect) -> Steps:
+        """Returns what is seen in an area.
 
         Raises:
-            Refused: the document was closed, or has another size.
+            Refused: the document was closed or changed, or the layers to look at are none.
         """
         self.check()
-        space = ColorSpace.of(self.document)
-        data = self.document.pixelData(area.x, area.y, area.width, area.height)
-        wire = to_wire(data, space, area.width, area.height)
+        data, space = read(self.document, self.source, area)
+        yield None
+        wire = yield from to_wire(data, space, area.width, area.height)
         return Pixels(wire, area.width, area.height, 4, wire_depth(space))
 
     def coverage(self, area: Rect) -> Pixels | None:
         """How far each pixel of an area is selected; None: all are."""
         if self.selection is None:
             return None
-        data = bytes(self.selection.pixelData(area.x, area.y, area.width, area.height))
-        return Pixels(data, area.width, area.height, 1)
+        data = self.selection.pixelData(area.x, area.y, area.width, area.height)
+        return Pixels(memoryview(data), area.width, area.height, 1)
 
     def check(self) -> None:
-        """Raises Refused where the document is no longer what the job was begun for."""
+        """Raises Misfit where the document is no longer what the job was begun for."""
         if not self.is_open:
-            raise Refused(
+            raise Misfit(
                 _("The document of this picture was closed, so there is no place for the layer."),
-                _("Open the document again, then generate anew."),
+                _("Open it again: the picture can be added to the document that is looked at."),
+                krita.Krita.instance().activeDocument(),
             )
         if Extent(self.document.width(), self.document.height()) != self.canvas:
-            raise Refused(
-                _("The canvas has another size than when this picture was begun, so it would not fit."),
-                _("Undo the change of size, or generate anew."),
+            raise Misfit(
+                _("The canvas has another size than when this picture was begun."),
+                _("Undo the change of size, or add it where it was computed."),
+                self.document,
+            )
+        if moved(self.landmarks, landmarks(self.document)):
+            raise Misfit(
+                _("What is on the canvas was moved since this picture was begun."),
+                _("Move it back, or add it where it was computed."),
+                self.document,
             )

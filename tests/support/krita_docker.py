@@ -78,7 +78,9 @@ def top():
             "space": [nodes[-1].colorModel(), nodes[-1].colorDepth(), nodes[-1].colorProfile()],
             "active": document().activeNode() == nodes[-1]}
 def counted():
-    return sum(len(layers(of)) for of in Krita.documents())
+    # Not those in which colours are converted meanwhile, which nobody sees.
+    seen = [view.document() for view in Krita.views()]
+    return sum(len(layers(of)) for of in seen)
 def pixels(index, x, y, width, height):
     return packed(layers(document())[index].pixelData(x, y, width, height))
 """

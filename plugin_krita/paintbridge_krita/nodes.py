@@ -1,0 +1,38 @@
+"""Krita's nodes: layers, groups and masks."""
+
+from __future__ import annotations
+
+import krita
+
+__all__ = ["empty_document", "layer_of", "place_above"]
+
+_RESOLUTION = 72.0
+
+
+def layer_of(node: krita.Node | None) -> krita.Node | None:
+    """The layer that a mask belongs to; None where no layer is active, as with the mask of the whole picture."""
+    while node is not None and node.type().endswith("mask"):
+        node = node.parentNode()
+    return node if node is not None and node.parentNode() is not None else None
+
+
+def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None]:
+    """The parent, and the node below, of a new layer above the active one: the picture must be seen where it is put, so
+    that it goes above a group that is hidden, or that a mask rotates, scales or bends.
+    """
+    below = node = layer_of(document.activeNode())
+    root = document.rootNode()
+    while node is not None and node.parentNode() is not None and node.parentNode() != root:
+        node = node.parentNode()
+        if not node.visible() or any(mask.type() == "transformmask" for mask in node.childNodes()):
+            below = node
+    return (root, None) if below is None else (below.parentNode(), below)
+
+
+def empty_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:
+    """One without layers, that nobody sees. To be closed by whoever asked for it."""
+    document = krita.Krita.instance().createDocument(width, height, "", model, depth, profile, _RESOLUTION)
+    document.setBatchmode(True)
+    for node in document.rootNode().childNodes():
+        node.remove()
+    return document

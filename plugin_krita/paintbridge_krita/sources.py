@@ -1,0 +1,67 @@
+"""Which of a document's pixels the model gets to see, read without touching what the artist sees."""
+
+from __future__ import annotations
+
+import krita
+
+from bridge.client import Refused
+from bridge.protocol.messages import Rect
+
+from .colors import ColorSpace
+from .nodes import empty_document, layer_of
+from .qt import QtCore
+from .words import _
+
+__all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
+
+VISIBLE, ACTIVE, CHOSEN = SOURCES = ("visible", "active", "chosen")
+
+
+def read(document: krita.Document, source: str, area: Rect) -> tuple[QtCore.QByteArray, ColorSpace]:
+    """What is visible, the active layer alone, or the layers that are chosen in the Layers docker; and their colours.
+
+    Raises:
+        Refused: no layer is active, or chosen.
+    """
+    box = (area.x, area.y, area.width, area.height)
+    if source == VISIBLE:
+        return document.pixelData(*box), ColorSpace.of(document)
+    if source == ACTIVE:
+        node = layer_of(document.activeNode())
+        if node is None:
+            raise Refused(_("No layer is active."), _("Select the layer to look at, then try again."))
+        return node.projectionPixelData(*box), ColorSpace.of(node)
+    return _merged(document, _chosen(document), box), ColorSpace.of(document)
+
+
+def _chosen(document: krita.Document) -> list[krita.Node]:
+    """From the lowest to the highest. What lies in a group that is chosen comes with it."""
+    views = krita.Krita.instance().activeWindow().views()
+    nodes = [layer_of(node) for view in views if view.document() == document for node in view.selectedNodes()]
+    picked = {node.uniqueId() for node in nodes if node is not None}
+    found, waiting = [], list(reversed(document.rootNode().childNodes()))
+    while waiting:
+        node = waiting.pop()
+        if node.uniqueId() in picked:
+            found.append(node)
+        else:
+            waiting.extend(reversed(node.childNodes()))
+    if not found:
+        raise Refused(_("No layer is chosen."), _("Select the layers to look at, then try again."))
+    return found
+
+
+def _merged(document: krita.Document, nodes: list[krita.Node], box: tuple[int, int, int, int]) -> QtCore.QByteArray:
+    """Copies of layers share their pixels with them, so that laying them into a document of their own costs little."""
+    space = ColorSpace.of(document)
+    apart = empty_document(document.width(), document.height(), space.model, space.depth, space.profile)
+    try:
+        for node in nodes:
+            copy = node.clone()
+            copy.setVisible(True)
+            apart.rootNode().addChildNode(copy, None)
+        apart.refreshProjection()
+        apart.waitForDone()
+        return apart.pixelData(*box)
+    finally:
+        apart.close()
