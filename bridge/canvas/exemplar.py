@@ -83,9 +83,12 @@ def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> Float
     levels = _pyramid(blank, target[window], source[window])
     origin = _origins(levels)
     finest = levels[0]
-    blended = blend_seams(_copied(finest, origin), finest.image, finest.target, finest.source, origin)
-    height, width = target[window].shape
     inside = target[window]
+    open_ended = any(side.any() for side in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
+    blended = blend_seams(
+        _copied(finest, origin), finest.image, finest.target, finest.source, origin, open_ended=open_ended
+    )
+    height, width = inside.shape
     result[window][inside] = blended[:height, :width][inside]
     return result
 

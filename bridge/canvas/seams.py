@@ -21,9 +21,9 @@ _LARGEST_STEP, _LARGEST_STEP_FLAT = 0.06, 0.15
 _FLAT = 0.012
 # What is left of the limit among pieces of a few pixels.
 _CRUMBS_SHARE = 0.12
-# How far, in pixels, a correction reaches: where a piece leans on another piece only, and never on what is known, as
-# beyond the edge of a picture, slopes that repeat would otherwise add up without end.
-_REACH = 64.0
+# How far, in pixels, a correction reaches: between known pixels, and beyond the edge of a picture, where a piece leans
+# on another piece only and slopes that repeat would add up, to a tint at the far side.
+_REACH, _REACH_OPEN = 64.0, 12.0
 _CYCLES = 6
 _SWEEPS = 3
 _SWEEPS_COARSEST = 30
@@ -33,7 +33,13 @@ _CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 
 
 def blend_seams(
-    composite: FloatArray, picture: FloatArray, target: BoolArray, source: BoolArray, origin: IndexArray
+    composite: FloatArray,
+    picture: FloatArray,
+    target: BoolArray,
+    source: BoolArray,
+    origin: IndexArray,
+    *,
+    open_ended: bool,
 ) -> FloatArray:
     """Smooth what was copied.
 
@@ -42,6 +48,7 @@ def blend_seams(
         picture: (h, w, 3).
         target, source: (h, w): what was copied, and what may be looked at.
         origin: (h, w) flat index that each target pixel was copied from; it is in `source`.
+        open_ended: whether the target reaches a side of the picture, so that it is not known all around.
 
     Returns:
         (h, w, 3), equal to `composite` outside `target`.
@@ -58,8 +65,9 @@ def blend_seams(
         divergence[first] += steps
         divergence[second] -= steps
     correction = np.zeros_like(divergence)
+    pull = (_REACH_OPEN if open_ended else _REACH) ** -2
     for _ in range(_CYCLES):
-        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None], _REACH**-2)
+        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None], pull)
     result = composite.copy()
     result[window] += correction
     return result

@@ -187,3 +187,18 @@ def test_large_holes_inherit_their_finest_levels(photo, monkeypatch):
     result = complete(picture, target, ~target)
     assert np.array_equal(result[~target], picture[~target])
     assert 0.7 < liveliness(result, target) / liveliness(picture, target) < 1.4
+
+
+@pytest.mark.parametrize(("name", "most"), [("lake-sherburne", 0.025), ("extreme-desert-hike", 0.06)])
+def test_no_tint_adds_up_beyond_an_edge(photo, sheet, name, most):
+    picture = cv2.copyMakeBorder(photo(name, 0, 0, 480, 270), 68, 68, 120, 120, cv2.BORDER_CONSTANT)
+    target = ~block(406, 720, 68, 120, 338, 600)
+    result = complete(picture, target, ~target)
+    sheet(f"expand-{name}", [picture, result])
+    smooth = cv2.GaussianBlur(result, (0, 0), 4)
+    own = smooth[76:330:4, 128:592:4].reshape(-1, 3)
+    sides = (smooth[:24], smooth[-24:], smooth[:, :24], smooth[:, -24:])
+    far = np.concatenate([side[::4, ::4].reshape(-1, 3) for side in sides])
+    # How far each colour out there is from the nearest that the photograph has.
+    foreign = [np.linalg.norm(own - colour, axis=1).min() for colour in far]
+    assert np.percentile(foreign, 99) < most
