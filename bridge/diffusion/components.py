@@ -62,24 +62,30 @@ class Components:
 
 
 def load(
-    checkpoint: Checkpoint, device: Device, *, check: Callable[[], None], outside: Sequence[str] = ()
+    checkpoint: Checkpoint,
+    device: Device,
+    *,
+    check: Callable[[], None],
+    loaded: Callable[[int], None] = lambda _: None,
+    outside: Sequence[str] = (),
 ) -> Components:
     """Loads a checkpoint part by part, from safetensors and local files only.
 
     The parts named in `outside` come to the device layer by layer, when they are used. `check` is called before each
-    part, and may raise to end the loading. Raises CheckpointUnreadable when a part's
-    weights do not fit its config.
+    part, and may raise to end the loading; `loaded` hears after each how many are there. Raises CheckpointUnreadable
+    when a part's weights do not fit its config.
     """
     make_deterministic(device)
     check()
     weights = weights_of(checkpoint)
     parts: dict[str, Any] = {text.tokenizer: weights.tokenizer(text) for text in checkpoint.family.texts}
     scheduler_config = weights.scheduler_config()
-    for part, kind in part_kinds(checkpoint.family).items():
+    for count, (part, kind) in enumerate(part_kinds(checkpoint.family).items(), start=1):
         check()
         dtype = torch.float32 if part == "vae" else device.torch_dtype
-        loaded = weights.part(part, kind, dtype).eval().requires_grad_(False)
-        parts[part] = place(_settled(loaded), device, outside=part in outside)
+        weighted = weights.part(part, kind, dtype).eval().requires_grad_(False)
+        parts[part] = place(_settled(weighted), device, outside=part in outside)
+        loaded(count)
     check()
     return Components(
         checkpoint=checkpoint,
@@ -118,12 +124,19 @@ class ComponentCache:
         # How far up `OUTSIDE` those are that did not fit.
         self._outside: dict[str, int] = {}
 
-    def get(self, checkpoint: Checkpoint, *, check: Callable[[], None], worn: tuple[WornLora, ...] = ()) -> Components:
+    def get(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        check: Callable[[], None],
+        loaded: Callable[[int], None] = lambda _: None,
+        worn: tuple[WornLora, ...] = (),
+    ) -> Components:
         """The checkpoint's components, loaded unless they are held, wearing just these LoRAs.
 
         The components not used for longest leave first. Raises as `load` and `Adapters.load`.
         """
-        components = self._get(checkpoint, check=check)
+        components = self._get(checkpoint, check=check, loaded=loaded)
         components.adapters.wear(worn, check=check)
         return replace(components, worn=tuple(one for one in worn if one.strength))
 
@@ -156,7 +169,7 @@ class ComponentCache:
         self._outside[key] = step
         return True
 
-    def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None]) -> Components:
+    def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None], loaded: Callable[[int], None]) -> Components:
         key = content_hash(checkpoint.path, checkpoint.files, check=check)
         if key in self._held:
             self._held.move_to_end(key)
@@ -168,7 +181,8 @@ class ComponentCache:
             # They hardly fit the next one.
             self._controlnets.clear()
         self._release()
-        self._held[key] = load(checkpoint, self.device, check=check, outside=OUTSIDE[self._outside.get(key, 0)])
+        outside = OUTSIDE[self._outside.get(key, 0)]
+        self._held[key] = load(checkpoint, self.device, check=check, loaded=loaded, outside=outside)
         return self._held[key]
 
     def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
@@ -215,9 +229,9 @@ class OnDemand:
     cache: ComponentCache
     worn: tuple[WornLora, ...] = ()
 
-    def load(self, check: Callable[[], None]) -> Components:
-        """The components, from the cache or from disk."""
-        return self.cache.get(self.checkpoint, check=check, worn=self.worn)
+    def load(self, check: Callable[[], None], loaded: Callable[[int], None] = lambda _: None) -> Components:
+        """The components, from the cache or from disk; `loaded` hears how many parts came from there."""
+        return self.cache.get(self.checkpoint, check=check, loaded=loaded, worn=self.worn)
 
     def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets of a job, from the cache or from disk; others are let go."""

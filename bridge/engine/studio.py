@@ -119,6 +119,7 @@ class Studio:
             feather=submit.feather,
             strict=submit.strict,
             scale=submit.scale,
+            previews=submit.previews,
             conditions=read_conditions(submit, inputs, self._controlnets, checkpoint),
         )
         wordings = read_wordings(submit, self._loras, checkpoint, check=hooks.check)

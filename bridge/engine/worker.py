@@ -234,12 +234,11 @@ class _Hooks:
 
     def preview(self, rgb: Any, step: int) -> None:
         """``rgb`` is (h, w, 3) uint8; small, so it goes through the pipe."""
-        if self._job.run.submit.previews:
-            # A preview must fit into one frame of the wire.
-            stride = math.ceil(max(max(rgb.shape) / _PREVIEW_SIDE, math.sqrt(rgb.nbytes / CHUNK_BYTES)))
-            rgb = rgb[::stride, ::stride]
-            height, width, _ = rgb.shape
-            self._say(Happened(self._job.run.number, TaskPreview(step, width, height, rgb.tobytes())))
+        # A preview must fit into one frame of the wire.
+        stride = math.ceil(max(max(rgb.shape) / _PREVIEW_SIDE, math.sqrt(rgb.nbytes / CHUNK_BYTES)))
+        rgb = rgb[::stride, ::stride]
+        height, width, _ = rgb.shape
+        self._say(Happened(self._job.run.number, TaskPreview(step, width, height, rgb.tobytes())))
 
     def check(self) -> None:
         from ..painter import Cancelled

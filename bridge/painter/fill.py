@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 
 from ..canvas.infill import infill
-from .conditions import load_guides
 from .finish import finish
 from .hints import about_infill, about_known_names
+from .loading import load
 from .repaint import Repainted, repaint
 from .request import Hooks, Model, Painting, Request
 from .room import Room
@@ -33,9 +33,7 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
         untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())
         return finish(scene, untouched, about_infill(card, request, scene.plan.mode), stages, match=False)
 
-    with stages("load"):
-        components = room.twice(lambda: model.load(hooks.check))
-        guides = load_guides(request, model, room, hooks)
+    components, guides = load(request, model, stages, room)
     with stages("infill"):
         guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
     repainted = repaint(components, scene, guess, request.strength, stages, room, guides)

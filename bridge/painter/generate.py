@@ -1,8 +1,8 @@
 """Generate: paint afresh, looking at nothing; into the selection's bounds where there is one."""
 
-from .conditions import load_guides
 from .finish import finish
 from .hints import about_known_names
+from .loading import load
 from .repaint import repaint
 from .request import Hooks, Model, Painting, Request
 from .room import Room
@@ -17,9 +17,7 @@ def generate(request: Request, model: Model, hooks: Hooks, room: Room) -> Painti
     stages = Stages(hooks)
     hooks.check()
     scene = set_scene(request, model.checkpoint)
-    with stages("load"):
-        components = room.twice(lambda: model.load(hooks.check))
-        guides = load_guides(request, model, room, hooks)
+    components, guides = load(request, model, stages, room)
     repainted = repaint(components, scene, None, 1.0, stages, room, guides)
     hints = about_known_names(model.checkpoint.card, request.prompt)
     if request.strength < 1:

@@ -1,8 +1,8 @@
 """Refine: paint again what is there, as far from it as the strength says."""
 
-from .conditions import load_guides
 from .finish import finish
 from .hints import about_known_names
+from .loading import load
 from .repaint import repaint
 from .request import Hooks, Model, Painting, Request
 from .room import Room
@@ -17,8 +17,6 @@ def refine(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting
     stages = Stages(hooks)
     hooks.check()
     scene = set_scene(request, model.checkpoint)
-    with stages("load"):
-        components = room.twice(lambda: model.load(hooks.check))
-        guides = load_guides(request, model, room, hooks)
+    components, guides = load(request, model, stages, room)
     repainted = repaint(components, scene, scene.rgb, request.strength, stages, room, guides)
     return finish(scene, repainted, about_known_names(model.checkpoint.card, request.prompt), stages, match=True)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, PreviewMaker, Walk, denoise, steps_taken
+from ..diffusion import Components, Walk, denoise, steps_taken
 from .asked import ask
 from .conditions import Guides
 from .context import encode_context
@@ -16,7 +16,7 @@ from .hints import about_density
 from .room import Room
 from .scene import Scene
 from .second import SecondPass
-from .stages import Stages, after
+from .stages import Stages, after, previews
 
 __all__ = ["Repainted", "repaint"]
 
@@ -102,7 +102,7 @@ def repaint(
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=PreviewMaker(components.latent_to_rgb, stages.hooks.preview),
+                preview=previews(components, request, stages.hooks),
             )
         )
         drafts = []

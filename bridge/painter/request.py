@@ -43,7 +43,7 @@ class Request:
     (h, w), coverage 0..1; None: all of the context. `strength` is 0.01..1. `steps`, `guidance`, `sampler`, `grow` and
     `feather` are what suits the checkpoint and the selection where None. `seeds` has one of 0..2**64-1 for each picture
     wanted.
-    `scale` is how many times an upscale enlarges, and 1 for any other kind.
+    `scale` is how many times an upscale enlarges, and 1 for any other kind. Without `previews` none are made.
     """
 
     kind: str
@@ -64,6 +64,7 @@ class Request:
     strict: bool = False
     scale: int = 1
     conditions: tuple[Condition, ...] = ()
+    previews: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class Model(Protocol):
     def checkpoint(self) -> Checkpoint:
         """What is known of it without loading."""
 
-    def load(self, check: Callable[[], None]) -> Components:
-        """Its components in memory; `check` may raise to end the loading."""
+    def load(self, check: Callable[[], None], loaded: Callable[[int], None]) -> Components:
+        """Its components in memory; `check` may raise to end the loading, `loaded` hears how many parts are there."""
 
     def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
         """These ControlNets in memory, and no others; `check` as above."""

@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .request import Hooks
+import torch
 
-__all__ = ["Stages", "after"]
+from ..diffusion import Components, PreviewMaker
+from .request import Hooks, Request
+
+__all__ = ["Stages", "after", "previews"]
 
 
 class Stages:
@@ -38,3 +41,8 @@ class Stages:
 def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
     """Counts the steps of a part of a stage, of which `done` lie before that part."""
     return lambda step: advance(done + step)
+
+
+def previews(components: Components, request: Request, hooks: Hooks) -> Callable[[torch.Tensor, int], None]:
+    """What is called with estimates of the clean latents (c, h, w) and steps, and shows them where that is wanted."""
+    return PreviewMaker(components.latent_to_rgb, hooks.preview) if request.previews else lambda *_: None

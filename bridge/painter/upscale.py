@@ -13,16 +13,16 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import enlarge, resize
 from ..canvas.tiles import blend_tiles, enlarged
-from ..diffusion import Components, PreviewMaker, Walk, steps_taken
+from ..diffusion import Components, Walk, steps_taken
 from .asked import ask
-from .conditions import load_guides
 from .density import Density, TiledWalk, knows_tiles, tile_side
 from .detail import keep_detail
 from .hints import about_enlarging
+from .loading import load
 from .request import Hooks, Model, PaintedLayer, Painting, Request
 from .room import Room
 from .scene import Scene, set_scene
-from .stages import Stages, after
+from .stages import Stages, after, previews
 from .vae import Tiling
 
 __all__ = ["upscale"]
@@ -54,9 +54,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
         layers = tuple(PaintedLayer(layer, seed, settings) for seed in request.seeds)
         return Painting(layers, stages.timings, about_enlarging(card, request))
 
-    with stages("load"):
-        components = room.twice(lambda: model.load(hooks.check))
-        guides = load_guides(request, model, room, hooks)
+    components, guides = load(request, model, stages, room)
     density = _density(components, scene, covering)
     start, tiling = density.fitted(enlarge(scene.rgb, request.scale)), density.tiling
     with stages("encode", len(tiling.tiles)) as advance:
@@ -77,7 +75,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
         if components.checkpoint.inpaint:
             walk = _seeing_nothing(walk, tiling, encode, start)
     tiled = TiledWalk(components, walk, tiling, room=room, check=hooks.check)
-    preview = PreviewMaker(components.latent_to_rgb, hooks.preview)
+    preview = previews(components, request, hooks)
     with stages("denoise", tiled.steps * len(request.seeds)) as advance:
         latents = [
             tiled.denoise(seed, progress=after(advance, index * tiled.steps), preview=preview)

@@ -37,7 +37,7 @@ async def test_while_loading(engine: LocalEngine, jobs: Any) -> None:
 
     await jobs.finish(engine, jobs.task("before", checkpoint="tiny"))
     events = await jobs.follow(engine, jobs.task("loading", checkpoint="inpaint"), react)
-    assert events == [TaskProgress("load", 0, 1, None), TaskCancelled()]
+    assert events == [TaskProgress("load", 0, 3, None), TaskCancelled()]
 
 
 async def test_before_decoding(engine: LocalEngine, jobs: Any) -> None:

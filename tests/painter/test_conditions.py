@@ -284,10 +284,10 @@ def test_loading_one_can_be_cancelled(studio, canvas, nets):
     request = guided(studio.request(canvas, None, kind="refine", strength=0.5, steps=2, prompt="a lake"), nets(model))
     studio.cache.spare()
     model.load(lambda: None)
-    hooks = studio.Hooks(lambda stages: stages[-1:] == [("load", 0, 1)])
+    hooks = studio.Hooks(lambda stages: stages[-1:] == [("load", 0, 3)])
     with pytest.raises(Cancelled):
         paint(request, model, hooks)
-    assert hooks.stages == [("load", 0, 1)]
+    assert hooks.stages == [("load", 0, 3)]
 
 
 def test_ones_that_no_job_uses_make_room_when_memory_runs_out(studio, canvas, nets, monkeypatch):

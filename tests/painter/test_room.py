@@ -113,11 +113,11 @@ def test_running_out_while_loading(studio, request_):
         def __init__(self, times):
             self.left = times
 
-        def load(self, check):
+        def load(self, check, loaded):
             self.left -= 1
             if self.left >= 0:
                 raise FAILURES[0]
-            return model.load(check)
+            return model.load(check, loaded)
 
         def spare(self, nets):
             model.spare(nets)
@@ -175,12 +175,12 @@ def test_what_does_not_fit_waits_outside_the_device(studio, request_, room, tmp_
     painting = paint(request_, small.model, hooks, kept)
     assert np.array_equal(pixels(painting), expected)
     assert any("wait outside" in hint for hint in painting.hints)
-    assert hooks.stages.count(("load", 0, 1)) == 3 - room
+    assert hooks.stages.count(("load", 0, 3)) == 3 - room
     # So it stays: the next job does not try again what failed, and does not say again what was said.
     held = small.model.load(lambda: None)
     hooks = studio.Hooks()
     painting = paint(replace(request_, seeds=(5,)), small.model, hooks, kept)
-    assert hooks.stages.count(("load", 0, 1)) == 1
+    assert hooks.stages.count(("load", 0, 3)) == 1
     assert not painting.hints
     assert small.model.load(lambda: None).unet is held.unet
     # Another checkpoint is not held to it.

@@ -33,7 +33,7 @@ class KnowingModel:
         self._components = replace(components, checkpoint=self.checkpoint, unet=unet)
         self.shown = unet.shown
 
-    def load(self, check):
+    def load(self, check, loaded):  # noqa: ARG002
         check()
         return self._components
 
