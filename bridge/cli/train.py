@@ -33,11 +33,32 @@ def run(args: argparse.Namespace) -> Exit:
         CliError: it cannot be done, or was interrupted.
     """
     order = {name: _plain(value) for name, value in vars(args).items() if name not in _NOT_OF_THE_ORDER}
+    if args.action == "lora":
+        order |= _places(args)
     done, interrupted = _follow(order)
     if interrupted and not done.get("finished", True):
         raise CliError(f"Interrupted. {done['words']}", exit_code=Exit.INTERRUPTED, code="interrupted")
     print(json.dumps({name: said for name, said in done.items() if name != "words"}) if args.json else done["words"])
     return Exit.DONE
+
+
+def _places(args: argparse.Namespace) -> dict[str, str]:
+    """Which checkpoint, and where what is made goes."""
+    # Imported here: other actions need no settings.
+    from ..models import ModelsError
+    from ..server.settings import settings_home
+    from .models import registry
+
+    try:
+        checkpoint = registry().get(args.checkpoint)
+    except ModelsError as error:
+        raise CliError(error.message, error.hint, code=error.code) from error
+    return {
+        "checkpoint": checkpoint.id,
+        "checkpoint_path": str(checkpoint.path),
+        "to": str((args.to or settings_home() / "models" / "loras").expanduser().absolute()),
+        "work": str((args.work or settings_home() / "training").expanduser().absolute()),
+    }
 
 
 def _plain(value: Any) -> Any:

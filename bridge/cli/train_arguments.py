@@ -19,6 +19,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         return made
 
     _recipe(action("data", "fetch what a recipe is trained on, by pinned name and hash"))
+    _lora(action("lora", "teach a checkpoint the style of a folder of pictures: a LoRA, for Paintbridge and others"))
     _trained(action("autoencoder", "train a recipe's first stage: pixels to latents and back"))
     denoiser = action("denoiser", "train its second stage: the UNet and the text encoder")
     _trained(denoiser)
@@ -35,6 +36,38 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     _exported(everything)
 
 
+def _lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="pictures, 10 to 50 of one style")
+    parser.add_argument("--checkpoint", "--model", metavar="NAME", help="what is taught; none: the bridge's default")
+    parser.add_argument("--name", required=True, metavar="NAME", help="the LoRA's name, for prompts and for its file")
+    parser.add_argument(
+        "--caption",
+        default="",
+        metavar="TEXT",
+        help="what the pictures are, where no NAME.txt beside NAME.png says so; the words that will call the style up",
+    )
+    _whole(parser, "--rank", 16, 1, 256, "how much can be learnt")
+    parser.add_argument(
+        "--alpha", type=_positive, metavar="N", help="over the rank: how strongly it counts; none: the rank"
+    )
+    _whole(parser, "--resolution", None, 64, 2048, "edge of a square of as many pixels; none: the checkpoint's own")
+    _whole(parser, "--steps", 1000, 1, 1_000_000, "how long")
+    parser.add_argument(
+        "--learning-rate", type=_positive, default=1e-4, metavar="N", help="how fast; too fast burns (0.0001)"
+    )
+    _whole(parser, "--batch", 1, 1, 64, "pictures in a step")
+    _whole(parser, "--seed", 0, 0, (1 << 32) - 1, "the same seed teaches the same")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="where the LoRA goes; none: the bridge's own LoRAs")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        metavar="FOLDER",
+        help="where the training's state and samples lie; none: the bridge's home",
+    )
+    parser.add_argument("--no-samples", action="store_true", help="paint no sample sheets, before and now, meanwhile")
+    _max_hours(parser)
+
+
 def _recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recipe", nargs="?", default="mini", metavar="RECIPE", help="mini, or a TOML file that says everything (mini)"
@@ -45,7 +78,7 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 
 def _trained(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
-    add_run(parser)
+    _run(parser)
 
 
 def _begun(parser: argparse.ArgumentParser) -> None:
@@ -62,14 +95,41 @@ def _exported(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="where the checkpoint goes; none: beside the states")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """What every training takes."""
+def _run(parser: argparse.ArgumentParser) -> None:
+    _max_hours(parser)
+    parser.add_argument(
+        "--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision; no: 32 bits throughout (no)"
+    )
+
+
+def _max_hours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-hours", type=_hours, metavar="N", help="stop after so long; the same command goes on from there"
     )
     parser.add_argument(
-        "--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision; no: 32 bits throughout (no)"
+        "--save-every", type=_positive, default=300.0, metavar="N", help="seconds between two saved states (300)"
     )
+
+
+def _whole(parser: argparse.ArgumentParser, flag: str, default: int | None, low: int, high: int, words: str) -> None:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"a whole number between {low} and {high} is wanted, not {text!r}")
+        return int(text)
+
+    shown = "" if default is None else f" ({default})"
+    parser.add_argument(flag, type=parse, default=default, metavar="N", help=f"{words}{shown}")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    # Written so that NaN fails too.
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number above 0 is wanted, not {text!r}")
+    return value
 
 
 def _hours(text: str) -> float:

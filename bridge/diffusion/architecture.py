@@ -38,7 +38,7 @@ def hears_guidance(components: "Components") -> bool:
 def predict(
     components: "Components",
     inputs: torch.Tensor,
-    timestep: float,
+    timestep: float | torch.Tensor,
     text: TextStates,
     *,
     guidance: float = 1.0,

@@ -51,7 +51,7 @@ def acting(controls: Sequence[Control], step: int, steps: int) -> list[Control]:
 
 
 def residuals(
-    controls: Sequence[Control], latents: torch.Tensor, timestep: float, states: torch.Tensor, added: Any
+    controls: Sequence[Control], latents: torch.Tensor, timestep: float | torch.Tensor, states: torch.Tensor, added: Any
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """What the controls, one at least, add to the UNet's skip connections and to its middle: each one's summed.
 

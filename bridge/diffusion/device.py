@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psutil  # type: ignore[import-untyped]
 import torch
 
-__all__ = ["Device", "find_device", "make_deterministic"]
+__all__ = ["Device", "find_device", "is_out_of_memory", "make_deterministic"]
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,10 @@ def make_deterministic(device: Device) -> None:
     else:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or Python ran out of memory; on a CPU torch says so in words alone."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in ("allocate memory", "out of memory", "not enough memory"))

@@ -20,7 +20,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 
 from ..models import Lora, LoraUnreadable, LoraUnsupported
-from .device import Device
+from .device import Device, is_out_of_memory
 from .placement import place_again
 
 __all__ = ["Adapters", "WornLora"]
@@ -79,7 +79,7 @@ class Adapters:
                 self._check_all_laid(name, states)
             except BaseException as error:
                 self._delete(name)
-                if _out_of_memory(error):
+                if is_out_of_memory(error):
                     # Whoever tries again finds the room of all others.
                     for other in tuple(self._held):
                         self._delete(other)
@@ -218,9 +218,3 @@ def _said_by_diffusers(lora: Lora) -> dict[str, Any] | None:
         return dict(json.loads(said)) if said else None
     except (ValueError, TypeError) as error:
         raise LoraUnreadable(f"The header of {lora.path.name} cannot be read.", hint=_GET_AGAIN) from error
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(words in str(error) for words in ("allocate memory", "out of memory", "not enough memory"))

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -144,6 +145,7 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
         identity=f"{recipe['name']} {name}",
         mixed_precision=order["precision"],
         max_hours=_hours(order),
+        save_every=order["save_every"],
         samples=work / f"{name}-samples",
         say=parent.say,
         report=parent.report,
@@ -155,9 +157,61 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
     return {"words": words, "step": trained.step, "steps": schedule.steps, "finished": trained.finished}
 
 
+def _lora(order: Order, parent: _Parent) -> dict[str, Any]:
+    """A LoRA, from a folder of pictures."""
+    from bridge.diffusion import find_device
+    from bridge.models import ModelsError, inspect
+    from bridge.training.lessons import read_folder
+    from bridge.training.lora import native_resolution, teach
+    from bridge.training.lora_file import check_name
+    from bridge.training.lora_stage import Wish
+
+    folder = Path(order["to"])
+    path = check_name(order["name"], folder)
+    try:
+        checkpoint = replace(inspect(Path(order["checkpoint_path"])), id=order["checkpoint"])
+        wish = Wish(
+            name=order["name"],
+            caption=order["caption"],
+            rank=order["rank"],
+            alpha=float(order["alpha"] or order["rank"]),
+            resolution=order["resolution"] or native_resolution(checkpoint),
+            steps=order["steps"],
+            learning_rate=order["learning_rate"],
+            batch=order["batch"],
+            seed=order["seed"],
+        )
+        multiple = checkpoint.family.multiple
+        lessons = read_folder(Path(order["images"]), wish.caption, wish.resolution, multiple, say=parent.say)
+        parent.say(f"{len(lessons)} pictures, for {checkpoint.id}")
+        work = Path(order["work"]) / wish.name
+        taught = teach(
+            checkpoint,
+            find_device(),
+            lessons,
+            wish,
+            state=work / "state.safetensors",
+            to=path,
+            samples=None if order["no_samples"] else work / "samples",
+            max_hours=_hours(order),
+            save_every=order["save_every"],
+            say=parent.say,
+            report=parent.report,
+            stop=parent.stopped,
+        )
+    except ModelsError as error:
+        raise TrainingError(error.message, error.hint, code=error.code) from error
+    if not taught.finished:
+        words = f"Stopped at step {taught.step} of {wish.steps}. The same command goes on from there."
+        return {"words": words, "step": taught.step, "steps": wish.steps, "finished": False}
+    words = f"{path} is ready. Write <lora:{wish.name}:1> into a prompt to paint with it."
+    return {"words": words, "path": str(path), "name": wish.name, "steps": wish.steps, "finished": True}
+
+
 ACTIONS: dict[str, Callable[[Order, _Parent], dict[str, Any]]] = {
     **dict.fromkeys(STAGES, _recipe_action),
     "all": _all,
+    "lora": _lora,
 }
 
 

@@ -1,13 +1,17 @@
 """What can go wrong in training, each with a sentence that says what to do about it."""
 
-from typing import ClassVar
-
 __all__ = [
     "CheckpointUnfit",
+    "CheckpointUnteachable",
     "DataHashMismatch",
     "DataUnavailable",
     "DiskFull",
+    "LoraNameUnusable",
     "LossNotFinite",
+    "NoPictures",
+    "NotWritable",
+    "OutOfMemory",
+    "PictureUnusable",
     "RecipeInvalid",
     "StateInvalid",
     "TrainingError",
@@ -19,10 +23,11 @@ class TrainingError(Exception):
     do.
     """
 
-    code: ClassVar[str] = "training_failed"
+    code = "training_failed"
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())
+        self.code = code or self.code
         self.message = message
         self.hint = hint
 
@@ -75,6 +80,15 @@ class DiskFull(TrainingError):
         )
 
 
+class NotWritable(TrainingError):
+    """A file cannot be written where it should lie."""
+
+    code = "not_writable"
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path} can't be written ({reason}).", "Correct its permissions, or name another folder.")
+
+
 class LossNotFinite(TrainingError):
     """The loss became NaN or infinite."""
 
@@ -105,4 +119,57 @@ class StateInvalid(TrainingError):
         super().__init__(
             f"The training state {path} can't be used: {reason}.",
             "Train as it was begun, or delete it to begin anew.",
+        )
+
+
+class PictureUnusable(TrainingError):
+    """A picture that was given to learn from cannot be learnt from."""
+
+    code = "picture_unreadable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} can't be learnt from: {reason}.", "Take it out, or save it anew, and start again.")
+
+
+class NoPictures(TrainingError):
+    """A folder of pictures holds none."""
+
+    code = "no_pictures"
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(
+            f"There are no pictures in {folder}.", "Name a folder that holds PNG, JPEG, WebP or TIFF files."
+        )
+
+
+class LoraNameUnusable(TrainingError):
+    """A LoRA cannot have that name."""
+
+    code = "lora_name"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"A LoRA can't be named {name!r}: {reason}.", "Choose another name.")
+
+
+class CheckpointUnteachable(TrainingError):
+    """A checkpoint that nothing can be taught."""
+
+    code = "checkpoint_unsupported"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} was distilled to paint in few steps, and would lose that by being taught.",
+            "Choose the checkpoint that it was made from: a LoRA for that one works on both.",
+        )
+
+
+class OutOfMemory(TrainingError):
+    """A training did not fit into memory."""
+
+    code = "out_of_memory"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The training did not fit into memory.",
+            "Choose a lower resolution, or close other programs, then try again.",
         )

@@ -78,6 +78,7 @@ def train(
     max_hours: float = math.inf,
     save_every: float = 300.0,
     samples: Path | None = None,
+    sample_every: int | None = None,
     say: Callable[[str], None] = print,
     report: Callable[[Step], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
@@ -85,7 +86,8 @@ def train(
     """Train to the schedule's end, for ``max_hours``, or until ``stop`` says so; go on from the state at ``path`` if
     there is one.
 
-    The state is written every ``save_every`` seconds and at the end, whichever of these it is. ``report`` is called
+    The state is written every ``save_every`` seconds and at the end, whichever of these it is. Samples are painted into
+    the folder ``samples`` whenever the state is written, or every ``sample_every`` steps. ``report`` is called
     after each step, and ends the training where it raises. ``cpu`` keeps off a GPU that there may be. Raises
     ``LossNotFinite``, ``DiskFull`` and ``StateInvalid``; the state on disk is whole in every case.
     """
@@ -108,8 +110,12 @@ def train(
     def keep() -> None:
         if accelerator.is_main_process:
             state.save(path, bare, optimizer, averages, step, identity)
-            if samples is not None:
-                stage.samples(averages, samples / f"{step:06d}.png")
+            if sample_every is None:
+                show()
+
+    def show() -> None:
+        if accelerator.is_main_process and samples is not None:
+            stage.samples(averages, samples / f"{step:06d}.png")
 
     began = saved = told = time.monotonic()
     begun_step = told_step = step
@@ -132,6 +138,8 @@ def train(
                 means = "  ".join(f"{name} {value / (step - told_step):.4f}" for name, value in sums.items())
                 say(f"step {step}/{schedule.steps}  {(now - told) / (step - told_step):.3f} s  {means}")
                 told, told_step, sums = now, step, {}
+            if sample_every is not None and (step % sample_every == 0 or step == schedule.steps):
+                show()
             if now - saved > save_every:
                 keep()
                 saved = time.monotonic()

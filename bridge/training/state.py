@@ -5,6 +5,7 @@ Batches are functions of seed and step (``compose.step_generator``), so this is 
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -12,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bridge.training.errors import DiskFull, StateInvalid
+from bridge.training.errors import DiskFull, NotWritable, StateInvalid
 
-__all__ = ["load", "save", "tensors_of"]
+__all__ = ["load", "save", "tensors_of", "write_whole"]
 
 # The disk is full, the user's share of it is, or files may not become so large.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -37,17 +38,27 @@ def save(
     for name, parameter in _trained(module).items():
         for moment, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{moment}.{name}"] = torch.as_tensor(value)
+    write_whole(path, tensors, {"step": str(step), "identity": identity})
+
+
+def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file whole or not at all, whatever befalls the process or the machine meanwhile.
+
+    Raises ``DiskFull`` and ``NotWritable``, with what was at ``path`` before untouched.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={"step": str(step), "identity": identity})
+        save_file(tensors, partial, metadata=metadata)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         partial.unlink(missing_ok=True)
         if getattr(error, "errno", None) in NO_ROOM or any(f"os error {number})" in str(error) for number in NO_ROOM):
             raise DiskFull(path) from error
-        raise
+        raise NotWritable(path, str(error)) from error
 
 
 def load(

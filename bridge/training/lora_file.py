@@ -1,0 +1,70 @@
+"""What a LoRA is on disk: kohya's naming, which every program reads, with what it was made from in its header."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from bridge.models import Checkpoint
+from bridge.training.errors import LoraNameUnusable
+from bridge.training.state import write_whole
+
+__all__ = ["check_name", "described", "write_lora"]
+
+# Trainers' words for each family, in kohya's and in the modelspec standard's spelling.
+_FAMILIES = {
+    "SD1": ("sd_v1", "stable-diffusion-v1/lora"),
+    "SD2": ("sd_v2", "stable-diffusion-v2/lora"),
+    "SDXL": ("sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora"),
+}
+_NAME = re.compile(r"[\w][\w .()+-]{0,63}")
+
+
+def check_name(name: str, folder: Path) -> Path:
+    """Where a LoRA of that name goes in ``folder``. Raises ``LoraNameUnusable``, also for one that is taken."""
+    if not _NAME.fullmatch(name) or name != name.strip(" ."):
+        raise LoraNameUnusable(name, "a name has up to 64 letters, digits, spaces, and . ( ) + - _")
+    path = folder / f"{name}.safetensors"
+    if path.exists():
+        raise LoraNameUnusable(name, f"{path} is there already")
+    return path
+
+
+def write_lora(path: Path, unet: nn.Module, alpha: float, metadata: dict[str, str]) -> None:
+    """Write the LoRA that ``unet`` wears, whole or not at all. Raises ``DiskFull``."""
+    tensors: dict[str, Any] = {}
+    for name, layer in unet.named_modules():
+        if isinstance(layer, LoraLayer):
+            module = f"lora_unet_{name.replace('.', '_')}"
+            tensors[f"{module}.lora_down.weight"] = layer.lora_A["default"].weight
+            tensors[f"{module}.lora_up.weight"] = layer.lora_B["default"].weight
+            tensors[f"{module}.alpha"] = torch.tensor(float(alpha))
+    write_whole(path, {name: tensor.detach().to("cpu", torch.float16) for name, tensor in tensors.items()}, metadata)
+
+
+def described(
+    checkpoint: Checkpoint, name: str, caption: str, captions: Iterable[str], said: dict[str, object]
+) -> dict[str, str]:
+    """The header: as kohya's trainer and the modelspec standard word it, and all that was asked for, by our names."""
+    version, architecture = _FAMILIES[checkpoint.family.name]
+    tags = Counter(tag.strip() for text in captions for tag in text.split(",") if tag.strip())
+    return {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(said["rank"]),
+        "ss_network_alpha": str(said["alpha"]),
+        "ss_base_model_version": version,
+        "ss_sd_model_name": checkpoint.id,
+        "ss_steps": str(said["steps"]),
+        "ss_tag_frequency": json.dumps({"pictures": tags}),
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": architecture,
+        "modelspec.title": name,
+        "modelspec.trigger_phrase": caption,
+        "paintbridge.training": json.dumps({"checkpoint_hash": checkpoint.hash, **said}, sort_keys=True),
+    }

@@ -1,0 +1,215 @@
+"""A style is taught: the loss falls, pictures move towards the style, and the file is everybody's."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
+
+from bridge.diffusion import ComponentCache, Walk, WornLora, denoise, encode, encode_prompt, find_device
+from bridge.models import Checkpoint, inspect
+from bridge.models.lora import inspect_lora
+from bridge.training.errors import CheckpointUnteachable, LoraNameUnusable, LossNotFinite, StateInvalid
+from bridge.training.lessons import Lesson
+from bridge.training.lora import identity_of, native_resolution, teach
+from bridge.training.lora_file import check_name
+from bridge.training.lora_stage import LoraStage, Wish
+
+CAPTION = "a blue flower"
+DEVICE = replace(find_device(), kind="cpu", dtype="float32")
+
+
+def stripes(index: int, height: int = 56, width: int = 64) -> Lesson:
+    """One of a style: diagonal stripes of blue and yellow."""
+    y, x = np.mgrid[0:height, 0:width]
+    wide = np.random.default_rng(index).uniform(2, 5)
+    pixels = np.where((np.sin((x + y) / wide + index) > 0)[..., None], (30, 60, 210), (230, 200, 30))
+    return Lesson(f"{index}.png", pixels.astype(np.uint8), np.full((height, width), 255, np.uint8), CAPTION)
+
+
+LESSONS = [stripes(index) for index in range(20)]
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+def learn(checkpoint: Checkpoint, to: Path, **options) -> list[float]:
+    """Teach; the loss of each step."""
+    losses: list[float] = []
+    wish = Wish("stripes", CAPTION, resolution=64, learning_rate=3e-3, batch=2)
+    wish = replace(wish, **{name: options.pop(name) for name in list(options) if name in Wish.__dataclass_fields__})
+    lessons = options.pop("lessons", LESSONS)
+    report = options.pop("report", nothing)
+
+    def each(step) -> None:
+        losses.append(step.losses["loss"])
+        report(step)
+
+    teach(checkpoint, DEVICE, lessons, wish, state=to.with_suffix(".state"), to=to, report=each, **options)
+    return losses
+
+
+def distance_from_style(checkpoint: Checkpoint, lora: Path | None) -> float:
+    """How far what is painted lies from the nearest picture of the style, in latents, mean of four seeds."""
+    worn = () if lora is None else (WornLora(inspect_lora(lora), 1.0),)
+    components = ComponentCache(DEVICE).get(checkpoint, check=nothing, worn=worn)
+    walk = Walk(
+        size=(7, 8),
+        conditioning=encode_prompt(components, CAPTION, ""),
+        sampler="DDIM",
+        steps=8,
+        guidance=1.0,
+        strength=1.0,
+    )
+    painted = denoise(components, walk, [1, 2, 3, 4], check=nothing, progress=nothing, preview=nothing)
+    style = torch.cat([encode(components, one.pixels.astype(np.float32) / 255, check=nothing) for one in LESSONS])
+    return float(np.mean([(style - one).square().mean((1, 2, 3)).min() for one in painted]))
+
+
+@pytest.fixture(scope="module")
+def sd1(tmp_path_factory) -> Checkpoint:
+    return inspect(build_tiny_sd1(tmp_path_factory.mktemp("sd1") / "tiny", inpaint=False))
+
+
+@pytest.fixture(scope="module")
+def taught(sd1, tmp_path_factory) -> tuple[Path, list[float]]:
+    """A LoRA of 200 steps on 20 pictures, and its losses."""
+    path = tmp_path_factory.mktemp("taught") / "stripes.safetensors"
+    return path, learn(sd1, path, steps=200)
+
+
+def test_the_loss_falls_and_pictures_move_towards_the_style(sd1, taught):
+    path, losses = taught
+    assert len(losses) == 200
+    assert np.mean(losses[-30:]) < 0.7 * np.mean(losses[:30])
+    assert distance_from_style(sd1, path) < 0.6 * distance_from_style(sd1, None)
+
+
+def test_the_file_says_what_it_is(sd1, taught):
+    lora = inspect_lora(taught[0])
+    assert (lora.family.name, lora.layout, lora.rank, lora.parts) == ("SD1", "kohya", 16, ("unet",))
+    assert lora.trigger_words == (CAPTION,)
+    with safe_open(taught[0], "pt") as file:
+        said = file.metadata()
+    assert said["ss_base_model_version"] == "sd_v1"
+    told = json.loads(said["paintbridge.training"])
+    assert (told["checkpoint_hash"], told["steps"], told["rank"], told["pictures"]) == (sd1.hash, 200, 16, 20)
+    assert not taught[0].with_suffix(".state").exists()
+
+
+@pytest.mark.parametrize(
+    ("build", "pipeline"), [(build_tiny_sd1, StableDiffusionPipeline), (build_tiny_sdxl, StableDiffusionXLPipeline)]
+)
+def test_the_stock_pipeline_changes_the_same_layers_by_as_much(tmp_path, build, pipeline):
+    checkpoint = inspect(build(tmp_path / "tiny", inpaint=False))
+    path = tmp_path / "stripes.safetensors"
+    learn(checkpoint, path, steps=4, alpha=8.0)
+    ours = ComponentCache(DEVICE).get(checkpoint, check=nothing, worn=(WornLora(inspect_lora(path), 1.0),)).unet
+    stock = pipeline.from_pretrained(tmp_path / "tiny", safety_checker=None, feature_extractor=None)
+    stock.load_lora_weights(str(path))
+    theirs = {name: layer for name, layer in stock.unet.named_modules() if hasattr(layer, "lora_A")}
+    mine = {name: layer for name, layer in ours.named_modules() if hasattr(layer, "lora_A")}
+    assert theirs.keys() == mine.keys()
+    assert len(mine) > 10
+    for name, layer in mine.items():
+        [adapter], [other] = layer.lora_A.keys(), theirs[name].lora_A.keys()
+        change = layer.get_delta_weight(adapter)
+        assert change.abs().max() > 0
+        torch.testing.assert_close(change, theirs[name].get_delta_weight(other), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [
+        (build_tiny_sd1, {"inpaint": True}),
+        (build_tiny_sd1, {"inpaint": False, "prediction_type": "v_prediction", "zero_terminal_snr": True}),
+        (build_tiny_sdxl, {"inpaint": False}),
+    ],
+    ids=["nine channels", "velocity", "SDXL"],
+)
+def test_every_kind_of_checkpoint_learns(tmp_path, build, options):
+    checkpoint = inspect(build(tmp_path / "tiny", **options))
+    # Of two sizes, and partly transparent.
+    others = [stripes(index, 64, 40) for index in range(3)]
+    lessons = [*LESSONS[:3], *(replace(one, coverage=np.tril(one.coverage)) for one in others)]
+    losses = learn(checkpoint, tmp_path / "lora.safetensors", lessons=lessons, steps=24, samples=tmp_path / "samples")
+    assert np.mean(losses[-8:]) < np.mean(losses[:8])
+    assert {path.name for path in (tmp_path / "samples").iterdir()} == {f"{step:06}.png" for step in (6, 12, 18, 24)}
+
+
+def test_every_picture_is_seen_once_an_epoch(sd1):
+    from bridge.diffusion import load
+
+    lessons = [*LESSONS[:5], *(stripes(index, 64, 40) for index in range(3))]
+    stage = LoraStage(load(sd1, DEVICE, check=nothing), lessons, Wish("x", CAPTION, batch=2), check=nothing)
+    sums = [stage.batch(step, 0)["latents"].sum((1, 2, 3)).tolist() for step in range(5)]
+    assert [len(seen) for seen in sums].count(1) == 2
+    assert len({total for seen in sums for total in seen}) == 8
+    again = stage.batch(3, 0)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in stage.batch(3, 0).items())
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_file(sd1, tmp_path):
+    whole, parted = tmp_path / "whole.safetensors", tmp_path / "parted.safetensors"
+    losses = learn(sd1, whole, steps=6)
+    reached: list[int] = []
+    learn(sd1, parted, steps=6, report=lambda step: reached.append(step.step), stop=lambda: len(reached) >= 4)
+    assert not parted.exists()
+    assert learn(sd1, parted, steps=6) == losses[4:]
+    torch.testing.assert_close(load_file(parted), load_file(whole), rtol=0, atol=0)
+
+
+def test_a_state_of_other_pictures_is_refused(sd1, tmp_path):
+    path = tmp_path / "lora.safetensors"
+    learn(sd1, path, steps=6, max_hours=0.0)
+    with pytest.raises(StateInvalid, match="Train as it was begun"):
+        learn(sd1, path, steps=6, lessons=LESSONS[:4])
+
+
+def test_what_a_training_is_told_apart_by(sd1):
+    wish = Wish("a", CAPTION)
+    same = identity_of(sd1, LESSONS, replace(wish, name="b"))
+    assert identity_of(sd1, LESSONS, wish) == same
+    others = [
+        identity_of(sd1, LESSONS[1:], wish),
+        identity_of(sd1, [replace(LESSONS[0], caption="x"), *LESSONS[1:]], wish),
+        identity_of(sd1, LESSONS, replace(wish, rank=8)),
+    ]
+    assert same not in others
+
+
+def test_a_rate_that_burns_is_told(sd1, tmp_path):
+    with pytest.raises(LossNotFinite):
+        learn(sd1, tmp_path / "lora.safetensors", steps=20, learning_rate=1e30)
+
+
+def test_a_distilled_checkpoint_is_not_taught(tmp_path):
+    lcm = inspect(build_tiny_sd1(tmp_path / "by-name-lcm", inpaint=False))
+    hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, hears_guidance=True))
+    for checkpoint in (lcm, hearing):
+        with pytest.raises(CheckpointUnteachable, match="distilled"):
+            learn(checkpoint, tmp_path / "lora.safetensors", steps=1)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", "a:1", "<a>", ".hidden", "a ", "x" * 65])
+def test_a_name_that_no_prompt_or_disk_could_hold_is_refused(tmp_path, name):
+    with pytest.raises(LoraNameUnusable, match="up to 64"):
+        check_name(name, tmp_path)
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path):
+    (tmp_path / "ink.safetensors").touch()
+    with pytest.raises(LoraNameUnusable, match="is there already"):
+        check_name("ink", tmp_path)
+    assert check_name("ink 2", tmp_path) == tmp_path / "ink 2.safetensors"
+
+
+def test_the_resolution_is_the_checkpoint_s_own(sd1):
+    assert native_resolution(sd1) == 64
