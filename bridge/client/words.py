@@ -7,9 +7,10 @@ import traceback
 from typing import Callable
 
 from ..protocol.errors import BridgeError
-from .errors import ClientError
+from .errors import BridgeNotFound, ClientError
+from .starting import can_start, install_commands
 
-__all__ = ["lines_for"]
+__all__ = ["how_to_start", "lines_for"]
 
 _OWN_FAULT = "Something went wrong inside the Paintbridge plug-in ({error})."
 
@@ -20,3 +21,11 @@ def lines_for(error: Exception, translate: Callable[[str], str]) -> list[str]:
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
         return [translate(_OWN_FAULT).format(error=f"{type(error).__name__}: {error}")]
     return [translate(words) for words in (error.message, error.hint) if words]
+
+
+def how_to_start(error: BridgeNotFound, translate: Callable[[str], str]) -> str:
+    """What to type where no bridge runs: the command that starts it, or those that make one, on this system."""
+    if can_start(error.start_command):
+        return translate(error.hint)
+    commands = "\n".join(f"    {line}" for line in install_commands())
+    return translate("Get Paintbridge, and type in its folder:\n{commands}").format(commands=commands)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Optional
 
 from bridge.client import BridgeNotFound, discover
-from bridge.client.starting import can_start, install_commands, start
+from bridge.client.starting import can_start, start
+from bridge.client.words import how_to_start
 
 from .link import Link
 from .settings import Settings
 from .words import _
 
-__all__ = ["connect", "how_to_start", "start_and_connect", "startable"]
+__all__ = ["connect", "start_and_connect", "startable"]
 
 
 def connect(settings: Settings) -> Link:
@@ -24,7 +25,7 @@ def connect(settings: Settings) -> Link:
     try:
         return Link(discover(url=settings.address, token=settings.token))
     except BridgeNotFound as error:
-        raise type(error)(error.message, how_to_start(error), error.start_command) from error
+        raise type(error)(error.message, how_to_start(error, _), error.start_command) from error
 
 
 def start_and_connect(error: BridgeNotFound, settings: Settings) -> Link:
@@ -40,11 +41,3 @@ def start_and_connect(error: BridgeNotFound, settings: Settings) -> Link:
 def startable(error: Exception) -> Optional[BridgeNotFound]:
     """The error, if it says that a bridge is missing that could be started."""
     return error if isinstance(error, BridgeNotFound) and can_start(error.start_command) else None
-
-
-def how_to_start(error: BridgeNotFound) -> str:
-    """What to type where no bridge runs."""
-    if can_start(error.start_command):
-        return error.hint
-    commands = "\n".join(f"    {line}" for line in install_commands())
-    return _("Get Paintbridge, and type in its folder:\n{commands}").format(commands=commands)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 from typing import Any, Optional
 
-from bridge.client import Bridge
+from bridge.client import Bridge, BridgeNotFound, discover
+from bridge.client.starting import start
 
+from . import settings
 from .qt import QtCore, Signal
 
 __all__ = ["CLIENT", "Connection"]
@@ -25,12 +27,14 @@ _REFUSED_AGAIN_MS = 10000
 class Connection(QtCore.QObject):
     """One bridge, over all its restarts.
 
-    ``state``: ``looking`` (none has been tried yet), ``open``, ``interrupted`` (it is being taken up again), ``absent``
-    (``error`` says why). ``bridge`` is there when ``open`` or ``interrupted``.
+    ``state``: ``looking`` (none has been tried yet), ``starting``, ``open``, ``interrupted`` (it is being taken up
+    again), ``absent`` (``error`` says why). ``bridge`` is there when ``open`` or ``interrupted``. ``pulled`` has what
+    is said of checkpoints that are being fetched.
     """
 
     changed = Signal()
     checkpoints_known = Signal()
+    pulled = Signal(object)
     _came = Signal(object, object)
     _told = Signal(object, str, object)
 
@@ -50,19 +54,41 @@ class Connection(QtCore.QObject):
         """Look for a bridge now."""
         if self._opening or self.bridge is not None:
             return
+        self._begin(())
+
+    def start(self) -> None:
+        """Start the bridge that is missing, and connect to it."""
+        if not self._opening and isinstance(self.error, BridgeNotFound):
+            command = self.error.start_command
+            self._become("starting", None)
+            self._begin(command)
+
+    def look_elsewhere(self) -> None:
+        """The settings name another bridge, or none any more."""
+        if self.bridge is not None:
+            self._leave(self.bridge)
+        self._become("looking", None)
+        self.look()
+
+    def _begin(self, command: tuple[str, ...]) -> None:
         self._again.stop()
         self._opening = True
-        threading.Thread(target=self._open, name="paintbridge-open", daemon=True).start()
+        named = settings.load("address", ""), settings.load("token", "")
+        threading.Thread(target=self._open, args=(command, *named), name="paintbridge-open", daemon=True).start()
 
     # ------------------------------------------------------------ on the opening thread
 
-    def _open(self) -> None:
+    def _open(self, command: tuple[str, ...], url: str, token: str) -> None:
         try:
+            if command:
+                start(command)
             holder: list[Any] = []
             made = Bridge(
+                discover(url=url, token=token) if url or token else None,
                 client=CLIENT,
                 on_connection=lambda state, reason: self._told.emit(holder[0] if holder else None, state, reason),
                 on_checkpoints=lambda _: self.checkpoints_known.emit(),
+                on_pull=lambda message: self.pulled.emit(message),  # noqa: PLW0108 - keeps this object alive
             )
             holder.append(made)
             self._came.emit(made, None)
@@ -84,12 +110,15 @@ class Connection(QtCore.QObject):
         if bridge is None or bridge is not self.bridge:
             return  # of the opening itself, which is told when it ends
         if state == "closed":
-            self.bridge = None
+            self._leave(bridge)
             self._become("absent", reason)
             self._again.start(_LOOK_AGAIN_MS)
-            threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
         else:
             self._become(state, None)
+
+    def _leave(self, bridge: Bridge) -> None:
+        self.bridge = None
+        threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
 
     def _become(self, state: str, error: Optional[Exception]) -> None:
         if (state, str(error)) != (self.state, str(self.error)):

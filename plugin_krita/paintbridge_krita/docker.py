@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import krita
 
 from bridge.client import JobResult
 from bridge.client.job import JobUpdate
+from bridge.protocol.messages import Preview
 
+from . import settings
+from .absence import Absence
 from .connection import Connection
+from .demo import Demo
 from .failures import words_for
+from .fields import named
+from .forecast import Forecast
 from .form import Form
+from .icons import icon
 from .jobs import Jobs
 from .notice import Notice, label
+from .overlay import Overlay
 from .painting import Order, Painting
+from .preview import sight_of_preview
 from .progress import Progress
 from .qt import QtGui, QtWidgets
-from .results import Results
+from .results import Painted, Results
 from .scene import Misfit, Scene
+from .settings_dialog import SettingsDialog
+from .shop import Shop
 from .words import _
 
 __all__ = ["DOCKER_ID", "PaintbridgeDocker"]
@@ -30,56 +43,78 @@ class PaintbridgeDocker(krita.DockWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Paintbridge")
-        self._form = Form()
-        self._generate = _button("generate", _("Generate"))
-        self._cancel = _button("cancel", _("Cancel"))
+        self._absence = Absence()
+        self._demo = Demo()
+        self._form = Form(self._demo)
+        self._generate = named(QtWidgets.QPushButton(_("Generate")), "generate")
+        self._cancel = named(QtWidgets.QPushButton(_("Cancel")), "cancel")
         self._progress = Progress()
         self._notice = Notice()
         self._results = Results()
         self._state = label("state")
-        self._lay_out()
+        self._settings = named(QtWidgets.QToolButton(), "settings", _("Paintbridge Settings"))
+        self._settings.setIcon(icon("settings"))
+        self._settings.setAutoRaise(True)
+        self._shop = Shop(self)
+        self._overlay = Overlay(self)
         self._connection = Connection(self)
-        self._connection.changed.connect(self._show_state)
-        self._connection.checkpoints_known.connect(self._show_checkpoints)
         self._jobs = Jobs(self)
-        self._jobs.changed.connect(self._show_buttons)
-        self._jobs.progressed.connect(self._follow)
-        self._jobs.painted.connect(self._take)
-        self._jobs.failed.connect(lambda _order, error: self._fail(error))
-        self._jobs.missed.connect(self._offer_again)
-        self._generate.clicked.connect(self._begin)
-        self._cancel.clicked.connect(self._jobs.cancel)
-        self._results.again.connect(self._paint)
-        self._results.refused.connect(self._refuse)
+        self._forecast = Forecast(self, lambda selected: self._form.values(selected=selected))
+        self._lay_out()
+        self._connect_all()
+        self._form.begin()
         self._show_state()
         self._connection.look()
 
-    def canvasChanged(self, canvas: object) -> None:
+    def canvasChanged(self, canvas: krita.Canvas | None) -> None:
         """Krita asks every docker for it. Results belong to their documents, whichever is looked at."""
+        self._overlay.look_at(canvas, self.window())
 
-    # ------------------------------------------------------------ a job
+    # ------------------------------------------------------------ what an artist does, here or by a shortcut
 
-    def _begin(self) -> None:
+    def generate(self) -> None:
+        """Begin a job with what the form says."""
         try:
-            order = Order(Scene.of(krita.Krita.instance().activeDocument()), self._form.values())
+            scene = Scene.of(krita.Krita.instance().activeDocument(), self._form.source)
+            order = Order(scene, self._form.values(selected=scene.selection is not None))
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
         else:
+            self._form.prompt.remember()
             self._paint(order)
+
+    def again(self) -> None:
+        """The chosen picture once more, with another seed."""
+        self._results.send_again()
+
+    def cancel(self) -> None:
+        """End the oldest job."""
+        self._jobs.cancel()
+
+    def apply(self) -> None:
+        """The chosen pictures, as layers."""
+        self._results.apply()
+
+    # ------------------------------------------------------------ a job
 
     def _paint(self, order: Order) -> None:
         bridge = self._connection.bridge
         if bridge is None:
             return
         self._notice.say("")
+        self._results.look_away()
         try:
             self._jobs.begin(bridge, order)
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
 
     def _follow(self, painting: Painting, event: JobUpdate) -> None:
-        if painting is self._jobs.under_way[0]:
+        if painting is not self._jobs.under_way[0]:
+            return
+        if not isinstance(event, Preview):
             self._progress.follow(event)
+        elif not self._results.looked_at and settings.load("previews", True):
+            self._overlay.show(sight_of_preview(painting.order, event))
 
     def _take(self, order: Order, result: JobResult, images: list[QtGui.QImage]) -> None:
         self._results.add(order, result, images)
@@ -99,13 +134,16 @@ class PaintbridgeDocker(krita.DockWidget):
         else:
             self._jobs.send_again(bridge)
 
-    def _refuse(self, error: Exception, item: QtWidgets.QListWidgetItem) -> None:
-        """A picture was not applied."""
+    def _refuse(self, error: Exception, place: Callable[[krita.Document], None]) -> None:
+        """Pictures were not applied."""
         document = error.document if isinstance(error, Misfit) else None
         if document is None:
             self._fail(error)
         else:
-            self._notice.say(words_for(error), _("Add It All the Same"), lambda: self._results.place(item, document))
+            self._notice.say(words_for(error), _("Add It All the Same"), lambda: place(document))
+
+    def _reuse(self, painted: Painted) -> None:
+        self._form.reuse(painted.layer.recipe, painted.order.values)
 
     # ------------------------------------------------------------ what is shown
 
@@ -115,18 +153,26 @@ class PaintbridgeDocker(krita.DockWidget):
     def _show_state(self) -> None:
         words = {
             "looking": _("Looking for the bridge..."),
+            "starting": _("Starting the bridge..."),
             "open": _("Connected to the bridge."),
             "interrupted": _("The connection broke; taking it up again."),
+            "absent": _("Not connected."),
         }
-        error = self._connection.error
-        self._state.setText(words.get(self._connection.state) or words_for(error))
+        self._state.setText(words[self._connection.state])
+        self._absence.explain(self._connection.error)
         self._show_checkpoints()
         self._show_buttons()
 
     def _show_checkpoints(self) -> None:
         bridge = self._connection.bridge
         if bridge is not None:
-            self._form.offer([checkpoint.name for checkpoint in bridge.checkpoints.checkpoints])
+            self._form.offer(bridge)
+        self._shop.offer(bridge)
+        self._forecast.ask(bridge)
+        self._introduce()
+
+    def _introduce(self) -> None:
+        self._demo.introduce(None if self._connection.bridge is None else self._form.checkpoint)
 
     def _show_buttons(self) -> None:
         connected, busy = self._connection.bridge is not None, bool(self._jobs.under_way)
@@ -135,22 +181,58 @@ class PaintbridgeDocker(krita.DockWidget):
         self._cancel.setEnabled(busy)
         self._progress.show_for(self._jobs.under_way[0] if busy else None)
 
+    def _show_jobs(self) -> None:
+        self._show_buttons()
+        if not self._results.looked_at:
+            # The preview of what has ended.
+            self._overlay.show(None)
+
+    def _set(self) -> None:
+        """The settings."""
+        if SettingsDialog(self).exec():
+            self._connection.look_elsewhere()
+
+    def _connect_all(self) -> None:
+        self._connection.changed.connect(self._show_state)
+        self._connection.checkpoints_known.connect(self._show_checkpoints)
+        self._connection.pulled.connect(self._shop.follow)
+        self._absence.start.connect(self._connection.start)
+        self._absence.settings.connect(self._set)
+        self._settings.clicked.connect(self._set)
+        self._demo.picked.connect(self._form.prompt.choose)
+        self._demo.others.connect(self._shop.show)
+        self._form.sent.connect(self.generate)
+        self._form.changed.connect(self._forecast.look)
+        self._form.changed.connect(self._introduce)
+        self._forecast.known.connect(self._form.expect)
+        self._jobs.changed.connect(self._show_jobs)
+        self._jobs.progressed.connect(self._follow)
+        self._jobs.painted.connect(self._take)
+        self._jobs.failed.connect(lambda _order, error: self._fail(error))
+        self._jobs.missed.connect(self._offer_again)
+        self._generate.clicked.connect(self.generate)
+        self._cancel.clicked.connect(self.cancel)
+        self._results.again.connect(self._paint)
+        self._results.reuse.connect(self._reuse)
+        self._results.seen.connect(self._overlay.show)
+        self._results.lifted.connect(self._overlay.lift)
+        self._results.refused.connect(self._refuse)
+
     def _lay_out(self) -> None:
         row = QtWidgets.QHBoxLayout()
-        row.addWidget(self._generate)
+        row.addWidget(self._generate, 1)
         row.addWidget(self._cancel)
+        foot = QtWidgets.QHBoxLayout()
+        foot.addWidget(self._state, 1)
+        foot.addWidget(self._settings)
         whole = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(whole)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self._absence)
         column.addWidget(self._form)
         column.addLayout(row)
         column.addWidget(self._progress)
         column.addWidget(self._notice)
         column.addWidget(self._results, 1)
-        column.addWidget(self._state)
+        column.addLayout(foot)
         self.setWidget(whole)
-
-
-def _button(name: str, title: str) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(title)
-    button.setObjectName(f"paintbridge_{name}")
-    return button

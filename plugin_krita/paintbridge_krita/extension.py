@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import krita
 
 from .docker import DOCKER_ID, PaintbridgeDocker
+from .words import _
 
 __all__ = ["register"]
 
@@ -13,3 +16,33 @@ def register(application: krita.Krita) -> None:
     """Called once, while Krita starts."""
     right = krita.DockWidgetFactoryBase.DockPosition.DockRight
     application.addDockWidgetFactory(krita.DockWidgetFactory(DOCKER_ID, right, PaintbridgeDocker))
+    application.addExtension(_Actions(application))
+
+
+class _Actions(krita.Extension):
+    """What can be given a key in Krita's settings. Their keys at first stand in ``paintbridge_krita.action``."""
+
+    def setup(self) -> None:
+        """Krita asks every extension for it."""
+
+    def createActions(self, window: krita.Window) -> None:
+        titles = {
+            "generate": _("Paintbridge: Generate"),
+            "again": _("Paintbridge: Generate Again"),
+            "cancel": _("Paintbridge: Cancel"),
+            "apply": _("Paintbridge: Apply"),
+        }
+        for name, title in titles.items():
+            action = window.createAction(f"paintbridge_{name}", title, "tools/scripts")
+            action.triggered.connect(_of_the_docker(window, name))
+
+
+def _of_the_docker(window: krita.Window, name: str) -> Callable[[bool], None]:
+    """What one of the docker's own functions does, in the window that the action is of."""
+
+    def act(_on: bool) -> None:
+        for docker in window.dockers():
+            if docker.objectName() == DOCKER_ID:
+                getattr(docker, name)()
+
+    return act

@@ -2,89 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from .qt import Qt, QtWidgets
+from bridge.client import Bridge
+from bridge.protocol.messages import CheckpointInfo, Recipe
+
+from .advanced import Advanced
+from .fields import Choice, Count, Digits, Percent, Words, named
+from .modes import AUTOMATIC, job_of, mode_of, modes, name_of
+from .presets import Presets
+from .prompt import Prompt
+from .qt import QtWidgets, Signal
+from .scrolled import Scrolled
 from .words import _
 
 __all__ = ["Form"]
 
-_LARGEST_SEED = (1 << 31) - 1
-_ANY_SEED = -1
-_PROMPT_LINES = 4
+# What is particular to one picture, and no way of working.
+_OF_ONE_PICTURE = ("prompt", "seed")
+_OF_AN_INFILL = ("prompt", "negative_prompt", "strength", "seed", "checkpoint")
+_OF_A_RECIPE = (*_OF_AN_INFILL, "steps", "guidance", "sampler")
 
 
 class Form(QtWidgets.QWidget):
-    """What the artist asks for."""
+    """``sent``: the artist wants it now. ``changed``: some value is another one."""
 
-    def __init__(self) -> None:
+    sent = Signal()
+    changed = Signal()
+
+    def __init__(self, below_checkpoint: QtWidgets.QWidget) -> None:
         super().__init__()
-        self._prompt = QtWidgets.QPlainTextEdit()
-        self._prompt.setObjectName("paintbridge_prompt")
-        self._prompt.setPlaceholderText(_("What is wanted, in English"))
-        self._prompt.setTabChangesFocus(True)
-        self._prompt.setFixedHeight(self._prompt.fontMetrics().lineSpacing() * (_PROMPT_LINES + 1))
-        self._negative = QtWidgets.QLineEdit()
-        self._negative.setObjectName("paintbridge_negative_prompt")
-        self._negative.setPlaceholderText(_("What is not wanted"))
-        self._mode = QtWidgets.QComboBox()
-        self._mode.setObjectName("paintbridge_mode")
-        for mode, title, words in (
-            ("auto", _("Automatic"), _("Fill, or expand where the selection lies along an edge of the canvas")),
-            ("fill", _("Fill"), _("Put something new in place of what is selected")),
-            ("remove", _("Remove"), _("Let the surroundings grow together over what is selected")),
-            ("add", _("Add"), _("Put something new on top of what is selected")),
-            ("expand", _("Expand"), _("Go on painting beyond the edge of the picture")),
-            ("background", _("Background"), _("Repaint everything but what is selected")),
-        ):
-            self._mode.addItem(title, mode)
-            self._mode.setItemData(self._mode.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
-        self._strength = _number("strength", 1, 100, 100)
-        self._strength.setSuffix(" %")
-        self._strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
-        self._checkpoint = QtWidgets.QComboBox()
-        self._checkpoint.setObjectName("paintbridge_checkpoint")
-        self.offer(())
-        self._seed = _number("seed", _ANY_SEED, _LARGEST_SEED, _ANY_SEED)
-        self._seed.setSpecialValueText(_("Another one each time"))
-        self._seed.setToolTip(_("The same seed gives the same picture"))
-        self._batch = _number("batch", 1, 16, 1)
-        rows = QtWidgets.QFormLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow(self._prompt)
-        rows.addRow(self._negative)
-        rows.addRow(_("Mode"), self._mode)
-        rows.addRow(_("Strength"), self._strength)
-        rows.addRow(_("Checkpoint"), self._checkpoint)
-        rows.addRow(_("Seed"), self._seed)
-        rows.addRow(_("Number of pictures"), self._batch)
-
-    def offer(self, checkpoints: Iterable[str]) -> None:
-        """The checkpoints that the bridge has. The one that is chosen stays so, if it is there."""
-        chosen = self._checkpoint.currentData()
-        self._checkpoint.clear()
-        self._checkpoint.addItem(_("The bridge's default"), None)
-        for name in checkpoints:
-            self._checkpoint.addItem(name, name)
-        self._checkpoint.setCurrentIndex(max(self._checkpoint.findData(chosen), 0) if chosen else 0)
-
-    def values(self) -> dict[str, Any]:
-        """Fields of ``submit``."""
-        return {
-            "prompt": self._prompt.toPlainText(),
-            "negative_prompt": self._negative.text(),
-            "mode": self._mode.currentData(),
-            "strength": self._strength.value() / 100,
-            "checkpoint": self._checkpoint.currentData(),
-            "seed": None if self._seed.value() == _ANY_SEED else self._seed.value(),
-            "batch": self._batch.value(),
+        self.prompt = Prompt()
+        self.prompt.sent.connect(self.sent)
+        negative = named(Words(), "negative_prompt", _("What is not wanted, in English"))
+        negative.setPlaceholderText(_("What is not wanted"))
+        self._mode = named(Choice(), "mode")
+        for mode, (title, tip) in modes().items():
+            self._mode.add(mode, title, tip)
+        strength = Percent("strength")
+        strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
+        self._checkpoint = named(Choice(), "checkpoint", _("The model that paints"))
+        self._checkpoint.add(None, _("The bridge's default"))
+        self._checkpoints: tuple[CheckpointInfo, ...] = ()
+        seed = named(Digits(), "seed", _("The same seed gives the same picture"))
+        seed.setPlaceholderText(_("Random"))
+        self._batch = named(Count("batch"), "batch", _("How many pictures"))
+        self._batch.setPrefix("× ")
+        self._advanced = Advanced()
+        self._presets = Presets()
+        self._presets.chosen.connect(self.recall)
+        self._presets.wanted.connect(lambda name: self._presets.keep(name, self._way_of_working()))
+        self._parts: dict[str, Any] = {
+            "prompt": self.prompt,
+            "negative_prompt": negative,
+            "mode": self._mode,
+            "strength": strength,
+            "checkpoint": self._checkpoint,
+            "seed": seed,
+            "batch": self._batch,
+            **self._advanced.parts,
         }
+        for part in self._parts.values():
+            part.changed.connect(self.changed)
+        self._checkpoint.changed.connect(self._suggest)
+        self._fresh = self._wanted()
+        below = QtWidgets.QWidget()
+        rows = QtWidgets.QFormLayout(below)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.addRow(_("Mode"), self._mode)
+        rows.addRow(_("Strength"), strength)
+        rows.addRow(_("Checkpoint"), self._checkpoint)
+        rows.addRow(below_checkpoint)
+        rows.addRow(_("Preset"), self._presets)
+        pictures = QtWidgets.QHBoxLayout()
+        pictures.addWidget(seed, 1)
+        pictures.addWidget(self._batch)
+        rows.addRow(_("Seed"), pictures)
+        rows.addRow(self._advanced)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.prompt)
+        column.addWidget(negative)
+        column.addWidget(Scrolled(below))
 
+    @property
+    def checkpoint(self) -> CheckpointInfo | None:
+        """The one that would paint now, as far as the bridge has said."""
+        chosen = self._checkpoint.wanted()
+        return next((one for one in self._checkpoints if chosen in (None, one.name)), None)
 
-def _number(name: str, least: int, most: int, value: int) -> QtWidgets.QSpinBox:
-    box = QtWidgets.QSpinBox()
-    box.setObjectName(f"paintbridge_{name}")
-    box.setRange(least, most)
-    box.setValue(value)
-    return box
+    @property
+    def source(self) -> str:
+        """Which layers are read."""
+        return str(self._advanced.parts["source"].wanted())
+
+    def offer(self, bridge: Bridge) -> None:
+        """What the bridge has. What is chosen stays so, if it is there."""
+        self._checkpoints = bridge.checkpoints.checkpoints
+        chosen = self._checkpoint.wanted()
+        self._checkpoint.clear()
+        default = self._checkpoints[0].name if self._checkpoints else None
+        words = _("The bridge's default")
+        self._checkpoint.add(None, words, f"{words}: {default}" if default else words)
+        for checkpoint in self._checkpoints:
+            self._checkpoint.add(checkpoint.name, checkpoint.name, f"{checkpoint.name}\n{checkpoint.family}")
+        self._checkpoint.choose(chosen)
+        self._batch.setMaximum(bridge.welcome.limits.batch)
+        self._advanced.offer_samplers(bridge.welcome.samplers)
+        self._suggest()
+
+    def expect(self, mode: str | None) -> None:
+        """What *Automatic* comes to; None: not known."""
+        title = name_of(AUTOMATIC)
+        self._mode.setItemText(0, title if mode is None else f"{title}: {name_of(mode)}")
+
+    def values(self, *, selected: bool) -> dict[str, Any]:
+        """Fields of ``submit``, with ``context`` as the kind of choice."""
+        wanted = {name: value for name, value in self._wanted().items() if name != "source"}
+        job = job_of(wanted["mode"], strength=wanted["strength"], selected=selected)
+        return {**wanted, **job}
+
+    def begin(self) -> None:
+        """The values that the artist begins with."""
+        self._presets.begin()
+
+    def recall(self, values: dict[str, Any]) -> None:
+        """Take values by their names; the others but the picture's own become as they are at the start."""
+        for name, part in self._parts.items():
+            if name in values or name not in _OF_ONE_PICTURE:
+                part.choose(values.get(name, self._fresh[name]))
+
+    def reuse(self, recipe: Recipe, values: dict[str, Any]) -> None:
+        """Take all that made a picture: its recipe, and how its edges were wanted, which the recipe has in pixels."""
+        names = _OF_A_RECIPE if recipe.steps else _OF_AN_INFILL
+        made = {name: getattr(recipe, name) for name in names}
+        self.recall({**values, **made, "mode": mode_of(recipe.kind, recipe.mode), "batch": 1})
+
+    def _wanted(self) -> dict[str, Any]:
+        return {name: part.wanted() for name, part in self._parts.items()}
+
+    def _way_of_working(self) -> dict[str, Any]:
+        """All values but those of one picture; for :meth:`recall`."""
+        return {name: value for name, value in self._wanted().items() if name not in _OF_ONE_PICTURE}
+
+    def _suggest(self) -> None:
+        """What suits depends on the checkpoint."""
+        known = self.checkpoint
+        self._advanced.steps.suggest(None if known is None else known.default_steps)
+        self._advanced.guidance.suggest(None if known is None else known.default_guidance)

@@ -18,8 +18,12 @@ __all__ = ["add_layers", "layer_name"]
 _LONGEST_NAME = 60
 
 
-def add_layers(document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str) -> Steps:
-    """Add results above the active layer, in the document's own colours, in one undo step: several as a group."""
+def add_layers(
+    document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str | None
+) -> Steps:
+    """Add results above the active layer, in the document's own colours: as a group of that name, in one undo step;
+    with None, each by itself.
+    """
     layers = []
     for result, name in zip(results, names):
         picture = result.picture
@@ -27,10 +31,10 @@ def add_layers(document: krita.Document, results: Sequence[ResultLayer], names: 
         yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
         layers.append(layer)
     # Filled before it is in the document: so adding it is the one step, and redo brings the pixels back.
-    added = layers[0] if len(layers) == 1 else _grouped(document, layers, group)
-    parent, below = place_above(document)
-    parent.addChildNode(added, below)
-    document.setActiveNode(added)
+    for added in layers if group is None else [_grouped(document, layers, group)]:
+        parent, below = place_above(document)
+        parent.addChildNode(added, below)
+        document.setActiveNode(added)
 
 
 def layer_name(prompt: str, otherwise: str) -> str:

@@ -16,7 +16,7 @@ __all__ = ["image_of", "joined", "swapped"]
 _BYTES = {"u8": 4, "u16": 8, "f16": 8, "f32": 16}
 # At most so much in one go.
 _PIECE = 1 << 20
-_SHOWN = 768
+_SHOWN = 2048
 
 
 def swapped(data: memoryview | QtCore.QByteArray, depth: str) -> memoryview:
@@ -41,7 +41,7 @@ def joined(parts: Iterable[bytes | memoryview | QtCore.QByteArray], size: int) -
 
 
 def image_of(data: memoryview, depth: str, width: int, height: int) -> QtGui.QImage:
-    """Pixels of the wire as a picture for the screen, of at most 768 pixels a side: every second one, or so."""
+    """Pixels of the wire as a picture for the screen, of at most 2048 pixels a side: every second one, or so."""
     step = -(-max(width, height) // _SHOWN)
     row = width * _BYTES[depth]
     picked = [_picked(memoryview(data)[row * y : row * (y + 1)], depth, step) for y in range(0, height, step)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.client import Bridge, Job, JobCancelled, JobResult
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ResultFormat
+from bridge.protocol.messages import ContextChoice, ResultFormat
 
 from .flow import Flow, Steps
 from .packing import image_of
@@ -20,14 +20,14 @@ from .scene import Scene
 
 __all__ = ["Order", "Painting"]
 
-_KIND = "fill"
-_PLANNED = ("mode", "checkpoint")
+# Of the values, these go into `plan` too.
+_PLANNED = ("kind", "mode", "checkpoint", "grow", "feather")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted where. ``values`` are the docker's, by their names on the wire; ``sent`` is what was read from the
-    document for them, None until then.
+    """What is wanted where. ``values`` are the docker's, by their names on the wire, with ``context`` as the kind of
+    choice; ``sent`` is what was read from the document for them, None until then.
     """
 
     scene: Scene
@@ -72,7 +72,8 @@ class Painting(QtCore.QObject):
             return
         scene, values = self.order.scene, self.order.values
         shared = {name: values[name] for name in _PLANNED}
-        planned = self._bridge.plan_soon(kind=_KIND, canvas=scene.canvas, selection=scene.bounds, **shared)
+        choice = ContextChoice(values["context"])
+        planned = self._bridge.plan_soon(canvas=scene.canvas, selection=scene.bounds, context=choice, **shared)
         planned.add_done_callback(lambda future: self._planned.emit(future))  # noqa: PLW0108 - as in `_send`
 
     def cancel(self) -> None:
@@ -143,12 +144,9 @@ class Painting(QtCore.QObject):
         try:
             # Functions, not the signals' own `emit`: that would not keep this object alive.
             job = self._bridge.submit(
-                kind=_KIND,
-                previews=False,
                 on_event=lambda event: self._heard.emit(event),  # noqa: PLW0108
                 on_done=lambda job: self._done.emit(job),  # noqa: PLW0108
-                **self.order.values,
-                **self.order.sent,
+                **{**self.order.values, **self.order.sent},
             )
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._refused.emit(error)

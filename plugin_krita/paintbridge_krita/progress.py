@@ -10,6 +10,8 @@ from .words import _
 
 __all__ = ["Progress"]
 
+_IN_SECONDS = 120
+
 
 class Progress(QtWidgets.QProgressBar):
     """Shows what is being done, with a measure while the model paints."""
@@ -45,7 +47,7 @@ class Progress(QtWidgets.QProgressBar):
         elif isinstance(event, messages.Progress):
             words = self._stages.get(event.stage, event.stage)
             if event.seconds_left is not None:
-                words = _("{stage}, {seconds} s left").format(stage=words, seconds=round(event.seconds_left))
+                words = _left(words, round(event.seconds_left))
             measured = event.stage == "denoise"
             self._say(words, *((event.step, event.steps) if measured else ()))
 
@@ -53,3 +55,9 @@ class Progress(QtWidgets.QProgressBar):
         self.setRange(0, steps)
         self.setValue(step)
         self.setFormat(words.replace("%", "%%"))
+
+
+def _left(words: str, seconds: int) -> str:
+    if seconds < _IN_SECONDS:
+        return _("{stage}, {seconds} s left").format(stage=words, seconds=seconds)
+    return _("{stage}, {minutes} min left").format(stage=words, minutes=round(seconds / 60))

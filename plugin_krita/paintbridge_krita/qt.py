@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 
 if "PyQt6.QtCore" in sys.modules:
-    from PyQt6 import QtCore, QtGui, QtWidgets
+    from PyQt6 import QtCore, QtGui, QtWidgets, sip
 
     QAction = QtGui.QAction
 else:
-    from PyQt5 import QtCore, QtGui, QtWidgets
+    from PyQt5 import QtCore, QtGui, QtWidgets, sip
 
     QAction = QtWidgets.QAction
 
 Qt = QtCore.Qt
 Signal = QtCore.pyqtSignal
 
-__all__ = ["QAction", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal"]
+__all__ = ["QAction", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "sip"]

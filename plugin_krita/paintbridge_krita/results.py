@@ -2,66 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import krita
 
 from bridge.client import JobResult, ResultLayer
 
+from .fields import named
 from .flow import Flow
+from .icons import icon
 from .layers import add_layers, layer_name
 from .painting import Order
-from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from .preview import sight_of_result
+from .qt import Qt, QtGui, QtWidgets, Signal
+from .thumbnails import Thumbnails
 from .words import _
 
-__all__ = ["Results"]
+__all__ = ["Painted", "Results"]
 
-_THUMBNAIL = 96
 _HELD = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """One picture, and the order that it is of."""
+class Painted:
+    """One picture, the order that it is of, and how it looks."""
 
     order: Order
     layer: ResultLayer
+    image: QtGui.QImage
 
 
 class Results(QtWidgets.QWidget):
-    """Thumbnails, and what can be done with the one that is chosen. ``again`` has an order to send. ``refused`` has the
-    reason why a picture was not applied, and the picture, for :meth:`place`.
+    """Thumbnails, and what can be done with those that are chosen.
+
+    ``again`` has an order to send; ``reuse`` a picture to take the values of; ``seen`` what is to be shown over the
+    canvas, or None; ``lifted`` whether that is taken off for a moment. ``refused`` has the reason why pictures were not
+    applied, and a function that adds them to the document that it is given as they were computed.
     """
 
     again = Signal(object)
+    reuse = Signal(object)
+    seen = Signal(object)
+    lifted = Signal(bool)
     refused = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._list = QtWidgets.QListWidget()
-        self._list.setObjectName("paintbridge_results")
-        self._list.setViewMode(QtWidgets.QListView.ViewMode.IconMode)
-        self._list.setResizeMode(QtWidgets.QListView.ResizeMode.Adjust)
-        self._list.setMovement(QtWidgets.QListView.Movement.Static)
-        self._list.setIconSize(QtCore.QSize(_THUMBNAIL, _THUMBNAIL))
-        self._list.currentItemChanged.connect(self._show_buttons)
-        self._list.itemDoubleClicked.connect(lambda _item: self._buttons[0].click())
-        self._buttons = [
-            self._button("apply", _("Apply"), _("Add it as a layer above the active one"), self._apply),
-            self._button("again", _("Again"), _("Generate once more, with another seed"), self._send_again),
-            self._button("discard", _("Discard"), _("Take it off this list"), self._discard),
-        ]
+        self._ready = False
+        self._placing: Flow | None = None
+        self._list = named(Thumbnails(), "results")
+        self._list.itemSelectionChanged.connect(self._look)
+        self._list.itemDoubleClicked.connect(lambda _item: self.apply())
+        self._list.wanted.connect(self.apply)
+        self._list.unwanted.connect(self.discard)
+        tip = _("Add as a layer above the active one (Enter)")
+        self._apply = named(QtWidgets.QPushButton(_("Apply")), "apply", tip)
+        self._apply.clicked.connect(lambda _on: self.apply())
+        self._group = _tool("apply_group", _("Add as a layer group above the active layer"), self.apply_as_group)
+        self._again = _tool("again", _("Generate once more, with another seed"), self.send_again)
+        self._reuse = _tool("reuse", _("Take its prompt, seed and all other values"), self._take_values)
+        self._shown = _tool("shown", _("Show the chosen picture on the canvas"), self._look)
+        self._shown.setCheckable(True)
+        self._shown.setChecked(True)
+        self._compare = _tool("compare", _("Hold to see what was there before"))
+        self._compare.pressed.connect(lambda: self.lifted.emit(True))
+        self._compare.released.connect(lambda: self.lifted.emit(False))
+        self._discard = _tool("discard", _("Take it off this list (Del)"), self.discard)
         row = QtWidgets.QHBoxLayout()
-        for button in self._buttons:
+        row.setSpacing(2)
+        row.addWidget(self._apply, 1)
+        for button in (self._group, self._again, self._reuse, self._shown, self._compare, self._discard):
             row.addWidget(button)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._list)
         column.addLayout(row)
-        self._ready = False
-        self._placing: Flow | None = None
         self._show_buttons()
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether a picture is chosen, and so shown."""
+        return bool(self._list.chosen()) and self._shown.isChecked()
+
+    def look_away(self) -> None:
+        """What comes next is to be seen."""
+        self._list.clearSelection()
+        self._look()
 
     def be_ready(self, ready: bool) -> None:
         """Whether a job could be sent now."""
@@ -69,69 +96,87 @@ class Results(QtWidgets.QWidget):
         self._show_buttons()
 
     def add(self, order: Order, result: JobResult, images: Sequence[QtGui.QImage]) -> None:
-        """The pictures of a job, and how they look; the first of them is chosen."""
-        first = self._list.count()
+        """The pictures of a job, and how they look; the first of them is chosen, unless another one is looked at."""
+        first, looked_at = self._list.count(), self.looked_at
         for layer, image in zip(result.layers, images):
-            icon = QtGui.QIcon(
-                QtGui.QPixmap.fromImage(
-                    image.scaled(
-                        self._list.iconSize() * self.devicePixelRatioF(),
-                        Qt.AspectRatioMode.KeepAspectRatio,
-                        Qt.TransformationMode.SmoothTransformation,
-                    )
-                )
-            )
-            item = QtWidgets.QListWidgetItem(icon, "")
-            item.setToolTip(f"{layer.recipe.prompt}\n" + _("Seed {seed}").format(seed=layer.recipe.seed))
-            item.setData(_HELD, _Picture(order, layer))
-            self._list.addItem(item)
-        self._list.setCurrentRow(first)
+            tip = f"{layer.recipe.prompt}\n" + _("Seed {seed}").format(seed=layer.recipe.seed)
+            self._list.add(image, tip.strip(), Painted(order, layer, image))
+        if not looked_at:
+            self._list.choose(first)
 
-    def place(self, item: QtWidgets.QListWidgetItem, document: krita.Document) -> None:
-        """Add a picture to a document as it was computed, whatever the document is now."""
-        held = item.data(_HELD)
-        name = layer_name(held.layer.recipe.prompt, _("Paintbridge"))
-        self._placing = Flow(add_layers(document, [held.layer], [name], name))
-        self._placing.done.connect(lambda _nothing: self._take_away(item))
-        self._placing.failed.connect(lambda error: self._refuse(error, item))
-        self._placing.start()
-        self._show_buttons()
+    def apply(self) -> None:
+        """Each of those that are chosen as a layer."""
+        self._put(grouped=False)
 
-    def _apply(self) -> None:
-        item = self._list.currentItem()
-        scene = item.data(_HELD).order.scene
+    def apply_as_group(self) -> None:
+        """Those that are chosen as one group."""
+        self._put(grouped=True)
+
+    def send_again(self) -> None:
+        """The same once more, with another seed."""
+        if self._again.isEnabled():
+            self.again.emit(self._chosen()[0].order.again())
+
+    def discard(self) -> None:
+        """Forget those that are chosen."""
+        self._list.take(self._list.chosen())
+
+    def _put(self, *, grouped: bool) -> None:
+        items = self._list.chosen()
+        if not items or self._placing is not None:
+            return
+        scene = items[0].data(_HELD).order.scene
         try:
             scene.check()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._refuse(error, item)
+            self.refused.emit(error, lambda document: self._place(items, document, grouped))
         else:
-            self.place(item, scene.document)
+            self._place(items, scene.document, grouped)
 
-    def _take_away(self, item: QtWidgets.QListWidgetItem) -> None:
-        self._placing = None
-        self._list.takeItem(self._list.row(item))
+    def _place(self, items: list[QtWidgets.QListWidgetItem], document: krita.Document, grouped: bool) -> None:
+        layers = [item.data(_HELD).layer for item in items]
+        names = [layer_name(layer.recipe.prompt, _("Paintbridge")) for layer in layers]
+        self._placing = Flow(add_layers(document, layers, names, names[0] if grouped else None))
+        self._placing.done.connect(lambda _nothing: self._end(items))
+        self._placing.failed.connect(lambda error: self._fail(error, items, grouped))
+        self._placing.start()
         self._show_buttons()
 
-    def _refuse(self, error: Exception, item: QtWidgets.QListWidgetItem) -> None:
+    def _end(self, items: list[QtWidgets.QListWidgetItem]) -> None:
+        self._placing = None
+        self._list.take(items)
+        self._show_buttons()
+
+    def _fail(self, error: Exception, items: list[QtWidgets.QListWidgetItem], grouped: bool) -> None:
         self._placing = None
         self._show_buttons()
-        self.refused.emit(error, item)
+        self.refused.emit(error, lambda document: self._place(items, document, grouped))
 
-    def _send_again(self) -> None:
-        self.again.emit(self._list.currentItem().data(_HELD).order.again())
+    def _take_values(self) -> None:
+        self.reuse.emit(self._chosen()[0])
 
-    def _discard(self) -> None:
-        self._list.takeItem(self._list.currentRow())
+    def _chosen(self) -> list[Painted]:
+        return [item.data(_HELD) for item in self._list.chosen()]
+
+    def _look(self) -> None:
+        self._show_buttons()
+        painted = self._chosen()[0] if self.looked_at else None
+        self.seen.emit(None if painted is None else sight_of_result(painted.order, painted.layer, painted.image))
 
     def _show_buttons(self) -> None:
-        for button in self._buttons:
-            sends = button.objectName() == "paintbridge_again"
-            free = self._list.currentItem() is not None and self._placing is None
-            button.setEnabled(free and (self._ready or not sends))
+        self._shown.setIcon(icon("shown" if self._shown.isChecked() else "hidden"))
+        chosen = len(self._list.chosen())
+        for button in (self._apply, self._group, self._discard):
+            button.setEnabled(chosen > 0 and self._placing is None)
+        self._compare.setEnabled(self.looked_at)
+        self._reuse.setEnabled(chosen == 1)
+        self._again.setEnabled(chosen == 1 and self._ready)
 
-    def _button(self, name: str, title: str, words: str, pressed: object) -> QtWidgets.QPushButton:
-        button = QtWidgets.QPushButton(title)
-        button.setObjectName(f"paintbridge_{name}")
-        button.setToolTip(words)
-        button.clicked.connect(lambda _checked: pressed())
-        return button
+
+def _tool(name: str, tip: str, pressed: Callable[[], None] | None = None) -> QtWidgets.QToolButton:
+    button = named(QtWidgets.QToolButton(), name, tip)
+    button.setIcon(icon(name))
+    button.setAutoRaise(True)
+    if pressed is not None:
+        button.clicked.connect(lambda _on: pressed())
+    return button

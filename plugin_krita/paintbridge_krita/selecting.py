@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import krita
 
-__all__ = ["selection_of"]
+from bridge.protocol.messages import Rect
+
+__all__ = ["bounds_of", "selection_of"]
 
 
 def selection_of(document: krita.Document) -> krita.Selection | None:
     """A copy; None: nothing is selected, which stands for everything."""
-    mask = _local_mask(document.activeNode())
-    selection = document.selection() if mask is None else mask.selection()
+    selection = _selection(document)
     return None if selection is None else selection.duplicate()
+
+
+def bounds_of(document: krita.Document) -> Rect | None:
+    """Of what is selected, without a copy; None also where a selection has nothing in it."""
+    selection = _selection(document)
+    if selection is None or not (selection.width() and selection.height()):
+        return None
+    return Rect(selection.x(), selection.y(), selection.width(), selection.height())
+
+
+def _selection(document: krita.Document) -> krita.Selection | None:
+    mask = _local_mask(document.activeNode())
+    return document.selection() if mask is None else mask.selection()
 
 
 def _local_mask(node: krita.Node | None) -> krita.Node | None:

@@ -23,9 +23,9 @@ def centre(name):
     widget = part(name)
     point = widget.mapToGlobal(widget.rect().center())
     return [point.x(), point.y()]
-def choose(name, text):
+def choose(name, value):
     box = part(name)
-    box.setCurrentIndex(box.findText(text))
+    box.setCurrentIndex(box.findData(value))
 def opened(path):
     document = Krita.openDocument(path)
     Krita.activeWindow().addView(document)
@@ -41,10 +41,10 @@ def closed():
     part("results").clear()
     part("message").clear()
     part("batch").setValue(1)
-    part("seed").setValue(-1)
+    part("seed").clear()
     part("prompt").clear()
-    choose("mode", "Automatic")
-    choose("checkpoint", "The bridge's default")
+    choose("mode", "auto")
+    choose("checkpoint", None)
 def select(x, y, width, height, feather=0):
     selection = krita.Selection()
     selection.select(x, y, width, height, 255)
@@ -69,6 +69,11 @@ def packed(data):
 def projection():
     document().waitForDone()
     return packed(document().pixelData(0, 0, document().width(), document().height()))
+def turn(degrees, mirrored, zoom):
+    canvas = Krita.activeWindow().activeView().canvas()
+    canvas.setRotation(degrees)
+    canvas.setMirror(mirrored)
+    canvas.setZoomLevel(zoom)
 def layers(of):
     return [node for node in of.rootNode().childNodes() if node.type() == "paintlayer"]
 def top():
@@ -102,7 +107,9 @@ class KritaDocker:
             "window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)\n"
             "docker.setFloating(False)\n"
             "docker.show()\n"
-            "docker.raise_()"
+            "docker.raise_()\n"
+            # As high as an artist makes it who works with it.
+            "window.resizeDocks([docker], [620], QtCore.Qt.Orientation.Vertical)"
         )
         wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
 
@@ -110,6 +117,15 @@ class KritaDocker:
         """Press the left button on a part of the docker, in its middle."""
         x, y = self.ask(f"centre({name!r})")
         self.desktop.xdotool("mousemove", x, y, "click", 1)
+
+    def press(self, name: str) -> None:
+        """Press the left button on a part, and hold it."""
+        x, y = self.ask(f"centre({name!r})")
+        self.desktop.xdotool("mousemove", x, y, "mousedown", 1)
+
+    def release(self) -> None:
+        """Let it go."""
+        self.desktop.xdotool("mouseup", 1)
 
     def type(self, name: str, text: str) -> None:
         """Type into a part, in place of what is there."""

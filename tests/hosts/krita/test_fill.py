@@ -94,7 +94,7 @@ def test_cancel_ends_the_job_at_the_bridge(opened: KritaDocker, bridge: HostBrid
     (job,) = wait_for(lambda: bridge.jobs()[ended:], "the job's end at the bridge")
     assert job["code"] == "cancelled"
     assert docker.words("message") == ""
-    docker.ask("choose('checkpoint', \"The bridge's default\")")
+    docker.ask("choose('checkpoint', None)")
     docker.generate()
     assert docker.results() == 1
 

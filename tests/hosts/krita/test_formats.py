@@ -52,7 +52,7 @@ def opened(docker: KritaDocker, case: Case) -> np.ndarray:
     assert case.profile in ("", docker.ask("document().colorProfile()")), "Krita has this profile"
     docker.ask(f"fill({base64.b64encode(data).decode()!r})")
     docker.ask(f"select(*{AREA})")
-    docker.ask("choose('mode', 'Remove')")
+    docker.ask("choose('mode', 'remove')")
     return values.astype(np.float64) / largest
 
 

@@ -1,0 +1,82 @@
+"""The values that an artist rarely touches, folded away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .fields import Choice, Suited, Tick, named
+from .qt import Qt, QtWidgets
+from .sources import ACTIVE, CHOSEN, VISIBLE
+from .words import _
+
+__all__ = ["Advanced"]
+
+
+class Advanced(QtWidgets.QWidget):
+    """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = named(Suited("steps"), "steps", _("Denoising steps"))
+        self.guidance = named(
+            Suited("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
+        )
+        self.sampler = named(Choice(), "sampler", _("How the model walks from noise to a picture"))
+        grow = named(Suited("grow"), "grow", _("Pixels to grow the selection by"))
+        feather = named(Suited("feather"), "feather", _("Pixels over which the new fades into the old"))
+        for box in (grow, feather):
+            box.setSuffix(" px")
+        context = named(Choice(), "context", _("How much of the canvas the model gets to see"))
+        context.add("auto", _("Automatic"), _("The surroundings of the selection"))
+        context.add("selection", _("The selection"), _("Little more than the selection: most detail"))
+        context.add("canvas", _("The whole canvas"), _("Everything: most overview"))
+        source = named(Choice(), "source", _("What the new is made to fit"))
+        source.add(VISIBLE, _("All visible layers"), _("What you see"))
+        source.add(ACTIVE, _("The active layer alone"), _("As if there were no other layers"))
+        source.add(CHOSEN, _("The chosen layers"), _("Those that are selected in the Layers docker"))
+        strict = named(Tick(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
+        self.parts: dict[str, Any] = {
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "sampler": self.sampler,
+            "grow": grow,
+            "feather": feather,
+            "context": context,
+            "source": source,
+            "strict": strict,
+        }
+        self._fold = named(QtWidgets.QToolButton(), "advanced")
+        self._fold.setText(_("Advanced"))
+        self._fold.setCheckable(True)
+        self._fold.setAutoRaise(True)
+        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._fold.toggled.connect(self._show)
+        self._folded = QtWidgets.QWidget()
+        rows = QtWidgets.QFormLayout(self._folded)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow(_("Steps"), self.steps)
+        rows.addRow(_("Guidance"), self.guidance)
+        rows.addRow(_("Sampler"), self.sampler)
+        rows.addRow(_("Grow"), grow)
+        rows.addRow(_("Feather"), feather)
+        rows.addRow(_("Context"), context)
+        rows.addRow(_("Looks at"), source)
+        rows.addRow(strict)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._fold)
+        column.addWidget(self._folded)
+        self._show(False)
+
+    def _show(self, on: bool) -> None:
+        self._folded.setVisible(on)
+        self._fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+
+    def offer_samplers(self, names: tuple[str, ...]) -> None:
+        """Those of the bridge. The one that is chosen stays so, if it is there."""
+        chosen = self.sampler.wanted()
+        self.sampler.clear()
+        self.sampler.add(None, _("Automatic"))
+        for name in names:
+            self.sampler.add(name, name)
+        self.sampler.choose(chosen)

@@ -1,0 +1,179 @@
+"""Widgets for the fields of ``submit``. Ranges are the protocol's own. Each tells its value by ``wanted``, as it goes
+over the wire, and takes one by ``choose``; ``changed`` says that there is another one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.protocol.messages import Submit
+
+from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from .words import _
+
+__all__ = ["Choice", "Count", "Digits", "Percent", "Suited", "Tick", "Words", "named"]
+
+
+def _range_of(field: str) -> tuple[Any, Any]:
+    """The least and the largest value that a field takes."""
+    limits = Submit.__dataclass_fields__[field].metadata
+    return limits["min"], limits["max"]
+
+
+def named(widget: Any, name: str, tip: str = "") -> Any:
+    """The widget, with a name and a tool tip."""
+    widget.setObjectName(f"paintbridge_{name}")
+    widget.setToolTip(tip)
+    return widget
+
+
+class Choice(QtWidgets.QComboBox):
+    """One of several values."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentIndexChanged.connect(lambda _index: self.changed.emit())
+        # Long names must not make the docker wide.
+        self.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+
+    def add(self, value: Any, title: str, tip: str = "") -> None:
+        self.addItem(title, value)
+        self.setItemData(self.count() - 1, tip or title, Qt.ItemDataRole.ToolTipRole)
+
+    def wanted(self) -> Any:
+        return self.currentData()
+
+    def choose(self, value: Any) -> None:
+        """A value that is not there any more gives way to the first."""
+        self.setCurrentIndex(max(self.findData(value), 0))
+
+
+class Suited(QtWidgets.QDoubleSpinBox):
+    """A number, or, one step below its range, None: "what suits"."""
+
+    changed = Signal()
+
+    def __init__(self, field: str, *, step: float = 1.0, decimals: int = 0) -> None:
+        super().__init__()
+        least, most = _range_of(field)
+        self.setDecimals(decimals)
+        self.setSingleStep(step)
+        self.setRange(least - step, most)
+        self.setMinimumWidth(60)
+        self.valueChanged.connect(lambda _value: self.changed.emit())
+        self.suggest(None)
+        self.choose(None)
+
+    def suggest(self, value: float | None) -> None:
+        """What suits is this, if it is known."""
+        words = _("Automatic")
+        self.setSpecialValueText(words if value is None else f"{words} ({self.textFromValue(value)})")
+
+    def textFromValue(self, value: float) -> str:
+        return self.locale().toString(float(value), "f", self.decimals())
+
+    def wanted(self) -> Any:
+        """The value as the protocol has it."""
+        value = self.value()
+        if value == self.minimum():
+            return None
+        return value if self.decimals() else round(value)
+
+    def choose(self, value: float | None) -> None:
+        self.setValue(self.minimum() if value is None else value)
+
+
+class Words(QtWidgets.QLineEdit):
+    """A line of text."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.textChanged.connect(lambda _text: self.changed.emit())
+
+    def wanted(self) -> Any:
+        return self.text()
+
+    def choose(self, value: Any) -> None:
+        self.setText(value)
+
+
+class Digits(Words):
+    """A whole number of any size, or None where nothing is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setClearButtonEnabled(True)
+        self.setValidator(QtGui.QRegularExpressionValidator(QtCore.QRegularExpression("[0-9]{0,20}"), self))
+
+    def wanted(self) -> Any:
+        return int(self.text()) if self.text() else None
+
+    def choose(self, value: Any) -> None:
+        self.setText("" if value is None else str(value))
+
+
+class Count(QtWidgets.QSpinBox):
+    """A number that always stands there."""
+
+    changed = Signal()
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.setRange(*_range_of(field))
+        self.valueChanged.connect(lambda _value: self.changed.emit())
+
+    def wanted(self) -> int:
+        return int(self.value())
+
+    def choose(self, value: int) -> None:
+        self.setValue(value)
+
+
+class Tick(QtWidgets.QCheckBox):
+    """Yes or no."""
+
+    changed = Signal()
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.toggled.connect(lambda _on: self.changed.emit())
+
+    def wanted(self) -> bool:
+        return bool(self.isChecked())
+
+    def choose(self, value: bool) -> None:
+        self.setChecked(value)
+
+
+class Percent(QtWidgets.QWidget):
+    """A share, by a slider and a number beside it."""
+
+    changed = Signal()
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        least, most = (round(100 * limit) for limit in _range_of(field))
+        self._slider = QtWidgets.QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(least, most)
+        self._number = named(QtWidgets.QSpinBox(), field)
+        self._number.setRange(least, most)
+        self._number.setSuffix(" %")
+        self._slider.valueChanged.connect(self._number.setValue)
+        self._number.valueChanged.connect(self._slider.setValue)
+        self._number.valueChanged.connect(lambda _value: self.changed.emit())
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._slider, 1)
+        row.addWidget(self._number)
+        self.choose(1.0)
+
+    def wanted(self) -> float:
+        return float(self._number.value() / 100)
+
+    def choose(self, value: float) -> None:
+        self._number.setValue(round(100 * value))

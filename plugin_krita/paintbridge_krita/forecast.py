@@ -1,0 +1,77 @@
+"""What *Automatic* would come to now. The bridge decides by the selection, which moves without telling anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import krita
+
+from bridge.client import Bridge
+from bridge.protocol.messages import Extent
+
+from .modes import AUTOMATIC
+from .qt import QtCore, QtWidgets, Signal
+from .selecting import bounds_of
+
+__all__ = ["Forecast"]
+
+_LOOK_MS = 500
+_PLANNED = ("kind", "mode", "checkpoint", "grow", "feather")
+
+
+class Forecast(QtCore.QObject):
+    """Looks while ``watched`` is to be seen. ``known`` tells a mode, or None.
+
+    ``values`` gives the form's values, by whether anything is selected.
+    """
+
+    known = Signal(object)
+    _planned = Signal(object, object)
+
+    def __init__(self, watched: QtWidgets.QWidget, values: Callable[[bool], dict[str, Any]]) -> None:
+        super().__init__(watched)
+        self._watched = watched
+        self._values = values
+        self._bridge: Bridge | None = None
+        self._asked: object = None
+        self._planned.connect(self._tell)
+        timer = QtCore.QTimer(self)
+        timer.timeout.connect(self.look)
+        timer.start(_LOOK_MS)
+
+    def ask(self, bridge: Bridge | None) -> None:
+        """This one knows; None: nobody does."""
+        self._bridge, self._asked = bridge, None
+        self.look()
+
+    def look(self) -> None:
+        """Ask, if anything is different from when it was asked last."""
+        document = krita.Krita.instance().activeDocument() if self._watched.isVisible() else None
+        if document is None or self._bridge is None:
+            self._asked = None
+            self.known.emit(None)
+            return
+        bounds = bounds_of(document)
+        values = self._values(bounds is not None)
+        planned = {name: values[name] for name in _PLANNED}
+        question = (document.width(), document.height(), bounds, *planned.values())
+        if question == self._asked:
+            return
+        self._asked = question
+        if values["kind"] != "fill" or values["mode"] != AUTOMATIC:
+            self.known.emit(values["kind"])
+            return
+        try:
+            canvas = Extent(document.width(), document.height())
+            answer = self._bridge.plan_soon(canvas=canvas, selection=bounds, **planned)
+        except Exception:  # noqa: BLE001 - pressing the button will say it
+            self.known.emit(None)
+        else:
+            answer.add_done_callback(lambda future: self._planned.emit(question, future))
+
+    def _tell(self, question: object, answer: Future[Any]) -> None:
+        if question == self._asked:
+            refused = answer.cancelled() or answer.exception() is not None
+            self.known.emit(None if refused else answer.result().mode)

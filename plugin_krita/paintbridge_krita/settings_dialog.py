@@ -1,0 +1,61 @@
+"""The settings: where another bridge is, and what the docker begins with."""
+
+from __future__ import annotations
+
+from . import settings
+from .fields import Choice, Tick, named
+from .presets import saved
+from .qt import Qt, QtWidgets
+from .words import _
+
+__all__ = ["SettingsDialog"]
+
+
+class SettingsDialog(QtWidgets.QDialog):
+    """Saved when it is accepted."""
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(_("Paintbridge Settings"))
+        self._address = named(
+            QtWidgets.QLineEdit(), "address", _("Empty: the bridge of this machine is found by itself")
+        )
+        self._address.setPlaceholderText(_("Found by itself"))
+        self._token = named(QtWidgets.QLineEdit(), "token", _("`paintbridge token` prints it"))
+        self._token.setEchoMode(QtWidgets.QLineEdit.EchoMode.PasswordEchoOnEdit)
+        self._preset = named(Choice(), "first_preset", _("What the docker begins with when Krita starts"))
+        self._preset.add("", _("What suits the bridge"))
+        for name in saved():
+            self._preset.add(name, name)
+        self._previews = named(
+            Tick(_("Show previews on the canvas")), "previews", _("While a picture is being painted")
+        )
+        for name, part in self._texts().items():
+            part.setText(settings.load(name, ""))
+        self._preset.choose(settings.load("preset", ""))
+        self._previews.choose(settings.load("previews", True))
+        rows = QtWidgets.QFormLayout()
+        rows.addRow(_("Address of the bridge"), self._address)
+        rows.addRow(_("Token"), self._token)
+        rows.addRow(_("Preset at the start"), self._preset)
+        rows.addRow(self._previews)
+        buttons = QtWidgets.QDialogButtonBox(
+            QtWidgets.QDialogButtonBox.StandardButton.Ok | QtWidgets.QDialogButtonBox.StandardButton.Cancel,
+            Qt.Orientation.Horizontal,
+        )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column = QtWidgets.QVBoxLayout(self)
+        column.addLayout(rows)
+        column.addWidget(buttons)
+        self.resize(420, self.sizeHint().height())
+
+    def accept(self) -> None:
+        for name, part in self._texts().items():
+            settings.save(name, part.text().strip())
+        settings.save("preset", self._preset.wanted())
+        settings.save("previews", self._previews.wanted())
+        super().accept()
+
+    def _texts(self) -> dict[str, QtWidgets.QLineEdit]:
+        return {"address": self._address, "token": self._token}

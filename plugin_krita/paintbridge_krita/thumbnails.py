@@ -1,0 +1,95 @@
+"""A list of small pictures, for mouse and keyboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
+
+__all__ = ["Thumbnails"]
+
+_SIDE = 72
+_MARGIN = 4
+_APPLY = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+_DISCARD = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+_MOVE = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
+
+
+class Thumbnails(QtWidgets.QListWidget):
+    """``wanted``: Enter; ``unwanted``: Delete. Several can be chosen, with Shift and Ctrl."""
+
+    wanted = Signal()
+    unwanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setViewMode(QtWidgets.QListView.ViewMode.IconMode)
+        self.setResizeMode(QtWidgets.QListView.ResizeMode.Adjust)
+        self.setMovement(QtWidgets.QListView.Movement.Static)
+        self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setIconSize(QtCore.QSize(_SIDE, _SIDE))
+        self.setItemDelegate(_Frame(self))
+        self.setMinimumHeight(_SIDE + 4 * _MARGIN)
+
+    def add(self, image: QtGui.QImage, tip: str, held: Any) -> None:
+        """A picture at the end; ``held`` is its item's data."""
+        ratio = self.devicePixelRatioF()
+        side, keep = self.iconSize() * ratio, Qt.AspectRatioMode.KeepAspectRatio
+        # Averaging many pixels takes long, and the artist waits.
+        few = image.scaled(side * 4, keep, Qt.TransformationMode.FastTransformation)
+        small = few.scaled(side, keep, Qt.TransformationMode.SmoothTransformation)
+        pixmap = QtGui.QPixmap.fromImage(small)
+        pixmap.setDevicePixelRatio(ratio)
+        item = QtWidgets.QListWidgetItem(QtGui.QIcon(pixmap), "")
+        item.setToolTip(tip)
+        item.setData(Qt.ItemDataRole.UserRole, held)
+        self.addItem(item)
+
+    def chosen(self) -> list[QtWidgets.QListWidgetItem]:
+        """In the order in which they were painted."""
+        return [item for item in (self.item(row) for row in range(self.count())) if item.isSelected()]
+
+    def take(self, items: list[QtWidgets.QListWidgetItem]) -> None:
+        """Take these out; what follows them is chosen."""
+        rows = [self.row(item) for item in items]
+        for row in sorted(rows, reverse=True):
+            self.takeItem(row)
+        if self.count():
+            self.choose(min(min(rows, default=0), self.count() - 1))
+
+    def choose(self, row: int) -> None:
+        """This one alone."""
+        self.setCurrentRow(row, QtCore.QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        # Krita's own shortcuts for these keys wait.
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride and event.key() in (*_APPLY, *_DISCARD, *_MOVE):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        if event.key() in _APPLY:
+            self.wanted.emit()
+        elif event.key() in _DISCARD:
+            self.unwanted.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class _Frame(QtWidgets.QStyledItemDelegate):
+    """Draws a chosen picture in a frame, and not tinted, as styles do: colours are what it is judged by."""
+
+    def sizeHint(self, _option: QtWidgets.QStyleOptionViewItem, _index: QtCore.QModelIndex) -> QtCore.QSize:
+        return QtCore.QSize(_SIDE + 2 * _MARGIN, _SIDE + 2 * _MARGIN)
+
+    def paint(self, painter: QtGui.QPainter, option: QtWidgets.QStyleOptionViewItem, index: QtCore.QModelIndex) -> None:
+        states = QtWidgets.QStyle.StateFlag
+        if option.state & states.State_Selected:
+            painter.fillRect(option.rect, option.palette.highlight())
+        elif option.state & states.State_MouseOver:
+            painter.fillRect(option.rect, option.palette.mid())
+        inner = option.rect.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        # Pictures are transparent at their edges.
+        painter.fillRect(inner, option.palette.base())
+        index.data(Qt.ItemDataRole.DecorationRole).paint(painter, inner)
