@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import polib
 
 from .errors import PluginError
 from .target import Bundle, Machine, Place
@@ -50,6 +52,8 @@ class Krita:
         # Where Krita's own importer puts them, too.
         for suffix, folder in ((".desktop", "pykrita"), (".action", "actions")):
             files[f"{folder}/{_PACKAGE}{suffix}"] = files.pop(f"{self.home}/{_PACKAGE}{suffix}")
+        for path in [path for path in files if path.startswith(f"{self.home}/locale/")]:
+            files[str(PurePosixPath(path).with_suffix(".mo"))] = polib.pofile(files.pop(path).decode()).to_binary()
         return Bundle(self.home, files)
 
     def enable(self, place: Place) -> None:

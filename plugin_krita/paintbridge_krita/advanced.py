@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .fields import Choice, Suited, Tick, named
-from .qt import Qt, QtWidgets
+from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
 from .words import _
 
@@ -14,6 +14,8 @@ __all__ = ["Advanced"]
 
 class Advanced(QtWidgets.QWidget):
     """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document."""
+
+    unfolded = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +73,8 @@ class Advanced(QtWidgets.QWidget):
     def _show(self, on: bool) -> None:
         self._folded.setVisible(on)
         self._fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        if on:
+            self.unfolded.emit()
 
     def offer_samplers(self, names: tuple[str, ...]) -> None:
         """Those of the bridge. The one that is chosen stays so, if it is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.protocol.messages import CheckpointInfo
 
 from .fields import named
-from .qt import Qt, QtWidgets, Signal
+from .qt import QtWidgets, Signal
 from .words import _
 
 __all__ = ["Demo"]
@@ -19,23 +19,28 @@ class Demo(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._words = named(QtWidgets.QLabel(), "demo")
-        self._words.setWordWrap(True)
-        self._words.setTextFormat(Qt.TextFormat.RichText)
-        self._words.linkActivated.connect(self.picked)
-        others = named(QtWidgets.QPushButton(_("Get a Real Checkpoint...")), "others")
+        words = named(QtWidgets.QLabel(_("Demo model")), "demo", _("Small, for trying out"))
+        self._known = named(QtWidgets.QToolButton(), "known", _("What it can paint by name"))
+        self._known.setText(_("It Knows"))
+        self._known.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QtWidgets.QMenu(self._known)
+        self._menu.triggered.connect(lambda action: self.picked.emit(action.text()))
+        self._known.setMenu(self._menu)
+        others = named(QtWidgets.QToolButton(), "others", _("Checkpoints that the bridge can fetch"))
+        others.setText(_("Get a Real One..."))
         others.clicked.connect(lambda _on: self.others.emit())
-        column = QtWidgets.QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._words)
-        column.addWidget(others)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        row.addWidget(words, 1)
+        row.addWidget(self._known)
+        row.addWidget(others)
         self.hide()
 
     def introduce(self, checkpoint: CheckpointInfo | None) -> None:
         """Seen for a demo checkpoint only."""
         self.setVisible(checkpoint is not None and checkpoint.demo)
         if checkpoint is not None and checkpoint.demo:
-            colour = self.palette().windowText().color().name()
-            known = ", ".join(f'<a style="color: {colour}" href="{name}">{name}</a>' for name in checkpoint.known_names)
-            words = _("Demo model: small, for trying out. It knows by name: {names}.")
-            self._words.setText(words.format(names=known))
+            self._menu.clear()
+            for name in checkpoint.known_names:
+                self._menu.addAction(name)

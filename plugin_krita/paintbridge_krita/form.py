@@ -74,17 +74,19 @@ class Form(QtWidgets.QWidget):
         rows.addRow(_("Strength"), strength)
         rows.addRow(_("Checkpoint"), self._checkpoint)
         rows.addRow(below_checkpoint)
-        rows.addRow(_("Preset"), self._presets)
         pictures = QtWidgets.QHBoxLayout()
         pictures.addWidget(seed, 1)
         pictures.addWidget(self._batch)
         rows.addRow(_("Seed"), pictures)
+        rows.addRow(_("Preset"), self._presets)
         rows.addRow(self._advanced)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.prompt)
         column.addWidget(negative)
-        column.addWidget(Scrolled(below))
+        scrolled = Scrolled(below)
+        self._advanced.unfolded.connect(lambda: scrolled.reveal(self._advanced))
+        column.addWidget(scrolled)
 
     @property
     def checkpoint(self) -> CheckpointInfo | None:

@@ -32,6 +32,7 @@ class Shop(QtWidgets.QDialog):
         scrolled.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         scrolled.setWidgetResizable(True)
         scrolled.setWidget(inner)
+        self._column.addStretch(1)
         column = QtWidgets.QVBoxLayout(self)
         column.addWidget(scrolled)
         self.resize(520, 560)
@@ -47,7 +48,7 @@ class Shop(QtWidgets.QDialog):
             if row is None:
                 row = self._rows[recommended.name] = _Row()
                 row.button.clicked.connect(lambda _on, name=recommended.name: self._press(name))
-                self._column.addWidget(row)
+                self._column.insertWidget(self._column.count() - 1, row)
             row.describe(recommended)
 
     def follow(self, message: Pulling | Pulled | Unpulled) -> None:
@@ -79,10 +80,12 @@ class _Row(QtWidgets.QWidget):
         self._words.setWordWrap(True)
         self._words.setTextFormat(Qt.TextFormat.RichText)
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._trouble = QtWidgets.QLabel()
         self._trouble.setWordWrap(True)
         self._bar = QtWidgets.QProgressBar()
         self.button = QtWidgets.QPushButton()
+        self.button.setAutoDefault(False)
         grid = QtWidgets.QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(0, 1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.client import Refused
-from bridge.client.words import lines_for
+from bridge.client import BridgeNotFound, Refused
+from bridge.client.starting import install_commands
+from bridge.client.words import how_to_start, lines_for
 from bridge.protocol.errors import BridgeError
 
 
@@ -31,3 +32,14 @@ def test_the_plug_ins_own_faults_are_told_and_logged(capsys: pytest.CaptureFixtu
         (line,) = lines_for(error, lambda text: f"> {text}")
     assert line == "> Something went wrong inside the Paintbridge plug-in (KeyError: 'layer')."
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_bridge_that_can_be_started_is_told_by_its_command() -> None:
+    missing = BridgeNotFound("No bridge was found.", "Start it with: sh serve", ("sh", "serve"))
+    assert how_to_start(missing, str) == "Start it with: sh serve"
+
+
+def test_where_none_is_installed_the_commands_make_one() -> None:
+    missing = BridgeNotFound("No bridge was found.", "", ("no-such-program-as-this", "serve"))
+    words = how_to_start(missing, str)
+    assert all(f"\n    {line}" in words for line in install_commands())

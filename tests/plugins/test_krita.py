@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import gettext
+import io
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
+import polib
 import pytest
 
+import plugin_krita
 from bridge.plugins import Machine, Place
 from bridge.plugins.krita import Krita, with_entry
 
+SOURCES = Path(plugin_krita.__file__).parent / "paintbridge_krita"
 OURS = "enable_paintbridge_krita=true\n"
 
 
@@ -101,3 +108,41 @@ def test_what_krita_asks_of_a_plug_in_lies_where_krita_looks() -> None:
     assert b"X-KDE-Library=paintbridge_krita" in files["pykrita/paintbridge_krita.desktop"]
     assert "pykrita/paintbridge_krita/__init__.py" in files
     assert b"<ActionCollection" in files["actions/paintbridge_krita.action"]
+
+
+def spoken() -> set[str]:
+    """All texts in the sources that go through the catalogues."""
+    found = set()
+    for path in SOURCES.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    found.add(first.value)
+    return found
+
+
+def test_every_text_is_in_the_catalogue_with_its_fields() -> None:
+    entries = {entry.msgid: entry.msgstr for entry in polib.pofile(SOURCES / "locale" / "zh_CN.po", encoding="utf-8")}
+    assert spoken() <= set(entries)
+    for text, words in entries.items():
+        assert words
+        assert sorted(fields(words)) == sorted(fields(text)), text
+
+
+def fields(text: str) -> list[str]:
+    return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_the_catalogue_is_compiled_on_the_way_into_the_host() -> None:
+    files = Krita().bundle().files
+    compiled = files["pykrita/paintbridge_krita/locale/zh_CN.mo"]
+    assert gettext.GNUTranslations(io.BytesIO(compiled)).gettext("Generate") == "生成"
+    assert not [path for path in files if path.endswith(".po")]
+
+
+def test_no_two_actions_have_the_same_key() -> None:
+    actions = ElementTree.fromstring(Krita().bundle().files["actions/paintbridge_krita.action"]).iter("Action")
+    keys = {action.get("name"): action.findtext("shortcut") for action in actions}
+    assert len(keys) == 4
+    assert len(set(keys.values())) == len(keys)

@@ -21,6 +21,11 @@ def part(name):
     return docker.findChild(QtWidgets.QWidget, "paintbridge_" + name)
 def centre(name):
     widget = part(name)
+    within = widget.parent()
+    while within is not None:
+        if isinstance(within, QtWidgets.QScrollArea):
+            within.ensureWidgetVisible(widget)
+        within = within.parent()
     point = widget.mapToGlobal(widget.rect().center())
     return [point.x(), point.y()]
 def choose(name, value):

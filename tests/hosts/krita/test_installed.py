@@ -13,7 +13,7 @@ from krita_host import KritaHost
 
 STATE = """
 from PyQt5 import QtWidgets
-[label.text() for label in window.findChildren(QtWidgets.QLabel, "paintbridge_state")]
+[label.text() for label in window.findChildren(QtWidgets.QLabel, "paintbridge_absence")]
 """
 
 
@@ -28,5 +28,5 @@ def krita(host_room: HostRoom) -> Iterator[KritaHost]:
 
 def test_the_docker_is_there_and_says_that_no_bridge_runs(krita: KritaHost) -> None:
     assert krita.ask("Krita.version()").startswith("5.2")
-    (words,) = wait_for(lambda: [text for text in krita.ask(STATE) if text], "the docker's state")
+    (words,) = wait_for(lambda: [text for text in krita.ask(STATE) if text], "what the docker says")
     assert "No bridge was found" in words
