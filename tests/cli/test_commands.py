@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -23,8 +24,10 @@ SOUND = {"default": "mini", "names": ["mini"], "broken": {}}
 def test_the_demo_shows_two_fills_and_checks_them(
     home: Path, run: Any, load: Callable[..., Any], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "shown"
-    done = run("demo", "--output", folder, home=home, PAINTBRIDGE_DEFAULT_CHECKPOINT="small")
+    # A home of its own: a bridge that runs at the shared one would be used as it is, with another checkpoint.
+    own, folder = tmp_path / "home", tmp_path / "shown"
+    shutil.copytree(home / "models" / "small", own / "models" / "small")
+    done = run("demo", "--output", folder, home=own, PAINTBRIDGE_DEFAULT_CHECKPOINT="small")
     assert done.code == 0, done.err
     assert done.out.count("identical there, pixel by pixel") == 2
     assert "'balloon'" in done.out

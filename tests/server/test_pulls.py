@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ from bridge.protocol.messages import (
     Stop,
     Unpulled,
 )
-from bridge.server import stock
+from bridge.server import pulls, stock
 
 NAME, OTHER = RECOMMENDED[0].hub_id, RECOMMENDED[1].hub_id
 FOLDER = NAME.partition("/")[2]
@@ -169,13 +170,25 @@ async def test_stopped_by_another_client_and_taken_up_again(hub: SmallHub, pulli
     assert hub.bytes_sent(UNET) == [0, HELD]
 
 
-async def test_a_pull_while_the_last_one_is_being_stopped_is_refused(pulling: tuple[Bridge, Client]) -> None:
+async def test_a_pull_while_the_last_one_is_being_stopped_is_refused(
+    pulling: tuple[Bridge, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, client = pulling
-    await client.say(Stop(NAME))
-    await client.say(Pull(NAME))
-    refused = await client.until(Error)
-    assert (refused.code, refused.about) == ("pull_busy", NAME)
-    await client.until(Unpulled)
+    (child,) = children()
+    # It stands still, so that it is being stopped for as long as this takes.
+    monkeypatch.setattr(pulls, "_PATIENCE_SECONDS", 600.0)
+    child.suspend()
+    while child.status() != psutil.STATUS_STOPPED:
+        await asyncio.sleep(0.01)
+    try:
+        await client.say(Stop(NAME))
+        await client.say(Pull(NAME))
+        refused = await client.until(Error)
+        assert (refused.code, refused.about) == ("pull_busy", NAME)
+        assert "being stopped" in refused.message
+    finally:
+        child.resume()
+    assert (await client.until(Unpulled)).code == "pull_stopped"
 
 
 async def test_it_ends_with_the_bridge_and_goes_on_with_the_next_one(

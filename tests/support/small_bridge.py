@@ -45,6 +45,9 @@ from bridge.server.app import BridgeServer
 
 M = TypeVar("M")
 
+_PATIENCE = 60.0
+"""Seconds that a message may take on a busy machine before a test gives up."""
+
 
 class GatedEngine:
     """The port, done for real and small: a task takes as many steps as it is told to, and each step waits for the gate.
@@ -159,7 +162,7 @@ class Client:
         await self.socket.send(encode(message))
 
     async def hear(self) -> Any:
-        frame = await asyncio.wait_for(self.socket.recv(), 10)
+        frame = await asyncio.wait_for(self.socket.recv(), _PATIENCE)
         assert isinstance(frame, bytes)
         message = decode_server(frame)
         self.seen.append(message)
