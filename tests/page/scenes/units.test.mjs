@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { makeTools } from "../../../bridge/server/page/canvas/tools.mjs";
 import { Mask } from "../../../bridge/server/page/mask/mask.mjs";
 import { History } from "../../../bridge/server/page/picture/history.mjs";
 import { drawOver, makeRaster } from "../../../bridge/server/page/picture/pixels.mjs";
@@ -119,6 +120,39 @@ test("a stroke covers fully up to its hardness, nothing beyond its radius, and p
     mask.stroke({ x: 32, y: 32 }, { x: 32, y: 32 }, { radius: 30, hardness: 1, erase: true });
     assert.equal(mask.bounds(), null);
   }
+});
+
+test("a stroke that goes on covers to the bit what its parts cover one by one", () => {
+  const brush = { radius: 30, hardness: 0.4, erase: false };
+  const points = [[40, 40], [60, 44], [61, 45], [90, 80], [70, 110], [70, 110], [30, 60]].map(([x, y]) => ({ x, y }));
+  for (const erase of [false, true]) {
+    const [whole, parts] = [new Mask(160, 140), new Mask(160, 140)];
+    if (erase) for (const mask of [whole, parts]) mask.map(() => 255);
+    points.forEach((point, at) => {
+      const from = points[Math.max(0, at - 1)];
+      whole.stroke(from, point, { ...brush, erase });
+      parts.stroke({ ...from }, { ...point }, { ...brush, erase });
+    });
+    assert.deepEqual(whole.data, parts.data);
+    assert.ok(new Set(whole.data).size > 100, "it is soft");
+  }
+});
+
+test("a large brush takes small moves together, and misses none of them in the end", () => {
+  const studio = new Studio();
+  studio.open(makeRaster(400, 400, 255), "white");
+  const tool = makeTools(studio, { size: 128, hardness: 1, erase: false }).brush;
+  let drawn = 0;
+  studio.addEventListener("mask", () => drawn++);
+  tool.begin({ x: 100, y: 100 }, 1);
+  for (let x = 100.25; x <= 101.5; x += 0.25) tool.move({ x, y: 100 }, 1);
+  assert.equal(drawn, 1);
+  tool.move({ x: 110, y: 100 }, 1);
+  tool.move({ x: 111, y: 100 }, 1);
+  tool.end();
+  assert.equal(drawn, 3);
+  const { x, width } = studio.mask.bounds();
+  assert.deepEqual([x, x + width], [36, 175]);
 });
 
 test("what a change has touched is put back, across tiles and up to the edges", () => {

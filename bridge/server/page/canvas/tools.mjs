@@ -16,6 +16,9 @@ import { intersection } from "../picture/pixels.mjs";
  * @property {(drawing: CanvasRenderingContext2D, viewport: Viewport, at: Point | null) => void} draw
  */
 
+/** A brush's step, as a share of its size. */
+const LEAST_MOVE = 1 / 64;
+
 /**
  * @param {Studio} studio
  * @param {Hand} hand
@@ -29,20 +32,27 @@ export function makeTools(studio, hand) {
 function brush(studio, hand) {
   /** @type {Point | null} */
   let last = null;
-  const move = (/** @type {Point} */ point, /** @type {number} */ pressure) => {
+  /** @type {[Point, number] | null} a move too small to be worth a large brush's while */
+  let pending = null;
+  const draw = (/** @type {Point} */ point, /** @type {number} */ pressure) => {
     const { size, hardness, erase } = hand;
     const changed = studio.mask.stroke(last ?? point, point, { radius: (size / 2) * pressure, hardness, erase });
     last = point;
+    pending = null;
     if (changed !== null) studio.selecting(changed);
   };
   return {
     begin(point, pressure) {
       studio.mask.begin();
       last = null;
-      move(point, pressure);
+      draw(point, pressure);
     },
-    move,
+    move(point, pressure) {
+      if (last !== null && Math.hypot(point.x - last.x, point.y - last.y) < hand.size * LEAST_MOVE) pending = [point, pressure];
+      else draw(point, pressure);
+    },
     end() {
+      if (pending !== null) draw(...pending);
       studio.selected();
     },
     cancel() {

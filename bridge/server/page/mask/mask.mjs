@@ -8,10 +8,15 @@ import { union } from "../picture/pixels.mjs";
 /** @typedef {{rect: Rect, before: Uint8Array, after: Uint8Array}} Tile */
 
 const TILE = 256;
+// Entries of a brush's table: the rim of a hard brush 4000 pixels wide still has eight.
+const FINENESS = 1 << 13;
 
 export class Mask {
   /** @type {Map<number, Uint8Array> | null} what tiles held before the change that is under way */
   #kept = null;
+  #brush = { radius: 0, hardness: 0, table: new Uint8Array(0), scale: 0 };
+  /** @type {Point | null} where the last part of a stroke ended */
+  #end = null;
 
   /**
    * @param {number} width
@@ -39,19 +44,35 @@ export class Mask {
       Math.max(from.y, to.y) + radius + 1,
     );
     if (area === null) return null;
-    const [dx, dy] = [to.x - from.x, to.y - from.y];
+    const dx = to.x - from.x;
+    const dy = to.y - from.y;
     const squared = dx * dx + dy * dy;
-    // At least a pixel wide, so that a hard brush has no steps.
-    const rim = Math.max(1, radius * (1 - hardness));
-    const inner = Math.max(0, radius + 0.5 - rim);
+    const before = this.#brush;
+    const { table, scale } = (this.#brush = this.#prepared(radius, hardness));
+    // What lies behind a stroke that goes on, its last part has covered.
+    const onward = squared > 0 && from === this.#end && before === this.#brush;
+    this.#end = to;
+    const { data } = this;
+    const done = erase ? 0 : 255;
     for (let y = area.y; y < area.y + area.height; y++) {
       const py = y + 0.5 - from.y;
       for (let x = area.x, at = y * this.width + area.x; x < area.x + area.width; x++, at++) {
+        // Most of what a large brush moves over, it has been over before.
+        if (data[at] === done) continue;
         const px = x + 0.5 - from.x;
-        const along = squared === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / squared));
-        const distance = Math.hypot(px - along * dx, py - along * dy);
-        const coverage = distance <= inner ? 255 : Math.round(255 * fall((distance - inner) / rim));
-        if (coverage > 0) this.data[at] = erase ? Math.min(this.data[at], 255 - coverage) : Math.max(this.data[at], coverage);
+        let along = px * dx + py * dy;
+        if (onward && along <= 0) continue;
+        along = along <= 0 ? 0 : along >= squared ? 1 : along / squared;
+        const ax = px - along * dx;
+        const ay = py - along * dy;
+        const index = (ax * ax + ay * ay) * scale;
+        if (index >= FINENESS) continue;
+        const coverage = table[index | 0];
+        if (erase) {
+          if (255 - coverage < data[at]) data[at] = 255 - coverage;
+        } else if (coverage > data[at]) {
+          data[at] = coverage;
+        }
       }
     }
     return area;
@@ -145,6 +166,24 @@ export class Mask {
       changed = union(changed, rect);
     }
     return changed;
+  }
+
+  /**
+   * A brush's coverage by the square of the distance from its middle, times `scale`.
+   * @param {number} radius
+   * @param {number} hardness
+   */
+  #prepared(radius, hardness) {
+    if (this.#brush.radius === radius && this.#brush.hardness === hardness) return this.#brush;
+    // At least a pixel wide, so that a hard brush has no steps.
+    const rim = Math.max(1, radius * (1 - hardness));
+    const inner = Math.max(0, radius + 0.5 - rim);
+    const scale = FINENESS / (inner + rim) ** 2;
+    const table = Uint8Array.from({ length: FINENESS }, (_, index) => {
+      const distance = Math.sqrt((index + 0.5) / scale);
+      return Math.round(255 * fall((distance - inner) / rim));
+    });
+    return { radius, hardness, table, scale };
   }
 
   /**
