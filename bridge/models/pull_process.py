@@ -55,7 +55,9 @@ def _say(**words: object) -> None:
 
 
 def _stop_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin, whose lock this thread would still hold when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     # At once, wherever the pull is: what it has written stays, and is checked again.
     os._exit(_STOPPED)
 

@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from chromium import chromium, node_folder
 from private_home import private_home
+from small_hub import SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
+from tiny_loras import build_tiny_lora
 from whole_bridge import PHOTOS, BridgeProcess, serving
+
+from bridge.models import RECOMMENDED
 
 __all__ = ["chromium", "node_folder", "private_home"]
 
@@ -22,15 +26,28 @@ Play = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
-    """A bridge for all scenes: `tiny` paints 64 pixels, `slow` takes its time, `small` is like mini."""
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallHub]:
+    """Holds the first of the recommended checkpoints, and gives the half of it until its gate is opened."""
+    served = SmallHub(RECOMMENDED[0].hub_id, build_tiny_sd1(tmp_path_factory.mktemp("hub") / "tiny", inpaint=True))
+    served.held["unet/diffusion_pytorch_model.safetensors"] = 100_000
+    with serve_hub(served):
+        yield served
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory, hub: SmallHub) -> Iterator[BridgeProcess]:
+    """A bridge for all scenes: `tiny` paints 64 pixels, `slow` takes its time, `small` is like mini; and a LoRA."""
     home = tmp_path_factory.mktemp("page-home")
     models = home / "models"
-    build_tiny_sd1(models / "tiny", inpaint=True)
+    tiny = build_tiny_sd1(models / "tiny", inpaint=True)
+    (models / "loras").mkdir()
+    build_tiny_lora(tiny, models / "loras" / "ink.safetensors", metadata={"modelspec.trigger_phrase": "ink wash"})
     build_tiny_sd1(models / "slow", inpaint=True, size=256, steps=400)
     build_tiny_sd1(models / "small", inpaint=True, known_names=("balloon", "star", "orange"))
-    with serving(home, "--default-checkpoint", "tiny") as process:
-        yield process
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_ENDPOINT", hub.url)
+        with serving(home, "--default-checkpoint", "tiny") as process:
+            yield process
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +62,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def play(serve: BridgeProcess, pictures: Path, node_folder: Path, chromium: str) -> Play:
+def play(serve: BridgeProcess, hub: SmallHub, pictures: Path, node_folder: Path, chromium: str) -> Play:
     """Play a scene; fails with what it has to say."""
 
     def scene(name: str) -> None:
@@ -53,6 +70,7 @@ def play(serve: BridgeProcess, pictures: Path, node_folder: Path, chromium: str)
         environment = {
             **os.environ,
             "CHROMIUM": chromium,
+            "HUB": hub.url,
             "PAINTBRIDGE_HOME": str(serve.home),
             "SCRATCH": str(pictures),
             "SHOTS": str(SHOTS),

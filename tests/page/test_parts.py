@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ import pyvips
 from PIL import Image
 
 import bridge.server
+from bridge.protocol import messages
 
 PAGE = Path(bridge.server.__file__).parent / "page"
 MOST_LINES = 300
@@ -60,6 +63,47 @@ def test_its_files_are_short_and_ask_for_nothing_elsewhere() -> None:
             assert text.count("\n") <= MOST_LINES, path
             assert "https://" not in text, path
             assert text.count("http://") == text.count("http://www.w3.org/2000/svg"), path
+
+
+class _Form(HTMLParser):
+    """The page's fields by id, their choices, and the names of radio buttons with theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, dict[str, str | None]] = {}
+        self.choices: dict[str, list[str]] = {}
+        self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("input", "textarea", "select") and "id" in given:
+            self.fields[given["id"] or ""] = given
+        if tag == "select":
+            self._select = given.get("id") or ""
+        if tag == "option" or given.get("type") == "radio":
+            name = self._select if tag == "option" else given["name"] or ""
+            self.choices.setdefault(name, []).append(given["value"] or "")
+
+
+def test_its_form_has_the_ranges_and_choices_of_the_protocol() -> None:
+    form = _Form()
+    form.feed((PAGE / "index.html").read_text(encoding="utf-8"))
+    limits = {field.name: field.metadata for field in dataclasses.fields(messages.Submit)}
+    for name in ("steps", "guidance", "grow", "feather"):
+        for end in ("min", "max"):
+            assert float(form.fields[name][end] or "") == limits[name][end], name
+    for name in ("prompt", "negative_prompt"):
+        assert int(form.fields[name]["maxlength"] or "") == limits[name]["max"], name
+    # The slider counts percent, and at 0 nothing would be repainted.
+    assert (form.fields["strength"]["min"], form.fields["strength"]["max"]) == ("1", "100")
+    assert tuple(form.choices["kind"]) == messages.JOB_KINDS
+    assert set(form.choices["mode"]) == set(messages.MODES["fill"])
+    assert tuple(map(int, form.choices["scale"])) == messages.SCALES
+    # Nobody can draw a rectangle for it here.
+    contexts = {field.name: field.metadata for field in dataclasses.fields(messages.ContextChoice)}["kind"]["choices"]
+    assert set(form.choices["context"]) == set(contexts) - {"rect"}
+    jobs = (PAGE / "ui" / "jobs.mjs").read_text(encoding="utf-8")
+    assert all(f"\n  {stage}: " in jobs for stage in messages.STAGES)
 
 
 def save_kinds(folder: Path) -> None:

@@ -246,6 +246,7 @@ async def test_what_goes_wrong_is_told_in_words(
     start: Callable[..., Any],
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
     trouble: Callable[..., None],
     code: str,
     words: str,
@@ -258,6 +259,7 @@ async def test_what_goes_wrong_is_told_in_words(
     assert (failed.name, failed.code) == (NAME, code)
     assert words in failed.message
     assert failed.hint
+    assert "Fatal" not in capfd.readouterr().err
 
 
 async def test_something_else_at_its_place(hub: SmallHub, start: Callable[..., Any], home: Path) -> None:

@@ -22,7 +22,8 @@ class SmallHub:
 
     `files` are those of the one repository, by name. `cut` closes the connection once after so many bytes of a file,
     `damaged` flips the last bit of files, `deaf` ignores ranges, `status` answers every download with an error, `held`
-    stops after so many bytes of a file until `gate` is set, `sizes` announces others than there are.
+    stops after so many bytes of a file until `gate` is set, which asking for ``/gate`` does too, `sizes` announces
+    others than there are.
     """
 
     def __init__(self, hub_id: str, folder: Path) -> None:
@@ -96,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._answer(403, {"X-Error-Code": "GatedRepo"}, b"")
             # Large files come from elsewhere, as they do from the hub.
             return self._answer(302, {"Location": f"{hub.url}/elsewhere/{path.removeprefix(before)}"}, b"")
+        if path == "/gate":
+            hub.gate.set()
+            return self._answer(200, {}, b"")
         if path.startswith("/elsewhere/"):
             return self._send(path.removeprefix("/elsewhere/"))
         return self._answer(404, {}, b"")

@@ -8,6 +8,7 @@ import { paint } from "./ui/jobs.mjs";
 import { serveLayers } from "./ui/layers.mjs";
 import { complain } from "./ui/notices.mjs";
 import { download, lookForPictures } from "./ui/opening.mjs";
+import { serveStock } from "./ui/stock.mjs";
 import { serveKeys, serveTools } from "./ui/toolbar.mjs";
 import { offer, offerCheckpoints, readWish, serveWish } from "./ui/wish.mjs";
 import { Bridge } from "./wire/bridge.mjs";
@@ -26,6 +27,7 @@ const choose = lookForPictures(studio);
 const { show: showMask, nudge } = serveTools(studio, view);
 serveWish();
 serveLayers(studio);
+const stock = serveStock((type, name) => bridge?.[type](name));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -72,9 +74,14 @@ function connect(token) {
     made.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
   on("welcome", (welcome) => {
     offer(welcome);
+    stock.offer(welcome);
     device = welcome.device === null ? device : describe(welcome.device);
   });
-  on("checkpoints", offerCheckpoints);
+  on("checkpoints", (lists) => {
+    offerCheckpoints(lists);
+    stock.offer(lists);
+  });
+  for (const news of ["pulling", "pulled", "unpulled"]) on(news, stock.follow);
   on("device", (message) => {
     device = describe(message.device);
     showState("open", device);

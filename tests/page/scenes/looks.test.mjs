@@ -28,6 +28,9 @@ for (const width of [1280, 400]) {
       const named = (state) => `${state}-${width}-${scheme}`;
       await connected(page);
       await examine(page, named("empty"));
+      await page.click("#more");
+      await examine(page, named("stock"));
+      await page.keyboard.press("Escape");
       await show(page, "photo.png");
       await page.locator("#size").fill("35");
       await stroke(page, SIZE, [[100, 100], [160, 140], [220, 100]]);

@@ -37,6 +37,12 @@ export function followPointer(view, tool, announce) {
     view.drawOverlay();
   };
 
+  // A ring around the whole canvas is for those who come by keys.
+  const ring = (/** @type {boolean} */ shown) => () => stage.classList.toggle("by-hand", !shown);
+  stage.addEventListener("keydown", ring(true));
+  stage.addEventListener("focus", ring(true));
+  stage.addEventListener("pointerdown", ring(false));
+
   stage.addEventListener("pointerdown", (event) => {
     if (tool() === null) return;
     stage.setPointerCapture(event.pointerId);

@@ -1,6 +1,7 @@
 // The form: what the artist wants, in the terms of `plan` and `submit`.
 
 import { byId, inputById, make } from "./dom.mjs";
+import { offerLoras } from "./loras.mjs";
 import { note } from "./notices.mjs";
 
 /** @typedef {"fill" | "refine" | "generate" | "upscale"} Kind */
@@ -33,6 +34,8 @@ export function serveWish() {
   };
   for (const radio of document.getElementsByName("kind")) radio.onchange = showKind;
   showKind();
+  // What is wrong in there could not be shown where it is folded away.
+  byId("advanced").addEventListener("invalid", () => byId("advanced").toggleAttribute("open", true), true);
 }
 
 /** @param {import("../wire/messages.mjs").Message} welcome */
@@ -50,7 +53,7 @@ export function offer(welcome) {
  * Checkpoints come and go while the page is open.
  * @param {import("../wire/messages.mjs").Message} lists `welcome` or `checkpoints`
  */
-export function offerCheckpoints({ checkpoints }) {
+export function offerCheckpoints({ checkpoints, loras }) {
   const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
   const earlier = checkpoint.value;
   const names = checkpoints.map((/** @type {{name: string}} */ { name }) => name);
@@ -63,6 +66,7 @@ export function offerCheckpoints({ checkpoints }) {
     if (info === undefined) return;
     inputById("steps").placeholder = String(info.default_steps);
     inputById("guidance").placeholder = String(info.default_guidance);
+    offerLoras(loras.filter((/** @type {{family: string}} */ { family }) => family === info.family));
     introduce(info);
   };
   checkpoint.onchange = show;
@@ -80,7 +84,8 @@ function introduce({ name, demo, known_names: known = [] }) {
   const picks = known.map((thing) =>
     make("button", { type: "button", onclick: () => ((prompt.value = withArticle(thing)), prompt.focus()) }, thing),
   );
-  box.replaceChildren(make("p", {}, `${name} is a small checkpoint for trying out. It knows these by name:`), ...picks);
+  const grown = make("button", { type: "button", className: "link", onclick: () => byId("more").click() }, "Fetch a grown-up one");
+  box.replaceChildren(make("p", {}, `${name} is a small checkpoint for trying out. It knows these by name:`), ...picks, grown);
 }
 
 /** @param {string} thing */

@@ -25,7 +25,10 @@ export class JobCancelled extends Error {}
  * @property {boolean} cancelled
  */
 
-/** Events: `state` ({state, error}), `welcome`, `device`, `checkpoints`, `refused` (an error that no job is told of). */
+/**
+ * Events: `state` ({state, error}), `welcome`, `device`, `checkpoints`, `pulling`, `pulled`, `unpulled`, `refused` (an
+ * error that no job is told of).
+ */
 export class Bridge extends EventTarget {
   /** @type {Map<string, Entry>} */
   #jobs = new Map();
@@ -83,6 +86,24 @@ export class Bridge extends EventTarget {
     entry.cancelled = true;
     if (entry.sent) this.connection.post({ type: "cancel", job });
     else this.#end(job, () => entry.reject(new JobCancelled()));
+  }
+
+  /**
+   * Have a recommended checkpoint fetched; how far it is comes as events.
+   * @param {string} name
+   */
+  pull(name) {
+    this.#tell({ type: "pull", name });
+  }
+
+  /** @param {string} name of the checkpoint that is being fetched */
+  stop(name) {
+    this.#tell({ type: "stop", name });
+  }
+
+  /** @param {Message} message to be sent once the connection holds */
+  #tell(message) {
+    this.connection.persist(() => this.connection.send(message)).catch(() => {});
   }
 
   /**
