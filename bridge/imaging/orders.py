@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..protocol.messages import Extent, Picture, Rect
 
-__all__ = ["Encoded", "Finish", "Ground", "Painted", "Selecting", "Stage", "Staged", "Thumbnail"]
+__all__ = ["Encoded", "Finish", "Ground", "Guide", "Guided", "Painted", "Selecting", "Stage", "Staged", "Thumbnail"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,27 @@ class Staged:
     pixels: bytes
     selection: Picture | None
     coverage: bytes
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Lay out a picture that guides a job: brought to the canvas by ``fit``, as in :class:`Ground`, and cut to the
+    context. ``flat``: its colours mean something each, and must not mix.
+    """
+
+    picture: Encoded
+    canvas: Extent
+    context: Rect
+    fit: str = "stretch"
+    flat: bool = False
+
+
+@dataclass(frozen=True)
+class Guided:
+    """A guiding picture, RGB or RGBA, with its bytes."""
+
+    picture: Picture
+    pixels: bytes
 
 
 @dataclass(frozen=True)

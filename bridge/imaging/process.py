@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ..protocol.errors import BridgeError
-from .orders import Finish, Stage, Staged, Thumbnail
+from .orders import Finish, Guide, Guided, Stage, Staged, Thumbnail
 
 __all__ = ["Imaging"]
 
@@ -36,6 +36,11 @@ class Imaging:
         """Lay out a job. Raises BridgeError: the picture or the mask cannot be used."""
         staged: Staged = await self._ask("stage", order)
         return staged
+
+    async def guide(self, order: Guide) -> Guided:
+        """Lay out a guiding picture. Raises BridgeError: it cannot be used."""
+        guided: Guided = await self._ask("guide", order)
+        return guided
 
     async def finish(self, order: Finish) -> tuple[bytes, ...]:
         """Make a file of each layer. Raises BridgeError."""

@@ -12,10 +12,10 @@ from ..canvas.mask import selection_bounds
 from ..protocol import messages as m
 from ..protocol.errors import BridgeError
 from ..protocol.pixels import describe
-from .orders import Encoded, Finish, Ground, Painted, Selecting, Stage, Staged, Thumbnail
+from .orders import Encoded, Finish, Ground, Guide, Guided, Painted, Selecting, Stage, Staged, Thumbnail
 from .png import with_texts
 
-__all__ = ["finish", "stage", "thumbnail"]
+__all__ = ["finish", "guide", "stage", "thumbnail"]
 
 # A picture's bytes may be made by a stranger: only these loaders ever see them, whatever they look like.
 _LOADERS = {"png": "pngload_buffer", "jpeg": "jpegload_buffer", "webp": "webpload_buffer"}
@@ -53,6 +53,21 @@ def stage(order: Stage) -> Staged:
     selected = np.ascontiguousarray(coverage[context.slices]).tobytes()
     selection = describe(selected, width=context.width, height=context.height, channels=1)
     return Staged(extent, rect, picture, pixels, selection, selected)
+
+
+def guide(order: Guide) -> Guided:
+    """Lay out a guiding picture.
+
+    Raises:
+        BridgeError: ``picture_unreadable``, ``picture_mismatch``.
+    """
+    image = _load(order.picture)
+    if image.bands < 3:
+        image = image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
+    image = _fitted(image.copy(interpretation="srgb"), order.canvas, order.fit, flat=order.flat)
+    context = order.context
+    pixels = _pixels(image.crop(context.x, context.y, context.width, context.height)).tobytes()
+    return Guided(describe(pixels, width=context.width, height=context.height, channels=image.bands), pixels)
 
 
 def finish(order: Finish) -> tuple[bytes, ...]:
@@ -131,21 +146,27 @@ def _opaque(image: pyvips.Image) -> pyvips.Image:
     return image.copy(interpretation="srgb")
 
 
-def _fitted(image: pyvips.Image, size: m.Extent | None, fit: str) -> pyvips.Image:
+def _fitted(image: pyvips.Image, size: m.Extent | None, fit: str, *, flat: bool = False) -> pyvips.Image:
     if size is None or (image.width, image.height) == (size.width, size.height):
         return image
     if fit == "stretch":
-        return image.thumbnail_image(size.width, height=size.height, size="force")
+        return _scaled(image, size.width, size.height, flat)
     if fit == "crop":
         scale = max(size.width / image.width, size.height / image.height)
         width, height = max(size.width, round(image.width * scale)), max(size.height, round(image.height * scale))
-        image = image.thumbnail_image(width, height=height, size="force")
+        image = _scaled(image, width, height, flat)
         return image.crop((width - size.width) // 2, (height - size.height) // 2, size.width, size.height)
     scale = min(size.width / image.width, size.height / image.height)
     width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    image = image.thumbnail_image(min(width, size.width), height=min(height, size.height), size="force")
+    image = _scaled(image, min(width, size.width), min(height, size.height), flat)
     left, top = (size.width - image.width) // 2, (size.height - image.height) // 2
     return image.embed(left, top, size.width, size.height, extend="copy")
+
+
+def _scaled(image: pyvips.Image, width: int, height: int, flat: bool) -> pyvips.Image:
+    if flat:
+        return image.resize(width / image.width, vscale=height / image.height, kernel="nearest")
+    return image.thumbnail_image(width, height=height, size="force")
 
 
 def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.ndarray:

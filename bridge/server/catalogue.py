@@ -15,6 +15,7 @@ from ..models import (
     RECOMMENDED,
     SAMPLERS,
     Checkpoint,
+    ControlNet,
     ControlNetRegistry,
     Lora,
     LoraRegistry,
@@ -88,6 +89,11 @@ class Catalogue:
         """
         if conditions:
             await asyncio.to_thread(self._check_conditions, conditions, checkpoint)
+
+    async def controlnets(self) -> dict[str, str]:
+        """The kinds of condition that ControlNets hear, by their names; those that hear none are left out."""
+        found = (entry.found for entry in await asyncio.to_thread(self._controlnets.entries))
+        return {net.id: net.condition for net in found if isinstance(net, ControlNet) and net.condition is not None}
 
     async def plan(self, request: Plan, *, most_pixels: int) -> Planned:
         """Answer a plan.

@@ -167,6 +167,10 @@ class Service:
         """LoRAs that prompts can name."""
         return (await self.stock.look()).loras
 
+    async def controlnets(self) -> dict[str, str]:
+        """The kinds of condition that ControlNets hear, by their names."""
+        return await self._catalogue.controlnets()
+
     async def submit(self, session: Session, message: Submit) -> None:
         """Take a job. One that cannot be done ends at once with a ``failed`` event.
 

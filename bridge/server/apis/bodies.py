@@ -87,7 +87,8 @@ def decode_base64(text: str) -> bytes:
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
-        return base64.b64decode(text, validate=True)
+        # Encoders that write for mail break lines.
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BridgeError(
             "picture_unreadable", "The picture is not Base64, or a part of it is missing.", "Send it whole."

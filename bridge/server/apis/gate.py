@@ -23,7 +23,7 @@ from .answers import IGNORED, Shape
 
 __all__ = ["PREFIXES", "Gate"]
 
-PREFIXES = ("/sdapi/", "/internal/", "/v1/", "/key/")
+PREFIXES = ("/sdapi/", "/controlnet/", "/internal/", "/v1/", "/key/")
 """Paths that belong to the HTTP APIs."""
 
 _KEY = "/key/"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imaging.header import read_header
-from ...imaging.orders import Encoded, Finish, Ground, Painted, Selecting, Stage
+from ...imaging.orders import Encoded, Finish, Ground, Guide, Painted, Selecting, Stage
 from ...imaging.process import Imaging
-from ...protocol.messages import Extent, Layer, Recipe, Rect, ResultFormat, Submit
+from ...protocol.messages import Condition, Extent, Layer, Recipe, Rect, ResultFormat, Submit
 from .visitor import Follow, Visited, Visitor
 
 __all__ = ["Easel", "Paintings"]
@@ -69,6 +69,17 @@ class Easel:
         self._pictures = {staged.picture.hash: staged.pixels}
         if staged.selection is not None:
             self._pictures[staged.selection.hash] = staged.coverage
+
+    async def guide(self, picture: Encoded, kind: str, fit: str, **fields: Any) -> Condition:
+        """Lay out a picture that guides the job, once the canvas is there; ``fields`` are the condition's other ones.
+
+        Raises:
+            BridgeError: as :meth:`.Imaging.guide`.
+        """
+        flat = kind == "label_map"
+        guided = await self.imaging.guide(Guide(picture, self.canvas, self._template["context"], fit, flat))
+        self._pictures[guided.picture.hash] = guided.pixels
+        return Condition(kind, guided.picture, **fields)
 
     async def paint(
         self,

@@ -147,7 +147,9 @@ class Visitor:
                     waiting.outcome.set_exception(BridgeError("shutting_down"))
 
     async def _put(self, session: Session, submit: Submit, pictures: Mapping[str, bytes]) -> None:
-        described: list[Picture] = [picture for picture in (submit.picture, submit.selection) if picture is not None]
+        guides = (condition.picture for condition in submit.conditions)
+        every = (submit.picture, submit.selection, *guides)
+        described: list[Picture] = [picture for picture in every if picture is not None]
         if not described:
             return
         wanted = session.pictures.offer(Offer(tuple(described)))

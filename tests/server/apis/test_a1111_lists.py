@@ -27,6 +27,8 @@ SHAPES: dict[str, Any] = {
     "face-restorers": [],
     "embeddings": {"loaded", "skipped"},
     "scripts": {"txt2img", "img2img"},
+    "memory": {"ram", "cuda"},
+    "extensions": [{"name", "remote", "branch", "commit_hash", "version", "commit_date", "enabled"}],
 }
 
 
@@ -46,9 +48,10 @@ async def test_lists(bridge: Bridge, http: Callable[..., Any], endpoint: str) ->
 
 async def test_samplers_go_by_the_names_that_users_know(bridge: Bridge, http: Callable[..., Any]) -> None:
     async with http() as client:
-        names = [entry["name"] for entry in (await client.get(f"{PREFIX}/samplers")).json()]
+        found = {entry["name"]: entry["aliases"] for entry in (await client.get(f"{PREFIX}/samplers")).json()}
         labels = [entry["label"] for entry in (await client.get(f"{PREFIX}/schedulers")).json()]
-    assert {"Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"} <= set(names)
+    assert found["Euler a"] == ["k_euler_a", "k_euler_ancestral"]
+    assert {"Euler", "Euler a", "DDIM", "DPM++ 2M", "DPM++ 2M Karras", "UniPC", "LCM"} <= set(found)
     assert labels == ["Automatic", "Karras"]
 
 

@@ -82,7 +82,7 @@ async def test_all_that_is_wrong_is_told_at_once(bridge: Bridge, http: Any) -> N
         ({"init_images": [PICTURE], "mask": packed(bomb())}, 413, "25000 x 20000"),
         ({"init_images": [PICTURE], "mask": as_base64(np.zeros((48, 64, 1), np.uint8))}, 400, "selects nothing"),
         ({"init_images": [PICTURE], "width": 16384, "height": 16385}, 422, ""),
-        ({"init_images": [PICTURE], "width": 16384, "height": 16384 - 1, "sampler_name": "Unheard of"}, 400, "Sampler"),
+        ({"init_images": [PICTURE], "width": 16384, "height": 16384 - 1, "sampler_name": "Unheard of"}, 404, "Sampler"),
         ({"init_images": [PICTURE], "override_settings": {"sd_model_checkpoint": "none"}}, 404, "'none'"),
         ({"init_images": [PICTURE], "batch_size": 17}, 400, "16"),
         ({"init_images": [PICTURE, PICTURE]}, 422, ""),
@@ -151,13 +151,14 @@ async def test_unknown_fields_and_those_without_effect_are_reported(bridge: Brid
         "init_images": [PICTURE], "mask": as_base64(disc(64, 48, 30, 20, 8)), "unheard_of": 1, "tiling": True,
         "restore_faces": False, "subseed": -1, "styles": [], "s_noise": 1.0, "enable_hr": True, "eta": 0.5,
         "seed_resize_from_h": 0,
-        "alwayson_scripts": {"controlnet": {}}, "scheduler": "Exponential", "override_settings": {"eta_ddim": 1},
+        "alwayson_scripts": {"controlnet": {}, "ADetailer": {"args": []}},
+        "scheduler": "Exponential", "override_settings": {"eta_ddim": 1},
         "refiner_checkpoint": "", "script_name": None,
     }  # fmt: skip
     async with http() as client:
         response = await client.post(f"{PREFIX}/img2img", json=fields)
         assert response.status_code == 200
-        expected = {"unheard_of", "tiling", "enable_hr", "eta", "alwayson_scripts", "scheduler"}
+        expected = {"unheard_of", "tiling", "enable_hr", "eta", "alwayson_scripts.ADetailer", "scheduler"}
         expected |= {"override_settings.eta_ddim"}
         assert set(json.loads(response.json()["info"])["paintbridge"]["ignored"]) == expected
         assert set(response.headers["paintbridge-ignored"].split(", ")) == expected
@@ -167,12 +168,37 @@ async def test_unknown_fields_and_those_without_effect_are_reported(bridge: Brid
         assert "paintbridge-ignored" not in plain.headers
 
 
-async def test_samplers_of_the_older_naming(bridge: Bridge, http: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "scheduler", "used", "ignored"),
+    [
+        ("DPM++ 2M Karras", None, "DPM++ 2M Karras", None),
+        ("DPM++ 2M", "Karras", "DPM++ 2M Karras", None),
+        ("k_dpmpp_2m", "karras", "DPM++ 2M Karras", None),
+        ("DPM++ SDE Karras", None, "DPM++ SDE", "sampler_name"),
+        ("euler A", "Automatic", "Euler a", None),
+        ("k_euler_ancestral", None, "Euler a", None),
+        ("Euler", "SGM Uniform", "Euler", "scheduler"),
+        ("LMS", None, "DPM++ 2M", "sampler_name"),
+        ("LMS Karras", None, "DPM++ 2M", "sampler_name"),
+        ("DPM++ 3M SDE", "exponential", "DPM++ SDE", "scheduler, sampler_name"),
+    ],
+)
+async def test_samplers_by_all_their_names_and_the_nearest_of_those_that_are_not_here(
+    bridge: Bridge, http: Any, name: str, scheduler: str | None, used: str, ignored: str | None
+) -> None:
+    fields = {"width": 64, "steps": 1, "sampler_name": name, "scheduler": scheduler}
     async with http() as client:
-        for name, ignored in (("DPM++ 2M Karras", None), ("DPM++ SDE Karras", "sampler_name"), ("euler A", None)):
-            response = await client.post(f"{PREFIX}/txt2img", json={"width": 64, "steps": 1, "sampler_name": name})
-            assert response.status_code == 200
-            assert response.headers.get("paintbridge-ignored") == ignored
+        response = await client.post(f"{PREFIX}/txt2img", json=fields)
+    assert response.status_code == 200
+    assert json.loads(response.json()["info"])["sampler_name"] == used
+    assert response.headers.get("paintbridge-ignored") == ignored
+
+
+async def test_base64_in_lines_of_a_mail(bridge: Bridge, http: Any) -> None:
+    async with http() as client:
+        broken = "\r\n".join(PICTURE[at : at + 76] for at in range(0, len(PICTURE), 76))
+        response = await client.post(f"{PREFIX}/img2img", json={"init_images": [broken], "steps": 1})
+    assert response.status_code == 200
 
 
 async def test_endpoints_and_methods_that_there_are_not(bridge: Bridge, http: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ....protocol.errors import BridgeError
 from ..bodies import decode_base64
 from ..fields import Fields
+from .controlnet import Unit, read_units
 from .samplers import resolve_sampler
 
 __all__ = ["ImageOrder", "Order", "read_img2img", "read_txt2img"]
@@ -19,7 +20,6 @@ _LEAST_STRENGTH = 0.01
 
 # Known there, not heeded here, with the values that ask for nothing.
 _WITHOUT_EFFECT: dict[str, Any] = {
-    "alwayson_scripts": {},
     "comments": {},
     "disable_extra_networks": False,
     "do_not_save_grid": False,
@@ -74,6 +74,7 @@ class Order:
     send_images: bool
     overrides: dict[str, Any]
     restore_afterwards: bool
+    units: tuple[Unit, ...] = ()
     ignored: tuple[str, ...] = ()
 
 
@@ -155,7 +156,8 @@ def _read_common(fields: Fields) -> dict[str, Any]:
         fields.text("sampler_name") or fields.text("sampler_index") or "Euler", fields.text("scheduler")
     )
     fields.text("sampler_index")
-    for name in unheeded:
+    units, unheard = read_units(fields.mapping("alwayson_scripts"))
+    for name in (*unheeded, *unheard):
         fields.ignore(name)
     fields.without_effect(**_WITHOUT_EFFECT)
     return {
@@ -169,6 +171,7 @@ def _read_common(fields: Fields) -> dict[str, Any]:
         "width": fields.integer("width", 512, 8, _MOST_SIDE),
         "height": fields.integer("height", 512, 8, _MOST_SIDE),
         "sampler": sampler,
+        "units": units,
         "send_images": fields.flag("send_images", True),
         "overrides": dict(fields.mapping("override_settings")),
         "restore_afterwards": fields.flag("override_settings_restore_afterwards", True),

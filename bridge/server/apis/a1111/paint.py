@@ -21,6 +21,7 @@ from ....protocol.messages import CheckpointInfo, Extent, Recipe
 from ...service import Service
 from ..painting import Easel, Paintings
 from ..visitor import JobStopped, Visitor
+from .controlnet import guide
 from .extras import ExtraOrder, upscale
 from .infotext import infotext
 from .options import Options
@@ -61,6 +62,9 @@ class Painter:
         easel = self._easel()
         with self.runs.run("img2img" if isinstance(order, ImageOrder) else "txt2img", order.n_iter, order.steps) as run:
             job = {**await _lay_out(easel, order), "checkpoint": checkpoint}
+            if order.units:
+                repainted = order.picture if isinstance(order, ImageOrder) else None
+                job["conditions"] = await guide(easel, order.units, await self._service.controlnets(), repainted)
             done = await self._rounds(easel, order, run, job, file_kind)
         for recipe in done.recipes:
             self.options.learn(recipe.checkpoint, recipe.checkpoint_hash)
@@ -203,5 +207,5 @@ def _repeated(parameters: dict[str, Any]) -> dict[str, Any]:
     """A request's fields, without its pictures unless it asks for them."""
     if parameters.get("include_init_images") is True:
         return parameters
-    pictures = ("init_images", "mask", "latent_mask")
+    pictures = ("init_images", "mask", "latent_mask", "alwayson_scripts")
     return {name: None if name in pictures else value for name, value in parameters.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from ..bodies import decode_base64, read_json
 from ..fields import Fields
 from ..hangup import unless_hung_up
 from ..visitor import Visitor
+from .controlnet import LISTS, control_types
 from .extras import UPSCALERS, read_extra
 from .infotext import parse_infotext
 from .orders import read_img2img, read_txt2img
@@ -35,11 +37,12 @@ _FIXED: dict[str, Any] = {
     "/sdapi/v1/latent-upscale-modes": [],
     "/sdapi/v1/prompt-styles": [],
     "/sdapi/v1/realesrgan-models": [],
-    "/sdapi/v1/scripts": {"txt2img": [], "img2img": []},
+    "/sdapi/v1/scripts": {"txt2img": ["controlnet"], "img2img": ["controlnet"]},
     "/sdapi/v1/script-info": [],
     "/sdapi/v1/sd-vae": [],
     "/sdapi/v1/upscalers": UPSCALERS,
     "/internal/ping": {},
+    **LISTS,
 }
 
 
@@ -61,7 +64,11 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("GET", "/sdapi/v1/samplers"): _fixed(samplers()),
         ("GET", "/sdapi/v1/schedulers"): _fixed(schedulers()),
         ("GET", "/sdapi/v1/cmd-flags"): api.cmd_flags,
+        ("GET", "/sdapi/v1/memory"): api.memory,
+        ("GET", "/sdapi/v1/extensions"): api.extensions,
         ("POST", "/sdapi/v1/png-info"): api.png_info,
+        ("GET", "/controlnet/model_list"): api.controlnets,
+        ("GET", "/controlnet/control_types"): api.control_types,
         **{("GET", path): _fixed(content) for path, content in _FIXED.items()},
     }
     shape = A1111Shape()
@@ -116,6 +123,26 @@ class _Api:
     async def loras(self, _request: Request) -> Response:
         found = await self._service.loras()
         return answer([{"name": lora.name, "alias": lora.name, "path": lora.name, "metadata": {}} for lora in found])
+
+    async def controlnets(self, _request: Request) -> Response:
+        return answer({"model_list": list(await self._service.controlnets())})
+
+    async def control_types(self, _request: Request) -> Response:
+        return answer(control_types(await self._service.controlnets()))
+
+    async def memory(self, _request: Request) -> Response:
+        ram = psutil.virtual_memory()
+        return answer(
+            {
+                "ram": {"free": ram.available, "used": ram.total - ram.available, "total": ram.total},
+                "cuda": {"error": "The bridge does not tell."},
+            }
+        )
+
+    async def extensions(self, _request: Request) -> Response:
+        # Clients look here for what they may ask; its name is the one that they know.
+        about = {"remote": "", "branch": "", "commit_hash": "", "commit_date": 0, "version": self._service.version}
+        return answer([{"name": "sd-webui-controlnet", **about, "enabled": True}])
 
     async def cmd_flags(self, _request: Request) -> Response:
         settings = self._service.settings

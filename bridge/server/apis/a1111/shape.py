@@ -10,6 +10,7 @@ from ..fields import FieldsRefused
 
 __all__ = ["A1111Shape"]
 
+_NOT_FOUND = ("missing_field", "unsupported_sampler")
 _KINDS = {"missing": "value_error.missing", "value": "value_error"}
 
 
@@ -20,9 +21,9 @@ class A1111Shape:
     bad_body = 422
 
     def refused(self, error: BridgeError) -> Response:
-        """An error of the bridge. That server says of a picture that is not there that it was not found."""
+        """An error of the bridge. That server says of a picture, or a sampler, that it was not found."""
         content = {"error": error.code, "detail": error.message, "body": "", "errors": f"{error.message} {error.hint}"}
-        return JSONResponse(content, 404 if error.code == "missing_field" else http_status(error))
+        return JSONResponse(content, 404 if error.code in _NOT_FOUND else http_status(error))
 
     def refuse_fields(self, error: FieldsRefused) -> Response:
         """Fields that cannot be used, each with its place."""

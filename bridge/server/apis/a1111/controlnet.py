@@ -1,0 +1,149 @@
+"""ControlNet's extension of that API, as far as its units come to conditions of the bridge: a picture that is drawn
+already (module `none`), for a ControlNet that hears scribbles or label maps. There are no preprocessors here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....protocol.errors import BridgeError
+from ....protocol.messages import Condition
+from ..bodies import decode_base64
+from ..fields import Fields
+from ..painting import Easel
+
+__all__ = ["LISTS", "Unit", "control_types", "guide", "read_units"]
+
+_FIELD = "alwayson_scripts.controlnet"
+
+_NONE = "None"
+_UNITS = 3
+# What its picture is brought to: lines that are drawn already, dark on light or light on dark.
+_MODULES = ("none", "", "invert", "invert (from white bg & black line)")
+_FITS: dict[Any, str] = {
+    0: "stretch", "Just Resize": "stretch", "Scale to Fit (Inner Fit)": "crop", 1: "crop", "Crop and Resize": "crop",
+    2: "pad", "Resize and Fill": "pad", "Envelope (Outer Fit)": "pad",
+}  # fmt: skip
+_WITHOUT_EFFECT: dict[str, Any] = {
+    "control_mode": (0, "Balanced"),
+    "guess_mode": False,
+    "guessmode": False,
+    "mask": None,
+    "mask_image": None,
+}
+# They are of preprocessors, or of how it is computed.
+_MEANINGLESS = ("low_vram", "lowvram", "pixel_perfect", "processor_res", "save_detected_map", "threshold_a",
+                "threshold_b", "hr_option")  # fmt: skip
+
+LISTS: dict[str, Any] = {
+    "/controlnet/version": {"version": 3},
+    "/controlnet/settings": {"control_net_unit_count": _UNITS},
+    "/controlnet/module_list": {
+        "module_list": ["none"],
+        "module_detail": {"none": {"model_free": False, "sliders": []}},
+    },
+}
+"""What its endpoints answer, whatever there is."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One of the ControlNets at work. ``picture`` None: the one that is repainted."""
+
+    model: str
+    picture: bytes | None = field(repr=False)
+    fit: str
+    strength: float
+    start: float
+    end: float
+
+
+def read_units(scripts: Mapping[str, Any]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
+    """The units of a request's ``alwayson_scripts``, and the names of what has no effect in there.
+
+    Raises:
+        FieldsRefused
+        BridgeError: ``picture_unreadable``.
+    """
+    ignored = [f"alwayson_scripts.{name}" for name in scripts if name.lower() != "controlnet"]
+    said: Any = next((value for name, value in scripts.items() if name.lower() == "controlnet"), {})
+    args = said.get("args", []) if isinstance(said, dict) else None
+    if not isinstance(args, list):
+        ignored.append(_FIELD)
+    units = []
+    for number, arg in enumerate(args if isinstance(args, list) else ()):
+        if not isinstance(arg, dict):
+            ignored.append(f"{_FIELD}.{number}")
+            continue
+        unit, unheeded = _read(arg)
+        units += [unit] if unit is not None else []
+        ignored += [f"{_FIELD}.{number}.{name}" for name in unheeded]
+    return tuple(units), tuple(ignored)
+
+
+def _read(arg: Mapping[str, Any]) -> tuple[Unit | None, tuple[str, ...]]:
+    fields = Fields({**arg, "image": arg.get("image") or arg.get("input_image")})
+    fields.raw("input_image")
+    model = fields.text("model", _NONE)
+    enabled = fields.flag("enabled", True) and model.lower() != "none"
+    module = fields.text("module", "none").lower()
+    picture = fields.raw("image")
+    # Older clients send it with its mask.
+    picture = picture.get("image") if isinstance(picture, dict) else picture
+    strength = fields.number("weight", 1.0, 0.0, 2.0)
+    start, end = fields.number("guidance_start", 0.0, 0.0, 1.0), fields.number("guidance_end", 1.0, 0.0, 1.0)
+    fit = _FITS.get(fields.raw("resize_mode") if arg.get("resize_mode") is not None else 1)
+    if fit is None:
+        fields.refuse("resize_mode", "it must be 0, 1 or 2.")
+    for name in _MEANINGLESS:
+        fields.raw(name)
+    fields.without_effect(**_WITHOUT_EFFECT)
+    fields.check()
+    if not enabled:
+        return None, ()
+    if module not in _MODULES:
+        return None, ("module",)
+    data = decode_base64(picture) if isinstance(picture, str) and picture else None
+    return Unit(model, data, fit or "crop", strength, start, end), fields.ignored()
+
+
+async def guide(
+    easel: Easel, units: Sequence[Unit], kinds: Mapping[str, str], repainted: bytes | None
+) -> tuple[Condition, ...]:
+    """The job's conditions. ``kinds`` of condition are by the ControlNets' names.
+
+    Raises:
+        BridgeError: ``unsupported_condition``, ``missing_field``; those of the pictures.
+    """
+    conditions = []
+    for unit in units:
+        name = unit.model.rpartition(" [")[0] or unit.model
+        if name not in kinds:
+            raise BridgeError(
+                "unsupported_condition",
+                f"There is no ControlNet named {name!r} for scribbles or label maps.",
+                f"There are: {', '.join(kinds) or 'none'}.",
+            )
+        picture = unit.picture or repainted
+        if picture is None:
+            raise BridgeError("missing_field", "No image selected", "Send the unit's picture in image, as Base64.")
+        fields = {"strength": unit.strength, "start": unit.start, "end": unit.end, "controlnet": name}
+        conditions.append(await easel.guide(easel.look(picture), kinds[name], unit.fit, **fields))
+    return tuple(conditions)
+
+
+def control_types(kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The answer to `control_types`."""
+    titles = {"All": None, "Scribble": "scribble", "Segmentation": "label_map"}
+    found = {}
+    for title, kind in titles.items():
+        models = [name for name, heard in kinds.items() if kind in (None, heard)]
+        found[title] = {
+            "module_list": ["none"],
+            "model_list": [_NONE, *models],
+            "default_option": "none",
+            "default_model": models[0] if models and kind else _NONE,
+        }
+    return {"control_types": found}
