@@ -79,7 +79,8 @@ async def test_options_and_flags(bridge: Bridge, http: Callable[..., Any]) -> No
         refused = await client.post(f"{PREFIX}/options", json={"samples_format": "avif"})
         assert refused.status_code == 400
         assert (await client.get(f"{PREFIX}/cmd-flags")).json()["api"] is True
-        assert (await client.post(f"{PREFIX}/refresh-checkpoints")).json() is None
+        for what in ("checkpoints", "loras", "vae"):
+            assert (await client.post(f"{PREFIX}/refresh-{what}")).json() is None
         assert (await client.get("/internal/ping")).json() == {}
 
 

@@ -165,6 +165,9 @@ async def test_unknown_fields_and_those_without_effect_are_reported(bridge: Brid
         still = await client.post(f"{PREFIX}/img2img", json={"init_images": [PICTURE], "denoising_strength": 0})
         assert still.headers["paintbridge-ignored"] == "denoising_strength"
         plain = await client.post(f"{PREFIX}/txt2img", json={"width": 64, "hr_scale": 2, "denoising_strength": 0})
+        quiet = {"do_not_save_samples": True, "do_not_save_grid": True, "mask_round": True, "infotext": None}
+        unsaved = await client.post(f"{PREFIX}/img2img", json={"init_images": [PICTURE], **quiet})
+        assert "paintbridge-ignored" not in unsaved.headers
         assert "paintbridge-ignored" not in plain.headers
 
 

@@ -22,12 +22,13 @@ _LEAST_STRENGTH = 0.01
 _WITHOUT_EFFECT: dict[str, Any] = {
     "comments": {},
     "disable_extra_networks": False,
-    "do_not_save_grid": False,
-    "do_not_save_samples": False,
+    "do_not_save_grid": (False, True),
+    "do_not_save_samples": (False, True),
     "enable_hr": False,
     "eta": (0, 1),
     "firstpass_image": None,
     "force_task_id": None,
+    "infotext": None,
     "refiner_checkpoint": None,
     "refiner_switch_at": 0,
     "restore_faces": False,
@@ -54,6 +55,7 @@ _IMAGE_WITHOUT_EFFECT: dict[str, Any] = {
     "image_cfg_scale": (0, 1.5),
     "initial_noise_multiplier": (0, 1),
     "latent_mask": None,
+    "mask_round": True,
 }
 
 

@@ -59,7 +59,7 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("GET", "/sdapi/v1/options"): api.get_options,
         ("POST", "/sdapi/v1/options"): api.set_options,
         ("GET", "/sdapi/v1/sd-models"): api.sd_models,
-        ("POST", "/sdapi/v1/refresh-checkpoints"): api.refresh,
+        **{("POST", f"/sdapi/v1/refresh-{what}"): api.refresh for what in ("checkpoints", "loras", "vae")},
         ("GET", "/sdapi/v1/loras"): api.loras,
         ("GET", "/sdapi/v1/samplers"): _fixed(samplers()),
         ("GET", "/sdapi/v1/schedulers"): _fixed(schedulers()),
