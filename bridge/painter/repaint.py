@@ -16,7 +16,7 @@ from .hints import about_density
 from .room import Room
 from .scene import Scene
 from .second import SecondPass
-from .stages import Stages, after, previews
+from .stages import Stages, after, previews, show
 
 __all__ = ["Repainted", "repaint"]
 
@@ -109,7 +109,9 @@ def repaint(
         if second is not None:
             for index, (seed, one) in enumerate(zip(request.seeds, latents, strict=True)):
                 done = first_steps + index * second.steps
-                drafts.append(second.denoise(picture_of(one), seed, progress=after(advance, done)))
+                picture = picture_of(one)
+                show(picture, done, request, stages.hooks)
+                drafts.append(second.denoise(picture, seed, progress=after(advance, done)))
     pictures: list[np.ndarray] = []
     with stages("decode", len(latents)) as advance:
         for index, one in enumerate(latents):

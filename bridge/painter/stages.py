@@ -4,12 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
+import numpy as np
 import torch
 
 from ..diffusion import Components, PreviewMaker
 from .request import Hooks, Request
 
-__all__ = ["Stages", "after", "previews"]
+__all__ = ["Stages", "after", "previews", "show"]
+
+_LONGEST_SIDE = 1024
 
 
 class Stages:
@@ -46,3 +50,11 @@ def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
 def previews(components: Components, request: Request, hooks: Hooks) -> Callable[[torch.Tensor, int], None]:
     """What is called with estimates of the clean latents (c, h, w) and steps, and shows them where that is wanted."""
     return PreviewMaker(components.latent_to_rgb, hooks.preview) if request.previews else lambda *_: None
+
+
+def show(picture: np.ndarray, step: int, request: Request, hooks: Hooks) -> None:
+    """Shows a picture (h, w, 3) of the context that is painted but not yet refined, where previews are wanted."""
+    if request.previews:
+        factor = min(1.0, _LONGEST_SIDE / max(picture.shape))
+        small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        hooks.preview((small.clip(0, 1) * 255 + 0.5).astype(np.uint8), step)

@@ -51,6 +51,12 @@ def test_every_tile_of_every_step_is_counted_and_the_same_seed_repeats(studio, c
     total = 2 + 2 * len(density.tiling.tiles)
     assert denoising(hooks) == [(step, total) for step in range(total + 1)]
     assert list(painting.timings)[-3:] == ["denoise", "decode", "compose"]
+    # While a picture is refined it is seen as it was painted.
+    shape = (request.context.height, request.context.width, 3)
+    assert [step for seen, step in hooks.previews if seen == shape] == [2, 2 + len(density.tiling.tiles)]
+    unseen = studio.Hooks()
+    paint(replace(request, previews=False), model, unseen)
+    assert not unseen.previews
     assert painting.layers[0].layer.pixels.tobytes() != painting.layers[1].layer.pixels.tobytes()
     alone = paint(replace(request, seeds=(2,)), model, studio.Hooks()).layers[0]
     assert np.array_equal(alone.layer.pixels, painting.layers[1].layer.pixels)
@@ -141,7 +147,7 @@ def test_tiles_leave_no_grid(studio):
     assert energy[bordering & inner].mean() == pytest.approx(energy[~bordering & inner].mean(), rel=0.05)
 
 
-def _given(components, check):
+def _given(components, check, loaded):
     check()
     return components
 
