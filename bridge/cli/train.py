@@ -17,9 +17,8 @@ from .exits import CliError, Exit
 
 __all__ = ["run"]
 
-_CHILD = "bridge.training"
 _FAILED = ("disk_full", "loss_not_finite", "data_unavailable", "out_of_memory", "training_failed")
-_NOT_OF_THE_ORDER = ("command", "json", "module")
+_NOT_OF_THE_ORDER = ("command", "json", "module", "child")
 # Ctrl-C in a terminal is for this process, which lets the child finish its step.
 _ALONE: dict[str, Any] = {"start_new_session": True}
 if sys.platform == "win32":
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> Exit:
     order = {name: _plain(value) for name, value in vars(args).items() if name not in _NOT_OF_THE_ORDER}
     if args.action == "lora":
         order |= _places(args)
-    done, interrupted = _follow(order)
+    done, interrupted = _follow(args.child, order)
     if interrupted and not done.get("finished", True):
         raise CliError(f"Interrupted. {done['words']}", exit_code=Exit.INTERRUPTED, code="interrupted")
     print(json.dumps({name: said for name, said in done.items() if name != "words"}) if args.json else done["words"])
@@ -68,11 +67,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _follow(order: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def _follow(module: str, order: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Run the child to its end; what it has done, and whether Ctrl-C came."""
     # Waiting threads must not spin: see the engine's worker.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-    command = [sys.executable, "-m", _CHILD, json.dumps(order)]
+    command = [sys.executable, "-m", module, json.dumps(order)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **_ALONE)
     assert child.stdin is not None
     interrupted = False

@@ -14,7 +14,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        made.set_defaults(action=name)
+        made.set_defaults(action=name, child="bridge.training")
         made.add_argument("--json", action="store_true", help="print one JSON object")
         return made
 
@@ -31,6 +31,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     _recipe(export)
     _begun(export)
     _exported(export)
+    evaluate = action("evaluate", "measure a checkpoint made by mini's recipe, and the infill beside others'")
+    _evaluated(evaluate)
     everything = action("all", "run every stage of a recipe in turn; each goes on from where it was stopped")
     _trained(everything)
     _exported(everything)
@@ -79,6 +81,28 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 def _trained(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
     _run(parser)
+
+
+def _evaluated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint", nargs="?", default="mini", metavar="CHECKPOINT", help="mini, or a checkpoint's folder (mini)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=("names", "seconds", "removal"),
+        help="measure this part alone; may be given again",
+    )
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="where fetched packages are kept")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=Path("evaluation-output"),
+        metavar="FOLDER",
+        help="where figures and sheets go (evaluation-output)",
+    )
+    parser.add_argument("--write", action="store_true", help="keep the figures in the checkpoint's card.json, too")
+    parser.set_defaults(child="bridge.evaluation")
 
 
 def _begun(parser: argparse.ArgumentParser) -> None:

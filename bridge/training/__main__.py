@@ -1,71 +1,27 @@
 """The child that trains, for the command line, which never loads a model: ``python -m bridge.training ORDER``.
 
-ORDER is one JSON object: ``action``, and what ``paintbridge train`` takes. The child writes one JSON object a line:
-``said``, or how far it is (``step steps losses seconds_left``), and at last either ``done``, or ``code``, ``message``
-and ``hint``. Standard input is the parent's hand: when it lets go, the step is finished and the state saved.
+ORDER and what the child writes are as ``bridge.training.parent`` says. When the parent lets go, the step is finished
+and the state saved.
 """
 
-import contextlib
-import json
 import math
-import os
 import sys
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from bridge.training import recipe as recipes
 from bridge.training.errors import TrainingError
+from bridge.training.parent import Action, Order, Parent, obey
 from bridge.training.sources import default_folder
 
 __all__: list[str] = []
 
 STAGES = ("data", "autoencoder", "denoiser", "decoder", "export")
-_SECONDS = 0.25
-
-Order = dict[str, Any]
 
 
-class _Parent:
-    """Whoever reads what this process writes, and may ask it to stop."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._told = -math.inf
-        self._gone = threading.Event()
-        threading.Thread(target=self._wait, daemon=True).start()
-
-    def _wait(self) -> None:
-        # Not by way of sys.stdin, whose lock would be in the way of this process's end.
-        while os.read(sys.stdin.fileno(), 1 << 10):
-            pass
-        self._gone.set()
-
-    def stopped(self) -> bool:
-        """Whether the training should end after its step."""
-        return self._gone.is_set()
-
-    def tell(self, **words: Any) -> None:
-        # Of several processes that train together, the first speaks; a parent that has died hears nothing.
-        if os.environ.get("RANK", "0") == "0":
-            with contextlib.suppress(OSError):
-                print(json.dumps(words), file=self._out, flush=True)
-
-    def say(self, words: str) -> None:
-        self.tell(said=words)
-
-    def report(self, step: Any) -> None:
-        """At most four times a second."""
-        now = time.monotonic()
-        if now - self._told >= _SECONDS or step.step == step.steps:
-            self._told = now
-            self.tell(step=step.step, steps=step.steps, losses=step.losses, seconds_left=step.seconds_left)
-
-
-def _recipe_action(order: Order, parent: _Parent) -> dict[str, Any]:
+def _recipe_action(order: Order, parent: Parent) -> dict[str, Any]:
     """One stage of a recipe."""
     recipe = recipes.read(_recipe_file(order))
     data = Path(order["data"] or default_folder())
@@ -73,7 +29,7 @@ def _recipe_action(order: Order, parent: _Parent) -> dict[str, Any]:
     return _run_stage(order["action"], recipe, data, work, order, parent)
 
 
-def _all(order: Order, parent: _Parent) -> dict[str, Any]:
+def _all(order: Order, parent: Parent) -> dict[str, Any]:
     """Every stage of a recipe in turn, as far as there is time."""
     until = time.monotonic() + 3600 * _hours(order)
     done: dict[str, Any] = {}
@@ -96,7 +52,7 @@ def _hours(order: Order) -> float:
 
 
 def _run_stage(
-    stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: _Parent
+    stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
 ) -> dict[str, Any]:
     from bridge.training.data import cutouts, photographs
     from bridge.training.sources import fetch_all
@@ -127,7 +83,7 @@ def _run_stage(
     }
 
 
-def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: _Parent) -> dict[str, Any]:
+def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: Parent) -> dict[str, Any]:
     from bridge.training.loop import Schedule, train
 
     said = recipe[name]
@@ -157,7 +113,7 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
     return {"words": words, "step": trained.step, "steps": schedule.steps, "finished": trained.finished}
 
 
-def _lora(order: Order, parent: _Parent) -> dict[str, Any]:
+def _lora(order: Order, parent: Parent) -> dict[str, Any]:
     """A LoRA, from a folder of pictures."""
     from bridge.diffusion import find_device
     from bridge.models import ModelsError, inspect
@@ -208,25 +164,12 @@ def _lora(order: Order, parent: _Parent) -> dict[str, Any]:
     return {"words": words, "path": str(path), "name": wish.name, "steps": wish.steps, "finished": True}
 
 
-ACTIONS: dict[str, Callable[[Order, _Parent], dict[str, Any]]] = {
+ACTIONS: dict[str, Action] = {
     **dict.fromkeys(STAGES, _recipe_action),
     "all": _all,
     "lora": _lora,
 }
 
 
-def _main(order: Order) -> int:
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    parent = _Parent(sys.stdout)
-    # What libraries print is for people.
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            parent.tell(done=ACTIONS[order["action"]](order, parent))
-        except TrainingError as error:
-            parent.tell(code=error.code, message=error.message, hint=error.hint)
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_main(json.loads(sys.argv[1])))
+    sys.exit(obey(ACTIONS))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from random_lpips import random_lpips
 
 from bridge.training.data import Cutout, Photograph
-from bridge.training.lpips import CONVOLUTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +35,4 @@ def photographs() -> list[Photograph]:
 
 @pytest.fixture
 def lpips_weights() -> dict[str, torch.Tensor]:
-    """Random weights of LPIPS's shapes."""
-    generator = torch.Generator().manual_seed(0)
-    tensors = {}
-    for index, (inputs, outputs, kernel, _, _) in enumerate(CONVOLUTIONS):
-        scale = (inputs * kernel * kernel) ** -0.5
-        tensors[f"convolutions.{index}.weight"] = (
-            torch.randn(outputs, inputs, kernel, kernel, generator=generator) * scale
-        )
-        tensors[f"convolutions.{index}.bias"] = torch.randn(outputs, generator=generator) * 0.1
-        tensors[f"heads.{index}"] = torch.rand(1, outputs, 1, 1, generator=generator)
-    return tensors
+    return random_lpips()

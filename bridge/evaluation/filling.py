@@ -1,0 +1,81 @@
+"""Fills as a host asks for them, painted in this process."""
+
+import numpy as np
+
+from ..canvas.context import plan
+from ..canvas.geometry import Size
+from ..canvas.mask import selection_bounds
+from ..diffusion import ComponentCache
+from ..diffusion.device import Device
+from ..models import Checkpoint
+from ..painter import Request, paint
+
+__all__ = ["Filler"]
+
+
+class _Unheard:
+    """Nobody follows these jobs."""
+
+    def stage(self, name: str, step: int, steps: int) -> None:
+        pass
+
+    def preview(self, rgb: np.ndarray, step: int) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+class Filler:
+    """Fills with one checkpoint on one device."""
+
+    def __init__(self, checkpoint: Checkpoint, device: Device) -> None:
+        self.checkpoint = checkpoint
+        self._model = ComponentCache(device).on_demand(checkpoint)
+
+    def fill(
+        self,
+        rgb: np.ndarray,
+        mask: np.ndarray,
+        *,
+        mode: str = "auto",
+        prompt: str = "",
+        seed: int = 0,
+        exact: bool = False,
+    ) -> np.ndarray:
+        """Fill the mask (h, w) bool of a picture (h, w, 3) uint8; ``exact``: no pixel beyond it, else as hosts do."""
+        canvas = Size(rgb.shape[1], rgb.shape[0])
+        grow, feather = (0.0, 0.0) if exact else (None, None)
+        planned = plan(
+            canvas,
+            selection_bounds(mask.astype(np.float32)),
+            kind="fill",
+            mode=mode,
+            choice="auto",
+            rect=None,
+            grow=grow,
+            feather=feather,
+            native_pixels=self.checkpoint.card.native_pixels,
+            multiple=self.checkpoint.family.multiple,
+        )
+        seen = rgb[planned.context.slices].astype(np.float32) / 255
+        request = Request(
+            kind="fill",
+            mode=planned.mode,
+            canvas=canvas,
+            context=planned.context,
+            picture=np.dstack([seen, np.ones(seen.shape[:2], np.float32)]),
+            selection=mask[planned.context.slices].astype(np.float32),
+            prompt=prompt,
+            seeds=(seed,),
+            grow=grow,
+            feather=feather,
+            strict=exact,
+        )
+        layer = paint(request, self._model, _Unheard()).layers[0].layer
+        filled = rgb.copy()
+        below = rgb[layer.rect.slices].astype(np.float32) / 255
+        alpha = layer.pixels[..., 3:]
+        merged = below + (layer.pixels[..., :3] - below) * alpha
+        filled[layer.rect.slices] = np.rint(np.clip(merged, 0, 1) * 255).astype(np.uint8)
+        return filled

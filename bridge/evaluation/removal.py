@@ -1,0 +1,108 @@
+"""Holes closed in held-out photographs, mode remove, empty prompt, beside what others make of them."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+from PIL import Image
+
+from ..training.lpips import Lpips
+from .contestants import Contestant, others
+from .filling import Filler
+from .held_out import MASKS, Heldout, draw_mask
+from .measures import likeness, seam_ratio
+
+__all__ = ["OURS", "OURS_EXACT", "contestants", "removal"]
+
+OURS = "Paintbridge, as hosts ask"
+OURS_EXACT = "Paintbridge, the mask alone"
+
+
+@dataclass(frozen=True)
+class _Run:
+    whole: float
+    box: float
+    seam: float
+    seconds: float
+    processor_seconds: float
+
+
+def contestants(filler: Filler) -> dict[str, Contestant]:
+    """Ours and the others by name. The others' pixels count in the mask alone: what they change beyond is undone."""
+
+    def within(fill: Contestant) -> Contestant:
+        return lambda rgb, mask: np.where(mask[..., None], fill(rgb, mask), rgb)
+
+    return {
+        OURS: lambda rgb, mask: filler.fill(rgb, mask, mode="remove"),
+        OURS_EXACT: lambda rgb, mask: filler.fill(rgb, mask, mode="remove", exact=True),
+        **{name: within(fill) for name, fill in others().items()},
+    }
+
+
+def removal(
+    fills: dict[str, Contestant],
+    photographs: list[Heldout],
+    lpips: Lpips,
+    *,
+    say: Callable[[str], None],
+    sheet: Path | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Mean figures by contestant, who take turns at each hole; and the photograph's own seam ratio, as "untouched"."""
+    runs: dict[str, list[_Run]] = {name: [] for name in fills}
+    untouched = []
+    rows = []
+    for number, photograph in enumerate(photographs):
+        for kind in MASKS:
+            mask = draw_mask(kind, number)
+            untouched.append(seam_ratio(photograph.rgb, mask))
+            row = [np.where(mask[..., None], np.array([255, 0, 255], np.uint8), photograph.rgb)]
+            for name, fill in fills.items():
+                filled, seconds, processor_seconds = _timed(fill, photograph.rgb, mask)
+                found = likeness(lpips, filled, photograph.rgb, mask)
+                seam = seam_ratio(filled, mask)
+                runs[name].append(_Run(found.whole, found.box, seam, seconds, processor_seconds))
+                row.append(filled)
+            rows.append(row)
+        told = ", ".join(f"{name} {_mean(run.whole for run in found):.4f}" for name, found in runs.items())
+        say(f"{number + 1} of {len(photographs)} photographs; LPIPS so far: {told}")
+    if sheet is not None:
+        _save_sheet(rows, sheet)
+    figures: dict[str, dict[str, Any]] = {
+        name: {
+            "lpips": round(_mean(run.whole for run in found), 4),
+            "lpips_in_box": round(_mean(run.box for run in found), 4),
+            "seam_ratio": round(_mean(run.seam for run in found), 3),
+            "seconds": round(statistics.median(run.seconds for run in found), 2),
+            "processor_seconds": round(statistics.median(run.processor_seconds for run in found), 2),
+        }
+        for name, found in runs.items()
+    }
+    return {**figures, "untouched": {"seam_ratio": round(_mean(untouched), 3)}}
+
+
+def _mean(values: Iterable[float]) -> float:
+    return statistics.fmean(values)
+
+
+def _timed(fill: Contestant, rgb: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float, float]:
+    began, spent = time.perf_counter(), _processor_seconds()
+    filled = fill(rgb, mask)
+    return filled, time.perf_counter() - began, _processor_seconds() - spent
+
+
+def _processor_seconds() -> float:
+    """What this process and those that it ended have used; on a busy machine this tells more than a clock."""
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _save_sheet(rows: list[list[np.ndarray]], path: Path) -> None:
+    """A row for each hole: the hole, then each contestant's picture, at a third of their size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate([np.concatenate([one[1::3, 1::3] for one in row], 1) for row in rows])).save(path)
