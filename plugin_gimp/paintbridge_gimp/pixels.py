@@ -1,10 +1,12 @@
-"""Pixels between GIMP and the wire. babl converts: it knows the image's profile, precision and grey."""
+"""Pixels between GIMP and the wire: which of them, and in which depth they travel."""
 
 from __future__ import annotations
 
 from gi.repository import Gegl, Gimp
 
 from bridge.protocol.messages import Extent, Rect
+
+from .colours import is_srgb, read, write
 
 __all__ = ["read_coverage", "read_layer", "read_visible", "wire_depth", "write_layer"]
 
@@ -21,16 +23,18 @@ _HALF = (Gimp.Precision.HALF_LINEAR, Gimp.Precision.HALF_NON_LINEAR, Gimp.Precis
 def wire_depth(image: Gimp.Image) -> str:
     """The depth in which this image's pixels travel, both ways, and lose nothing on the way.
 
-    Integers are clamped to sRGB, so an image with another profile travels as numbers that are not.
+    Integers are clamped to sRGB, and halves too coarse for the shadows of what lies far beyond it.
     """
     precision = image.get_precision()
-    if precision in _EIGHT_BITS:
-        plain = image.get_color_profile() is None and precision != Gimp.Precision.U8_LINEAR
-        # Linear light in 8 bits would lose its shadows in 8 bits of another kind.
-        return "u8" if plain else "f16"
-    if precision in _SIXTEEN_BITS and image.get_color_profile() is None:
-        return "u16"
-    return "f16" if precision in _HALF else "f32"
+    if is_srgb(image):
+        if precision in _EIGHT_BITS:
+            # Linear light in 8 bits would lose its shadows in 8 bits of another kind.
+            return "u8" if precision != Gimp.Precision.U8_LINEAR else "f16"
+        if precision in _SIXTEEN_BITS:
+            return "u16"
+        if precision in _HALF:
+            return "f16"
+    return "f32"
 
 
 def coverage_depth(depth: str) -> str:
@@ -71,16 +75,12 @@ def read_coverage(image: Gimp.Image, area: Rect, depth: str) -> bytes:
 
 def write_layer(layer: Gimp.Layer, data: memoryview, depth: str) -> None:
     """All of a layer's pixels."""
-    rectangle = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
-    buffer = layer.get_buffer()
-    buffer.set(rectangle, _COLOUR[depth], bytes(data))
-    buffer.flush()
+    write(layer, bytes(data), _COLOUR[depth])
     layer.update(0, 0, layer.get_width(), layer.get_height())
 
 
 def _read(drawable: Gimp.Drawable, area: Rect, form: str) -> bytes:
-    rectangle = Gegl.Rectangle.new(area.x, area.y, area.width, area.height)
-    return bytes(drawable.get_buffer().get(rectangle, 1.0, form, Gegl.AbyssPolicy.NONE))
+    return read(drawable, Gegl.Rectangle.new(area.x, area.y, area.width, area.height), form)
 
 
 def _moved(area: Rect, x: int, y: int) -> Rect:

@@ -189,23 +189,28 @@ def listed(name: str) -> dict[str, Any]:
     return {spec.name: spec.value_type.name for spec in procedure.get_arguments()}
 
 
-def there_and_back(layer: int, x: int, y: int, width: int, height: int) -> int:
-    """What the plug-in reads of an area of the composite, and writes into a layer: a new one, above ``layer``."""
+def there_and_back(layer: int, x: int, y: int, width: int, height: int, *, alone: bool = False) -> str:
+    """What the plug-in reads of an area, of the composite or of a layer alone, and writes into a layer: a new one on
+    top. Returns the depth in which it would travel.
+    """
     folder = str(Path(Gimp.directory()) / "plug-ins" / "paintbridge")
     if folder not in sys.path:
         sys.path.insert(0, folder)
     from paintbridge_gimp import layers, pixels
     from paintbridge_gimp._vendor.bridge.protocol.messages import Extent, Rect
 
-    image = _item(layer).get_image()
+    image, area = _item(layer).get_image(), Rect(x, y, width, height)
     canvas = Extent(image.get_width(), image.get_height())
     depth = pixels.wire_depth(image)
-    data = pixels.read_visible(image, canvas, (0, 0), Rect(x, y, width, height), depth)
+    if alone:
+        data = pixels.read_layer(_item(layer), (0, 0), area, depth)
+    else:
+        data = pixels.read_visible(image, canvas, (0, 0), area, depth)
     made = layers.empty_layer(image, "back", width, height)
     pixels.write_layer(made, memoryview(data), depth)
     made.set_offsets(x, y)
     image.insert_layer(made, None, 0)
-    return int(made.get_id())
+    return str(depth)
 
 
 def merge_seconds(image: int) -> float:

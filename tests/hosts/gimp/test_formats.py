@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import ImageCms
 
 PRECISIONS = {
     "U8_NON_LINEAR": ("u1", 255),
@@ -18,31 +20,53 @@ PRECISIONS = {
     "FLOAT_LINEAR": ("<f4", 1),
     "FLOAT_NON_LINEAR": ("<f4", 1),
 }
-# Kind of image, number of colours, whether it has alpha, whether its profile is wider than sRGB.
+# Kind of image: whether it is grey, whether it has alpha, and the profile that it is given.
 KINDS = {
-    "RGB": (False, False, False),
-    "RGBA": (False, True, False),
-    "grey": (True, False, False),
-    "grey with alpha": (True, True, False),
-    "wide": (False, False, True),
+    "RGB": (False, False, ""),
+    "RGBA": (False, True, ""),
+    "grey": (True, False, ""),
+    "grey with alpha": (True, True, ""),
+    "wide": (False, False, "wide"),
+    "grey of a plain gamma": (True, False, "gamma"),
 }
 CASES = [(precision, "RGBA") for precision in PRECISIONS]
 CASES += [(precision, kind) for precision in ("U8_NON_LINEAR", "FLOAT_LINEAR") for kind in KINDS if kind != "RGBA"]
-CASES += [("U16_NON_LINEAR", "wide"), ("U8_LINEAR", "wide")]
-AREA = (600, 200, 300, 200)
+DEEP = ("U16_NON_LINEAR", "U16_LINEAR", "HALF_NON_LINEAR", "HALF_LINEAR", "FLOAT_NON_LINEAR")
+CASES += [
+    ("U8_LINEAR", "wide"),
+    *((precision, "wide") for precision in DEEP),
+    ("U16_NON_LINEAR", "grey of a plain gamma"),
+]
+AREA = (60, 40, 300, 200)
+SIZE = (320, 480)
 
 
 @pytest.fixture(scope="session")
-def adobe_like(share) -> str:
-    """The primaries and the gamma of Adobe RGB (1998), as a matrix profile."""
-    path = share / "wide.icc"
-    path.write_bytes(matrix_profile())
+def profiles(share) -> dict[str, str]:
+    """The primaries and the gamma of Adobe RGB (1998); that gamma in grey; and what cameras write for sRGB."""
+    contents = {
+        "wide": icc_profile(b"RGB ", {b"rXYZ": RED, b"gXYZ": GREEN, b"bXYZ": BLUE}, (b"rTRC", b"gTRC", b"bTRC")),
+        "gamma": icc_profile(b"GRAY", {}, (b"kTRC",)),
+        "srgb": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    }
+    for name, content in contents.items():
+        (share / f"{name}.icc").write_bytes(content)
+    return {"": "", **{name: str(share / f"{name}.icc") for name in contents}}
+
+
+@pytest.fixture(scope="session")
+def shades(share) -> str:
+    """Colours of 16 bits, of every saturation, and half of them dark: what curves and matrices bend most."""
+    path = share / "shades.png"
+    colours = np.random.default_rng(6).random((*SIZE, 3))
+    colours[:, ::2] *= 0.08
+    assert cv2.imwrite(str(path), np.round(colours * 65535).astype(np.uint16))
     return str(path)
 
 
-def made(gimp: Any, image: int, precision: str, kind: str, profile: str) -> int:
-    grey, _alpha, wide = KINDS[kind]
-    gimp.call("convert", image=image, precision=precision, grey=grey, profile=profile if wide else "")
+def made(gimp: Any, image: int, precision: str, kind: str, profiles: dict[str, str]) -> int:
+    grey, _alpha, profile = KINDS[kind]
+    gimp.call("convert", image=image, precision=precision, grey=grey, profile=profiles[profile])
     return image
 
 
@@ -59,32 +83,60 @@ def tolerance(precision: str) -> float:
 
 
 @pytest.mark.parametrize(("precision", "kind"), CASES)
-def test_what_is_read_and_written_back_is_the_same(gimp, photo, adobe_like, precision, kind):
-    image = made(gimp, gimp.call("load", path=photo), precision, kind, adobe_like)
+def test_what_is_read_and_written_back_is_the_same(gimp, shades, profiles, precision, kind):
+    image = made(gimp, gimp.call("load", path=shades), precision, kind, profiles)
     (background,) = gimp.call("describe", image=image)["layers"]
     x, y, width, height = AREA
+    colours = 1 if KINDS[kind][0] else 3
+    dtype, full = PRECISIONS[precision]
+    seen = gimp.pixels("dump_visible", (*SIZE, colours + 1), dtype, image=image).astype(np.float64) / full
     gimp.call("there_and_back", layer=background["id"], x=x, y=y, width=width, height=height)
     back, _ = gimp.call("describe", image=image)["layers"]
-    colours = 1 if KINDS[kind][0] else 3
-    original = values(gimp, background, precision)[y : y + height, x : x + width, :colours]
+    original = seen[y : y + height, x : x + width, :colours]
     returned = values(gimp, back, precision)
-    assert original.std() > 0.05, "a part of the photograph with something in it"
+    merging = np.abs(seen[..., :colours] - values(gimp, background, precision)[..., :colours]).max()
     difference = np.abs(returned[..., :colours] - original)
-    if KINDS[kind][2]:
-        # babl itself, whatever format it is asked for, rounds a plain gamma in the shadows: 0.002 comes back as 0.0067.
-        assert difference[original <= 0.08].max(initial=0) <= 0.005
-        difference = difference[original > 0.08]
+    print(f"{precision}, {kind}: {difference.max():.6f}; GIMP's own merging of visible layers: {merging:.6f}")
     assert difference.max() <= tolerance(precision) * 1.0001
     assert (returned[..., -1] == 1).all()
     gimp.call("close", image=image)
 
 
+@pytest.mark.parametrize("precision", ["U8_NON_LINEAR", *DEEP])
+def test_a_layer_alone_is_read_as_it_is_and_transparent_where_it_ends(gimp, shades, profiles, precision):
+    image = made(gimp, gimp.call("load", path=shades), precision, "wide", profiles)
+    (background,) = gimp.call("describe", image=image)["layers"]
+    height, width = SIZE
+    gimp.call("there_and_back", layer=background["id"], x=-20, y=-30, width=width + 50, height=height + 70, alone=True)
+    back, _ = gimp.call("describe", image=image)["layers"]
+    returned = values(gimp, back, precision)
+    inside = (slice(30, 30 + height), slice(20, 20 + width))
+    assert (
+        np.abs(returned[inside][..., :3] - values(gimp, background, precision)).max() <= tolerance(precision) * 1.0001
+    )
+    assert (returned[inside][..., 3] == 1).all()
+    returned[inside] = 0
+    assert not returned.any()
+    gimp.call("close", image=image)
+
+
+def test_a_profile_that_says_sRGB_costs_no_more_than_none(gimp, photo, profiles):
+    depths = []
+    for profile in ("", "srgb", "wide"):
+        image = gimp.call("load", path=photo)
+        gimp.call("convert", image=image, profile=profiles[profile])
+        (background,) = gimp.call("describe", image=image)["layers"]
+        depths.append(gimp.call("there_and_back", layer=background["id"], x=0, y=0, width=8, height=8))
+        gimp.call("close", image=image)
+    assert depths == ["u8", "u8", "f32"]
+
+
 @pytest.mark.parametrize(("precision", "kind"), CASES)
-def test_a_colour_grows_together_as_itself(gimp, bridge, adobe_like, precision, kind):
+def test_a_colour_grows_together_as_itself(gimp, bridge, profiles, precision, kind):
     """Of a plain picture the infill can only make the same colour: whatever differs is the way there and back."""
     grey, alpha, _ = KINDS[kind]
     image = gimp.call("blank", width=160, height=120, colour="rgb(0.05,0.9,0.1)", alpha=alpha)
-    made(gimp, image, precision, kind, adobe_like)
+    made(gimp, image, precision, kind, profiles)
     gimp.call("select", image=image, shape="ellipse", numbers=[60, 40, 30, 30])
     result = gimp.call("run", name="remove", image=image)
     assert result["status"] == "success", result
@@ -99,10 +151,10 @@ def test_a_colour_grows_together_as_itself(gimp, bridge, adobe_like, precision, 
     gimp.call("close", image=image)
 
 
-def test_a_colour_that_sRGB_does_not_have_survives(gimp, adobe_like):
+def test_a_colour_that_sRGB_does_not_have_survives(gimp, profiles):
     image = gimp.call("blank", width=160, height=120, colour="rgb(0,1,0)", alpha=False)
     # Assigned, not converted to: it is the profile's own purest green now.
-    gimp.call("convert", image=image, profile=adobe_like)
+    gimp.call("convert", image=image, profile=profiles["wide"])
     gimp.call("select", image=image, shape="ellipse", numbers=[60, 40, 30, 30])
     assert gimp.call("run", name="remove", image=image)["status"] == "success"
     top, _ = gimp.call("describe", image=image)["layers"]
@@ -143,28 +195,23 @@ def test_a_small_layer_with_an_offset_in_a_group_with_a_mask(gimp):
     gimp.call("close", image=image)
 
 
-def matrix_profile() -> bytes:
-    """An ICC profile (version 2) of three primaries and one gamma, as babl reads it."""
+RED, GREEN, BLUE = (0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)
+ILLUMINANT = (0.9642, 1.0, 0.8249)
 
-    def s15(number: float) -> bytes:
-        return round(number * 65536).to_bytes(4, "big", signed=True)
 
-    def xyz(*numbers: float) -> bytes:
-        return b"XYZ \0\0\0\0" + b"".join(map(s15, numbers))
+def icc_profile(space: bytes, primaries: dict[bytes, tuple[float, ...]], curves: tuple[bytes, ...]) -> bytes:
+    """An ICC profile (version 2) of primaries, if it has any, and one gamma: 563/256."""
 
-    gamma = b"curv\0\0\0\0" + (1).to_bytes(4, "big") + round(563 / 256 * 256).to_bytes(2, "big") + b"\0\0"
-    name = b"wide"
-    described = b"desc\0\0\0\0" + (len(name) + 1).to_bytes(4, "big") + name + bytes(1 + 4 + 4 + 2 + 1 + 67)
+    def numbers(*values: float) -> bytes:
+        return b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in values)
+
+    name = b"Paintbridge test"
     tags = {
-        b"desc": described,
+        b"desc": b"desc\0\0\0\0" + (len(name) + 1).to_bytes(4, "big") + name + bytes(1 + 4 + 4 + 2 + 1 + 67),
         b"cprt": b"text\0\0\0\0CC0\0",
-        b"wtpt": xyz(0.9505, 1.0, 1.0891),
-        b"rXYZ": xyz(0.60974, 0.31111, 0.01947),
-        b"gXYZ": xyz(0.20528, 0.62567, 0.06087),
-        b"bXYZ": xyz(0.14919, 0.06322, 0.74457),
-        b"rTRC": gamma,
-        b"gTRC": gamma,
-        b"bTRC": gamma,
+        b"wtpt": b"XYZ \0\0\0\0" + numbers(*ILLUMINANT),
+        **{tag: b"XYZ \0\0\0\0" + numbers(*colour) for tag, colour in primaries.items()},
+        **{tag: b"curv\0\0\0\0" + (1).to_bytes(4, "big") + (563).to_bytes(2, "big") + b"\0\0" for tag in curves},
     }
     offset = 128 + 4 + 12 * len(tags)
     table, body = len(tags).to_bytes(4, "big"), b""
@@ -172,7 +219,5 @@ def matrix_profile() -> bytes:
         table += key + (offset + len(body)).to_bytes(4, "big") + len(content).to_bytes(4, "big")
         body += content + bytes(-len(content) % 4)
     whole = 128 + len(table) + len(body)
-    illuminant = s15(0.9642) + s15(1.0) + s15(0.8249)
-    header = whole.to_bytes(4, "big") + bytes(4) + b"\x02\x40\0\0" + b"mntrRGB XYZ " + bytes(12) + b"acsp"
-    header += bytes(128 - len(header) - 12 - 48) + illuminant + bytes(48)
-    return header + table + body
+    header = whole.to_bytes(4, "big") + bytes(4) + b"\x02\x40\0\0" + b"mntr" + space + b"XYZ " + bytes(12) + b"acsp"
+    return header + bytes(128 - len(header) - 12 - 48) + numbers(*ILLUMINANT) + bytes(48) + table + body
