@@ -112,6 +112,7 @@ class JobRunner:
         async for event in self._engine.submit(Task(job.id, job.submit, job.pictures)):
             match event:
                 case TaskProgress():
+                    job.overrun += job.cancelled
                     if not session.backlog_full:
                         session.emit(
                             Progress,
@@ -164,5 +165,6 @@ class JobRunner:
             batch=job.submit.batch,
             waited=round((job.started or now) - job.submitted, 3),
             seconds=round(now - (job.started or now), 3),
+            overrun=job.overrun,
             code=code,
         )

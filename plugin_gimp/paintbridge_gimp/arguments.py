@@ -136,6 +136,10 @@ class _Arguments:
         }
         self._choice(name, _("Me_asured in"), _("What the four sides are measured in"), offered)
 
+    def scale(self, name: str) -> None:
+        offered = {"2": (_("2 times"), ""), "4": (_("4 times"), "")}
+        self._choice(name, _("_Factor"), _("How many times as wide and as high the image becomes"), offered)
+
     def _margin(self, name: str, nick: str) -> None:
         words = _("How far the canvas grows on this side")
         self._to.add_int_argument(name, nick, words, 0, _LARGEST_MARGIN, 25, _KEPT)

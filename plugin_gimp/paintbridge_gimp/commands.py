@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.protocol.messages import STRENGTHS
+
 from .words import _
 
 __all__ = ["CHECK", "Command", "commands"]
@@ -94,6 +96,17 @@ def commands() -> dict[str, Command]:
             whole_layer=False,
             shown=("prompt", *_MODEL),
             folded=("negative-prompt", *_SAMPLING, "layer-mask"),
+        ),
+        Command(
+            name="plug-in-paintbridge-upscale",
+            label=_("_Upscale..."),
+            title=_("Upscale"),
+            words=_("Make the image larger, and paint the detail of what is selected anew, in a new layer"),
+            kind="upscale",
+            whole_layer=False,
+            shown=("scale", "prompt", "strength", *_MODEL),
+            folded=("negative-prompt", *_SAMPLING, "source", "layer-mask"),
+            defaults={"strength": STRENGTHS["upscale"]},
         ),
     )
     return {command.name: command for command in found}

@@ -39,6 +39,8 @@ def add_layers(scene: Scene, results: Sequence[ResultLayer], *, name: str, as_ma
     try:
         if scene.margins:
             image.resize(scene.canvas.width, scene.canvas.height, *scene.origin)
+        if scene.scale > 1:
+            image.scale(scene.canvas.width * scene.scale, scene.canvas.height * scene.scale)
         # Each is put where the one below it lay.
         for layer in reversed(layers):
             image.insert_layer(layer, parent, position)

@@ -37,7 +37,7 @@ def paint(
     progress.say(_("Reading the image"))
     shared = {"kind": command.kind, **_values(config, _PLANNED)}
     shared["mode"] = given(config, "mode") or command.mode
-    shared["canvas"] = scene.canvas
+    shared["canvas"], shared["scale"] = scene.canvas, scene.scale
     planned = link.plan(selection=scene.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared)
     pixels: dict[str, Any] = {"selection": scene.coverage(planned.context)}
     if command.kind != "generate":
@@ -76,7 +76,8 @@ def look(
         margins = _margins(image, config)
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
-    return Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins)
+    scale = int(given(config, "scale") or 1)
+    return Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
 
 
 def _values(config: Gimp.ProcedureConfig, names: Sequence[str]) -> dict[str, Any]:

@@ -33,19 +33,23 @@ class Margins:
 @dataclass(frozen=True)
 class Scene:
     """``canvas`` is the size with the margins, and its pixels are what the bridge counts in; ``layer`` is the one that
-    results go above; ``bounds`` are those of what is selected, None: all of the canvas.
+    results go above; ``bounds`` are those of what is selected, None: all of the canvas; ``scale`` is how many times the
+    image is to be enlarged.
     """
 
     image: Gimp.Image
     layer: Optional[Gimp.Layer]
     canvas: Extent
     margins: Margins
+    scale: int
     bounds: Optional[Rect]
     selected: bool
     depth: str
 
     @classmethod
-    def of(cls, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], *, whole_layer: bool, margins: Margins) -> Scene:
+    def of(
+        cls, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], *, whole_layer: bool, margins: Margins, scale: int
+    ) -> Scene:
         """Look at an image.
 
         Args:
@@ -75,7 +79,7 @@ class Scene:
             bounds = Rect(left, top, right - left, bottom - top)
         else:
             bounds = _layer_bounds(layer, canvas) if whole_layer and layer is not None else None
-        return cls(image, layer, canvas, margins, bounds, selected, wire_depth(image))
+        return cls(image, layer, canvas, margins, scale, bounds, selected, wire_depth(image))
 
     def check(self) -> None:
         """Raises Refused when the image has been closed meanwhile."""

@@ -19,7 +19,7 @@ from host_room import HostRoom
 
 __all__ = ["Desktop", "wait_for"]
 
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 _MOUNTS = """
 set -eu
 root=$1 share=$2

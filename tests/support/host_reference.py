@@ -17,7 +17,7 @@ _PATIENCE = 180.0
 
 def reference(bridge: HostBridge, picture: np.ndarray | None, selection: np.ndarray | None, **fields: Any) -> JobResult:
     """What the bridge makes of a whole canvas, (h, w, 4) u8, and a selection on it, (h, w) u8; None: all of it."""
-    planning = {key: fields[key] for key in ("kind", "mode", "grow", "feather", "checkpoint") if key in fields}
+    planning = {key: fields[key] for key in ("kind", "mode", "grow", "feather", "checkpoint", "scale") if key in fields}
     bounds = None
     if selection is not None:
         rows, columns = np.flatnonzero(selection.any(axis=1)), np.flatnonzero(selection.any(axis=0))

@@ -1,7 +1,8 @@
 """Where the real hosts run for the tests: a Debian of their own in a chroot, or else whatever is installed here.
 
-The chroot is built once, into the user's cache folder (``PAINTBRIDGE_HOSTS`` names another), in a minute or two. It is
-never changed afterwards: each :class:`~host_desktop.Desktop` lays its own mounts over it, which end with it.
+The chroot is built once, into the user's cache folder, in a minute or two. It is never changed afterwards: each
+:class:`~host_desktop.Desktop` lays its own mounts over it, which end with it. ``TEST_HOSTS_FOLDER`` names another
+folder, ``TEST_HOSTS_RELEASE`` another release of Debian: ``sid`` has newer hosts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 __all__ = ["HostRoom", "NoHosts", "find_host_room"]
 
-_RELEASE = "trixie"
+_RELEASE = os.environ.get("TEST_HOSTS_RELEASE", "trixie")
 _MIRROR = "http://deb.debian.org/debian"
 _PACKAGES = (
     *("krita", "python3-pyqt5"),
@@ -102,7 +103,7 @@ def _why_no_chroot() -> str | None:
 
 
 def _cache() -> Path:
-    named = os.environ.get("PAINTBRIDGE_HOSTS")
+    named = os.environ.get("TEST_HOSTS_FOLDER")
     # Not the environment's HOME: the tests have one of their own.
     return Path(named) if named else Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "paintbridge"
 

@@ -35,13 +35,18 @@ def bridge(share: Path) -> Iterator[HostBridge]:
 @pytest.fixture(scope="session")
 def desktop(host_room: HostRoom, share: Path) -> Iterator[Desktop]:
     with Desktop(host_room, share, width=1400, height=900) as desktop:
-        install(desktop.home)
         install_browser(desktop)
         yield desktop
 
 
 @pytest.fixture(scope="session")
-def gimp(desktop: Desktop, bridge: HostBridge) -> Iterator[GimpHost]:
+def folder(desktop: Desktop) -> Path:
+    """GIMP's own, with the plug-in in it."""
+    return install(desktop)
+
+
+@pytest.fixture(scope="session")
+def gimp(desktop: Desktop, folder: Path, bridge: HostBridge) -> Iterator[GimpHost]:
     with GimpHost(desktop) as gimp:
         yield gimp
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from gimp_reference import layer_pixels
-from host_desktop import Desktop
+from host_desktop import Desktop, wait_for
+from host_reference import reference
 from PIL import Image
 
 LAKE = Path(__file__).parents[2] / "photos" / "lake-sherburne.jpg"
@@ -143,6 +144,31 @@ def test_generate_paints_the_canvas_or_the_selection(gimp):
     gimp.call("close", image=image)
 
 
+def test_upscale_enlarges_the_image_and_paints_its_detail_in_one_step(gimp, bridge, photo):
+    image = gimp.call("load", path=photo, show=True)
+    gimp.call("crop", image=image, area=[560, 180, 150, 120])
+    before = gimp.pixels("dump_visible", (120, 150, 4), image=image, form="R'G'B'A u8")
+    state = gimp.call("describe", image=image)
+    asked = {"checkpoint": "tiny", "prompt": "feathers", "seed": 3, "steps": 4}
+    result = gimp.call("run", name="upscale", image=image, scale="2", **asked)
+    assert result["status"] == "success", result
+    changed = gimp.call("describe", image=image)
+    assert changed["size"] == [300, 240]
+    top, background = changed["layers"]
+    assert top["at"] == background["at"] == [0, 0, 300, 240]
+    wanted = reference(bridge, before, None, kind="upscale", scale=2, **asked).layers[0]
+    assert np.array_equal(layer_pixels(gimp, top), np.frombuffer(wanted.data, np.uint8).reshape(240, 300, 4))
+    gimp.show()
+    gimp.keys("ctrl+z")
+    wait_for(lambda: gimp.call("describe", image=image) == state, "the undo")
+    gimp.call("select", image=image, shape="rectangle", numbers=[20, 30, 40, 50])
+    gimp.call("run", name="upscale", image=image, scale="4", **asked)
+    state = gimp.call("describe", image=image)
+    assert state["size"] == [600, 480]
+    assert state["layers"][0]["at"] == [80, 120, 160, 200], "what is selected, four times as large"
+    gimp.call("close", image=image)
+
+
 def test_check_connection_says_what_is_connected(gimp, bridge):
     report = gimp.call("run", name="check", image=None)["report"]
     for words in (
@@ -176,7 +202,7 @@ def test_strict_stays_inside_the_selection(gimp):
     gimp.call("close", image=image)
 
 
-def test_a_batch_of_the_console(desktop, bridge, photo, output):
+def test_a_batch_of_the_console(desktop, folder, bridge, photo, output):
     """As in docs/gimp.md: Python-Fu and Script-Fu, without any display."""
     written = desktop.share / "batch.png"
     python = f"""
@@ -213,7 +239,7 @@ def console(desktop: Desktop, interpreter: str, batch: str, **environment: str) 
     return desktop.run(["sh", "-c", command, interpreter, batch], environment={"DISPLAY": "", **environment})
 
 
-def test_the_artists_language(desktop, bridge):
+def test_the_artists_language(desktop, folder, bridge):
     """Debian's chroot has no Chinese locale; a copy of its only one under that name is enough for gettext."""
     locales = desktop.share / "locales"
     desktop.run(["sh", "-c", 'mkdir "$0" && cp -r /usr/lib/locale/C.utf8 "$0/zh_CN.UTF-8"', str(locales)])

@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gimp_host import FOLDER, GimpHost
+from gimp_host import GimpHost
 from host_desktop import wait_for
 from PIL import Image
+from whole_bridge import PATIENCE
 
 from bridge.client import Bridge
 
 SKY = [1050, 120, 300, 300]
 # Of the image window: where GIMP shows progress, and the button beside it.
-STATUS = (370, 868, 1090, 900)
+STATUS = (slice(868, 900), slice(370, 1090))
 CANCEL = (1122, 882)
+BUTTON = (slice(868, 900), slice(1050, 1160))
+# The dialog, and of it the prompt, and what lies below that, over which *Reset* opens.
+DIALOG, PROMPT, VALUES = ((slice(*rows), slice(0, 440)) for rows in ((0, 500), (100, 195), (195, 480)))
 # Where the artist is offered to start the bridge: in the dialog, and, for a command without one, in a box.
 OFFERS = (("fill", "Generative Fill"), ("remove", "Paintbridge"))
 START = (363, 42)
@@ -45,33 +49,60 @@ def wait_for_layers(gimp: GimpHost, image: int, count: int) -> list[dict[str, An
     return layers(gimp, image)
 
 
-def status(gimp: GimpHost) -> np.ndarray:
-    """What the image window's status bar looks like."""
-    shot = gimp.desktop.screenshot(gimp.share / "status.png")
-    return np.array(Image.open(shot).convert("RGB").crop(STATUS)).astype(int)
+def differ(one: np.ndarray, other: np.ndarray, area: tuple[slice, slice]) -> bool:
+    """Whether two screens differ in an area, by more than a cursor that blinks."""
+    return bool((np.abs(one - other)[area].max(axis=2) > 60).sum() > 150)
+
+
+def wait_for_change(gimp: GimpHost, before: np.ndarray, area: tuple[slice, slice], what: str) -> np.ndarray:
+    """Wait until the screen has changed in an area. Returns how it looks then."""
+    now = before
+
+    def changed() -> bool:
+        nonlocal now
+        now = gimp.screen()
+        return differ(before, now, area)
+
+    wait_for(changed, what)
+    return now
+
+
+def wait_for_rest(gimp: GimpHost, area: tuple[slice, slice]) -> np.ndarray:
+    """Wait until nothing changes in an area any more. Returns how the screen looks then."""
+    now = gimp.screen()
+
+    def rests() -> bool:
+        nonlocal now
+        before, now = now, gimp.screen()
+        return not differ(before, now, area)
+
+    wait_for(rests, "the screen to stand still")
+    return now
 
 
 def small(path: Any, target: Any) -> None:
     """A screenshot for the documentation."""
-    Image.open(path).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(target, optimize=True)
+    Image.open(path).convert("RGB").save(target, quality=88, subsampling=0, optimize=True)
 
 
 def test_typed_prompt_button_progress_layer(gimp, bridge, image, output):
-    idle, connections = status(gimp), bridge.connections()
+    idle, connections = gimp.screen(), bridge.connections()
     gimp.open_menu()
     gimp.desktop.screenshot(output / "menu.png")
     gimp.keys("Down", "Down", "Down", "Return")
     gimp.dialog("Generative Fill")
     gimp.type("a red balloon")
     wait_for(lambda: bridge.connections() > connections, "the bridge to be found")
-    small(gimp.desktop.screenshot(output / "dialog.png"), output / "gimp-dialog.png")
+    wait_for_rest(gimp, DIALOG)
+    small(gimp.desktop.screenshot(output / "dialog.png"), output / "gimp-dialog.jpg")
     gimp.keys("ctrl+Return")
-    wait_for(lambda: (np.abs(status(gimp) - idle).max(axis=2) > 60).sum() > 600, "progress to be shown")
+    busy = wait_for_change(gimp, idle, STATUS, "progress to be shown")
     gimp.desktop.screenshot(output / "progress.png")
     top, _ = wait_for_layers(gimp, image, 2)
     assert top["name"] == "a red balloon"
     assert gimp.call("recipe", layer=top["id"])["prompt"] == "a red balloon"
-    small(gimp.desktop.screenshot(output / "filled.png"), output / "gimp-filled.png")
+    wait_for_change(gimp, busy, BUTTON, "progress to be done")
+    small(gimp.desktop.screenshot(output / "filled.png"), output / "gimp-filled.jpg")
 
 
 def test_repeat_last_works_with_the_stored_values(gimp, image):
@@ -83,7 +114,7 @@ def test_repeat_last_works_with_the_stored_values(gimp, image):
     assert recipes[0]["seed"] != recipes[1]["seed"]
 
 
-def test_the_dialog_remembers_and_resets(gimp, image, output):
+def test_the_dialog_remembers_and_resets(gimp, bridge, image, output):
     gimp.show()
     gimp.keys("shift+ctrl+f")
     gimp.dialog("Generative Fill")
@@ -91,11 +122,16 @@ def test_the_dialog_remembers_and_resets(gimp, image, output):
     gimp.keys("ctrl+Return")
     assert wait_for_layers(gimp, image, 4)[0]["name"].startswith("a red balloon")
     gimp.show()
+    connections = bridge.connections()
     gimp.keys("shift+ctrl+f")
     gimp.dialog("Generative Fill")
+    wait_for(lambda: bridge.connections() > connections, "the bridge to be found")
+    filled_in = wait_for_rest(gimp, DIALOG)
     gimp.keys("alt+r")
+    offered = wait_for_change(gimp, filled_in, VALUES, "what to reset to")
     gimp.desktop.screenshot(output / "reset.png")
     gimp.keys("Down", "Return")
+    wait_for_change(gimp, offered, PROMPT, "the prompt to be emptied")
     gimp.desktop.screenshot(output / "after-reset.png")
     gimp.keys("ctrl+Return")
     assert wait_for_layers(gimp, image, 5)[0]["name"] == "Generative Fill", "an empty prompt"
@@ -115,9 +151,25 @@ def test_the_button_cancel_ends_the_job_at_the_bridge(gimp, bridge, image, outpu
         gimp.desktop.screenshot(output / "cancel.png")
         gimp.click(*CANCEL)
         wait_for(lambda: gimp.plug_in() is None, "GIMP to end the plug-in")
-        behind.result(60)
+        behind.result(PATIENCE)
     assert bridge.jobs()[ended]["code"] == "cancelled"
     assert gimp.call("describe", image=image) == before
+
+
+def test_a_layer_that_goes_during_its_job(gimp, bridge, image):
+    """What was painted is kept: on top of what is left."""
+    others = layers(gimp, image)
+    active = gimp.call("add_layer", image=image, x=1000, y=50, width=500, height=500, colour="rgb(0.8,0.8,0.9)")
+    assert gimp.call("describe", image=image)["selected"] == [active]
+    start_slow_job(gimp)
+    with Bridge(bridge.address(), client="tests/hosts") as client:
+        behind = bridge.until_busy(client)
+        gimp.call("remove_layer", layer=active)
+        behind.result(PATIENCE)
+    wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
+    top, *below = layers(gimp, image)
+    assert top["name"] == "a rock"
+    assert below == others
 
 
 def test_an_image_that_is_closed_during_its_job(gimp, bridge, image):
@@ -127,7 +179,7 @@ def test_an_image_that_is_closed_during_its_job(gimp, bridge, image):
         ended = len(bridge.jobs())
         gimp.call("close", image=image)
         wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
-        behind.result(60)
+        behind.result(PATIENCE)
     assert bridge.jobs()[ended]["code"] == "cancelled"
     wait_for(lambda: "The image was closed while its layer was being painted" in gimp.log.read_text(), "the message")
     assert not gimp.call("is_open", image=image)
@@ -173,9 +225,9 @@ def test_no_bridge_runs_and_the_dialog_starts_one(gimp, bridge, photo, output):
     gimp.call("close", image=shown)
 
 
-def test_check_connection_shows_what_is_connected_and_remembers_what_is_entered(gimp, bridge, photo, share, output):
+def test_check_connection_shows_what_is_connected_and_remembers_what_is_entered(gimp, bridge, photo, folder, output):
     """Another address, and the token for it, in a file that nobody else can read."""
-    saved = share / "home" / FOLDER / "paintbridge.json"
+    saved = folder / "paintbridge.json"
     address = bridge.address()
     shown, connections = gimp.call("load", path=photo, show=True), bridge.connections()
     try:
@@ -205,8 +257,8 @@ def test_help_opens_the_manual(gimp, photo):
     gimp.dialog("Generative Fill")
     gimp.keys("alt+h")
     asked = gimp.share / "browsed"
-    wait_for(asked.exists, "the browser")
-    assert asked.read_text().strip().endswith("/plug-ins/paintbridge/help/en/manual.html#fill")
+    address = wait_for(lambda: asked.exists() and asked.read_text(), "the browser")
+    assert address.strip().endswith("/plug-ins/paintbridge/help/en/manual.html#fill")
     gimp.dialog("Generative Fill")
     gimp.keys("Escape")
     wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")

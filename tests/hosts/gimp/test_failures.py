@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import datetime
 
 import pytest
-from gimp_host import FOLDER
 from host_bridge import HostBridge
 from host_desktop import wait_for
 from tiny_checkpoints import build_tiny_sd1
-from whole_bridge import PATIENCE, Scene
+from whole_bridge import PATIENCE
 
 from bridge.client import Bridge
 from bridge.client.starting import install_commands
-from bridge.protocol.messages import Progress
 
 SLOW = {"checkpoint": "slow", "prompt": "a rock"}
 LONG = {**SLOW, "steps": 200, "seed": 1}
@@ -34,9 +30,9 @@ def image(gimp):
 
 
 @pytest.fixture
-def settings(share):
+def settings(folder):
     """What *Check Connection* saves: another address and token."""
-    path = share / "home" / FOLDER / "paintbridge.json"
+    path = folder / "paintbridge.json"
 
     def write(address: str, token: str) -> None:
         path.write_text(json.dumps({"address": address, "token": token}))
@@ -54,35 +50,18 @@ def runtime(bridge):
     path.write_bytes(kept)
 
 
-def step_seconds(client: Bridge) -> float:
-    """How long a step of the slow checkpoint takes now."""
-    times: list[float] = []
-
-    def note(event: object) -> None:
-        if isinstance(event, Progress) and event.stage == "denoise":
-            times.append(time.monotonic())
-
-    Scene.of(400, 300, (150, 100, 90, 80)).submit(client, on_event=note, **SLOW).result(PATIENCE)
-    return (times[-1] - times[0]) / (len(times) - 1)
-
-
 def test_a_killed_plug_in_takes_its_job_along_within_a_step(gimp, bridge, image):
     """So does GIMP's Cancel end a plug-in."""
     with Bridge(bridge.address(), client="tests/hosts") as client:
-        step = step_seconds(client)
         gimp.ask("run", name="fill", image=image, **LONG)
         behind = bridge.until_busy(client)
         ended = len(bridge.jobs())
-        plug_in = wait_for(gimp.plug_in, "the plug-in")
-        killed = datetime.now().astimezone()
-        plug_in.kill()
+        wait_for(gimp.plug_in, "the plug-in").kill()
         assert gimp.answer()["status"] != "success"
         assert behind.result(PATIENCE).layers, "others go on"
     job = bridge.jobs()[ended]
     assert job["code"] == "cancelled"
-    waited = (datetime.fromisoformat(job["time"]) - killed).total_seconds()
-    print(f"cancelled {waited:.3f} s after the kill; a step takes {step:.3f} s")
-    assert waited < 2 * step, "the step that ran, and what hardly counts beside it"
+    assert int(job["overrun"]) <= 2, "of 200 steps: the one that ran, and one whose report was on its way"
     done = gimp.call("run", name="remove", image=image)
     assert done["status"] == "success", "GIMP is alive, and the next job is as good as any"
     gimp.call("remove_layer", layer=done["layers"][0])
