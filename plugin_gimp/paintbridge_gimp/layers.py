@@ -11,7 +11,7 @@ from gi.repository import Gimp
 from bridge.client import ResultLayer
 
 from .pixels import write_layer
-from .scene import Scene
+from .scene import Scene, check_open
 
 __all__ = ["RECIPE_PARASITE", "add_layers", "empty_layer", "layer_name"]
 
@@ -30,7 +30,7 @@ def add_layers(scene: Scene, results: Sequence[ResultLayer], *, name: str, as_ma
         Refused: the image was closed meanwhile.
     """
     image, above = scene.image, scene.layer
-    scene.check()
+    check_open(image)
     parent, position = None, 0
     if above is not None and above.is_valid():
         parent, position = above.get_parent(), image.get_item_position(above)

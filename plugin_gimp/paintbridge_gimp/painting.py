@@ -16,7 +16,7 @@ from .commands import Command
 from .layers import add_layers, layer_name
 from .link import Link
 from .progress import Progress
-from .scene import Margins, Scene
+from .scene import Margins, Scene, check_open
 from .words import _
 
 __all__ = ["look", "paint"]
@@ -45,7 +45,7 @@ def paint(
         pixels["picture"] = scene.picture(planned.context, layer_alone=alone)
 
     def follow(event: JobUpdate) -> None:
-        scene.check()
+        check_open(scene.image)
         progress.show(event)
 
     result = link.paint(
@@ -71,6 +71,7 @@ def look(
     Raises:
         Refused: nothing can be painted there.
     """
+    check_open(image)
     margins = Margins()
     if command.mode == "expand":
         margins = _margins(image, config)

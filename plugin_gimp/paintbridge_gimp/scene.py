@@ -14,7 +14,7 @@ from bridge.protocol.messages import Extent, Rect
 from .pixels import coverage_depth, read_coverage, read_layer, read_visible, wire_depth
 from .words import _
 
-__all__ = ["Margins", "Scene"]
+__all__ = ["Margins", "Scene", "check_open"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Scene:
             whole_layer: without a selection the layer counts as selected; otherwise the canvas.
 
         Raises:
-            Refused: the image is indexed, or has a floating selection; or what is active is no layer.
+            Refused: the image is indexed, or has a floating selection; or what is active is no layer, or gone by
+                now.
         """
         if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
             raise Refused(
@@ -80,14 +81,6 @@ class Scene:
         else:
             bounds = _layer_bounds(layer, canvas) if whole_layer and layer is not None else None
         return cls(image, layer, canvas, margins, scale, bounds, selected, wire_depth(image))
-
-    def check(self) -> None:
-        """Raises Refused when the image has been closed meanwhile."""
-        if not self.image.is_valid():
-            raise Refused(
-                _("The image was closed while its layer was being painted, so there is no place for the layer."),
-                _("Open the image again, then repeat the filter."),
-            )
 
     @property
     def origin(self) -> tuple[int, int]:
@@ -121,10 +114,23 @@ class Scene:
         return None
 
 
+def check_open(image: Gimp.Image) -> None:
+    """Raises Refused when the image has been closed meanwhile."""
+    if not image.is_valid():
+        raise Refused(
+            _("The image was closed meanwhile, so there is no place for the layer."),
+            _("Open the image again, then repeat the filter."),
+        )
+
+
 def _layer_of(drawables: Sequence[Gimp.Drawable]) -> Optional[Gimp.Layer]:
     if not drawables:
         return None
     drawable = drawables[0]
+    if not drawable.is_valid():
+        raise Refused(
+            _("The layer that was active is no longer in the image."), _("Select a layer, then repeat the filter.")
+        )
     if isinstance(drawable, Gimp.LayerMask):
         drawable = Gimp.Layer.from_mask(drawable)
     if not isinstance(drawable, Gimp.Layer):

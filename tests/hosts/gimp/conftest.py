@@ -24,10 +24,11 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bridge(share: Path) -> Iterator[HostBridge]:
-    """`slow` takes a while for a step; `tiny` paints 64 pixels."""
+    """`slow` takes a while for a step, and many of them, `steady` some; `tiny` paints 64 pixels."""
     home = share / "home" / ".paintbridge"
     build_tiny_sd1(home / "models" / "tiny", inpaint=True)
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
+    build_tiny_sd1(home / "models" / "steady", inpaint=True, size=256, steps=12)
     with HostBridge(home) as bridge:
         yield bridge
 

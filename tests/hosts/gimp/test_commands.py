@@ -174,7 +174,7 @@ def test_check_connection_says_what_is_connected(gimp, bridge):
     for words in (
         bridge.address().url,
         "Protocol: version 1",
-        "Checkpoint: mini (SD1), and 2 others",
+        "Checkpoint: mini (SD1), and 3 others",
         "cpu",
         "Memory: ",
     ):

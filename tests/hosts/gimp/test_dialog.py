@@ -144,7 +144,7 @@ def test_remove_is_one_click_without_a_dialog(gimp, image):
 
 def test_the_button_cancel_ends_the_job_at_the_bridge(gimp, bridge, image, output):
     before = gimp.call("describe", image=image)
-    start_slow_job(gimp)
+    start_job(gimp, "slow")
     with Bridge(bridge.address(), client="tests/hosts") as client:
         behind = bridge.until_busy(client)
         ended = len(bridge.jobs())
@@ -161,19 +161,19 @@ def test_a_layer_that_goes_during_its_job(gimp, bridge, image):
     others = layers(gimp, image)
     active = gimp.call("add_layer", image=image, x=1000, y=50, width=500, height=500, colour="rgb(0.8,0.8,0.9)")
     assert gimp.call("describe", image=image)["selected"] == [active]
-    start_slow_job(gimp)
+    start_job(gimp, "steady")
     with Bridge(bridge.address(), client="tests/hosts") as client:
         behind = bridge.until_busy(client)
         gimp.call("remove_layer", layer=active)
         behind.result(PATIENCE)
     wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
     top, *below = layers(gimp, image)
-    assert top["name"] == "a rock"
+    assert top["name"].endswith("a rock")
     assert below == others
 
 
 def test_an_image_that_is_closed_during_its_job(gimp, bridge, image):
-    start_slow_job(gimp)
+    start_job(gimp, "slow")
     with Bridge(bridge.address(), client="tests/hosts") as client:
         behind = bridge.until_busy(client)
         ended = len(bridge.jobs())
@@ -181,17 +181,39 @@ def test_an_image_that_is_closed_during_its_job(gimp, bridge, image):
         wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
         behind.result(PATIENCE)
     assert bridge.jobs()[ended]["code"] == "cancelled"
-    wait_for(lambda: "The image was closed while its layer was being painted" in gimp.log.read_text(), "the message")
+    wait_for(lambda: "The image was closed meanwhile" in gimp.log.read_text(), "the message")
     assert not gimp.call("is_open", image=image)
 
 
-def start_slow_job(gimp: GimpHost) -> None:
-    """Generative Fill with the slow checkpoint, typed freely."""
+@pytest.mark.parametrize(
+    ("what", "words"), [("layer", "no longer in the image"), ("image", "The image was closed meanwhile")]
+)
+def test_what_goes_while_the_dialog_is_open(gimp, what, words):
+    shown = gimp.call("blank", width=400, height=300, show=True)
+    (only,) = layers(gimp, shown)
+    said = gimp.log.read_text().count(words)
+    gimp.choose("fill")
+    gimp.dialog("Generative Fill")
+    if what == "layer":
+        gimp.call("remove_layer", layer=only["id"])
+    else:
+        gimp.call("close", image=shown)
+    gimp.dialog("Generative Fill")
+    gimp.keys("ctrl+Return")
+    wait_for(lambda: gimp.log.read_text().count(words) > said, "the message")
+    wait_for(lambda: gimp.plug_in() is None, "the plug-in to end")
+    if what == "layer":
+        assert not layers(gimp, shown)
+        gimp.call("close", image=shown)
+
+
+def start_job(gimp: GimpHost, checkpoint: str) -> None:
+    """Generative Fill with a checkpoint, typed freely."""
     gimp.choose("fill")
     gimp.dialog("Generative Fill")
     gimp.type("a rock")
     gimp.keys("Tab", "Tab", "Tab", "ctrl+a")
-    gimp.type("slow")
+    gimp.type(checkpoint)
     gimp.keys("ctrl+Return")
 
 
