@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         return made
 
     _serve(command("serve", "run the bridge until it is stopped", "serve"))
-    page = command("open", "open the page, an editor in the browser", "opening")
+    page = command("open", "open the page, an editor in the browser, with a bridge if none runs", "opening")
     page.add_argument(
         "--print", action="store_true", help="print its address, which holds the token, instead of starting a browser"
     )

@@ -1,4 +1,4 @@
-"""``paintbridge open``: the page in the browser, with the token handed over.
+"""``paintbridge open``: the page in the browser, with the token handed over; and a bridge for it, where none runs.
 
 A browser that is started with an address shows it to everybody on the machine, in the list of processes. Hence it is
 started with a file of the bridge's own home, which only this user can read, and which sends it on; the token stands in
@@ -10,36 +10,59 @@ from __future__ import annotations
 import argparse
 import html
 import os
+import sys
+import threading
 import webbrowser
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from ..client import Address, discover
-from ..server.settings import settings_home
+from ..client import Address, BridgeNotFound, discover
+from ..server.app import serve
+from ..server.settings import load_settings, settings_home
 from .exits import CliError, Exit
 
 __all__ = ["run"]
 
 
 def run(args: argparse.Namespace) -> Exit:
-    """Open the page of the bridge that runs.
+    """Open the page of the bridge that runs, or of one that is started here and runs until it is stopped.
 
     Raises:
-        ClientError: no bridge runs, or what names it is of no use.
+        ClientError: what names the bridge is of no use; with ``--print``, none runs.
+        StartError: none runs, and none could be started.
         CliError: there is no browser here, or the bridge's folder cannot be written.
     """
-    address = discover()
+    try:
+        address = discover()
+    except BridgeNotFound:
+        if args.print:
+            raise
+        print("No bridge is running, so one is started here. Ctrl-C stops it.", file=sys.stderr)
+        # Beside the bridge: a browser that is a program of the terminal returns when it is closed.
+        serve(load_settings(), lambda _: threading.Thread(target=_open_beside, daemon=True).start())
+        return Exit.DONE
     if args.print:
         print(_page_url(address))
         return Exit.DONE
+    _open(address)
+    return Exit.DONE
+
+
+def _open_beside() -> None:
+    try:
+        _open(discover())
+    except CliError as error:
+        print(f"{error.message} {error.hint}", file=sys.stderr)
+
+
+def _open(address: Address) -> None:
     door = _write_door(settings_home() / "open.html", _page_url(address))
     if not webbrowser.open(door.as_uri()):
         raise CliError(
             "No browser could be started here.",
             "`paintbridge open --print` prints the page's address, with the token in it.",
         )
-    print(f"The page of {_origin(address)} opens in the browser.")
-    return Exit.DONE
+    print(f"The page of {_origin(address)} opens in the browser.", flush=True)
 
 
 def _origin(address: Address) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -54,7 +56,36 @@ def test_the_address_is_printed_where_there_is_no_browser(running: Path, run: An
     assert printed.out.strip() == f"http://{urlsplit(address.url).netloc}/#token={address.token}"
 
 
-def test_without_a_bridge_there_is_nothing_to_open(tmp_path: Path, run: Any) -> None:
-    refused = run("open", home=tmp_path)
+@needs_posix
+def test_where_no_bridge_runs_one_is_started_and_runs_until_it_is_stopped(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {told}\n')
+    browser.chmod(0o755)
+    home = {"PAINTBRIDGE_HOME": str(tmp_path / "home"), "PAINTBRIDGE_PORT": "0"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge.cli", "open"],
+        env={**os.environ, **home, "BROWSER": f"{browser} %s"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            while not (told.exists() and told.read_text().endswith("\n")):
+                assert process.poll() is None
+                time.sleep(0.05)
+            door = Path(unquote(urlsplit(told.read_text().strip()).path))
+            address = discover(environ=home)
+            assert address.token in html.unescape(door.read_text())
+            with urlopen(f"http://{urlsplit(address.url).netloc}/") as page:
+                assert b"<title>Paintbridge</title>" in page.read()
+        finally:
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Ctrl-C stops it" in said
+
+
+def test_without_a_bridge_there_is_no_address_to_print(tmp_path: Path, run: Any) -> None:
+    refused = run("open", "--print", home=tmp_path)
     assert refused.code == Exit.NO_BRIDGE
     assert "paintbridge serve" in refused.err
