@@ -36,13 +36,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallHub]:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory, hub: SmallHub) -> Iterator[BridgeProcess]:
-    """A bridge for all scenes: `tiny` paints 64 pixels, `slow` takes its time, `small` is like mini; and a LoRA."""
+    """A bridge for all scenes: `tiny` paints 64 pixels, `large` 768, `slow` takes its time, `small` is like mini;
+    and a LoRA.
+    """
     home = tmp_path_factory.mktemp("page-home")
     models = home / "models"
     tiny = build_tiny_sd1(models / "tiny", inpaint=True)
     (models / "loras").mkdir()
     build_tiny_lora(tiny, models / "loras" / "ink.safetensors", metadata={"modelspec.trigger_phrase": "ink wash"})
     build_tiny_sd1(models / "slow", inpaint=True, size=256, steps=400)
+    build_tiny_sd1(models / "large", inpaint=True, size=768, steps=400)
     build_tiny_sd1(models / "small", inpaint=True, known_names=("balloon", "star", "orange"))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("HF_ENDPOINT", hub.url)

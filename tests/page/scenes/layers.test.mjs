@@ -69,6 +69,18 @@ test("a picture is generated on an empty one, and its seed can be used again", a
   assert.equal(one, two);
 });
 
+test("an empty picture is of the size that suits the checkpoint", async (t) => {
+  const page = await open(t);
+  await page.waitForSelector("#status[data-state=open]");
+  await wish(page, { checkpoint: "large" });
+  await page.click("#blank");
+  await page.getByText("Generate", { exact: true }).click();
+  await page.click("#paint");
+  await page.locator(".job").getByText("Cancel").click();
+  await page.locator(".job").waitFor({ state: "detached" });
+  assert.deepEqual(sent(page, "plan").at(-1).canvas, { width: 768, height: 768 });
+});
+
 test("a picture is enlarged, which can be undone with its layers and its selection", async (t) => {
   const page = await open(t);
   await show(page, "photo.png");

@@ -4,10 +4,11 @@ import { readPicture, savePng } from "../picture/files.mjs";
 import { makeRaster } from "../picture/pixels.mjs";
 import { byId, inputById } from "./dom.mjs";
 import { complain, note } from "./notices.mjs";
+import { suitingSide } from "./wish.mjs";
 
 /** @typedef {import("../picture/studio.mjs").Studio} Studio */
 
-const BLANK_SIDE = 512;
+const LEAST_BLANK = 512;
 
 /** @param {Studio} studio */
 export function lookForPictures(studio) {
@@ -20,7 +21,10 @@ export function lookForPictures(studio) {
     if (file.files?.length) open(studio, file.files[0]);
     file.value = "";
   };
-  byId("blank").onclick = () => studio.open(makeRaster(BLANK_SIDE, BLANK_SIDE, 255), "picture");
+  byId("blank").onclick = () => {
+    const side = Math.max(LEAST_BLANK, suitingSide());
+    studio.open(makeRaster(side, side, 255), "picture");
+  };
 
   document.addEventListener("dragover", (event) => {
     event.preventDefault();

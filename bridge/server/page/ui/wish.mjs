@@ -57,7 +57,13 @@ export function offerCheckpoints({ checkpoints, loras }) {
   const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
   const earlier = checkpoint.value;
   const names = checkpoints.map((/** @type {{name: string}} */ { name }) => name);
-  checkpoint.replaceChildren(...names.map((/** @type {string} */ name) => make("option", { value: name }, name)));
+  checkpoint.replaceChildren(
+    ...checkpoints.map((/** @type {{name: string, native_pixels: number}} */ { name, native_pixels }) => {
+      const option = make("option", { value: name }, name);
+      option.dataset.side = String(Math.floor(Math.sqrt(native_pixels) / 8) * 8);
+      return option;
+    }),
+  );
   if (names.includes(earlier)) checkpoint.value = earlier;
   else if (earlier) note(`${earlier} is no longer among the checkpoints. ${checkpoint.value} is chosen now.`);
 
@@ -71,6 +77,12 @@ export function offerCheckpoints({ checkpoints, loras }) {
   };
   checkpoint.onchange = show;
   show();
+}
+
+/** The side of a square that the chosen checkpoint paints at once; 0 for as long as none is known. */
+export function suitingSide() {
+  const checkpoint = /** @type {HTMLSelectElement} */ (byId("checkpoint"));
+  return Number(checkpoint.selectedOptions[0]?.dataset.side ?? 0);
 }
 
 /**
