@@ -7,8 +7,8 @@ import pytest
 from encoded_pictures import disc, encode, photograph, pixels_of
 
 from bridge.imaging.header import read_header
-from bridge.imaging.orders import Encoded, Finish, Ground, Painted, Selecting, Stage, Staged
-from bridge.imaging.work import finish, stage
+from bridge.imaging.orders import Encoded, Finish, Ground, Guide, Painted, Selecting, Stage, Staged
+from bridge.imaging.work import finish, guide, stage
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Extent, Rect
 
@@ -125,6 +125,35 @@ def test_a_close_up_has_its_room_and_proportions_and_stays_inside():
     assert coverage_of(square)[20, 10] == 255
     tall = laid_out(photo, mask, close=True, room=500, shape=Extent(64, 64))
     assert tall.context == Rect(0, 0, 860, 600)
+
+
+def guiding(pixels: np.ndarray, context: Rect, **how: object) -> np.ndarray:
+    guided = guide(Guide(looked(encode(pixels)), Extent(WIDTH, HEIGHT), context, **how))
+    picture = guided.picture
+    assert (picture.width, picture.height) == (context.width, context.height)
+    return np.frombuffer(guided.pixels, np.uint8).reshape(picture.height, picture.width, picture.channels)
+
+
+def test_a_guide_is_cut_to_the_context_and_flat_colours_do_not_mix():
+    context = Rect(30, 10, 40, 20)
+    assert np.array_equal(guiding(PHOTO, context), PHOTO[10:30, 30:70])
+    labels = np.zeros((HEIGHT // 4, WIDTH // 4, 3), np.uint8)
+    labels[:, : WIDTH // 8], labels[:, WIDTH // 8 :] = (6, 230, 230), (9, 7, 230)
+    mixed, flat = guiding(labels, context), guiding(labels, context, flat=True)
+    assert set(map(tuple, flat.reshape(-1, 3))) == {(6, 230, 230), (9, 7, 230)}
+    assert len(set(map(tuple, mixed.reshape(-1, 3)))) > 2
+    # Scaled to cover, of the same picture less is seen.
+    wide = np.dstack([np.tile(np.arange(WIDTH, dtype=np.uint8), (HEIGHT // 2, 1))] * 3)
+    assert np.ptp(guiding(wide, Rect(0, 0, WIDTH, HEIGHT), fit="crop")) < np.ptp(wide) * 0.6
+
+
+@pytest.mark.parametrize(("bands", "channels"), [(1, 3), (2, 4), (4, 4)])
+def test_a_guide_is_rgb_and_keeps_its_transparency(bands, channels):
+    drawn = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, bands), np.uint8)
+    found = guiding(drawn, Rect(0, 0, WIDTH, HEIGHT))
+    assert found.shape[2] == channels
+    assert np.array_equal(found[..., -1], drawn[..., -1])
+    assert np.array_equal(found[..., 0], drawn[..., 0])
 
 
 def test_what_cannot_be_laid_out():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.protocol.messages import Recipe, Rect
+from bridge.protocol.messages import ConditionUse, Recipe, Rect
 from bridge.server.apis.a1111.infotext import infotext, parse_infotext
 from bridge.server.apis.a1111.orders import ImageOrder, read_txt2img
 
@@ -38,6 +38,14 @@ def test_what_is_said_of_a_masked_picture() -> None:
     parts = parse_infotext(infotext(order, RECIPE, "1.0"))
     assert (parts["Denoising strength"], parts["Mask blur"]) == ("0.5", "4")
     assert (parts["Inpaint area"], parts["Masked area padding"]) == ("Only masked", "32")
+
+
+def test_what_is_said_of_what_guided_it() -> None:
+    use = ConditionUse("scribble", "0" * 64, 0.5, 0.0, 1.0, "lines", "abcdef0123456789")
+    text = infotext(ORDER, replace(RECIPE, conditions=(use,)), "1.0")
+    assert parse_infotext(text)["ControlNet 0"] == (
+        "Module: none, Model: lines [abcdef01], Weight: 0.5, Guidance Start: 0, Guidance End: 1"
+    )
 
 
 def test_texts_of_others() -> None:

@@ -36,6 +36,11 @@ def infotext(order: Order, recipe: Recipe, version: str) -> str:
             if order.full_res:
                 said["Inpaint area"] = "Only masked"
                 said["Masked area padding"] = order.full_res_padding
+    for number, use in enumerate(recipe.conditions):
+        said[f"ControlNet {number}"] = (
+            f"Module: none, Model: {use.controlnet} [{use.controlnet_hash[:8]}], Weight: {_plain(use.strength)}, "
+            f"Guidance Start: {_plain(use.start)}, Guidance End: {_plain(use.end)}"
+        )
     said["Version"] = f"Paintbridge {version}"
     lines = [order.prompt]
     if order.negative_prompt:
