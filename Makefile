@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test serve docs lint plugins client clean
+.PHONY: demo test serve docs lint mini plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -28,6 +28,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+
+# From nothing, by bridge/training/recipes/mini.toml: a day on two cores that do nothing else. It goes on where it was stopped.
+mini: $(VENV)/.installed
+	$(BIN)/paintbridge train all mini --precision bf16
 
 plugins: $(VENV)/.installed
 	$(BIN)/python -m bridge.plugins dist

@@ -1,4 +1,5 @@
-"""Write the documents that are made from code: the protocol's guide, schema and test vectors, and the settings.
+"""Write the documents that are made from code: the protocol's guide, schema and test vectors, the settings, and mini's
+figures.
 
 ``python docs/generate.py`` writes them; with ``--check`` it writes nothing, names those that differ, and exits with 1.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from generation.examples import refused_frames, vectors
 from generation.guide import guide
+from generation.mini import with_figures
 from generation.schema import schema
 from generation.settings import settings
 
@@ -30,6 +32,7 @@ def documents() -> dict[str, str]:
             {"protocol": PROTOCOL_VERSION, "vectors": vectors(), "refused": refused_frames()}
         ),
         "settings.md": settings(),
+        **{name: with_figures(DOCS / name) for name in ("mini.md", "../bridge/mini/README.md")},
     }
 
 

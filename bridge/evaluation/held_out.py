@@ -72,7 +72,7 @@ def whole_photograph(data: Path, name: str) -> np.ndarray:
     """All of a photograph of ``HELD_OUT`` at the size it comes in: (h, w, 3) uint8."""
     members = deb_members(fetch(HELD_OUT[name], data))
     content = next(content for member, content in members if Path(member).name == f"{name}.jpg")
-    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
 def _middle(content: bytes) -> np.ndarray:
@@ -81,7 +81,7 @@ def _middle(content: bytes) -> np.ndarray:
     width, height = round(picture.width * share), round(picture.height * share)
     left, top = (width - SIDE) // 2, (height - SIDE) // 2
     reduced = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(reduced.crop((left, top, left + SIDE, top + SIDE)))
+    return np.array(reduced.crop((left, top, left + SIDE, top + SIDE)))
 
 
 def draw_mask(kind: str, picture: int) -> np.ndarray:

@@ -78,7 +78,7 @@ def _run_stage(
     folder = Path(order.get("to") or work / "checkpoint")
     export(built, recipe, folder)
     return {
-        "words": f"The checkpoint is in {folder}, with these steps behind it: {built.steps}.",
+        "words": f"The checkpoint is in {folder}, with these pictures behind it: {built.pictures}.",
         "folder": str(folder),
     }
 

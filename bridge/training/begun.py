@@ -1,5 +1,6 @@
 """Begin from the weights of a checkpoint on disk: a recipe may name other things than the one before it did."""
 
+import json
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from bridge.training.errors import CheckpointUnfit
 
-__all__ = ["begin"]
+__all__ = ["begin", "pictures_of"]
 
 
 def begin(
@@ -40,6 +41,15 @@ def begin(
     _copy(folder, "unet", known_unet, unet)
     _copy(folder, "text encoder", told, text_encoder)
     autoencoder.register_to_config(scaling_factor=known_autoencoder.config["scaling_factor"])
+
+
+def pictures_of(folder: Path) -> dict[str, int]:
+    """How many pictures each stage of a checkpoint has seen, as its card says; nothing where there is none."""
+    try:
+        seen: dict[str, int] = json.loads((folder / "card.json").read_text(encoding="utf-8"))["pictures"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return seen
 
 
 def _embeddings(text_encoder: CLIPTextModel) -> Tensor:

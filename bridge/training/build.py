@@ -10,8 +10,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from bridge.training import recipe as recipes
 from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
-from bridge.training.begun import begin
+from bridge.training.begun import begin, pictures_of
 from bridge.training.compose import step_generator
 from bridge.training.data import Cutout, Photograph
 from bridge.training.denoiser import DenoiserStage, new_unet
@@ -26,13 +27,15 @@ __all__ = ["Models", "autoencoder_stage", "denoiser_stage", "models", "named"]
 
 @dataclass(frozen=True)
 class Models:
-    """A checkpoint's parts, and how many steps each stage has behind it."""
+    """A checkpoint's parts, and how many pictures each stage has seen, those before a checkpoint that was begun from
+    among them.
+    """
 
     autoencoder: AutoencoderKL
     unet: UNet2DConditionModel
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
-    steps: dict[str, int]
+    pictures: dict[str, int]
 
 
 def named(recipe: dict[str, Any], among: list[Cutout]) -> list[Cutout]:
@@ -68,8 +71,10 @@ def models(
         autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, recipe, cutouts, photographs))
     autoencoder.eval().requires_grad_(False)
     denoiser_step = _averaged({"unet": unet, "text_encoder": text_encoder}, work / "denoiser.safetensors")
-    steps = {"autoencoder": autoencoder_step, "decoder": decoder_step, "denoiser": denoiser_step}
-    return Models(autoencoder, unet, text_encoder, tokenizer, steps)
+    steps = {"autoencoder": autoencoder_step, "denoiser": denoiser_step, "decoder": decoder_step}
+    before = pictures_of(begun) if begun else {}
+    seen = {stage: before.get(stage, 0) + recipes.pictures(recipe[stage], step) for stage, step in steps.items()}
+    return Models(autoencoder, unet, text_encoder, tokenizer, seen)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import StableDiffusionInpaintPipeline
 
+from bridge.training import recipe as recipes
 from bridge.training.build import Models
 from bridge.training.denoiser import new_scheduler
 
@@ -44,6 +45,11 @@ def export(built: Models, recipe: dict[str, Any], folder: Path) -> None:
     (folder / "card.json").write_text(json.dumps(card(built, recipe), indent=2, ensure_ascii=False) + "\n")
 
 
+def _share(seen: int, stage: dict[str, Any]) -> float:
+    """How far along the recipe that is."""
+    return round(seen / recipes.pictures(stage, recipes.steps(stage)), 3)
+
+
 def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
     """What the bridge must know of the checkpoint."""
     names = [thing["name"] for thing in recipe["things"]]
@@ -61,5 +67,6 @@ def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
             f"Paints {len(names)} simple things by name, softly, in the style of three-dimensional emoji, and nothing "
             "else. An empty prompt is left to the infill."
         ),
-        "steps": built.steps,
+        "pictures": built.pictures,
+        "of_recipe": {stage: _share(built.pictures[stage], recipe[stage]) for stage in recipes.STAGES},
     }

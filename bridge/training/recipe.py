@@ -6,9 +6,11 @@ from typing import Any
 
 from bridge.training.errors import RecipeInvalid
 
-__all__ = ["MINI", "read", "steps"]
+__all__ = ["MINI", "STAGES", "pictures", "read", "steps"]
 
 MINI = Path(__file__).parent / "recipes" / "mini.toml"
+STAGES = ("autoencoder", "denoiser", "decoder")
+"""The stages that learn, in their order."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -29,3 +31,13 @@ def read(path: Path) -> dict[str, Any]:
 def steps(stage: dict[str, Any]) -> int:
     """How many steps a stage's phases take together."""
     return sum(phase["steps"] for phase in stage["phases"])
+
+
+def pictures(stage: dict[str, Any], done: int) -> int:
+    """How many pictures a stage has seen after ``done`` of its steps."""
+    seen = 0
+    for phase in stage["phases"]:
+        here = min(done, phase["steps"])
+        seen += here * phase["batch"]
+        done -= here
+    return seen

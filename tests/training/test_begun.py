@@ -1,5 +1,6 @@
 """Beginning from a checkpoint's weights, with other words than it knew."""
 
+import json
 from copy import deepcopy
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from bridge.training.autoencoder import new_autoencoder
-from bridge.training.begun import begin
+from bridge.training.begun import begin, pictures_of
 from bridge.training.build import Models
 from bridge.training.denoiser import new_unet
 from bridge.training.errors import CheckpointUnfit
@@ -16,6 +17,7 @@ from bridge.training.text import new_text_encoder, write_tokenizer
 
 DISC = [("d", "i"), ("s", "c</w>"), ("di", "sc</w>")]
 BEFORE_DISC = [("s", "q")]
+PICTURES = {"autoencoder": 40, "denoiser": 20, "decoder": 0}
 
 
 def parts(folder, merges, *, seed, width=16):
@@ -34,8 +36,10 @@ def checkpoint(tmp_path):
     made = parts(tmp_path / "known", DISC, seed=1)
     made.autoencoder.register_to_config(scaling_factor=0.5)
     # What is exported is made half as precise where it is.
-    built = Models(*map(deepcopy, (made.autoencoder, made.unet, made.text_encoder)), made.tokenizer, {})
-    export(built, {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}]}, tmp_path / "checkpoint")
+    built = Models(*map(deepcopy, (made.autoencoder, made.unet, made.text_encoder)), made.tokenizer, PICTURES)
+    stages = {key: {"phases": [{"steps": 10, "batch": 4}]} for key in PICTURES}
+    recipe = {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}], **stages}
+    export(built, recipe, tmp_path / "checkpoint")
     return tmp_path / "checkpoint", made
 
 
@@ -56,6 +60,13 @@ def test_what_was_known_is_painted_as_before(tmp_path, checkpoint, merges):
         torch.testing.assert_close(
             now.unet(latents, 500, told(now)).sample, known.unet(latents, 500, told(known)).sample, rtol=0.02, atol=0.02
         )
+
+
+def test_its_card_says_how_many_pictures_it_has_seen_and_how_far_along_its_recipe_that_is(tmp_path, checkpoint):
+    assert pictures_of(checkpoint[0]) == PICTURES
+    card = json.loads((checkpoint[0] / "card.json").read_text())
+    assert card["of_recipe"] == {"autoencoder": 1.0, "denoiser": 0.5, "decoder": 0.0}
+    assert pictures_of(tmp_path) == {}
 
 
 def test_a_checkpoint_of_another_shape_is_told(tmp_path, checkpoint):

@@ -28,6 +28,12 @@ def test_a_recipe_that_lacks_something_is_told(tmp_path, text, reason):
         recipe.read(path)
 
 
+def test_pictures_are_counted_phase_by_phase():
+    stage = {"phases": [{"steps": 3, "batch": 10}, {"steps": 2, "batch": 4}]}
+    assert recipe.steps(stage) == 5
+    assert [recipe.pictures(stage, done) for done in (0, 2, 3, 4, 5, 9)] == [0, 20, 30, 34, 38, 38]
+
+
 def test_a_thing_named_twice_is_told(tmp_path):
     text = recipe.MINI.read_text()
     path = tmp_path / "recipe.toml"

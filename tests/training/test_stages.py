@@ -157,9 +157,10 @@ def test_what_is_exported_is_a_stock_inpainting_pipeline(tmp_path, autoencoder, 
         denoiser_stage.module.unet,
         denoiser_stage.module.text_encoder,
         tokenizer,
-        {"autoencoder": 1, "decoder": 0, "denoiser": 2},
+        {"autoencoder": 4, "denoiser": 8, "decoder": 0},
     )
-    recipe = {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}, {"name": "square"}]}
+    stages = {key: {"phases": [{"steps": 2, "batch": 4}]} for key in built.pictures}
+    recipe = {"name": "tiny", "native_size": 64, "things": [{"name": "disc"}, {"name": "square"}], **stages}
     export(built, recipe, tmp_path / "checkpoint")
     pipe = StableDiffusionInpaintPipeline.from_pretrained(tmp_path / "checkpoint", torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
