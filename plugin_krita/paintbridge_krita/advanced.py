@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fields import Choice, Suited, Tick, named
+from .fields import Choice, Offered, Suited, Tick, named
 from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
 from .words import _
@@ -23,7 +23,7 @@ class Advanced(QtWidgets.QWidget):
         self.guidance = named(
             Suited("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
         )
-        self.sampler = named(Choice(), "sampler", _("How the model walks from noise to a picture"))
+        self.sampler = named(Offered(_("Automatic")), "sampler", _("How the model walks from noise to a picture"))
         grow = named(Suited("grow"), "grow", _("Pixels to grow the selection by"))
         feather = named(Suited("feather"), "feather", _("Pixels over which the new fades into the old"))
         for box in (grow, feather):
@@ -75,12 +75,3 @@ class Advanced(QtWidgets.QWidget):
         self._fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         if on:
             self.unfolded.emit()
-
-    def offer_samplers(self, names: tuple[str, ...]) -> None:
-        """Those of the bridge. The one that is chosen stays so, if it is there."""
-        chosen = self.sampler.wanted()
-        self.sampler.clear()
-        self.sampler.add(None, _("Automatic"))
-        for name in names:
-            self.sampler.add(name, name)
-        self.sampler.choose(chosen)

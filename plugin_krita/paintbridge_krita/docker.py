@@ -18,14 +18,14 @@ from .failures import words_for
 from .fields import named
 from .forecast import Forecast
 from .form import Form
-from .icons import icon
+from .icons import dress, dress_anew
 from .jobs import Jobs
 from .notice import Notice, label
 from .overlay import Overlay
 from .painting import Order, Painting
 from .preview import sight_of_preview
 from .progress import Progress
-from .qt import QtGui, QtWidgets
+from .qt import QtCore, QtGui, QtWidgets
 from .results import Painted, Results
 from .scene import Misfit, Scene
 from .settings_dialog import SettingsDialog
@@ -53,13 +53,13 @@ class PaintbridgeDocker(krita.DockWidget):
         self._results = Results()
         self._state = label("state")
         self._settings = named(QtWidgets.QToolButton(), "settings", _("Paintbridge Settings"))
-        self._settings.setIcon(icon("settings"))
+        dress(self._settings, "settings")
         self._settings.setAutoRaise(True)
         self._shop = Shop(self)
         self._overlay = Overlay(self)
         self._connection = Connection(self)
         self._jobs = Jobs(self)
-        self._forecast = Forecast(self, lambda selected: self._form.values(selected=selected))
+        self._forecast = Forecast(self, lambda selected: self._form.planning(selected=selected))
         self._lay_out()
         self._connect_all()
         self._form.begin()
@@ -68,7 +68,14 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def canvasChanged(self, canvas: krita.Canvas | None) -> None:
         """Krita asks every docker for it. Results belong to their documents, whichever is looked at."""
-        self._overlay.look_at(canvas, self.window())
+        # Not `window()`: that is the docker itself while it floats.
+        self._overlay.look_at(canvas, self.parentWidget())
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.PaletteChange:
+            # Krita's theme is another one; its icons are when it has done with that.
+            QtCore.QTimer.singleShot(0, lambda: dress_anew(self))
 
     # ------------------------------------------------------------ what an artist does, here or by a shortcut
 
@@ -189,8 +196,10 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def _set(self) -> None:
         """The settings."""
-        if SettingsDialog(self).exec():
+        dialog = SettingsDialog(self)
+        if dialog.exec():
             self._connection.look_elsewhere()
+        dialog.deleteLater()
 
     def _connect_all(self) -> None:
         self._connection.changed.connect(self._show_state)

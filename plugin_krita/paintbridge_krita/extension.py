@@ -7,6 +7,7 @@ from collections.abc import Callable
 import krita
 
 from .docker import DOCKER_ID, PaintbridgeDocker
+from .qt import QtWidgets
 from .words import _
 
 __all__ = ["register"]
@@ -34,15 +35,14 @@ class _Actions(krita.Extension):
         }
         for name, title in titles.items():
             action = window.createAction(f"paintbridge_{name}", title, "tools/scripts")
-            action.triggered.connect(_of_the_docker(window, name))
+            # Krita's own object for a window does not outlive this call.
+            action.triggered.connect(_of_the_docker(window.qwindow(), name))
 
 
-def _of_the_docker(window: krita.Window, name: str) -> Callable[[bool], None]:
+def _of_the_docker(window: QtWidgets.QMainWindow, name: str) -> Callable[[bool], None]:
     """What one of the docker's own functions does, in the window that the action is of."""
 
     def act(_on: bool) -> None:
-        for docker in window.dockers():
-            if docker.objectName() == DOCKER_ID:
-                getattr(docker, name)()
+        getattr(window.findChild(QtWidgets.QDockWidget, DOCKER_ID), name)()
 
     return act

@@ -4,6 +4,7 @@ over the wire, and takes one by ``choose``; ``changed`` says that there is anoth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.protocol.messages import Submit
@@ -11,7 +12,7 @@ from bridge.protocol.messages import Submit
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .words import _
 
-__all__ = ["Choice", "Count", "Digits", "Percent", "Suited", "Tick", "Words", "named"]
+__all__ = ["Choice", "Count", "Digits", "Offered", "Percent", "Suited", "Tick", "Words", "named"]
 
 
 def _range_of(field: str) -> tuple[Any, Any]:
@@ -49,6 +50,33 @@ class Choice(QtWidgets.QComboBox):
     def choose(self, value: Any) -> None:
         """A value that is not there any more gives way to the first."""
         self.setCurrentIndex(max(self.findData(value), 0))
+
+
+class Offered(Choice):
+    """One of what the bridge offers, or None: its own choice. What is chosen stays so where it is not offered: the
+    bridge says so when it is asked for it.
+    """
+
+    def __init__(self, default: str) -> None:
+        super().__init__()
+        self._default = default
+        self.add(None, default)
+
+    def offer(self, names: Mapping[str, str], default_tip: str = "") -> None:
+        """Names, each with its tool tip."""
+        chosen = self.wanted()
+        blocked = self.blockSignals(True)
+        self.clear()
+        self.add(None, self._default, default_tip)
+        for name, tip in names.items():
+            self.add(name, name, tip)
+        self.choose(chosen)
+        self.blockSignals(blocked)
+
+    def choose(self, value: Any) -> None:
+        if value is not None and self.findData(value) < 0:
+            self.add(value, value)
+        super().choose(value)
 
 
 class Suited(QtWidgets.QDoubleSpinBox):

@@ -11,29 +11,27 @@ import krita
 from bridge.client import Bridge
 from bridge.protocol.messages import Extent
 
-from .modes import AUTOMATIC
 from .qt import QtCore, QtWidgets, Signal
 from .selecting import bounds_of
 
 __all__ = ["Forecast"]
 
 _LOOK_MS = 500
-_PLANNED = ("kind", "mode", "checkpoint", "grow", "feather")
 
 
 class Forecast(QtCore.QObject):
     """Looks while ``watched`` is to be seen. ``known`` tells a mode, or None.
 
-    ``values`` gives the form's values, by whether anything is selected.
+    ``planning`` gives what to plan with, by whether anything is selected.
     """
 
     known = Signal(object)
     _planned = Signal(object, object)
 
-    def __init__(self, watched: QtWidgets.QWidget, values: Callable[[bool], dict[str, Any]]) -> None:
+    def __init__(self, watched: QtWidgets.QWidget, planning: Callable[[bool], dict[str, Any]]) -> None:
         super().__init__(watched)
         self._watched = watched
-        self._values = values
+        self._planning = planning
         self._bridge: Bridge | None = None
         self._asked: object = None
         self._planned.connect(self._tell)
@@ -54,14 +52,13 @@ class Forecast(QtCore.QObject):
             self.known.emit(None)
             return
         bounds = bounds_of(document)
-        values = self._values(bounds is not None)
-        planned = {name: values[name] for name in _PLANNED}
+        planned = self._planning(bounds is not None)
         question = (document.width(), document.height(), bounds, *planned.values())
         if question == self._asked:
             return
         self._asked = question
-        if values["kind"] != "fill" or values["mode"] != AUTOMATIC:
-            self.known.emit(values["kind"])
+        if planned["kind"] != "fill":
+            self.known.emit(planned["kind"])
             return
         try:
             canvas = Extent(document.width(), document.height())

@@ -8,7 +8,7 @@ from bridge.client import Bridge
 from bridge.protocol.messages import CheckpointInfo, Recipe
 
 from .advanced import Advanced
-from .fields import Choice, Count, Digits, Percent, Words, named
+from .fields import Choice, Count, Digits, Offered, Percent, Words, named
 from .modes import AUTOMATIC, job_of, mode_of, modes, name_of
 from .presets import Presets
 from .prompt import Prompt
@@ -41,8 +41,7 @@ class Form(QtWidgets.QWidget):
             self._mode.add(mode, title, tip)
         strength = Percent("strength")
         strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
-        self._checkpoint = named(Choice(), "checkpoint", _("The model that paints"))
-        self._checkpoint.add(None, _("The bridge's default"))
+        self._checkpoint = named(Offered(_("The bridge's default")), "checkpoint", _("The model that paints"))
         self._checkpoints: tuple[CheckpointInfo, ...] = ()
         seed = named(Digits(), "seed", _("The same seed gives the same picture"))
         seed.setPlaceholderText(_("Random"))
@@ -94,6 +93,12 @@ class Form(QtWidgets.QWidget):
         chosen = self._checkpoint.wanted()
         return next((one for one in self._checkpoints if chosen in (None, one.name)), None)
 
+    def planning(self, *, selected: bool) -> dict[str, Any]:
+        """Fields of ``plan`` for what *Automatic* would come to."""
+        wanted = self._wanted()
+        job = job_of(AUTOMATIC, strength=wanted["strength"], selected=selected)
+        return {**job, **{name: wanted[name] for name in ("checkpoint", "grow", "feather")}}
+
     @property
     def source(self) -> str:
         """Which layers are read."""
@@ -102,16 +107,10 @@ class Form(QtWidgets.QWidget):
     def offer(self, bridge: Bridge) -> None:
         """What the bridge has. What is chosen stays so, if it is there."""
         self._checkpoints = bridge.checkpoints.checkpoints
-        chosen = self._checkpoint.wanted()
-        self._checkpoint.clear()
-        default = self._checkpoints[0].name if self._checkpoints else None
-        words = _("The bridge's default")
-        self._checkpoint.add(None, words, f"{words}: {default}" if default else words)
-        for checkpoint in self._checkpoints:
-            self._checkpoint.add(checkpoint.name, checkpoint.name, f"{checkpoint.name}\n{checkpoint.family}")
-        self._checkpoint.choose(chosen)
+        families = {one.name: f"{one.name}\n{one.family}" for one in self._checkpoints}
+        self._checkpoint.offer(families, next(iter(families.values()), ""))
         self._batch.setMaximum(bridge.welcome.limits.batch)
-        self._advanced.offer_samplers(bridge.welcome.samplers)
+        self._advanced.sampler.offer({name: name for name in bridge.welcome.samplers})
         self._suggest()
 
     def expect(self, mode: str | None) -> None:

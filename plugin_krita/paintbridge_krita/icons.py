@@ -1,31 +1,38 @@
-"""Krita's own icons, which suit its theme. Those that Krita has not are drawn here in the theme's colour of text."""
+"""Krita's own icons. They suit its theme, and are dressed anew when that becomes another one."""
 
 from __future__ import annotations
 
 import krita
 
-from .qt import QtGui
+from .qt import QtWidgets
 
-__all__ = ["icon"]
+__all__ = ["dress", "dress_anew"]
 
-# Ours by Krita's.
+# Krita's by ours.
 _KRITAS = {
-    "history": "document-open-recent",
-    "menu": "configure-thicker",
-    "apply": "dialog-ok",
-    "apply_group": "groupLayer",
     "again": "view-refresh",
-    "reuse": "edit-copy",
-    "discard": "deletelayer",
+    "apply_group": "groupLayer",
     "compare": "onion_skin_options",
-    "shown": "visible",
+    "discard": "deletelayer",
     "hidden": "novisible",
+    "history": "document-open-recent",
     "preset": "document-save",
+    "reuse": "edit-copy",
     "settings": "configure-thicker",
-    "open": "arrow-down",
-    "folded": "arrow-right",
+    "shown": "visible",
 }
+_PROPERTY = "paintbridge_icon"
 
 
-def icon(name: str) -> QtGui.QIcon:
-    return krita.Krita.instance().icon(_KRITAS[name])
+def dress(button: QtWidgets.QToolButton, name: str) -> None:
+    """Give a button its icon."""
+    button.setProperty(_PROPERTY, name)
+    button.setIcon(krita.Krita.instance().icon(_KRITAS[name]))
+
+
+def dress_anew(widget: QtWidgets.QWidget) -> None:
+    """All buttons in a widget."""
+    for button in widget.findChildren(QtWidgets.QToolButton):
+        name = button.property(_PROPERTY)
+        if name:
+            dress(button, name)

@@ -106,7 +106,9 @@ class _Film(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         painter.setTransform(placing)
         zoom = (placing.m11() ** 2 + placing.m12() ** 2) ** 0.5
-        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform, zoom < _SQUARES_FROM)
+        # A preview has fewer pixels than the canvas: squares would be none of the canvas's.
+        smooth = zoom < _SQUARES_FROM or self._sight.image.width() < area.width
+        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform, smooth)
         painter.drawImage(QtCore.QRectF(area.x, area.y, area.width, area.height), self._sight.image)
         painter.end()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import settings
 from .fields import Choice, named
-from .icons import icon
+from .icons import dress
 from .qt import QtWidgets, Signal
 from .words import _
 
@@ -32,7 +32,7 @@ class Presets(QtWidgets.QWidget):
         self._list = named(Choice(), "preset", _("Values that you have saved"))
         self._list.activated.connect(lambda _index: self._choose())
         self._menu = named(QtWidgets.QToolButton(), "preset_menu", _("Save and delete presets"))
-        self._menu.setIcon(icon("preset"))
+        dress(self._menu, "preset")
         self._menu.setAutoRaise(True)
         self._menu.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QtWidgets.QMenu(self._menu)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import settings
 from .fields import named
-from .icons import icon
+from .icons import dress
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .words import _
 
@@ -31,7 +31,7 @@ class Prompt(QtWidgets.QWidget):
         self._text.stepped.connect(self._step)
         self._text.textChanged.connect(self.changed)
         self._earlier = named(QtWidgets.QToolButton(), "history", _("Earlier prompts"))
-        self._earlier.setIcon(icon("history"))
+        dress(self._earlier, "history")
         self._earlier.setAutoRaise(True)
         self._earlier.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QtWidgets.QMenu(self._earlier)

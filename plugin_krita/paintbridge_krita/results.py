@@ -11,7 +11,7 @@ from bridge.client import JobResult, ResultLayer
 
 from .fields import named
 from .flow import Flow
-from .icons import icon
+from .icons import dress
 from .layers import add_layers, layer_name
 from .painting import Order
 from .preview import sight_of_result
@@ -164,7 +164,7 @@ class Results(QtWidgets.QWidget):
         self.seen.emit(None if painted is None else sight_of_result(painted.order, painted.layer, painted.image))
 
     def _show_buttons(self) -> None:
-        self._shown.setIcon(icon("shown" if self._shown.isChecked() else "hidden"))
+        dress(self._shown, "shown" if self._shown.isChecked() else "hidden")
         chosen = len(self._list.chosen())
         for button in (self._apply, self._group, self._discard):
             button.setEnabled(chosen > 0 and self._placing is None)
@@ -175,7 +175,7 @@ class Results(QtWidgets.QWidget):
 
 def _tool(name: str, tip: str, pressed: Callable[[], None] | None = None) -> QtWidgets.QToolButton:
     button = named(QtWidgets.QToolButton(), name, tip)
-    button.setIcon(icon(name))
+    dress(button, name)
     button.setAutoRaise(True)
     if pressed is not None:
         button.clicked.connect(lambda _on: pressed())

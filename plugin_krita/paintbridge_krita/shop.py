@@ -105,7 +105,7 @@ class _Row(QtWidgets.QWidget):
             memory=round(checkpoint.memory_bytes / _GIB),
             licence=checkpoint.licence,
         )
-        good_at = _("Good at {what}").format(what=checkpoint.good_at)
+        good_at = _("Good at {what}").format(what=_(checkpoint.good_at))
         self._words.setText(f"<b>{checkpoint.name}</b><br>{good_at}<br><small>{facts}</small>")
         self._here = checkpoint.checkpoint is not None
         self._show()

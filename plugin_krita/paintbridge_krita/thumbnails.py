@@ -63,7 +63,7 @@ class Thumbnails(QtWidgets.QListWidget):
 
     def event(self, event: QtCore.QEvent) -> bool:
         # Krita's own shortcuts for these keys wait.
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and event.key() in (*_APPLY, *_DISCARD, *_MOVE):
+        if event.type() == QtCore.QEvent.Type.ShortcutOverride and _is_for_the_list(event):
             event.accept()
             return True
         return bool(super().event(event))
@@ -75,6 +75,10 @@ class Thumbnails(QtWidgets.QListWidget):
             self.unwanted.emit()
         else:
             super().keyPressEvent(event)
+
+
+def _is_for_the_list(event: QtGui.QKeyEvent) -> bool:
+    return event.key() in (*_APPLY, *_DISCARD, *_MOVE) or event.matches(QtGui.QKeySequence.StandardKey.SelectAll)
 
 
 class _Frame(QtWidgets.QStyledItemDelegate):

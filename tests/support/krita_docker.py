@@ -28,6 +28,11 @@ def centre(name):
         within = within.parent()
     point = widget.mapToGlobal(widget.rect().center())
     return [point.x(), point.y()]
+def bright(name):
+    image = part(name).icon().pixmap(32, 32).toImage()
+    shown = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+    seen = [colour.lightness() for colour in shown if colour.alpha() > 200]
+    return sum(seen) / len(seen)
 def choose(name, value):
     box = part(name)
     box.setCurrentIndex(box.findData(value))
@@ -48,6 +53,8 @@ def closed():
     part("batch").setValue(1)
     part("seed").clear()
     part("prompt").clear()
+    part("strength").setValue(100)
+    part("steps").setValue(0)
     choose("mode", "auto")
     choose("checkpoint", None)
 def select(x, y, width, height, feather=0):
@@ -81,6 +88,8 @@ def turn(degrees, mirrored, zoom):
     canvas.setZoomLevel(zoom)
 def layers(of):
     return [node for node in of.rootNode().childNodes() if node.type() == "paintlayer"]
+def tops():
+    return [node for node in document().rootNode().childNodes() if node.type() != "selectionmask"]
 def top():
     nodes = layers(document())
     box = nodes[-1].bounds()
@@ -104,8 +113,8 @@ class KritaDocker:
         self.desktop = host.desktop
         self.ask = host.ask
 
-    def show(self) -> None:
-        """Bring the docker to the front, and wait for its connection."""
+    def show(self, *, connected: bool = True) -> None:
+        """Bring the docker to the front, and wait for its connection, if there is to be one."""
         self.ask(_FUNCTIONS)
         self.ask(
             "window.removeDockWidget(docker)\n"
@@ -116,7 +125,8 @@ class KritaDocker:
             # As high as an artist makes it who works with it.
             "window.resizeDocks([docker], [620], QtCore.Qt.Orientation.Vertical)"
         )
-        wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
+        if connected:
+            wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
 
     def click(self, name: str) -> None:
         """Press the left button on a part of the docker, in its middle."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gimp_host import GimpHost
 from host_desktop import wait_for
-from PIL import Image
+from small_screenshots import small
 from whole_bridge import PATIENCE
 
 from bridge.client import Bridge
@@ -78,11 +78,6 @@ def wait_for_rest(gimp: GimpHost, area: tuple[slice, slice]) -> np.ndarray:
 
     wait_for(rests, "the screen to stand still")
     return now
-
-
-def small(path: Any, target: Any) -> None:
-    """A screenshot for the documentation."""
-    Image.open(path).convert("RGB").save(target, quality=88, subsampling=0, optimize=True)
 
 
 def test_typed_prompt_button_progress_layer(gimp, bridge, image, output):

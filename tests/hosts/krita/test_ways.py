@@ -1,0 +1,204 @@
+"""Keys, choosing among pictures, what the docker remembers, and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from host_bridge import HostBridge
+from host_desktop import wait_for
+from krita_docker import KritaDocker
+
+# Of the screen: an empty place beside the canvas's picture.
+BESIDE = (300, 930)
+
+
+@pytest.fixture
+def opened(docker: KritaDocker) -> Iterator[KritaDocker]:
+    """The docker, with a small document that is selected in its middle. Few steps: how it looks does not count."""
+    docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
+    docker.ask("select(100, 60, 80, 80); part('steps').setValue(3)")
+    yield docker
+    docker.close_all()
+
+
+def prompt(docker: KritaDocker) -> str:
+    return str(docker.ask("part('prompt').toPlainText()"))
+
+
+def tree(docker: KritaDocker) -> list[list[str]]:
+    """The document's layers, lowest first, each with the names in it."""
+    return [list(one) for one in docker.ask("[[n.name(), *[c.name() for c in n.childNodes()]] for n in tops()]")]
+
+
+def test_keys_alone_from_generating_to_undoing(opened: KritaDocker) -> None:
+    """Those of Krita's settings, wherever the focus is: here, not in the docker."""
+    docker = opened
+    docker.type("prompt", "a star")
+    docker.desktop.xdotool("mousemove", *BESIDE)
+    docker.ask("window.setFocus()")
+    docker.desktop.xdotool("key", "F9")
+    wait_for(lambda: docker.results() == 1, "a picture")
+    docker.desktop.xdotool("key", "shift+F9")
+    wait_for(lambda: docker.results() == 2, "another one")
+    docker.desktop.xdotool("key", "ctrl+F9")
+    wait_for(lambda: len(tree(docker)) == 2, "its layer")
+    wait_for(lambda: docker.results() == 1, "it to be gone from the list")
+
+
+def test_pictures_by_the_keyboard(opened: KritaDocker) -> None:
+    """Arrows choose, Delete discards, Enter applies; and Krita, which has these keys too, does not hear of them."""
+    docker = opened
+    docker.ask("part('batch').setValue(3)")
+    docker.type("prompt", "a star")
+    docker.generate()
+    seeds = docker.ask("[part('results').item(row).toolTip().split()[-1] for row in range(3)]")
+    assert len(set(seeds)) == 3
+    before = docker.ask("projection()")
+    docker.click("results")
+    docker.desktop.xdotool("key", "Home", "Right", "Delete")
+    wait_for(lambda: docker.results() == 2, "the second to be gone")
+    left = docker.ask("[part('results').item(row).toolTip().split()[-1] for row in range(2)]")
+    assert left == [seeds[0], seeds[2]]
+    assert docker.ask("projection()") == before, "Krita's own Delete clears what is selected"
+    docker.desktop.xdotool("key", "Home", "Return")
+    wait_for(lambda: len(tree(docker)) == 2, "the first as a layer")
+
+
+def test_a_group_of_all_is_one_step(opened: KritaDocker) -> None:
+    docker = opened
+    docker.ask("part('batch').setValue(2)")
+    docker.type("prompt", "a star")
+    docker.generate()
+    docker.click("results")
+    docker.desktop.xdotool("key", "ctrl+a")
+    wait_for(lambda: docker.ask("len(part('results').selectedItems())") == 2, "all to be chosen")
+    docker.click("apply_group")
+    wait_for(lambda: docker.results() == 0, "the group")
+    assert tree(docker)[1] == ["a star", "a star", "a star"]
+    docker.desktop.xdotool("mousemove", *BESIDE, "key", "ctrl+z")
+    wait_for(lambda: len(tree(docker)) == 1, "the undo")
+    docker.desktop.xdotool("key", "ctrl+shift+z")
+    wait_for(lambda: len(tree(docker)) == 2, "the redo")
+    assert tree(docker)[1] == ["a star", "a star", "a star"]
+
+
+def test_a_picture_is_made_again_from_its_values(opened: KritaDocker) -> None:
+    docker = opened
+    docker.type("prompt", "a star")
+    docker.ask("part('strength').setValue(80); choose('mode', 'fill')")
+    docker.generate()
+    docker.type("prompt", "a tree")
+    docker.ask("part('strength').setValue(100); choose('mode', 'auto')")
+    docker.click("reuse")
+    wait_for(lambda: docker.ask("part('seed').text()"), "the seed")
+    assert prompt(docker) == "a star"
+    assert docker.ask("[part('strength').value(), part('mode').currentData()]") == [80, "fill"]
+    docker.generate()
+    docker.click("results")
+    docker.desktop.xdotool("key", "ctrl+a")
+    docker.click("apply")
+    wait_for(lambda: len(tree(docker)) == 3, "two layers")
+    first, second = (docker.pixels(f"pixels({index}, 80, 40, 120, 120)", (120, 120, 4)) for index in (-1, -2))
+    assert first[..., 3].any()
+    assert (first == second).all()
+
+
+def test_prompts_come_back(opened: KritaDocker) -> None:
+    docker = opened
+    for words in ("a star", "a tree"):
+        docker.type("prompt", words)
+        docker.desktop.xdotool("key", "ctrl+Return")
+        wait_for(lambda: docker.ask("part('cancel').isEnabled()") or docker.results(), "the job")
+    docker.type("prompt", "a dra")
+    docker.desktop.xdotool("key", "ctrl+Up", "ctrl+Up")
+    wait_for(lambda: prompt(docker) == "a star", "the one before the last")
+    docker.desktop.xdotool("key", "ctrl+Down", "ctrl+Down")
+    wait_for(lambda: prompt(docker) == "a dra", "what was being written")
+    docker.click("history")
+    wait_for(lambda: docker.ask("part('history').menu().isVisible()"), "the list of them")
+    docker.desktop.xdotool("key", "Down", "Return")
+    wait_for(lambda: prompt(docker) == "a tree", "the newest")
+
+
+def test_automatic_says_what_it_comes_to(opened: KritaDocker) -> None:
+    docker = opened
+    said = "part('mode').itemText(0)"
+    wait_for(lambda: docker.ask(said) == "Automatic: Fill", "the bridge's answer")
+    docker.ask("select(0, 0, 30, 200)")
+    wait_for(lambda: docker.ask(said) == "Automatic: Expand", "a strip along the edge")
+    docker.ask("part('strength').setValue(60)")
+    wait_for(lambda: docker.ask(said) == "Automatic: Refine", "less than the full strength")
+    docker.ask("part('strength').setValue(100); document().setSelection(None)")
+    wait_for(lambda: docker.ask(said) == "Automatic: Generate", "nothing selected")
+
+
+def test_a_way_of_working_is_kept_by_its_name(opened: KritaDocker) -> None:
+    docker = opened
+    docker.type("prompt", "a star")
+    docker.click("advanced")
+    wait_for(lambda: docker.ask("part('steps').isVisible()"), "the advanced values")
+    docker.type("steps", "7")
+    docker.ask("part('strength').setValue(60)")
+    docker.click("preset_menu")
+    wait_for(lambda: docker.ask("part('preset_menu').menu().isVisible()"), "the menu")
+    docker.desktop.xdotool("key", "Down", "Return")
+    wait_for(lambda: docker.ask("bool(window.findChildren(QtWidgets.QInputDialog))"), "the question for a name")
+    docker.desktop.xdotool("type", "gently")
+    docker.desktop.xdotool("key", "Return")
+    wait_for(lambda: docker.ask("part('preset').currentText()") == "gently", "the preset")
+    docker.type("prompt", "a tree")
+    values = "[part('steps').value(), part('strength').value(), part('prompt').toPlainText()]"
+    docker.click("preset")
+    docker.desktop.xdotool("key", "Home", "Return")
+    wait_for(lambda: docker.ask(values)[:2] == [0, 100], "the values of the start")
+    docker.click("preset")
+    docker.desktop.xdotool("key", "End", "Return")
+    wait_for(lambda: docker.ask(values)[:2] == [7, 60], "its values")
+    assert docker.ask(values)[2] == "a tree", "what is painted is no way of working"
+    docker.ask("choose('preset', ''); part('preset').activated.emit(0)")
+    docker.click("advanced")
+
+
+def test_another_bridge_in_the_settings(opened: KritaDocker, bridge: HostBridge, output: Path) -> None:
+    """A wrong token is said as the bridge says it, and the way to mend it is a button."""
+    docker = opened
+    address = bridge.address()
+    shown = "part('address') is not None and part('address').isVisible()"
+    docker.click("settings")
+    wait_for(lambda: docker.ask(shown), "the settings")
+    docker.desktop.screenshot(output / "settings.png")
+    docker.type("address", address.url)
+    docker.type("token", "wrong")
+    docker.desktop.xdotool("key", "Return")
+    wait_for(lambda: "refused the token" in docker.words("absence"), "the bridge's refusal")
+    assert docker.words("state") == "Not connected."
+    docker.desktop.screenshot(output / "wrong-token.png")
+    docker.click("absence_settings")
+    wait_for(lambda: docker.ask(shown), "the settings")
+    for name in ("address", "token"):
+        docker.click(name)
+        docker.desktop.xdotool("key", "ctrl+a", "Delete")
+    docker.desktop.xdotool("key", "Return")
+    wait_for(lambda: docker.words("state") == "Connected to the bridge.", "the bridge that is found by itself")
+
+
+def test_icons_suit_the_theme(opened: KritaDocker, output: Path) -> None:
+    docker = opened
+    docker.ask(
+        "themes = {one.text().replace('&', ''): one for one in Krita.action('theme_menu').menu().actions()}\n"
+        "chosen = next(one for one in themes.values() if one.isChecked())"
+    )
+    bright = "themes[next(name for name in themes if 'bright' in name.lower())]"
+    assert brightness(docker) > 150, "on a dark ground"
+    docker.ask(f"{bright}.trigger()")
+    wait_for(lambda: brightness(docker) < 100, "dark icons on a light ground")
+    docker.desktop.screenshot(output / "light-theme.png")
+    docker.ask("chosen.trigger()")
+    wait_for(lambda: brightness(docker) > 150, "them to be light again")
+
+
+def brightness(docker: KritaDocker) -> float:
+    """Of a button's icon, where it is opaque."""
+    return float(docker.ask("bright('settings')"))
