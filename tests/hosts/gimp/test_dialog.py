@@ -16,10 +16,9 @@ from whole_bridge import PATIENCE
 from bridge.client import Bridge
 
 SKY = [1050, 120, 300, 300]
-# Of the image window: where GIMP shows progress, and the button beside it.
-STATUS = (slice(868, 900), slice(370, 1090))
+# Of the image window: where GIMP shows progress, and at its right end a button beside it, while there is any.
+STATUS, BUTTON = ((slice(868, 900), slice(*columns)) for columns in ((370, 1160), (1050, 1160)))
 CANCEL = (1122, 882)
-BUTTON = (slice(868, 900), slice(1050, 1160))
 # The dialog, and of it the prompt, and what lies below that, over which *Reset* opens.
 DIALOG, PROMPT, VALUES = ((slice(*rows), slice(0, 440)) for rows in ((0, 500), (100, 195), (195, 480)))
 # Where the artist is offered to start the bridge: in the dialog, and, for a command without one, in a box.
@@ -81,7 +80,7 @@ def wait_for_rest(gimp: GimpHost, area: tuple[slice, slice]) -> np.ndarray:
 
 
 def test_typed_prompt_button_progress_layer(gimp, bridge, image, output):
-    idle, connections = gimp.screen(), bridge.connections()
+    idle, connections = wait_for_rest(gimp, STATUS), bridge.connections()
     gimp.open_menu()
     gimp.desktop.screenshot(output / "menu.png")
     gimp.keys("Down", "Down", "Down", "Return")
@@ -91,7 +90,7 @@ def test_typed_prompt_button_progress_layer(gimp, bridge, image, output):
     wait_for_rest(gimp, DIALOG)
     small(gimp.desktop.screenshot(output / "dialog.png"), output / "gimp-dialog.jpg")
     gimp.keys("ctrl+Return")
-    busy = wait_for_change(gimp, idle, STATUS, "progress to be shown")
+    busy = wait_for_change(gimp, idle, BUTTON, "progress to be shown")
     gimp.desktop.screenshot(output / "progress.png")
     top, _ = wait_for_layers(gimp, image, 2)
     assert top["name"] == "a red balloon"
