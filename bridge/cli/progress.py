@@ -20,6 +20,7 @@ _WORDS = {
     "denoise": "Painting",
     "decode": "Developing",
     "compose": "Fitting in",
+    "learn": "Learning",
 }
 assert set(_WORDS) == set(STAGES)
 

@@ -20,7 +20,7 @@ from .errors import (
     NotRunning,
     Refused,
 )
-from .job import ConditionPixels, Job, JobResult, Pixels, ResultLayer
+from .job import ConditionPixels, Job, JobResult, LoraJob, Pixels, ResultLayer, TrainedLora
 
 __all__ = [
     "Address",
@@ -38,11 +38,13 @@ __all__ = [
     "Job",
     "JobCancelled",
     "JobResult",
+    "LoraJob",
     "NotRunning",
     "Pixels",
     "Preview",
     "Progress",
     "Refused",
     "ResultLayer",
+    "TrainedLora",
     "discover",
 ]

@@ -20,13 +20,14 @@ from ..protocol.messages import (
     ServerMessage,
     Started,
     Stored,
+    Trained,
     Unpulled,
     Wanted,
 )
 
 __all__ = ["JOB_EVENTS", "Answers", "Disconnected", "Key"]
 
-JOB_EVENTS = (Queued, Started, Progress, Result, Failed, Cancelled)
+JOB_EVENTS = (Queued, Started, Progress, Result, Trained, Failed, Cancelled)
 
 Key = tuple[Union[str, int], ...]
 """What an answer is recognized by: ``("planned", request)``, ``("put", hash, offset)``, ..."""

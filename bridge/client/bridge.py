@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..protocol.messages import (
     Checkpoints,
@@ -31,15 +31,16 @@ from .errors import BridgeClosed
 from .job import ConditionPixels, Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
 from .painting import Painting
-from .request import Request
+from .request import Request, TrainRequest
 from .stock import PullCallback
+from .teaching import Teaching
 
 __all__ = ["Bridge"]
 
 T = TypeVar("T")
 
 
-class Bridge(Painting):
+class Bridge(Painting, Teaching):
     """A connection to the bridge. Use it as a context manager, or call :meth:`close`. Scripts find what they need in
     :class:`.painting.Painting`; what is here serves hosts, which own their document and may not wait.
 
@@ -208,7 +209,7 @@ class Bridge(Painting):
             on_disconnect=on_disconnect,
         )
         request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
-        self._post(self._jobs.submit, job, request)
+        self._dispatch(job, request)
         return job
 
     def pull(
@@ -253,6 +254,9 @@ class Bridge(Painting):
         self.close()
 
     # ------------------------------------------------------------ the thread
+
+    def _dispatch(self, job: Job, request: Union[Request, TrainRequest]) -> None:
+        self._post(self._jobs.submit, job, request)
 
     def _cancel(self, job: Job) -> None:
         with contextlib.suppress(BridgeClosed):

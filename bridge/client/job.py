@@ -12,7 +12,17 @@ from typing import Any, Callable, Optional, Union
 from ..protocol.messages import JobEvent, Picture, Preview, Recipe
 from ..protocol.pixels import DEPTH_BYTES, Buffer
 
-__all__ = ["ConditionPixels", "Job", "JobResult", "JobUpdate", "Pixels", "ResultLayer"]
+__all__ = [
+    "ConditionPixels",
+    "Job",
+    "JobResult",
+    "JobUpdate",
+    "LoraJob",
+    "Outcome",
+    "Pixels",
+    "ResultLayer",
+    "TrainedLora",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +111,23 @@ class JobResult:
     hints: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class TrainedLora:
+    """What a training has made: a LoRA, which prompts name as ``<lora:NAME:1>``. ``loss_before`` and ``loss`` are the
+    means of the first tenth of the steps and of the last.
+    """
+
+    job: str
+    name: str
+    loss_before: float
+    loss: float
+    timings: Mapping[str, float]
+    hints: tuple[str, ...]
+
+
+Outcome = Union[JobResult, TrainedLora]
+
+
 class Job:
     """One job that was submitted. Made by :meth:`.bridge.Bridge.submit`.
 
@@ -124,7 +151,7 @@ class Job:
         self._on_done = on_done
         self._changed = threading.Condition()
         self._updates: deque[JobUpdate] = deque()
-        self._outcome: Union[JobResult, Exception, None] = None
+        self._outcome: Union[Outcome, Exception, None] = None
 
     @property
     def done(self) -> bool:
@@ -163,15 +190,20 @@ class Job:
             TimeoutError: after ``timeout`` seconds; the job goes on.
             RuntimeError: on the client's own thread, before the job's end.
         """
+        outcome = self._wait(timeout)
+        assert isinstance(outcome, JobResult)
+        return outcome
+
+    def _wait(self, timeout: Optional[float]) -> Outcome:
         if self._outcome is None:
             self._may_block()
         with self._changed:
             if not self._changed.wait_for(lambda: self._outcome is not None, timeout):
                 raise TimeoutError(f"The job has not ended within {timeout} seconds.")
-        if isinstance(self._outcome, JobResult):
-            return self._outcome
         assert self._outcome is not None
-        raise self._outcome
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
 
     # ------------------------------------------------------------ the client's side
 
@@ -183,7 +215,7 @@ class Job:
             self._enqueue(event)
         self._call_back(self._on_event, event)
 
-    def end(self, outcome: Union[JobResult, Exception], event: Optional[JobUpdate] = None) -> None:
+    def end(self, outcome: Union[Outcome, Exception], event: Optional[JobUpdate] = None) -> None:
         """The job has ended, with ``event`` where the bridge sent one. The first end counts. Called on the client's
         thread.
         """
@@ -212,3 +244,13 @@ class Job:
         except Exception:
             # The host's fault must not end the connection, which serves its other jobs.
             logger.exception("A callback of job %s failed", self.id)
+
+
+class LoraJob(Job):
+    """A training. Made by :meth:`.teaching.Teaching.start_training`."""
+
+    def lora(self, timeout: Optional[float] = None) -> TrainedLora:
+        """Wait for the LoRA. Raises as :meth:`Job.result`."""
+        outcome = self._wait(timeout)
+        assert isinstance(outcome, TrainedLora)
+        return outcome

@@ -23,22 +23,24 @@ from ..protocol.messages import (
     Error,
     Failed,
     JobEvent,
+    JobOrder,
     Picture,
     Plan,
     Planned,
     Preview,
     Result,
     ServerMessage,
-    Submit,
+    Trained,
     Welcome,
 )
+from ..protocol.session import TERMINAL_EVENTS
 from .acknowledge import Acknowledgements
 from .answers import JOB_EVENTS, Disconnected
 from .connection import Connection
 from .discovery import Address
 from .errors import JobCancelled, error_from_wire
-from .job import Job, JobResult, ResultLayer
-from .request import Request, described
+from .job import Job, JobResult, Outcome, ResultLayer, TrainedLora
+from .request import Request, TrainRequest, described
 from .stock import NEWS, PullCallback, Stock
 from .transfer import Upload, download, hash_bytes, upload
 
@@ -117,7 +119,7 @@ class Jobs:
         answer: Planned = await self._persist(lambda: self.connection.ask(message, key, about))
         return answer
 
-    def submit(self, job: Job, request: Request) -> None:
+    def submit(self, job: Job, request: Union[Request, TrainRequest]) -> None:
         """Send a job. Whatever keeps it from being sent ends it."""
         self._entries[job.id] = _Entry(job)
         self._start(self._send(self._entries[job.id], request))
@@ -135,7 +137,7 @@ class Jobs:
 
     # ------------------------------------------------------------ sending
 
-    async def _send(self, entry: _Entry, request: Request) -> None:
+    async def _send(self, entry: _Entry, request: Union[Request, TrainRequest]) -> None:
         job = entry.job
         try:
             pictures: dict[int, Picture] = {}
@@ -149,7 +151,7 @@ class Jobs:
             self.connection.session.forget(job.id)
             self._end(job.id, error)
 
-    async def _submit(self, entry: _Entry, message: Submit, uploads: Mapping[str, Upload]) -> None:
+    async def _submit(self, entry: _Entry, message: JobOrder, uploads: Mapping[str, Upload]) -> None:
         """One attempt; what became of an earlier one has been learnt by now."""
         job = entry.job
 
@@ -195,12 +197,16 @@ class Jobs:
     def _event(self, event: JobEvent) -> None:
         entry = self._entries.get(event.job)
         self._acks.arrived(event.event, hold=isinstance(event, Result) and entry is not None)
-        if isinstance(event, (Result, Failed, Cancelled)):
+        if isinstance(event, TERMINAL_EVENTS):
             self.connection.session.forget(event.job)
         if entry is not None:
             entry.accepted = True
             if isinstance(event, Result):
                 self._start(self._fetch(event, self._acks))
+            elif isinstance(event, Trained):
+                end = event
+                lora = TrainedLora(end.job, end.lora, end.loss_before, end.loss, end.timings, end.hints)
+                self._end(event.job, lora, event)
             elif isinstance(event, Failed):
                 self._end(event.job, error_from_wire(event.code, event.message, event.hint), event)
             elif isinstance(event, Cancelled):
@@ -269,7 +275,7 @@ class Jobs:
 
     # ------------------------------------------------------------ helpers
 
-    def _end(self, job: str, outcome: Union[JobResult, Exception], event: Optional[JobEvent] = None) -> None:
+    def _end(self, job: str, outcome: Union[Outcome, Exception], event: Optional[JobEvent] = None) -> None:
         entry = self._entries.pop(job, None)
         if entry is not None:
             entry.job.end(outcome, event)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..protocol.messages import Planned
 from .job import Job, JobResult
+from .waiting import wait_for
 from .wish import ProgressCallback, Wish, WishOptions, progress_only
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["Painting"]
-
-# On Windows nothing interrupts a wait: Ctrl-C is looked for in between.
-_LOOK_SECONDS = 0.25
 
 
 class Painting:
@@ -37,7 +34,7 @@ class Painting:
         **options: Unpack[WishOptions],
     ) -> JobResult:
         """Repaint what is white in a mask."""
-        return self._wait(self.start("fill", image, mask, on_progress=on_progress, **options), timeout)
+        return self._result(self.start("fill", image, mask, on_progress=on_progress, **options), timeout)
 
     def refine(
         self,
@@ -49,7 +46,7 @@ class Painting:
         **options: Unpack[WishOptions],
     ) -> JobResult:
         """Repaint a picture, or what is white in a mask, and keep its forms: ``strength`` says how closely."""
-        return self._wait(self.start("refine", image, mask, on_progress=on_progress, **options), timeout)
+        return self._result(self.start("refine", image, mask, on_progress=on_progress, **options), timeout)
 
     def generate(
         self,
@@ -60,7 +57,7 @@ class Painting:
         **options: Unpack[WishOptions],
     ) -> JobResult:
         """Paint a new picture of this width and height."""
-        return self._wait(self.start("generate", size, on_progress=on_progress, **options), timeout)
+        return self._result(self.start("generate", size, on_progress=on_progress, **options), timeout)
 
     def upscale(
         self,
@@ -72,7 +69,7 @@ class Painting:
         **options: Unpack[WishOptions],
     ) -> JobResult:
         """Enlarge a picture two or four times."""
-        return self._wait(self.start("upscale", image, scale=scale, on_progress=on_progress, **options), timeout)
+        return self._result(self.start("upscale", image, scale=scale, on_progress=on_progress, **options), timeout)
 
     def start(
         self,
@@ -102,16 +99,5 @@ class Painting:
         raise NotImplementedError
 
     @staticmethod
-    def _wait(job: Job, timeout: Optional[float]) -> JobResult:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        try:
-            while True:
-                left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
-                try:
-                    return job.result(max(0.0, left))
-                except TimeoutError:
-                    if deadline is not None and time.monotonic() >= deadline:
-                        raise TimeoutError(f"The job has not ended within {timeout} seconds.") from None
-        finally:
-            if not job.done:
-                job.cancel()
+    def _result(job: Job, timeout: Optional[float]) -> JobResult:
+        return wait_for(job, job.result, timeout)

@@ -1,18 +1,18 @@
-"""A job as the host hands it over: a ``submit`` whose pictures are still pixels, without hashes."""
+"""A job as the host hands it over: a ``submit`` or a ``train`` whose pictures are still pixels, without hashes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DEPTHS, Condition, Picture, Submit
+from ..protocol.messages import DEPTHS, Condition, Lesson, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import decode_client, encode
 from .job import ConditionPixels, Pixels
 
-__all__ = ["Request", "described"]
+__all__ = ["Request", "TrainRequest", "described"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,31 @@ class Request:
             selection=describe(self.selection) if self.selection else None,
             conditions=tuple(conditions),
         )
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """``fields`` are those of ``train`` but for its lessons. Raises as :class:`Request`."""
+
+    fields: dict[str, Any]
+    pictures: tuple[Pixels, ...]
+    captions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fields: dict[str, Any], pictures: Sequence[Pixels], captions: Sequence[str]) -> TrainRequest:
+        """Check a request before anything is hashed or sent. ``captions`` has one for each picture."""
+        request = cls(fields, tuple(map(_flat, pictures)), tuple(captions))
+        decode_client(encode(request.message(lambda pixels: described(pixels, "0" * 64))))
+        return request
+
+    def pixels(self) -> list[Pixels]:
+        """All of its pictures."""
+        return list(self.pictures)
+
+    def message(self, describe: Callable[[Pixels], Picture]) -> Train:
+        """What is sent."""
+        lessons = tuple(Lesson(describe(pixels), words) for pixels, words in zip(self.pictures, self.captions))
+        return Train(lessons=lessons, **self.fields)
 
 
 def described(pixels: Pixels, content_hash: str) -> Picture:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..protocol.messages import DeviceInfo, Layer, Submit
+from ..protocol.messages import DeviceInfo, JobOrder, Layer
 from .port import EngineEvent
 from .shared import Segment
 
@@ -48,10 +48,10 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """Paint. ``inputs`` holds the pictures that ``submit`` names; the layers go into a segment called ``result``."""
+    """Paint, or learn. ``inputs`` holds the pictures that ``submit`` names; layers go into a segment ``result``."""
 
     number: int
-    submit: Submit
+    submit: JobOrder
     inputs: Segment | None
     result: str
 

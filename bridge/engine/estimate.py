@@ -9,7 +9,9 @@ __all__ = ["TimeLeft"]
 
 
 class TimeLeft:
-    """Measures one job's denoising steps. ``tail`` is what the last job took after its last step, or None."""
+    """Measures one job's steps of denoising, or of learning. ``tail`` is what the last job took after its last step, or
+    None.
+    """
 
     def __init__(self, tail: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -22,7 +24,7 @@ class TimeLeft:
         tell it from.
         """
         now = self._clock()
-        if stage != "denoise":
+        if stage not in ("denoise", "learn"):
             if self._last_step is None or self._expected_tail is None:
                 return None
             return max(0.0, self._expected_tail - (now - self._last_step))

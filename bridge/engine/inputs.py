@@ -12,7 +12,7 @@ from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 
-__all__ = ["Guidance", "Inputs", "bridge_error", "read_inputs"]
+__all__ = ["Guidance", "Inputs", "bridge_error", "read_inputs", "with_alpha"]
 
 _COVERAGE_SLACK = 1e-3
 _LONGEST_TEXT = 1024
@@ -52,7 +52,7 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
             raise BridgeError("empty_selection")
     picture = None
     if submit.picture is not None:
-        picture = _rgba(_decoded(submit, submit.picture, data, "picture", (3, 4)))
+        picture = with_alpha(_decoded(submit, submit.picture, data, "picture", (3, 4)))
     return Inputs(picture, selection, tuple(_guidance(submit, condition, data) for condition in submit.conditions))
 
 
@@ -100,7 +100,8 @@ def _coverage(coverage: np.ndarray, what: str) -> np.ndarray:
     return clipped
 
 
-def _rgba(picture: np.ndarray) -> np.ndarray:
+def with_alpha(picture: np.ndarray) -> np.ndarray:
+    """(h, w, 3 or 4) as (h, w, 4), opaque where nothing else is said."""
     if picture.shape[2] == 4:
         return picture
     return np.concatenate([picture, np.ones_like(picture[..., :1])], axis=2)
@@ -117,7 +118,9 @@ def bridge_error(error: Exception) -> BridgeError | None:
         return BridgeError("out_of_memory")
     code = getattr(error, "code", None)
     if isinstance(code, str) and code in CODES and code != "internal":
-        return BridgeError(code, _fitting(str(error)), _fitting(getattr(error, "hint", "")))
+        return BridgeError(
+            code, _fitting(getattr(error, "message", "") or str(error)), _fitting(getattr(error, "hint", ""))
+        )
     return None
 
 

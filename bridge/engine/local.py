@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
 from .calls import Begun, Cancel, Happened, Ready, Unfit, WorkerSettings
-from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished
+from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
 from .process import WorkerProcess, crash_error
 
 __all__ = ["EngineSettings", "LocalEngine"]
 
 _log = logging.getLogger(__name__)
 
-_ENDS = (TaskFinished, TaskFailed, TaskCancelled)
+_ENDS = (TaskFinished, TaskTrained, TaskFailed, TaskCancelled)
 
 
 @dataclass(frozen=True)

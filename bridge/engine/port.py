@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, Layer, Submit
+from ..protocol.messages import DeviceInfo, JobOrder, Layer, Submit
 from ..protocol.pixels import Buffer
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "TaskFinished",
     "TaskPreview",
     "TaskProgress",
+    "TaskTrained",
     "picture_seeds",
 ]
 
@@ -41,11 +42,12 @@ class Task:
     """One job, with all that it needs.
 
     ``id`` is unique within the engine. ``pictures`` holds the bytes of every picture that ``submit`` names, by hash.
-    ``submit`` has its seed, its strength and its checkpoint filled in; ``model_key`` is the checkpoint's name.
+    ``submit`` has its seed, its checkpoint and, if it is to paint, its strength filled in; ``model_key`` is the
+    checkpoint's name.
     """
 
     id: str
-    submit: Submit
+    submit: JobOrder
     pictures: Mapping[str, Buffer]
 
     @property
@@ -85,6 +87,17 @@ class TaskFinished:
 
 
 @dataclass(frozen=True)
+class TaskTrained:
+    """The LoRA that was learnt, by its name among the LoRAs, and the mean losses at the beginning and at the end."""
+
+    lora: str
+    loss_before: float
+    loss: float
+    timings: Mapping[str, float]
+    hints: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
 class TaskFailed:
     """The job ended without a result."""
 
@@ -96,7 +109,7 @@ class TaskCancelled:
     """The job was cancelled and has stopped."""
 
 
-EngineEvent = TaskProgress | TaskPreview | TaskFinished | TaskFailed | TaskCancelled
+EngineEvent = TaskProgress | TaskPreview | TaskFinished | TaskTrained | TaskFailed | TaskCancelled
 
 
 class Engine(Protocol):
@@ -108,8 +121,8 @@ class Engine(Protocol):
         """Begin to start up; returns at once. Tasks may be submitted from then on."""
 
     def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
-        """Run a task. The stream ends with exactly one of :class:`TaskFinished`, :class:`TaskFailed`,
-        :class:`TaskCancelled`; closing it before that cancels the task.
+        """Run a task. The stream ends with exactly one of :class:`TaskFinished`, :class:`TaskTrained`,
+        :class:`TaskFailed`, :class:`TaskCancelled`; closing it before that cancels the task.
 
         Raises:
             BridgeError: ``job_exists`` for an id that is under way.

@@ -6,6 +6,7 @@ Importing this imports torch.
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -19,13 +20,15 @@ from ..models import Checkpoint, ControlNetRegistry, LoraRegistry, Registry
 from ..models.hashing import content_hash
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit
+from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
+from ..training.lessons import Lesson
 from . import pictures
 from .calls import WorkerSettings
 from .guidance import read_conditions, used_conditions
 from .inputs import Inputs
-from .port import picture_seeds
+from .port import TaskTrained, picture_seeds
+from .teaching import Teacher
 from .wordings import Worded, read_wordings, used_loras
 
 __all__ = ["Painted", "Studio", "open_studio", "warm_up"]
@@ -66,7 +69,9 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device), told
+    loras = LoraRegistry(folders)
+    teacher = Teacher(registry, loras, device, folders[0] if folders else None)
+    return Studio(registry, loras, ControlNetRegistry(folders), device, teacher), told
 
 
 def warm_up() -> None:
@@ -79,8 +84,14 @@ class Studio:
     """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
 
     def __init__(
-        self, registry: Registry, loras: LoraRegistry, controlnets: ControlNetRegistry, device: Device
+        self,
+        registry: Registry,
+        loras: LoraRegistry,
+        controlnets: ControlNetRegistry,
+        device: Device,
+        teacher: Teacher,
     ) -> None:
+        self.teacher = teacher
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets
@@ -93,6 +104,15 @@ class Studio:
         """Let go of all checkpoints, and of all that was made with them."""
         self._kept.free()
         self._cache.free()
+
+    def teach(self, train: Train, lessons: Sequence[Lesson], hooks: Hooks) -> TaskTrained:
+        """Teach, with all of the memory; raises as :meth:`.teaching.Teacher.teach`."""
+        self.free()
+        try:
+            return self.teacher.teach(train, lessons, hooks)
+        finally:
+            # What it took is given back to the system.
+            self._cache.free()
 
     def do(self, submit: Submit, inputs: Inputs, hooks: Hooks) -> Painted:
         """Paint.

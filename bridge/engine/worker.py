@@ -18,14 +18,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CHUNK_BYTES
+from ..protocol.messages import CHUNK_BYTES, Train
+from ..protocol.pixels import Buffer
 from . import shared
 from .calls import (
     Beat,
@@ -47,7 +49,6 @@ from .estimate import TimeLeft
 from .port import TaskCancelled, TaskPreview, TaskProgress
 
 if TYPE_CHECKING:
-    from .inputs import Inputs
     from .studio import Studio
 
 __all__ = ["main"]
@@ -55,6 +56,8 @@ __all__ = ["main"]
 _log = logging.getLogger(__name__)
 
 _PREVIEW_SIDE = 1024
+
+T = TypeVar("T")
 
 
 def main(connection: Connection, settings: WorkerSettings) -> None:
@@ -171,14 +174,19 @@ class _Worker:
 
     def _do(self, studio: Studio, job: _Job) -> None:
         from ..painter import Cancelled
+        from .inputs import read_inputs
 
         number = job.run.number
         self.say(Begun(number))
         try:
             hooks = _Hooks(job, self.say, TimeLeft(self._tail))
             hooks.check()
-            inputs = self._inputs(job.run)
-            painted = studio.do(job.run.submit, inputs, hooks)
+            order = job.run.submit
+            if isinstance(order, Train):
+                lessons = self._read_inputs(job.run, partial(studio.teacher.lessons, order))
+                self.say(Happened(number, studio.teach(order, lessons, hooks)))
+                return
+            painted = studio.do(order, self._read_inputs(job.run, partial(read_inputs, order)), hooks)
             hooks.check()
             segment, self._results[number] = shared.create(job.run.result, painted.pictures)
             self._tail = hooks.time_left.tail()
@@ -188,15 +196,14 @@ class _Worker:
         except Exception as error:  # noqa: BLE001 (one job's failure is never the worker's)
             self._fail(studio, number, error)
 
-    def _inputs(self, run: Run) -> Inputs:
-        from .inputs import read_inputs
-
+    def _read_inputs(self, run: Run, read: Callable[[Mapping[str, Buffer]], T]) -> T:
+        """What ``read`` makes of the job's pictures, of which it may keep no view."""
         if run.inputs is None:
-            return read_inputs(run.submit, {})
+            return read({})
         memory = shared.open_segment(run.inputs)
         pictures = shared.slices(run.inputs, memory)
         try:
-            return read_inputs(run.submit, pictures)
+            return read(pictures)
         except Exception as error:
             # Its frames hold on to the pictures, which could not be released.
             traceback.clear_frames(error.__traceback__)

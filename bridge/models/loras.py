@@ -36,9 +36,9 @@ class LoraRegistry:
         """All that there is, whether it can be used or not; as it was within the last second."""
         return tuple(filter(_worth_a_word, self._shelf.entries()))
 
-    def list(self) -> list[Lora]:
-        """All that can be used."""
-        return [entry.found for entry in self._shelf.entries() if isinstance(entry.found, Lora)]
+    def list(self, *, fresh: bool = False) -> list[Lora]:
+        """All that can be used; as it was within the last second, or ``fresh``."""
+        return [entry.found for entry in self._shelf.entries(fresh=fresh) if isinstance(entry.found, Lora)]
 
     def find(self, name: str) -> Lora:
         """The LoRA of that name; case, and a file's ending, do not matter.

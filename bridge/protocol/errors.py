@@ -160,7 +160,7 @@ _TABLE = (
         "Accept the licence on its page, then run `hf auth login` on the bridge's machine, and pull again.",
     ),
     ErrorCode("download_damaged", "What arrived is not what the hub announced.", "Pull again."),
-    ErrorCode("disk_full", "The checkpoint does not fit onto the disk.", "Make room, then pull again."),
+    ErrorCode("disk_full", "It does not fit onto the disk.", "Make room, then try again."),
     # Prompts and LoRAs.
     ErrorCode(
         "prompt_unreadable",
@@ -176,6 +176,15 @@ _TABLE = (
         "The LoRA does not fit the checkpoint.",
         "Choose a checkpoint of the family that it was made for, or take it out of the prompt.",
     ),
+    # Teaching a checkpoint.
+    ErrorCode("lora_name", "A LoRA cannot have that name, or one has it already.", "Choose another name."),
+    ErrorCode(
+        "loss_not_finite",
+        "The training has gone astray: its loss is no number any more.",
+        "Train again with a lower learning rate.",
+    ),
+    ErrorCode("state_invalid", "What an earlier training left cannot be gone on with.", "Train again: it begins anew."),
+    ErrorCode("not_writable", "The LoRA cannot be written.", "Correct the permissions of the bridge's folder."),
     # What can happen on the way.
     ErrorCode(
         "out_of_memory",

@@ -45,7 +45,9 @@ __all__ = [
     "Get",
     "Hello",
     "JobEvent",
+    "JobOrder",
     "Layer",
+    "Lesson",
     "Limits",
     "LoraInfo",
     "LoraUse",
@@ -73,6 +75,8 @@ __all__ = [
     "Stop",
     "Stored",
     "Submit",
+    "Train",
+    "Trained",
     "Unpulled",
     "Wanted",
     "Welcome",
@@ -96,7 +100,7 @@ STRENGTHS = {"upscale": 0.3}
 """The strength that suits a kind of job; 1 where it is not named."""
 DEPTHS = ("u8", "u16", "f16", "f32")
 ENCODINGS = ("raw", "png", "webp")
-STAGES = ("load", "infill", "encode", "denoise", "decode", "compose")
+STAGES = ("load", "infill", "encode", "denoise", "decode", "compose", "learn")
 CONDITION_KINDS = ("label_map", "scribble", "reference")
 CONDITION_CHANNELS = {"label_map": (3, 4), "scribble": (1, 3, 4), "reference": (3, 4)}
 """How many channels the picture of each kind of condition may have."""
@@ -427,6 +431,38 @@ class Submit:
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """A picture to learn from. What is transparent in it is not learnt."""
+
+    picture: Picture = _f("Its pixels, three or four channels, of any size.")
+    caption: str = _f("What it shows; empty: the caption of all.", "", max=1024)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Teach a checkpoint a style: a job whose end is `trained`, a LoRA in the list of LoRAs. It waits its turn, and can
+    be cancelled, as those of `submit`. Every picture that it names must have been `stored`, or be held already. The
+    same sent again, after `cancelled` or a failure, goes on where it was, unless another one came in between.
+    """
+
+    job: str = _f("The client's own name for the job, as in `submit`.", min=1, max=64)
+    name: str = _f("What the LoRA is to be called; no other may have that name.", min=1, max=64)
+    lessons: tuple[Lesson, ...] = _f("What it is learnt from; 10 to 50 pictures do best.", min=1, max=64)
+    caption: str = _f("What the pictures are, in the words that will call the style up.", "", max=1024)
+    checkpoint: Optional[str] = _f("What is taught; none: the bridge's default.", None, max=256)
+    steps: int = _f("How long.", 1000, min=1, max=100_000)
+    rank: int = _f("How much can be learnt.", 16, min=1, max=256)
+    alpha: Optional[float] = _f("Over the rank: how strongly it counts; none: the rank.", None, min=0.01, max=1024.0)
+    resolution: Optional[int] = _f(
+        "Edge of a square of as many pixels as it learns at; none: the checkpoint's own.", None, min=64, max=2048
+    )
+    learning_rate: float = _f("How fast; too fast burns.", 1e-4, min=1e-7, max=1.0)
+    batch: int = _f("Pictures in a step.", 1, min=1, max=64)
+    seed: int = _f("The same seed teaches the same.", 0, min=0, max=(1 << 32) - 1)
+    on_disconnect: str = _f("What becomes of the job when the connection is lost.", "keep", choices=("cancel", "keep"))
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop one job, waiting or running."""
 
@@ -610,6 +646,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """The end of a `train`: the LoRA is there. The list of LoRAs that has it came before, with `checkpoints`."""
+
+    event: int = _f("Number of the event.", min=1)
+    job: str = _f("Which job.", max=64)
+    lora: str = _f("The LoRA's name in the list: `<lora:NAME:1>`.", max=512)
+    loss_before: float = _f("Mean loss of the first tenth of the steps.", min=0.0)
+    loss: float = _f("Mean loss of the last tenth.", min=0.0)
+    timings: dict[str, float] = _f("Seconds by stage.", max=32)
+    hints: tuple[str, ...] = _f("What the artist should know about it.", (), max=16)
+
+
+@dataclass(frozen=True)
 class Failed:
     """The job ended without a result."""
 
@@ -645,8 +694,9 @@ class Closing:
     reason: str = _f("Why, in a sentence.", max=256)
 
 
-ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack, Pull, Stop]
-JobEvent = Union[Queued, Started, Progress, Result, Failed, Cancelled]
+ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop]
+JobEvent = Union[Queued, Started, Progress, Result, Trained, Failed, Cancelled]
+JobOrder = Union[Submit, Train]
 ServerMessage = Union[
     Welcome,
     Device,
@@ -666,6 +716,7 @@ ServerMessage = Union[
     Started,
     Progress,
     Result,
+    Trained,
     Failed,
     Cancelled,
 ]
@@ -676,7 +727,9 @@ def _by_type(*classes: type[Any]) -> dict[str, type[Any]]:
     return {cls.__name__.lower(): cls for cls in classes}
 
 
-CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(Hello, Resume, Plan, Offer, Put, Get, Submit, Cancel, Ack, Pull, Stop)
+CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(
+    Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop
+)
 """What a client may send, by the value of ``type``."""
 
 SERVER_MESSAGES: dict[str, type[Any]] = _by_type(
@@ -696,6 +749,7 @@ SERVER_MESSAGES: dict[str, type[Any]] = _by_type(
     Progress,
     Preview,
     Result,
+    Trained,
     Failed,
     Cancelled,
     Error,

@@ -22,6 +22,7 @@ from .messages import (
     Failed,
     Hello,
     JobEvent,
+    JobOrder,
     Preview,
     Progress,
     Pulled,
@@ -32,7 +33,7 @@ from .messages import (
     Resumed,
     ServerMessage,
     Started,
-    Submit,
+    Trained,
     Unpulled,
     Welcome,
 )
@@ -40,12 +41,13 @@ from .wire import decode_client, decode_server
 
 __all__ = ["TERMINAL_EVENTS", "ClientSession", "JobStates", "ServerConnection", "ServerSession"]
 
-_EVENT_TYPES = (Queued, Started, Progress, Result, Failed, Cancelled)
-TERMINAL_EVENTS = (Result, Failed, Cancelled)
+_EVENT_TYPES = (Queued, Started, Progress, Result, Trained, Failed, Cancelled)
+TERMINAL_EVENTS = (Result, Trained, Failed, Cancelled)
 # What the bridge tells every client of its own accord, at any moment after the welcome.
 _NEWS = (Device, Checkpoints, Pulling, Pulled, Unpulled)
 
-E = TypeVar("E", bound=Union[Queued, Started, Progress, Result, Failed, Cancelled])
+E = TypeVar("E", bound=Union[Queued, Started, Progress, Result, Trained, Failed, Cancelled])
+Order = TypeVar("Order", bound=JobOrder)
 
 
 class JobStates:
@@ -54,8 +56,8 @@ class JobStates:
     _AFTER: ClassVar[dict[str, tuple[str, ...]]] = {
         "submitted": ("queued", "failed", "cancelled"),
         "queued": ("queued", "started", "failed", "cancelled"),
-        "started": ("progress", "result", "failed", "cancelled"),
-        "progress": ("progress", "result", "failed", "cancelled"),
+        "started": ("progress", "result", "trained", "failed", "cancelled"),
+        "progress": ("progress", "result", "trained", "failed", "cancelled"),
     }
 
     def __init__(self) -> None:
@@ -148,9 +150,9 @@ class ServerSession:
         self._acknowledged = 0
         self._unacknowledged: dict[int, JobEvent] = {}
 
-    def begin(self, submit: Submit) -> None:
+    def begin(self, order: JobOrder) -> None:
         """A job was submitted. Raises as :meth:`JobStates.begin`."""
-        self._states.begin(submit.job)
+        self._states.begin(order.job)
 
     def emit(self, kind: type[E], **values: Any) -> E:
         """Number an event and keep it until it is acknowledged.
@@ -250,7 +252,7 @@ class ClientSession:
         """Whether jobs may be sent."""
         return self._phase == "open"
 
-    def submit(self, message: Submit) -> Submit:
+    def submit(self, message: Order) -> Order:
         """A job is about to be sent.
 
         Raises:

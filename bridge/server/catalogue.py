@@ -146,7 +146,7 @@ class Catalogue:
         here = names_by_hub_id(entries)
         recommended = (_recommended(entry, here.get(entry.hub_id)) for entry in RECOMMENDED)
         told = tuple(_info(checkpoint, self._controlnets.kinds(checkpoint)) for checkpoint in found)
-        return Checkpoints(told, tuple(recommended), _lora_infos(self._loras.list()))
+        return Checkpoints(told, tuple(recommended), _lora_infos(self._loras.list(fresh=fresh)))
 
     def _check_loras(self, names: Collection[str], checkpoint: Checkpoint) -> None:
         try:

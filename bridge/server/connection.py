@@ -24,6 +24,7 @@ from ..protocol.messages import (
     Stop,
     Stored,
     Submit,
+    Train,
     Wanted,
 )
 from ..protocol.session import ServerConnection
@@ -157,7 +158,7 @@ class Connection:
                     await self._outbox.answer(Stored(message.hash))
             case Get():
                 await self._outbox.answer(session.fetch(message))
-            case Submit():
+            case Submit() | Train():
                 await self._service.submit(session, message)
             case Cancel():
                 self._service.cancel(session, message.job)
@@ -201,7 +202,7 @@ def _about(message: Any) -> str:
             return str(message.request)[:64]
         case Put() | Get():
             return message.hash
-        case Submit() | Cancel():
+        case Submit() | Train() | Cancel():
             return message.job
         case Pull() | Stop():
             return message.name

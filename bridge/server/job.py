@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..protocol.messages import Picture, Submit
+from ..protocol.messages import JobOrder, Picture, Train
 from ..protocol.pixels import Buffer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Job:
 
     id: str
     session: Session
-    submit: Submit
+    submit: JobOrder
     pictures: Mapping[str, Buffer]
     submitted: float
     started: float | None = None
@@ -45,7 +45,9 @@ class Job:
         return self.session.id
 
 
-def named_pictures(submit: Submit) -> tuple[Picture, ...]:
+def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
     """The pictures that a job names."""
+    if isinstance(submit, Train):
+        return tuple(lesson.picture for lesson in submit.lessons)
     guiding = (part for condition in submit.conditions for part in (condition.picture, condition.mask))
     return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from ..engine.port import (
@@ -15,9 +16,10 @@ from ..engine.port import (
     TaskFinished,
     TaskPreview,
     TaskProgress,
+    TaskTrained,
 )
 from ..protocol.errors import BridgeError
-from ..protocol.messages import Cancelled, Progress, Queued, Started
+from ..protocol.messages import Cancelled, JobOrder, Progress, Queued, Started, Submit, Trained
 from .job import Job
 from .logs import log, log_fault
 from .queue import FairQueue
@@ -28,8 +30,12 @@ __all__ = ["JobRunner"]
 class JobRunner:
     """The jobs of all sessions: waiting ones in a fair queue, running ones in the engine's slots."""
 
-    def __init__(self, engine: Engine, *, most_of_session: int, most: int) -> None:
+    def __init__(
+        self, engine: Engine, *, most_of_session: int, most: int, learnt: Callable[[], Awaitable[object]]
+    ) -> None:
+        """``learnt`` is awaited when there is a new LoRA, before its job is told so."""
         self._engine = engine
+        self._learnt = learnt
         self._queue: FairQueue[Job] = FairQueue(most_of_session=most_of_session, most=most)
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._closed = False
@@ -95,6 +101,8 @@ class JobRunner:
     async def _run(self, job: Job) -> None:
         try:
             last = TaskCancelled() if job.cancelled else await self._follow(job)
+            if isinstance(last, TaskTrained):
+                await self._learnt()
         except BridgeError as error:
             last = TaskFailed(error)
         except Exception:  # noqa: BLE001 - a fault of the engine must not stop the queue
@@ -123,7 +131,7 @@ class JobRunner:
                             seconds_left=event.seconds_left,
                         )
                 case TaskPreview():
-                    if job.submit.previews:
+                    if isinstance(job.submit, Submit) and job.submit.previews:
                         session.show(job.name, event)
                 case _:
                     last = event
@@ -142,6 +150,17 @@ class JobRunner:
                     self._fail(job, BridgeError("internal"))
                 else:
                     self._end(job, "result")
+            case TaskTrained():
+                job.session.emit(
+                    Trained,
+                    job=job.name,
+                    lora=last.lora,
+                    loss_before=last.loss_before,
+                    loss=last.loss,
+                    timings=dict(last.timings),
+                    hints=tuple(last.hints),
+                )
+                self._end(job, "trained")
             case TaskCancelled():
                 job.session.emit(Cancelled, job=job.name)
                 self._end(job, "cancelled")
@@ -157,14 +176,19 @@ class JobRunner:
         job.session.pictures.unpin(job.pictures)
         now = monotonic()
         log(
-            logging.INFO if code in ("result", "cancelled") else logging.WARNING,
+            logging.INFO if code in ("result", "trained", "cancelled") else logging.WARNING,
             "job",
             id=job.id,
-            kind=job.submit.kind,
-            size=f"{job.submit.context.width}x{job.submit.context.height}",
-            batch=job.submit.batch,
+            **_described(job.submit),
             waited=round((job.started or now) - job.submitted, 3),
             seconds=round(now - (job.started or now), 3),
             overrun=job.overrun,
             code=code,
         )
+
+
+def _described(order: JobOrder) -> dict[str, object]:
+    """What the log says of a job; nothing of what the artist wrote."""
+    if isinstance(order, Submit):
+        return {"kind": order.kind, "size": f"{order.context.width}x{order.context.height}", "batch": order.batch}
+    return {"kind": "train", "pictures": len(order.lessons), "steps": order.steps}

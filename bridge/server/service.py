@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from time import monotonic
 
@@ -16,12 +17,13 @@ from ..protocol.messages import (
     Closing,
     Device,
     DeviceInfo,
+    JobOrder,
     Limits,
     LoraInfo,
     Plan,
     Planned,
     Resume,
-    Submit,
+    Train,
     Welcome,
 )
 from ..protocol.wire import FRAME_BYTES
@@ -33,7 +35,7 @@ from .runner import JobRunner
 from .session import Session
 from .settings import Settings
 from .stock import Stock
-from .submission import check_submit, named_loras, with_seed
+from .submission import check_order, named_loras, with_seed
 
 __all__ = ["Service"]
 
@@ -53,7 +55,12 @@ class Service:
         self._engine = engine
         self._catalogue = catalogue
         self.stock = Stock(catalogue, self._outboxes)
-        self._runner = JobRunner(engine, most_of_session=settings.queued_jobs, most=settings.queued_jobs_total)
+        self._runner = JobRunner(
+            engine,
+            most_of_session=settings.queued_jobs,
+            most=settings.queued_jobs_total,
+            learnt=partial(self.stock.look, fresh=True),
+        )
         self._sessions: dict[str, Session] = {}
         self._leases: dict[str, asyncio.TimerHandle] = {}
         self.version = version("paintbridge")
@@ -171,8 +178,8 @@ class Service:
         """The kinds of condition that ControlNets hear, by their names."""
         return await self._catalogue.controlnets()
 
-    async def submit(self, session: Session, message: Submit) -> None:
-        """Take a job. One that cannot be done ends at once with a ``failed`` event.
+    async def submit(self, session: Session, message: JobOrder) -> None:
+        """Take a job, to paint or to learn. One that cannot be done ends at once with a ``failed`` event.
 
         Raises:
             BridgeError: ``job_exists``; ``queue_full`` when the client acknowledges nothing.
@@ -228,8 +235,10 @@ class Service:
 
     # ------------------------------------------------------------ inside
 
-    async def _choose_checkpoint(self, message: Submit) -> str:
+    async def _choose_checkpoint(self, message: JobOrder) -> str:
         """What the job's choice of a checkpoint comes to, if its prompt's LoRAs and its conditions go with it."""
+        if isinstance(message, Train):
+            return (await self._catalogue.find(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message)
         checkpoint = await self._catalogue.find(message.checkpoint)
@@ -237,13 +246,13 @@ class Service:
         await self._catalogue.check_conditions(message.conditions, checkpoint)
         return checkpoint.id
 
-    def _accept(self, session: Session, message: Submit, checkpoint: str | BridgeError) -> Job:
+    def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:
         if self.shutting_down:
             raise BridgeError("shutting_down")
         self._runner.check_room(session.id)
         if isinstance(checkpoint, BridgeError):
             raise checkpoint
-        submit = check_submit(message, settings=self.settings, samplers=self._catalogue.samplers, checkpoint=checkpoint)
+        submit = check_order(message, settings=self.settings, samplers=self._catalogue.samplers, checkpoint=checkpoint)
         pictures = session.pictures.pin(named_pictures(submit))
         self._job_count += 1
         return Job(f"{self._job_count}-{secrets.token_hex(4)}", session, submit, pictures, monotonic())

@@ -18,6 +18,7 @@ from ..protocol.messages import (
     Result,
     Resumed,
     Started,
+    Trained,
 )
 from ..protocol.pixels import slice_put
 from ..protocol.session import ServerSession
@@ -29,7 +30,7 @@ from .settings import Settings
 
 __all__ = ["MOST_WAITING_EVENTS", "Session"]
 
-E = TypeVar("E", bound=Queued | Started | Progress | Result | Failed | Cancelled)
+E = TypeVar("E", bound=Queued | Started | Progress | Result | Trained | Failed | Cancelled)
 
 MOST_WAITING_EVENTS = 4096
 """Events that may wait to be acknowledged before progress is left out and new jobs are refused."""

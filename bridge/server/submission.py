@@ -11,13 +11,13 @@ from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
 from ..prompts import PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, Picture, Submit
+from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
 from .settings import Settings
 
-__all__ = ["check_submit", "named_loras", "with_seed"]
+__all__ = ["check_order", "named_loras", "with_seed"]
 
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
@@ -27,8 +27,8 @@ _LORA_BYTES = 640
 _CONDITION_BYTES = 768
 
 
-def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
-    """Check a job, and fill in its strength and its checkpoint.
+def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> JobOrder:
+    """Check a job, and fill in its checkpoint and, if it is to paint, its strength.
 
     Whether the pictures are held is not looked at here.
 
@@ -40,6 +40,15 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
         BridgeError: ``unsupported_mode unsupported_sampler bad_context missing_field out_of_range picture_too_large
             picture_mismatch``.
     """
+    if isinstance(order, Submit):
+        return _check_submit(order, settings=settings, samplers=samplers, checkpoint=checkpoint)
+    for lesson in order.lessons:
+        check_picture(lesson.picture, most_pixels=settings.picture_pixels)
+        _check_channels("picture", lesson.picture, (3, 4))
+    return replace(order, checkpoint=checkpoint)
+
+
+def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
     if submit.mode not in MODES[submit.kind]:
         raise BridgeError("unsupported_mode")
     if submit.sampler is not None and submit.sampler not in samplers:
@@ -51,9 +60,9 @@ def check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str
     return replace(submit, strength=strength, checkpoint=checkpoint)
 
 
-def with_seed(submit: Submit) -> Submit:
+def with_seed(order: JobOrder) -> JobOrder:
     """The job with a seed: its own, or one drawn now."""
-    return submit if submit.seed is not None else replace(submit, seed=secrets.randbelow(1 << 32))
+    return order if order.seed is not None else replace(order, seed=secrets.randbelow(1 << 32))
 
 
 def named_loras(submit: Submit) -> tuple[str, ...]:
@@ -108,6 +117,10 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
             f"The {name} has {picture.width} x {picture.height} pixels, "
             f"but the context has {submit.context.width} x {submit.context.height}.",
         )
+    _check_channels(name, picture, channels)
+
+
+def _check_channels(name: str, picture: Picture, channels: tuple[int, ...]) -> None:
     if picture.channels not in channels:
         wanted = " or ".join(map(str, channels))
         raise BridgeError("picture_mismatch", f"The {name} has {picture.channels} channels; it must have {wanted}.")

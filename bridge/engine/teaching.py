@@ -1,0 +1,139 @@
+"""Where checkpoints are taught: a Train becomes lessons and a wish, and the LoRA gets its name among the LoRAs.
+
+Importing this imports torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..diffusion import Device
+from ..models import Checkpoint, LoraRegistry, Registry
+from ..models.places import models_folder
+from ..painter import Cancelled, Hooks
+from ..protocol.messages import Train
+from ..protocol.pixels import Buffer
+from ..training.errors import LoraNameUnusable
+from ..training.lessons import Lesson, lesson_of
+from ..training.loop import Step
+from ..training.lora import identity_of, native_resolution, teach
+from ..training.lora_file import check_name
+from ..training.lora_stage import Wish
+from . import pictures
+from .inputs import with_alpha
+from .port import TaskTrained
+
+__all__ = ["Teacher"]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Teaches on one device. ``home`` holds checkpoints, their LoRAs in `loras`; None: the bridge's own."""
+
+    registry: Registry
+    loras: LoraRegistry
+    device: Device
+    home: Path | None
+
+    def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[Lesson]:
+        """The pictures, ready to be learnt from.
+
+        Raises:
+            BridgeError: ``picture_mismatch picture_unreadable``; CanvasError; ModelsError; PictureUnusable.
+        """
+        checkpoint = self.registry.get(train.checkpoint)
+        resolution = _resolution(train, checkpoint)
+        return [
+            lesson_of(
+                f"Picture {number}",
+                with_alpha(pictures.decode(lesson.picture, data[lesson.picture.hash])),
+                lesson.caption or train.caption,
+                resolution,
+                checkpoint.family.multiple,
+            )
+            for number, lesson in enumerate(train.lessons, 1)
+        ]
+
+    def teach(self, train: Train, lessons: Sequence[Lesson], hooks: Hooks) -> TaskTrained:
+        """Learn, and list the LoRA.
+
+        Raises:
+            Cancelled: the state is saved: the same job goes on from there.
+            ModelsError, TrainingError: it cannot be learnt.
+        """
+        home = self.home or models_folder()
+        to = check_name(train.name, home / "loras")
+        if any(entry.name.lower() == train.name.lower() for entry in self.loras.entries()):
+            raise LoraNameUnusable(train.name, "there is one of that name")
+        checkpoint = self.registry.get(train.checkpoint)
+        wish = Wish(
+            name=train.name,
+            caption=train.caption,
+            rank=train.rank,
+            alpha=train.rank if train.alpha is None else train.alpha,
+            resolution=_resolution(train, checkpoint),
+            steps=train.steps,
+            learning_rate=train.learning_rate,
+            batch=train.batch,
+            seed=train.seed,
+        )
+        losses: list[float] = []
+        begun = time.monotonic()
+        timings: dict[str, float] = {}
+
+        def prepared() -> None:
+            timings["load"] = time.monotonic() - begun
+            hooks.stage("load", 1, 1)
+
+        def report(step: Step) -> None:
+            losses.append(step.losses["loss"])
+            hooks.stage("learn", step.step, step.steps)
+
+        hooks.stage("load", 0, 1)
+        taught = teach(
+            checkpoint,
+            self.device,
+            lessons,
+            wish,
+            state=self._state(home, identity_of(checkpoint, lessons, wish)),
+            to=to,
+            check=hooks.check,
+            prepared=prepared,
+            report=report,
+            stop=lambda: _cancelled(hooks),
+        )
+        if not taught.finished:
+            raise Cancelled
+        timings["learn"] = time.monotonic() - begun - timings["load"]
+        before, after = _ends(losses)
+        hints = () if after < before else ("The loss did not fall: the pictures may have little in common.",)
+        return TaskTrained(self.loras.find(train.name).id, before, after, timings, hints)
+
+    def _state(self, home: Path, identity: str) -> Path:
+        """Where the training's state lies; those of others are removed, so that only the last one takes up room."""
+        path = home.parent / "training" / "asked" / f"{identity.split()[-1]}.safetensors"
+        for other in path.parent.glob("*"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        return path
+
+
+def _resolution(train: Train, checkpoint: Checkpoint) -> int:
+    return train.resolution or native_resolution(checkpoint)
+
+
+def _cancelled(hooks: Hooks) -> bool:
+    try:
+        hooks.check()
+    except Cancelled:
+        return True
+    return False
+
+
+def _ends(losses: Sequence[float]) -> tuple[float, float]:
+    """The mean losses of the first tenth of the steps and of the last; 0 where an earlier training left none to do."""
+    tenth = max(1, len(losses) // 10)
+    return tuple(sum(part) / max(1, len(part)) for part in (losses[:tenth], losses[-tenth:]))  # type: ignore[return-value]
