@@ -55,11 +55,9 @@ class Service:
         self._engine = engine
         self._catalogue = catalogue
         self.stock = Stock(catalogue, self._outboxes)
+        learnt = partial(self.stock.look, fresh=True)
         self._runner = JobRunner(
-            engine,
-            most_of_session=settings.queued_jobs,
-            most=settings.queued_jobs_total,
-            learnt=partial(self.stock.look, fresh=True),
+            engine, most_of_session=settings.queued_jobs, most=settings.queued_jobs_total, learnt=learnt
         )
         self._sessions: dict[str, Session] = {}
         self._leases: dict[str, asyncio.TimerHandle] = {}
