@@ -24,7 +24,7 @@ class Exit(IntEnum):
     REFUSED = 4, "refused: a file, a selection, a checkpoint or a value cannot be used"
     FAILED = 5, "the job failed"
     OUT_OF_MEMORY = 6, "out of memory"
-    INTERRUPTED = 130, "interrupted; the job was cancelled at the bridge first"
+    INTERRUPTED = 130, "interrupted; the job was cancelled at the bridge first, or the training saved"
 
 
 class CliError(Exception):

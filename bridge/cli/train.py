@@ -71,7 +71,7 @@ def _follow(module: str, order: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Run the child to its end; what it has done, and whether Ctrl-C came."""
     # Waiting threads must not spin: see the engine's worker.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-    command = [sys.executable, "-m", module, json.dumps(order)]
+    command = [sys.executable, "-m", *_launcher(order), module, json.dumps(order)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **_ALONE)
     assert child.stdin is not None
     interrupted = False
@@ -102,6 +102,14 @@ def _follow(module: str, order: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         exit_code=Exit.FAILED,
         code="training_failed",
     )
+
+
+def _launcher(order: dict[str, Any]) -> list[str]:
+    """What starts several processes that train together, if they are wanted."""
+    processes = order.get("processes", 1)
+    if processes == 1:
+        return []
+    return ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "--module"]
 
 
 def _listen(child: subprocess.Popen[bytes], bar: _Bar) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     _begun(decoder)
     export = action("export", "write what has been trained as a checkpoint")
     _recipe(export)
+    _own(export)
     _begun(export)
     _exported(export)
     evaluate = action("evaluate", "measure a checkpoint made by mini's recipe, and the infill beside others'")
@@ -78,8 +79,18 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="where training states and samples are kept")
 
 
+def _own(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="train on these pictures in place of the recipe's own data"
+    )
+    parser.add_argument(
+        "--caption", default="", metavar="TEXT", help="what they are, where no NAME.txt beside NAME.png says so"
+    )
+
+
 def _trained(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
+    _own(parser)
     _run(parser)
 
 
@@ -130,6 +141,7 @@ def _max_hours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-hours", type=_hours, metavar="N", help="stop after so long; the same command goes on from there"
     )
+    _whole(parser, "--processes", 1, 1, 64, "train in so many processes, one on each GPU")
     parser.add_argument(
         "--save-every", type=_positive, default=300.0, metavar="N", help="seconds between two saved states (300)"
     )

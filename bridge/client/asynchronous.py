@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from .bridge import Bridge
 from .discovery import Address
-from .job import Job, JobResult, JobUpdate
+from .job import Job, JobResult, JobUpdate, TrainedLora
+from .teaching import TrainOptions
 from .wish import ProgressCallback, Wish, WishOptions, progress_only
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["AsyncBridge"]
+
+J = TypeVar("J", bound=Job)
 
 
 class AsyncBridge:
@@ -83,6 +88,21 @@ class AsyncBridge:
         """Enlarge a picture two or four times."""
         return await self._paint(on_progress, "upscale", image, scale=scale, **options)
 
+    async def train_lora(
+        self,
+        images: Sequence[Any],
+        name: str,
+        *,
+        caption: str = "",
+        captions: Sequence[str] = (),
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[TrainOptions],
+    ) -> TrainedLora:
+        """Have the bridge learn what the pictures have in common: see :meth:`.teaching.Teaching.train_lora`."""
+        options = {"on_disconnect": "cancel", **options}
+        start = partial(self.bridge.start_training, images, name, caption=caption, captions=captions, **options)
+        return (await self._run(on_progress, start)).lora()
+
     async def _paint(
         self,
         on_progress: Optional[ProgressCallback],
@@ -93,6 +113,12 @@ class AsyncBridge:
         scale: int = 1,
         **options: Unpack[WishOptions],
     ) -> JobResult:
+        wish = await asyncio.to_thread(Wish.of, kind, image, mask, scale=scale, **options)
+        planned = await asyncio.wrap_future(self.bridge.plan_soon(**wish.planning()))
+        return (await self._run(on_progress, partial(self.bridge.submit, **wish.sending(planned)))).result()
+
+    async def _run(self, on_progress: Optional[ProgressCallback], start: Callable[..., J]) -> J:
+        """Have ``start`` begin a job, and wait for its end."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
@@ -109,12 +135,10 @@ class AsyncBridge:
             on_loop(ended.set)
 
         hear = progress_only(on_progress)
-        wish = await asyncio.to_thread(Wish.of, kind, image, mask, scale=scale, **options)
-        planned = await asyncio.wrap_future(self.bridge.plan_soon(**wish.planning()))
-        job = self.bridge.submit(**wish.sending(planned), on_event=tell, on_done=end)
+        job = start(on_event=tell, on_done=end)
         try:
             await ended.wait()
         finally:
             if not job.done:
                 job.cancel()
-        return job.result()
+        return job

@@ -22,18 +22,21 @@ STAGES = ("data", "autoencoder", "denoiser", "decoder", "export")
 
 
 def _recipe_action(order: Order, parent: Parent) -> dict[str, Any]:
-    """One stage of a recipe."""
+    """One stage of a recipe, on its own data or on a folder of pictures."""
     recipe = recipes.read(_recipe_file(order))
     data = Path(order["data"] or default_folder())
-    work = Path(order["work"] or default_folder().parent / "training" / recipe["name"])
-    return _run_stage(order["action"], recipe, data, work, order, parent)
+    images = order.get("images")
+    name = Path(images).name if images else recipe["name"]
+    work = Path(order["work"] or default_folder().parent / "training" / name)
+    run = _run_own_stage if images else _run_stage
+    return run(order["action"], recipe, data, work, order, parent)
 
 
 def _all(order: Order, parent: Parent) -> dict[str, Any]:
     """Every stage of a recipe in turn, as far as there is time."""
     until = time.monotonic() + 3600 * _hours(order)
     done: dict[str, Any] = {}
-    for stage in STAGES:
+    for stage in STAGES[1:] if order.get("images") else STAGES:
         parent.say(f"{stage}:")
         left = (until - time.monotonic()) / 3600
         done = _recipe_action(order | {"action": stage, "max_hours": left}, parent)
@@ -66,13 +69,48 @@ def _run_stage(
     if stage == "autoencoder":
         made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures)
         return _train(made, stage, recipe, work, order, parent)
-    begun = order.get("begun")
-    built = build.models(recipe, work, data, *pictures, Path(begun) if begun else None)
+    built = build.models(recipe, work, data, *pictures, _begun(order))
     if stage == "denoiser":
         return _train(build.denoiser_stage(recipe, built, *pictures), stage, recipe, work, order, parent)
     if stage == "decoder":
         made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures, built.autoencoder)
         return _train(made, stage, recipe, work, order, parent)
+    return _export(built, recipe, work, order)
+
+
+def _run_own_stage(
+    stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
+) -> dict[str, Any]:
+    """One stage on a folder of pictures."""
+    from bridge.training import own
+    from bridge.training.lessons import read_folder
+    from bridge.training.lpips import Lpips, weights
+    from bridge.training.text import read_merges
+
+    folder = Path(order["images"])
+    lessons = read_folder(folder, order["caption"], 2 * recipe["native_size"], 8, say=parent.say)
+    recipe = own.of_folder(recipe, folder.name, lessons)
+    if stage == "autoencoder":
+        return _train(own.autoencoder_stage(recipe, Lpips(weights(data)), lessons), stage, recipe, work, order, parent)
+    built = own.models(recipe, work, read_merges(data), lessons, _begun(order))
+    if stage == "denoiser":
+        return _train(own.denoiser_stage(recipe, built, lessons), stage, recipe, work, order, parent)
+    if stage == "decoder":
+        made = own.autoencoder_stage(recipe, Lpips(weights(data)), lessons, built.autoencoder)
+        return _train(made, stage, recipe, work, order, parent)
+    done = _export(built, recipe, work, order)
+    written = Path(done["folder"]) / "card.json"
+    told = own.card(json.loads(written.read_text(encoding="utf-8")), folder.name, lessons)
+    written.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return done
+
+
+def _begun(order: Order) -> Path | None:
+    begun = order.get("begun")
+    return Path(begun) if begun else None
+
+
+def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dict[str, Any]:
     from bridge.training.export import export
 
     folder = Path(order.get("to") or work / "checkpoint")

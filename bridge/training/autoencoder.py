@@ -104,11 +104,12 @@ class AutoencoderStage:
     def batch(self, step: int, process: int) -> dict[str, Tensor]:
         size, count = self._phase(step)
         rng = step_generator(self.seed, step, process)
-        pictures = np.stack(
-            [picture_for_autoencoder(rng, size, self.cutouts, self.named, self.photographs) for _ in range(count)]
-        )
+        pictures = np.stack([self._picture(rng, size) for _ in range(count)])
         noise = torch.from_numpy(rng.standard_normal((count, 4, size // 8, size // 8), np.float32))
         return {"pictures": to_tensor(pictures), "noise": noise}
+
+    def _picture(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return picture_for_autoencoder(rng, size, self.cutouts, self.named, self.photographs)
 
     def _phase(self, step: int) -> tuple[int, int]:
         for steps, size, count in self.phases:
@@ -121,9 +122,7 @@ class AutoencoderStage:
     def samples(self, averages: dict[str, Tensor], path: Path) -> None:
         """Eight pictures above, their round trips below."""
         rng = step_generator(self.seed + 1, 0)
-        pictures = to_tensor(
-            np.stack([picture_for_autoencoder(rng, 128, self.cutouts, self.named, self.photographs) for _ in range(8)])
-        )
+        pictures = to_tensor(np.stack([self._picture(rng, 128) for _ in range(8)]))
         autoencoder = self.module.autoencoder
         with averaged(self.module, averages):
             decoded = autoencoder.decode(autoencoder.encode(pictures).latent_dist.mode()).sample

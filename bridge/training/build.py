@@ -1,9 +1,12 @@
 """From a recipe and a work folder to the models in them: fresh, or as far as they have been trained."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -22,7 +25,17 @@ from bridge.training.lpips import Lpips
 from bridge.training.state import tensors_of
 from bridge.training.text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
 
-__all__ = ["Models", "autoencoder_stage", "denoiser_stage", "models", "named"]
+__all__ = [
+    "Models",
+    "assemble",
+    "autoencoder_options",
+    "autoencoder_stage",
+    "denoiser_options",
+    "denoiser_stage",
+    "models",
+    "named",
+    "scaling_factor",
+]
 
 
 @dataclass(frozen=True)
@@ -52,13 +65,25 @@ def models(
     photographs: list[Photograph],
     begun: Path | None = None,
 ) -> Models:
+    """As :func:`assemble`, for the recipe's things."""
+    words = words_of([text for thing in recipe["things"] for text in captions_of(thing)])
+    merges = cut_merges(read_merges(data), words, recipe["text_encoder"]["merges"])
+    scale = partial(_scaling_factor, recipe=recipe, cutouts=cutouts, photographs=photographs)
+    return assemble(recipe, work, merges, scale, begun)
+
+
+def assemble(
+    recipe: dict[str, Any],
+    work: Path,
+    merges: list[tuple[str, str]],
+    scale: Callable[[AutoencoderKL], float],
+    begun: Path | None = None,
+) -> Models:
     """Build every part with its averaged weights from the states in ``work``, or where there is none yet those of the
-    checkpoint ``begun``, or fresh."""
+    checkpoint ``begun``, or fresh. ``scale`` tells how its latents are to be scaled."""
     torch.manual_seed(recipe["seed"])
     autoencoder = new_autoencoder(tuple(recipe["autoencoder"]["channels"]))
     said = recipe["text_encoder"]
-    words = words_of([text for thing in recipe["things"] for text in captions_of(thing)])
-    merges = cut_merges(read_merges(data), words, said["merges"])
     tokenizer = write_tokenizer(work / "tokenizer", merges, said["places"])
     sizes = {key: said[key] for key in ("width", "layers", "heads", "places")}
     text_encoder = new_text_encoder(tokenizer, **sizes)
@@ -68,7 +93,7 @@ def models(
     autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
     decoder_step = _averaged({"autoencoder.decoder": autoencoder.decoder}, work / "decoder.safetensors")
     if autoencoder_step or not begun:
-        autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, recipe, cutouts, photographs))
+        autoencoder.register_to_config(scaling_factor=scale(autoencoder))
     autoencoder.eval().requires_grad_(False)
     denoiser_step = _averaged({"unet": unet, "text_encoder": text_encoder}, work / "denoiser.safetensors")
     steps = {"autoencoder": autoencoder_step, "denoiser": denoiser_step, "decoder": decoder_step}
@@ -92,17 +117,21 @@ def _averaged(parts: dict[str, nn.Module], path: Path) -> int:
     return int(metadata["step"])
 
 
-@torch.no_grad()
 def _scaling_factor(
     autoencoder: AutoencoderKL, recipe: dict[str, Any], cutouts: list[Cutout], photographs: list[Photograph]
 ) -> float:
-    """One over the latents' standard deviation, on pictures of the kind that it was trained on."""
+    """As :func:`scaling_factor`, on pictures of the kind that it was trained on."""
     things = named(recipe, cutouts)
     rng = step_generator(recipe["seed"] + 2, 0)
+    return scaling_factor(autoencoder, lambda: picture_for_autoencoder(rng, 128, cutouts, things, photographs))
+
+
+@torch.no_grad()
+def scaling_factor(autoencoder: AutoencoderKL, picture: Callable[[], np.ndarray]) -> float:
+    """One over the latents' standard deviation, on 64 pictures."""
     deviations = []
     for _ in range(64):
-        picture = picture_for_autoencoder(rng, 128, cutouts, things, photographs)
-        deviations.append(autoencoder.encode(to_tensor(picture[None])).latent_dist.mode().square().mean())
+        deviations.append(autoencoder.encode(to_tensor(picture()[None])).latent_dist.mode().square().mean())
     return round(float(torch.stack(deviations).mean().rsqrt()), 5)
 
 
@@ -122,12 +151,19 @@ def autoencoder_stage(
         cutouts=cutouts,
         named=named(recipe, cutouts),
         photographs=photographs,
-        phases=[(phase["steps"], phase["size"], phase["batch"]) for phase in said["phases"]],
-        seed=recipe["seed"],
-        lpips_weight=said["lpips_weight"],
-        kl_weight=said["kl_weight"],
         decoder_only=refined is not None,
+        **autoencoder_options(recipe, said),
     )
+
+
+def autoencoder_options(recipe: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """What a recipe says of how a stage of the autoencoder is trained, whatever on."""
+    return {
+        "phases": [(phase["steps"], phase["size"], phase["batch"]) for phase in said["phases"]],
+        "seed": recipe["seed"],
+        "lpips_weight": said["lpips_weight"],
+        "kl_weight": said["kl_weight"],
+    }
 
 
 def denoiser_stage(
@@ -159,8 +195,16 @@ def denoiser_stage(
         built.tokenizer,
         captions=[captions_of(thing) for thing in recipe["things"]],
         phases=phases,
-        seed=recipe["seed"],
-        caption_dropout=said["caption_dropout"],
-        outside_weight=said["outside_weight"],
-        behind_weight=said["behind_weight"],
+        **denoiser_options(recipe),
     )
+
+
+def denoiser_options(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What a recipe says of how the denoiser is trained, whatever on."""
+    said = recipe["denoiser"]
+    return {
+        "seed": recipe["seed"],
+        "caption_dropout": said["caption_dropout"],
+        "outside_weight": said["outside_weight"],
+        "behind_weight": said["behind_weight"],
+    }

@@ -87,18 +87,12 @@ class Examples:
             self._encode(missing)
         return self.latents[indices], self.thing[indices]
 
+    def _made(self, index: int) -> Example:
+        rng = step_generator(self.seed, index, self.size)
+        return example(rng, self.size, self.things, self.photographs, self.sides, self.mirrored)
+
     def _encode(self, indices: list[int]) -> None:
-        made = [
-            example(
-                step_generator(self.seed, index, self.size),
-                self.size,
-                self.things,
-                self.photographs,
-                self.sides,
-                self.mirrored,
-            )
-            for index in indices
-        ]
+        made = [self._made(index) for index in indices]
         pictures = to_tensor(np.stack([one.picture for one in made]))
         masks = torch.from_numpy(np.stack([one.mask for one in made])).float()[:, None]
         # As the stock inpainting pipeline does: grey where the mask is, and every eighth pixel of the mask.

@@ -13,8 +13,9 @@ import numpy as np
 import pyvips
 
 from bridge.training.errors import NoPictures, PictureUnusable
+from bridge.training.masks import MASK_KINDS, mask_around
 
-__all__ = ["Lesson", "lesson_of", "read_folder"]
+__all__ = ["Lesson", "lesson_of", "mask_somewhere", "read_folder"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 # Longer pictures are cut: no model has seen such.
@@ -113,3 +114,14 @@ def _lesson(name: str, image: pyvips.Image, caption: str) -> Lesson:
     mean = (pixels[..., :3] * alpha).sum((0, 1)) / alpha.sum()
     seen = pixels[..., :3] * alpha + mean * (1 - alpha)
     return Lesson(name, seen.round().astype(np.uint8), coverage, caption)
+
+
+def mask_somewhere(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A mask (height, width) bool such as artists draw, around nothing in particular."""
+    side = max(height, width)
+    thing = np.zeros((side, side), np.float32)
+    extent = rng.uniform(0.2, 0.6, 2) * (height, width)
+    top, left = (rng.uniform(0, 1, 2) * ((height, width) - extent)).astype(int)
+    thing[top : top + int(extent[0]), left : left + int(extent[1])] = 1
+    kinds = [kind for kind in MASK_KINDS if kind != "all"]
+    return mask_around(rng, thing, str(rng.choice(kinds)))[:height, :width]

@@ -60,10 +60,13 @@ class Step:
 
 @dataclass
 class Training:
-    """What a training left: its last step, whether it came to its end, and the moving average of the weights."""
+    """What a training left: its last step, whether it came to its end, whether this process is the one of several that
+    writes what comes of it, and the moving average of the weights.
+    """
 
     step: int
     finished: bool
+    main: bool
     averages: dict[str, Tensor] = field(repr=False)
 
 
@@ -117,12 +120,20 @@ def train(
         if accelerator.is_main_process and samples is not None:
             stage.samples(averages, samples / f"{step:06d}.png")
 
+    def ends() -> bool:
+        wanted = step >= schedule.steps or time.monotonic() - began >= max_hours * 3600 or stop()
+        if accelerator.num_processes == 1:
+            return wanted
+        # Clocks differ, and none may wait for one that has left.
+        votes = torch.tensor([float(wanted)], device=accelerator.device)
+        return bool(accelerator.reduce(votes).item())
+
     began = saved = told = time.monotonic()
     begun_step = told_step = step
     sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(stage.batch, step, process)
-        while step < schedule.steps and time.monotonic() - began < max_hours * 3600 and not stop():
+        while not ends():
             batch = coming.result()
             coming = ahead.submit(stage.batch, step + 1, process)
             losses = _step(accelerator, module, optimizer, batch, schedule.rate(step), schedule.clip)
@@ -145,7 +156,7 @@ def train(
                 saved = time.monotonic()
         coming.cancel()
     keep()
-    return Training(step, step >= schedule.steps, averages)
+    return Training(step, step >= schedule.steps, accelerator.is_main_process, averages)
 
 
 def _step(

@@ -97,7 +97,7 @@ def teach(
         if not is_out_of_memory(error):
             raise
         raise OutOfMemory from error
-    if trained.finished:
+    if trained.finished and trained.main:
         said: dict[str, object] = {**asdict(wish), "pictures": len(lessons)}
         header = described(checkpoint, wish.name, wish.caption, [lesson.caption for lesson in lessons], said)
         write_lora(to, stage.components.unet, wish.alpha, header)

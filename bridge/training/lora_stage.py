@@ -22,8 +22,7 @@ from bridge.diffusion.text import TextStates, encode_texts
 from bridge.prompts import Fragment
 from bridge.training.averages import averaged
 from bridge.training.grid import save_grid
-from bridge.training.lessons import Lesson
-from bridge.training.masks import MASK_KINDS, mask_around
+from bridge.training.lessons import Lesson, mask_somewhere
 
 __all__ = ["LoraStage", "Wish"]
 
@@ -230,23 +229,12 @@ def _plane(components: Components, lesson: Lesson, rng: np.random.Generator, *, 
     weights = interpolate(coverage, size=latents.shape[2:], mode="area")
     conditions = None
     if components.checkpoint.inpaint:
-        masked = [_conditions(components, rgb, _mask(lesson, rng, index), check=check) for index in range(MASKS)]
+        height, width = lesson.size
+        masks = [np.ones((height, width), np.float32)]
+        masks += [mask_somewhere(rng, height, width).astype(np.float32) for _ in range(MASKS - 1)]
+        masked = [_conditions(components, rgb, mask, check=check) for mask in masks]
         conditions = torch.cat(masked)
     return _Plane(latents, weights, conditions, lesson.caption)
-
-
-def _mask(lesson: Lesson, rng: np.random.Generator, index: int) -> np.ndarray:
-    """The index-th mask: everything first, then such as artists draw, somewhere."""
-    height, width = lesson.size
-    if index == 0:
-        return np.ones((height, width), np.float32)
-    side = max(height, width)
-    thing = np.zeros((side, side), np.float32)
-    extent = rng.uniform(0.2, 0.6, 2) * (height, width)
-    top, left = (rng.uniform(0, 1, 2) * ((height, width) - extent)).astype(int)
-    thing[top : top + int(extent[0]), left : left + int(extent[1])] = 1
-    kinds = [kind for kind in MASK_KINDS if kind != "all"]
-    return mask_around(rng, thing, str(rng.choice(kinds)))[:height, :width].astype(np.float32)
 
 
 def _conditions(components: Components, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:

@@ -110,13 +110,21 @@ def test_a_training_killed_and_interrupted_goes_on_to_the_same_lora(
     assert "a rock" in capfd.readouterr().out
 
 
-def test_what_cannot_be_taught_is_told(studio: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (studio / "pictures" / "4.png").write_bytes(b"broken")
-    assert main(lora(studio, "a")) == Exit.REFUSED
-    assert "4.png can't be learnt from" in capfd.readouterr().err
+def test_two_processes_learn_together(studio: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    alone = _undisturbed(studio)
+    assert main([*lora(studio, "together"), "--processes", "2"]) == Exit.DONE
+    err = capfd.readouterr().err
+    # The first alone speaks.
+    assert err.count("4 pictures, for tiny") == 1
+    together = load_file(studio / "home" / "models" / "loras" / "together.safetensors")
+    assert together.keys() == load_file(alone).keys()
+    # Each step saw twice as many pictures.
+    assert any(not torch.equal(tensor, together[name]) for name, tensor in load_file(alone).items())
+
+
+def test_a_checkpoint_that_is_not_there_is_told(studio: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([*lora(studio, "a"), "--checkpoint", "none"]) == Exit.REFUSED
     assert "none" in capfd.readouterr().err
-    assert not (studio / "home" / "models" / "loras").exists()
 
 
 def _undisturbed(studio: Path) -> Path:

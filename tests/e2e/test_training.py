@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from tiny_checkpoints import build_tiny_sd1
 from whole_bridge import PATIENCE, BridgeProcess, serving
 
-from bridge.client import Bridge, JobCancelled, LoraJob, Pixels
+from bridge.client import AsyncBridge, Bridge, JobCancelled, LoraJob, Pixels
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Checkpoints, Progress, Queued
 from bridge.training.state import tensors_of
@@ -139,6 +140,18 @@ def test_what_cannot_be_learnt_is_told(bridge: Bridge, fields: dict, code: str, 
         bridge.start_training(images, fields.get("name", "broken"), **options).lora(PATIENCE)
     assert refused.value.code == code
     assert refused.value.hint
+
+
+def test_on_an_event_loop(studio: BridgeProcess) -> None:
+    async def learn() -> tuple[str, list[str]]:
+        stages: list[str] = []
+        async with AsyncBridge(studio.address()) as bridge:
+            lora = await bridge.train_lora(
+                PICTURES, "async", steps=2, on_progress=lambda progress: stages.append(progress.stage)
+            )
+        return lora.name, stages
+
+    assert asyncio.run(learn()) == ("async", ["load", "load", "learn", "learn"])
 
 
 def test_a_name_is_given_once(studio: BridgeProcess, bridge: Bridge) -> None:

@@ -1,0 +1,127 @@
+"""Both stages on pictures of one's own, at tiny sizes: what they see, that they learn, and what comes of them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionInpaintPipeline
+
+from bridge.models import inspect
+from bridge.training import own
+from bridge.training.export import export
+from bridge.training.lessons import Lesson
+from bridge.training.loop import Schedule, train
+from bridge.training.lpips import Lpips
+
+MERGES = [("s", "k"), ("i", "n</w>"), ("sk", "in</w>"), ("l", "u"), ("lu", "n"), ("lun", "g</w>"), ("x", "y")]
+RECIPE = {
+    "name": "tiny",
+    "seed": 3,
+    "native_size": 64,
+    "things": [{"code": "a", "name": "apple", "also": []}],
+    "autoencoder": {
+        "channels": [4, 8, 8, 8],
+        "phases": [{"steps": 30, "size": 32, "batch": 4}],
+        "lpips_weight": 0.5,
+        "kl_weight": 2e-4,
+    },
+    "decoder": {"phases": [{"steps": 3, "size": 32, "batch": 2}]},
+    "text_encoder": {"width": 16, "layers": 1, "heads": 2, "places": 8, "merges": 0},
+    "denoiser": {
+        "channels": [8, 16],
+        "heads": 2,
+        "phases": [{"steps": 30, "size": 32, "examples": 16, "batch": 8}],
+        "caption_dropout": 0.1,
+        "outside_weight": 0.15,
+        "behind_weight": 0.3,
+    },
+}
+
+
+def lesson(index: int) -> Lesson:
+    """Noise of a colour of its own, wider than high; its left edge is black."""
+    rng = np.random.default_rng(index)
+    pixels = rng.integers(0, 60, (64, 96, 3), np.uint8) + np.array(((180, 60, 60), (40, 90, 160))[index % 2], np.uint8)
+    pixels[:, :4] = 0
+    return Lesson(f"{index}.png", pixels, np.full((64, 96), 255, np.uint8), ("skin", "lung")[index % 2])
+
+
+LESSONS = [lesson(index) for index in range(4)]
+
+
+def trained(stage, steps: int, path, rate: float = 3e-3) -> tuple[float, float]:
+    """The loss of the first batch before and after."""
+
+    def loss() -> float:
+        with torch.no_grad():
+            return float(stage.module(**stage.batch(0, 0))["loss"])
+
+    before = loss()
+    train(stage, Schedule(steps, rate, warm_up=3), path, identity="own", say=lambda _: None)
+    return before, loss()
+
+
+def test_squares_of_every_scale_are_cut_and_never_mirrored():
+    rng = np.random.default_rng(0)
+    squares = [own.any_crop(rng, 32, LESSONS) for _ in range(60)]
+    assert {square.shape for square in squares} == {(32, 32, 3)}
+    assert any((square[:, 0] == 0).all() for square in squares)
+    assert not any((square[:, -1] == 0).all() for square in squares)
+
+
+def test_the_recipe_s_things_give_way_and_states_are_told_apart():
+    first = own.of_folder(RECIPE, "clinic", LESSONS)
+    assert first["things"] == []
+    assert first["name"].startswith("clinic ")
+    assert own.of_folder(RECIPE, "clinic", LESSONS[1:])["name"] != first["name"]
+    assert own.of_folder(RECIPE, "clinic", LESSONS)["name"] == first["name"]
+
+
+def test_from_pictures_to_a_checkpoint(tmp_path, lpips_weights):
+    recipe = own.of_folder(RECIPE, "clinic", LESSONS)
+    stage = own.autoencoder_stage(recipe, Lpips(lpips_weights), LESSONS)
+    before, after = trained(stage, 30, tmp_path / "autoencoder.safetensors", 5e-3)
+    assert after < 0.9 * before
+
+    built = own.models(recipe, tmp_path, MERGES, LESSONS)
+    assert built.steps == {"autoencoder": 30, "decoder": 0, "denoiser": 0}
+    assert built.tokenizer.tokenize("skin lung xy") == ["skin</w>", "lung</w>", "x", "y</w>"]
+    denoiser = own.denoiser_stage(recipe, built, LESSONS)
+    batch = denoiser.batch(0, 0)
+    assert batch["latents"].shape == (8, 10, 4, 4)
+    before, after = trained(denoiser, 30, tmp_path / "denoiser.safetensors")
+    assert after < 0.9 * before
+    denoiser.samples({}, tmp_path / "samples" / "000030.png")
+    assert (tmp_path / "samples" / "000030.png").exists()
+
+    built = own.models(recipe, tmp_path, MERGES, LESSONS)
+    assert built.steps["denoiser"] == 30
+    folder = tmp_path / "checkpoint"
+    export(built, recipe, folder)
+    told = own.card(json.loads((folder / "card.json").read_text()), "clinic", LESSONS)
+    (folder / "card.json").write_text(json.dumps(told))
+    checkpoint = inspect(folder)
+    assert checkpoint.inpaint
+    assert checkpoint.card.known_names == ("lung", "skin")
+    assert checkpoint.card.empty_prompt == "denoise"
+    StableDiffusionInpaintPipeline.from_pretrained(folder)
+
+
+def test_the_decoder_is_refined_alone(tmp_path, lpips_weights):
+    recipe = own.of_folder(RECIPE, "clinic", LESSONS)
+    built = own.models(recipe, tmp_path, MERGES, LESSONS)
+    stage = own.autoencoder_stage(recipe, Lpips(lpips_weights), LESSONS, built.autoencoder)
+    learning = {name.split(".")[1] for name, one in stage.module.named_parameters() if one.requires_grad}
+    assert learning == {"decoder"}
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_an_example_is_a_function_of_its_number(tmp_path, index):
+    built = own.models(own.of_folder(RECIPE, "clinic", LESSONS), tmp_path, MERGES, LESSONS)
+    examples = own.OwnExamples(built.autoencoder, LESSONS, size=32, count=8, seed=1)
+    first, again = examples._made(index), examples._made(index)
+    assert (first.picture == again.picture).all()
+    assert (first.mask == again.mask).all()
+    assert first.mask.any()
+    assert first.thing == index % 4
