@@ -18,6 +18,7 @@ from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
 from ..models import Checkpoint, ControlNetRegistry, LoraRegistry, Registry
 from ..models.hashing import content_hash
+from ..models.places import models_folder
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
@@ -69,9 +70,8 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    loras = LoraRegistry(folders)
-    teacher = Teacher(registry, loras, device, folders[0] if folders else None)
-    return Studio(registry, loras, ControlNetRegistry(folders), device, teacher), told
+    home = folders[0] if folders else None
+    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, home), told
 
 
 def warm_up() -> None:
@@ -89,9 +89,10 @@ class Studio:
         loras: LoraRegistry,
         controlnets: ControlNetRegistry,
         device: Device,
-        teacher: Teacher,
+        home: Path | None = None,
     ) -> None:
-        self.teacher = teacher
+        """``home`` holds checkpoints; what is learnt goes into its `loras`. None: the bridge's own."""
+        self.teacher = Teacher(registry, loras, device, home or models_folder())
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets

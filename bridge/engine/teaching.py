@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..diffusion import Device
 from ..models import Checkpoint, LoraRegistry, Registry
-from ..models.places import models_folder
 from ..painter import Cancelled, Hooks
 from ..protocol.messages import Train
 from ..protocol.pixels import Buffer
@@ -31,12 +30,12 @@ __all__ = ["Teacher"]
 
 @dataclass(frozen=True)
 class Teacher:
-    """Teaches on one device. ``home`` holds checkpoints, their LoRAs in `loras`; None: the bridge's own."""
+    """Teaches on one device. ``home`` holds checkpoints, and in its `loras` what is learnt."""
 
     registry: Registry
     loras: LoraRegistry
     device: Device
-    home: Path | None
+    home: Path
 
     def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[Lesson]:
         """The pictures, ready to be learnt from.
@@ -64,8 +63,7 @@ class Teacher:
             Cancelled: the state is saved: the same job goes on from there.
             ModelsError, TrainingError: it cannot be learnt.
         """
-        home = self.home or models_folder()
-        to = check_name(train.name, home / "loras")
+        to = check_name(train.name, self.home / "loras")
         if any(entry.name.lower() == train.name.lower() for entry in self.loras.entries()):
             raise LoraNameUnusable(train.name, "there is one of that name")
         checkpoint = self.registry.get(train.checkpoint)
@@ -98,7 +96,7 @@ class Teacher:
             self.device,
             lessons,
             wish,
-            state=self._state(home, identity_of(checkpoint, lessons, wish)),
+            state=self._state(identity_of(checkpoint, lessons, wish)),
             to=to,
             check=hooks.check,
             prepared=prepared,
@@ -112,9 +110,9 @@ class Teacher:
         hints = () if after < before else ("The loss did not fall: the pictures may have little in common.",)
         return TaskTrained(self.loras.find(train.name).id, before, after, timings, hints)
 
-    def _state(self, home: Path, identity: str) -> Path:
+    def _state(self, identity: str) -> Path:
         """Where the training's state lies; those of others are removed, so that only the last one takes up room."""
-        path = home.parent / "training" / "asked" / f"{identity.split()[-1]}.safetensors"
+        path = self.home.parent / "training" / "asked" / f"{identity.split()[-1]}.safetensors"
         for other in path.parent.glob("*"):
             if other != path:
                 other.unlink(missing_ok=True)

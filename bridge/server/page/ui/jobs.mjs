@@ -21,6 +21,7 @@ const STAGES = {
   denoise: "Painting",
   decode: "Developing",
   compose: "Fitting it in",
+  learn: "Learning",
 };
 
 /** @type {Record<import("./wish.mjs").Kind, string>} what a job is called that has no prompt */

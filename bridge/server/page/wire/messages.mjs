@@ -14,6 +14,7 @@ const DEFAULTS = {
   checkpoints: { loras: [] },
   progress: { seconds_left: null },
   result: { hints: [] },
+  trained: { hints: [] },
   error: { about: "" },
 };
 
