@@ -4,6 +4,7 @@ ORDER and what the child writes are as ``bridge.training.parent`` says. When the
 and the state saved.
 """
 
+import json
 import math
 import sys
 import time
