@@ -126,12 +126,13 @@ class Outbox:
 
     def _next(self) -> bytes | None:
         if self._session is not None and not self._barrier:
+            # News first, for what an event says may rest on it: a LoRA is in the list before its training has ended.
+            if self._news:
+                return encode(self._news.pop(next(iter(self._news))))
             event = self._session.events.event_after(self._cursor)
             if event is not None:
                 self._cursor = event.event
                 return encode(event)
-            if self._news:
-                return encode(self._news.pop(next(iter(self._news))))
         if self._answers:
             frame = self._answers.popleft()
             self._barrier = max(0, self._barrier - 1)

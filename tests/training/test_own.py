@@ -85,7 +85,7 @@ def test_from_pictures_to_a_checkpoint(tmp_path, lpips_weights):
     assert after < 0.9 * before
 
     built = own.models(recipe, tmp_path, MERGES, LESSONS)
-    assert built.steps == {"autoencoder": 30, "decoder": 0, "denoiser": 0}
+    assert built.pictures == {"autoencoder": 120, "decoder": 0, "denoiser": 0}
     assert built.tokenizer.tokenize("skin lung xy") == ["skin</w>", "lung</w>", "x", "y</w>"]
     denoiser = own.denoiser_stage(recipe, built, LESSONS)
     batch = denoiser.batch(0, 0)
@@ -96,7 +96,7 @@ def test_from_pictures_to_a_checkpoint(tmp_path, lpips_weights):
     assert (tmp_path / "samples" / "000030.png").exists()
 
     built = own.models(recipe, tmp_path, MERGES, LESSONS)
-    assert built.steps["denoiser"] == 30
+    assert built.pictures["denoiser"] == 240
     folder = tmp_path / "checkpoint"
     export(built, recipe, folder)
     told = own.card(json.loads((folder / "card.json").read_text()), "clinic", LESSONS)
