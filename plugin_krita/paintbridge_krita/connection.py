@@ -44,6 +44,7 @@ class Connection(QtCore.QObject):
         self.error: Optional[Exception] = None
         self.bridge: Optional[Bridge] = None
         self._opening = False
+        self._next: Optional[tuple[str, ...]] = None  # the command of what is to be opened after that
         self._again = QtCore.QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self.look)
@@ -58,7 +59,7 @@ class Connection(QtCore.QObject):
 
     def start(self) -> None:
         """Start the bridge that is missing, and connect to it."""
-        if not self._opening and isinstance(self.error, BridgeNotFound):
+        if isinstance(self.error, BridgeNotFound):
             command = self.error.start_command
             self._become("starting", None)
             self._begin(command)
@@ -68,9 +69,13 @@ class Connection(QtCore.QObject):
         if self.bridge is not None:
             self._leave(self.bridge)
         self._become("looking", None)
-        self.look()
+        self._begin(())
 
     def _begin(self, command: tuple[str, ...]) -> None:
+        """Open one, and start it first where there is a command; one at a time."""
+        if self._opening:
+            self._next = command
+            return
         self._again.stop()
         self._opening = True
         named = settings.load("address", ""), settings.load("token", "")
@@ -99,6 +104,13 @@ class Connection(QtCore.QObject):
 
     def _open_ended(self, bridge: Optional[Bridge], error: Optional[Exception]) -> None:
         self._opening = False
+        command, self._next = self._next, None
+        # What was found serves whoever wants one to be started, and not who has just named another one.
+        if command == () or (command and bridge is None):
+            if bridge is not None:
+                self._leave(bridge)
+            self._begin(command)
+            return
         self.bridge = bridge
         if bridge is not None:
             self._become("open", None)

@@ -182,11 +182,11 @@ class PaintbridgeDocker(krita.DockWidget):
         self._demo.introduce(None if self._connection.bridge is None else self._form.checkpoint)
 
     def _show_buttons(self) -> None:
-        connected, busy = self._connection.bridge is not None, bool(self._jobs.under_way)
+        connected, jobs = self._connection.bridge is not None, self._jobs.under_way
         self._generate.setEnabled(connected)
         self._results.be_ready(connected)
-        self._cancel.setEnabled(busy)
-        self._progress.show_for(self._jobs.under_way[0] if busy else None)
+        self._cancel.setEnabled(bool(jobs))
+        self._progress.show_for(jobs[0] if jobs else None, max(len(jobs) - 1, 0))
 
     def _show_jobs(self) -> None:
         self._show_buttons()

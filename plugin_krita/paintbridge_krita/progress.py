@@ -28,13 +28,16 @@ class Progress(QtWidgets.QProgressBar):
             "compose": _("Fitting in"),
         }
         self._job: object = None
+        self._waiting = 0
+        self._words = ""
         self.hide()
 
-    def show_for(self, job: object) -> None:
-        """Another job is shown from now on; None: none."""
+    def show_for(self, job: object, waiting: int) -> None:
+        """Another job is shown from now on, with others waiting behind it; None: none."""
         if job is not self._job:
             self._say(_("Reading the picture"))
-        self._job = job
+        self._job, self._waiting = job, waiting
+        self._write()
         self.setVisible(job is not None)
 
     def follow(self, event: JobUpdate) -> None:
@@ -54,7 +57,12 @@ class Progress(QtWidgets.QProgressBar):
     def _say(self, words: str, step: int = 0, steps: int = 1) -> None:
         self.setRange(0, steps)
         self.setValue(step)
-        self.setFormat(words.replace("%", "%%"))
+        self._words = words
+        self._write()
+
+    def _write(self) -> None:
+        more = f" (+{self._waiting})" if self._waiting else ""
+        self.setFormat(self._words.replace("%", "%%") + more)
 
 
 def _left(words: str, seconds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,17 @@ class KritaDocker:
         wait_for(lambda: self.ask(f"part({name!r}).hasFocus()"), f"the focus in {name}")
         self.desktop.xdotool("key", "ctrl+a")
         self.desktop.xdotool("type", text)
+
+    def lasso(self, points: Sequence[tuple[float, float]]) -> None:
+        """Select by hand, in place of what is selected, around places of the screen."""
+        self.ask(
+            "document().setSelection(None); document().waitForDone(); Krita.action('KisToolSelectOutline').trigger()"
+        )
+        (x, y), *others = [(round(x), round(y)) for x, y in points]
+        moves = [word for point in others for word in ("mousemove", *point)]
+        self.desktop.xdotool("mousemove", x, y, "mousedown", 1, *moves, "mouseup", 1)
+        wait_for(lambda: self.ask("bool(document().selection())"), "the selection")
+        self.ask("document().waitForDone(); Krita.action('KritaShape/KisToolBrush').trigger()")
 
     def words(self, name: str) -> str:
         """What a label says."""

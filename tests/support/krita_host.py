@@ -47,7 +47,8 @@ class KritaHost:
     def start(self) -> None:
         """Start Krita, and wait until it can take documents."""
         self._port_file.unlink(missing_ok=True)
-        environment = {"PAINTBRIDGE_DRIVER": str(self._port_file), **self._environment}
+        # A crash in Python's half says where.
+        environment = {"PAINTBRIDGE_DRIVER": str(self._port_file), "PYTHONFAULTHANDLER": "1", **self._environment}
         self._process = self.desktop.start(["krita", "--nosplash"], log=self.log, environment=environment)
         port = int(wait_for(self._port, "Krita to load the driver"))
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)

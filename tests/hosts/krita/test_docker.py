@@ -11,7 +11,6 @@ import pytest
 from host_desktop import wait_for
 from krita_docker import KritaDocker
 from PIL import Image
-from small_screenshots import small
 
 AREA = (1080, 140, 260, 250)
 SHOWN = "bool([film for film in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay') if film.isVisible()])"
@@ -78,8 +77,8 @@ def test_a_result_is_seen_as_it_will_be_applied(opened: KritaDocker, output: Pat
     """Zoomed, rotated and mirrored too. Hold the button to see before."""
     docker = opened
     docker.type("prompt", "a red balloon")
+    docker.ask("part('steps').setValue(3)")
     docker.generate()
-    small(docker.desktop.screenshot(output / "docker.png"), output / "krita-docker.jpg")
     docker.ask(f"document().setSelection(None)\n{view}")
     wait_for(lambda: docker.ask(SHOWN), "the result over the canvas")
     docker.press("compare")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from host_bridge import HostBridge
 from host_desktop import wait_for
 from host_reference import reference
 from krita_docker import KritaDocker
+from small_screenshots import small
 
 PROMPT = "a red balloon"
 SIZE = (1080, 1920)
 AREA = (1080, 140, 260, 250)
+# Of the screen, around some sky.
+LASSO = [(1000 + 110 * math.cos(turn / 10 * math.pi), 320 + 100 * math.sin(turn / 10 * math.pi)) for turn in range(21)]
+FILM = "any(film.isVisible() for film in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay'))"
 
 
 @pytest.fixture
@@ -28,20 +33,25 @@ def opened(docker: KritaDocker, photo: str) -> Iterator[KritaDocker]:
 
 def test_prompt_button_progress_layer_undo(opened: KritaDocker, bridge: HostBridge, output: Path) -> None:
     docker = opened
+    docker.lasso(LASSO)
     before = docker.pixels("projection()", (*SIZE, 4))
     selection = docker.pixels("selected()", SIZE)
     assert set(np.unique(selection)) > {0, 255}, "soft"
     wanted = reference(bridge, before[..., [2, 1, 0, 3]], selection, kind="fill", prompt=PROMPT, seed=3)
     docker.type("prompt", PROMPT)
     docker.type("seed", "3")
-    docker.ask("seen = []; part('progress').valueChanged.connect(lambda _: seen.append(part('progress').text()))\nNone")
+    docker.ask(f"def look(_):\n    seen.append([part('progress').text(), {FILM}])\nseen = []")
+    docker.ask("part('progress').valueChanged.connect(look)\nNone")
     docker.generate()
-    assert any(text.startswith("Painting") and "s left" in text for text in docker.ask("seen")), docker.ask("seen")
+    seen = docker.ask("seen")
+    assert any(text.startswith("Painting") and "s left" in text for text, _ in seen), seen
+    assert any(previewed for _, previewed in seen), "a preview over the canvas"
+    docker.ask("part('progress').valueChanged.disconnect(look)")
     assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), before), "nothing has changed yet"
-    docker.desktop.screenshot(output / "painted.png")
+    small(docker.desktop.screenshot(output / "painted.png"), output / "krita-docker.jpg")
     docker.apply()
     layer = docker.ask("top()")
-    docker.desktop.screenshot(output / "applied.png")
+    small(docker.desktop.screenshot(output / "applied.png"), output / "krita-applied.jpg")
 
     (made,) = wanted.layers
     size = (made.picture.height, made.picture.width)

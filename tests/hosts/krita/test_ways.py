@@ -105,6 +105,21 @@ def test_a_picture_is_made_again_from_its_values(opened: KritaDocker) -> None:
     assert (first == second).all()
 
 
+def test_jobs_wait_for_their_turn_and_are_counted(opened: KritaDocker) -> None:
+    docker = opened
+    docker.ask("choose('checkpoint', 'slow'); part('steps').setValue(0)")
+    docker.type("prompt", "a star")
+    for _ in range(3):
+        docker.click("generate")
+    wait_for(lambda: docker.words("progress").endswith("(+2)"), "all three to be counted")
+    docker.click("cancel")
+    wait_for(lambda: docker.words("progress").endswith("(+1)"), "the oldest to be gone")
+    for _ in range(2):
+        docker.click("cancel")
+    wait_for(lambda: not docker.enabled("cancel"), "all to be gone")
+    assert docker.results() == 0
+
+
 def test_prompts_come_back(opened: KritaDocker) -> None:
     docker = opened
     for words in ("a star", "a tree"):

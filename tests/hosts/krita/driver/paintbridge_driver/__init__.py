@@ -25,13 +25,14 @@ class Driver(QtNetwork.QTcpServer):
         os.rename(path + ".new", path)
 
     def _take(self):
-        socket = self.nextPendingConnection()
-        socket.readyRead.connect(lambda: self._read(socket))
+        # Kept here: a socket that only its own function holds is garbage to Python with that function, and Qt calls it.
+        self._socket = self.nextPendingConnection()
+        self._socket.readyRead.connect(self._read)
 
-    def _read(self, socket):
-        while socket.canReadLine():
-            answer = self._run(json.loads(bytes(socket.readLine()))["code"])
-            socket.write(json.dumps(answer).encode() + b"\n")
+    def _read(self):
+        while self._socket.canReadLine():
+            answer = self._run(json.loads(bytes(self._socket.readLine()))["code"])
+            self._socket.write(json.dumps(answer).encode() + b"\n")
 
     def _run(self, code):
         try:
