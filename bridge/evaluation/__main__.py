@@ -36,14 +36,14 @@ def _evaluate(order: Order, parent: Parent) -> dict[str, Any]:
     photographs = held_out(data)
     lpips = Lpips(weights(data))
     parts = order["only"] or ["names", "seconds", "removal"]
-    found: dict[str, Any] = {"machine": machine()}
+    found: dict[str, Any] = {}
     if "names" in parts:
         codes = codes_of(checkpoint.card.known_names)
         by_code = {cutout.code: cutout for cutout in cutouts(data)}
         things = {name: by_code[code] for name, code in codes.items()}
         found["names"] = naming(filler, things, photographs, lpips, say=parent.say, sheet=to / "names.png")
     if "seconds" in parts:
-        found["seconds"] = speed(filler, photographs, data)
+        found["seconds"] = {**speed(filler, photographs, data), "machine": machine()}
     if "removal" in parts:
         sheet = to / "removal.png"
         found["removal"] = removal(contestants(filler), photographs, lpips, say=parent.say, sheet=sheet)

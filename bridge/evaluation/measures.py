@@ -1,9 +1,13 @@
 """How far a picture is from the original, and whether one sees where a fill ends."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 import torch
 
 from ..canvas.geometry import Rect
@@ -11,7 +15,9 @@ from ..canvas.mask import selection_bounds
 from ..training.autoencoder import to_tensor
 from ..training.lpips import Lpips
 
-__all__ = ["Likeness", "likeness", "seam_ratio"]
+__all__ = ["Likeness", "Timed", "likeness", "seam_ratio", "timed"]
+
+T = TypeVar("T")
 
 # LPIPS' backbone reduces sixteenfold, so that smaller pictures tell little.
 _LEAST_SIDE = 64
@@ -24,6 +30,27 @@ class Likeness:
 
     whole: float
     box: float
+
+
+@dataclass(frozen=True)
+class Timed(Generic[T]):
+    """What came of it; seconds by the clock; and those that processors spent, which on a busy machine tell more."""
+
+    value: T
+    seconds: float
+    processor_seconds: float
+
+
+def timed(do: Callable[[], T]) -> Timed[T]:
+    """Do it, and count what this process and those that it waits for use."""
+    began, spent = time.perf_counter(), _processor_seconds()
+    value = do()
+    return Timed(value, time.perf_counter() - began, _processor_seconds() - spent)
+
+
+def _processor_seconds() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 @torch.no_grad()

@@ -14,14 +14,14 @@ from ..training.compose import compose, step_generator
 from ..training.data import Cutout
 from ..training.lpips import Lpips
 from .filling import Filler
-from .held_out import SIDE, Heldout
+from .held_out import Heldout
 
 __all__ = ["naming", "ranks_of"]
 
 SEEDS = (1, 2, 3, 4)
-# The selection is a square, the middle quarter of the photograph. What it holds is compared at this size.
-_SELECTED = SIDE // 2
-_COMPARED = 128
+# The photographs are reduced to what the checkpoint sees around a selection of half that side, in their middle.
+_SIDE = 256
+_SELECTED = _SIDE // 2
 _SHARES = (0.75, 0.9, 1.05)
 _SHOWN = 80
 _COLUMNS = 12
@@ -41,22 +41,25 @@ def naming(
     A thing's distance is that of its cut-out, laid over the same photograph at some sizes, the nearest of these.
     """
     names = list(cutouts)
-    square = (slice((SIDE - _SELECTED) // 2, (SIDE + _SELECTED) // 2),) * 2
-    mask = np.zeros((SIDE, SIDE), bool)
+    square = (slice((_SIDE - _SELECTED) // 2, (_SIDE + _SELECTED) // 2),) * 2
+    mask = np.zeros((_SIDE, _SIDE), bool)
     mask[square] = True
+    behinds = [_reduced(photograph.rgb, _SIDE) for photograph in photographs]
     expected: dict[int, list[Tensor]] = {}
     ranks: dict[str, list[int]] = {name: [] for name in names}
     shown = []
     for number, name in enumerate(names):
         for seed in SEEDS:
             place = (number * len(SEEDS) + seed) % len(photographs)
-            behind = photographs[place].rgb
+            behind = behinds[place]
             if place not in expected:
-                expected[place] = [_things_over(behind, cutouts[each], square) for each in names]
+                over = [picture for each in names for picture in _things_over(behind, cutouts[each], square)]
+                expected[place] = _features(lpips, over)
             painted = filler.fill(behind, mask, prompt=name, seed=seed)
-            shown.append(Image.fromarray(painted).resize((_SHOWN, _SHOWN), Image.Resampling.LANCZOS))
-            distances = _distances(lpips, _compared(painted[square]), expected[place])
-            ranks[name].append(ranks_of(distances)[number])
+            shown.append(Image.fromarray(_reduced(painted, _SHOWN)))
+            distances = lpips.between(_features(lpips, [painted[square]]), expected[place])
+            nearest = distances.view(len(names), len(_SHARES)).amin(1)
+            ranks[name].append(ranks_of(nearest.tolist())[number])
         say(f"{name}: its own cut-out is nearest number {', '.join(map(str, ranks[name]))}")
     if sheet is not None:
         _save_sheet(shown, sheet)
@@ -80,24 +83,22 @@ def _share(ranks: list[int], most: int) -> float:
     return round(sum(rank <= most for rank in ranks) / len(ranks), 3)
 
 
-def _things_over(behind: np.ndarray, cutout: Cutout, square: tuple[slice, slice]) -> Tensor:
-    """The selected part of a photograph with the thing in it, at each of the sizes: (n, 3, h, w)."""
-    middle = (SIDE / 2, SIDE / 2)
-    pictures = [
+def _things_over(behind: np.ndarray, cutout: Cutout, square: tuple[slice, slice]) -> list[np.ndarray]:
+    """The selected part of a photograph with the thing in it, at each of the sizes."""
+    middle = (_SIDE / 2, _SIDE / 2)
+    return [
         compose(step_generator(0, 0), behind, cutout, middle, _SELECTED * share, 0.0, mirrored=0.0).picture[square]
         for share in _SHARES
     ]
-    return torch.cat([_compared(picture) for picture in pictures])
 
 
-def _compared(picture: np.ndarray) -> Tensor:
-    reduced = Image.fromarray(picture).resize((_COMPARED, _COMPARED), Image.Resampling.LANCZOS)
-    return to_tensor(np.array(reduced)[None])
+def _reduced(rgb: np.ndarray, side: int) -> np.ndarray:
+    return np.array(Image.fromarray(rgb).resize((side, side), Image.Resampling.LANCZOS))
 
 
 @torch.no_grad()
-def _distances(lpips: Lpips, painted: Tensor, expected: list[Tensor]) -> list[float]:
-    return [float(lpips(painted.expand_as(pictures), pictures).min()) for pictures in expected]
+def _features(lpips: Lpips, pictures: list[np.ndarray]) -> list[Tensor]:
+    return lpips.features(to_tensor(np.stack(pictures)))
 
 
 def _save_sheet(pictures: list[Image.Image], path: Path) -> None:

@@ -1,21 +1,20 @@
 """Holes closed in held-out photographs, mode remove, empty prompt, beside what others make of them."""
 
 import statistics
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
 from PIL import Image
 
 from ..training.lpips import Lpips
 from .contestants import Contestant, others
 from .filling import Filler
 from .held_out import MASKS, Heldout, draw_mask
-from .measures import likeness, seam_ratio
+from .measures import likeness, seam_ratio, timed
 
 __all__ = ["OURS", "OURS_EXACT", "contestants", "removal"]
 
@@ -63,11 +62,11 @@ def removal(
             untouched.append(seam_ratio(photograph.rgb, mask))
             row = [np.where(mask[..., None], np.array([255, 0, 255], np.uint8), photograph.rgb)]
             for name, fill in fills.items():
-                filled, seconds, processor_seconds = _timed(fill, photograph.rgb, mask)
-                found = likeness(lpips, filled, photograph.rgb, mask)
-                seam = seam_ratio(filled, mask)
-                runs[name].append(_Run(found.whole, found.box, seam, seconds, processor_seconds))
-                row.append(filled)
+                made = timed(partial(fill, photograph.rgb, mask))
+                found = likeness(lpips, made.value, photograph.rgb, mask)
+                seam = seam_ratio(made.value, mask)
+                runs[name].append(_Run(found.whole, found.box, seam, made.seconds, made.processor_seconds))
+                row.append(made.value)
             rows.append(row)
         told = ", ".join(f"{name} {_mean(run.whole for run in found):.4f}" for name, found in runs.items())
         say(f"{number + 1} of {len(photographs)} photographs; LPIPS so far: {told}")
@@ -88,18 +87,6 @@ def removal(
 
 def _mean(values: Iterable[float]) -> float:
     return statistics.fmean(values)
-
-
-def _timed(fill: Contestant, rgb: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float, float]:
-    began, spent = time.perf_counter(), _processor_seconds()
-    filled = fill(rgb, mask)
-    return filled, time.perf_counter() - began, _processor_seconds() - spent
-
-
-def _processor_seconds() -> float:
-    """What this process and those that it ended have used; on a busy machine this tells more than a clock."""
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _save_sheet(rows: list[list[np.ndarray]], path: Path) -> None:

@@ -10,7 +10,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint impo
 
 from bridge.training import recipe as recipes
 from bridge.training.build import Models
-from bridge.training.denoiser import new_scheduler
+from bridge.training.denoiser import GUIDANCE, new_scheduler
 
 __all__ = ["export", "pipeline"]
 
@@ -61,7 +61,7 @@ def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
         "known_names": names,
         "empty_prompt": "infill",
         "default_steps": 20,
-        "default_guidance": 2.5,
+        "default_guidance": GUIDANCE,
         "sampler": "DDIM",
         "notes": (
             f"Paints {len(names)} simple things by name, softly, in the style of three-dimensional emoji, and nothing "

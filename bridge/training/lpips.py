@@ -109,9 +109,13 @@ class Lpips(nn.Module):
             levels.append(level / (level.square().sum(1, keepdim=True) + 1e-10).sqrt())
         return levels
 
-    def forward(self, pictures: Tensor, others: Tensor) -> Tensor:
-        distance = pictures.new_zeros(len(pictures), dtype=torch.float32)
-        for index, (level, other) in enumerate(zip(self.features(pictures), self.features(others), strict=True)):
+    def between(self, levels: list[Tensor], others: list[Tensor]) -> Tensor:
+        """The distance of pictures by their features: (n,); a batch of one is compared to each of the other's."""
+        distance = levels[0].new_zeros(max(len(levels[0]), len(others[0])))
+        for index, (level, other) in enumerate(zip(levels, others, strict=True)):
             head = getattr(self, f"head_{index}")
             distance = distance + ((level - other).square() * head).sum(1).mean((1, 2))
         return distance
+
+    def forward(self, pictures: Tensor, others: Tensor) -> Tensor:
+        return self.between(self.features(pictures), self.features(others))

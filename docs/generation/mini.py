@@ -32,10 +32,10 @@ def _told(card: dict[str, Any]) -> str:
     figures = card.get("figures", {})
     parts = [_progress(card), _names(card, figures.get("names"))]
     if "seconds" in figures:
-        rows = [f"| {words} | {figures['seconds'][key]:.1f} |" for key, words in _WORDS.items()]
-        parts.append(
-            "\n".join([f"Seconds by the clock ({figures['machine']}):", "", "| what | s |", "| --- | --- |", *rows])
-        )
+        took = [(words, figures["seconds"][key]) for key, words in _WORDS.items()]
+        rows = [f"| {words} | {one['seconds']:.1f} | {one['processor_seconds']:.1f} |" for words, one in took]
+        said = f"Seconds by the clock, and of processors ({figures['seconds']['machine']}):"
+        parts.append("\n".join([said, "", "| what | s | processors' s |", "| --- | --- | --- |", *rows]))
     if "removal" in figures:
         parts.append(_removal(figures["removal"]))
     return "\n\n".join(parts)

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from bridge.evaluation.held_out import SIDE, Heldout
+from bridge.evaluation.held_out import Heldout
 from bridge.evaluation.naming import naming, ranks_of
 from bridge.training.compose import compose, step_generator
 
@@ -17,7 +17,8 @@ class Pasting:
     def fill(self, rgb, mask, *, prompt, seed):
         cutout = self.cutouts[self.mistaken.get(prompt, prompt)]
         side = np.sqrt(mask.sum()) * (0.8 + 0.05 * seed)
-        return compose(step_generator(seed, 1), rgb, cutout, (SIDE / 2, SIDE / 2), side, 3.0, mirrored=0.0).picture
+        middle = (rgb.shape[1] / 2, rgb.shape[0] / 2)
+        return compose(step_generator(seed, 1), rgb, cutout, middle, side, 3.0, mirrored=0.0).picture
 
 
 def test_things_are_told_apart(cutouts, photograph, lpips, tmp_path):
