@@ -20,6 +20,7 @@ from .forecast import Forecast
 from .form import Form
 from .icons import dress, dress_anew
 from .jobs import Jobs
+from .layers import layer_name
 from .notice import Notice, label
 from .overlay import Overlay
 from .painting import Order, Painting
@@ -130,8 +131,8 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def _offer_again(self, error: Exception) -> None:
         """Jobs were lost with their bridge."""
-        count = len(self._jobs.lost)
-        words = _("Jobs that were lost with it: {count}. Their pixels are still here.").format(count=count)
+        names = ", ".join(layer_name(order.values["prompt"], _("Paintbridge")) for order in self._jobs.lost)
+        words = _("Lost with it: {names}. What was sent is still here.").format(names=names)
         self._notice.say(f"{words_for(error)}\n{words}", _("Send Again"), self._send_again)
 
     def _send_again(self) -> None:

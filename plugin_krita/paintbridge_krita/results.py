@@ -105,7 +105,7 @@ class Results(QtWidgets.QWidget):
             self._list.choose(first)
 
     def apply(self) -> None:
-        """Each of those that are chosen as a layer."""
+        """Each of those that are chosen as a layer; of several documents, those of the first."""
         self._put(grouped=False)
 
     def apply_as_group(self) -> None:
@@ -126,6 +126,8 @@ class Results(QtWidgets.QWidget):
         if not items or self._placing is not None:
             return
         scene = items[0].data(_HELD).order.scene
+        # Each goes to its own document; those of others stay in the list.
+        items = [item for item in items if item.data(_HELD).order.scene.document == scene.document]
         try:
             scene.check()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is

@@ -52,6 +52,24 @@ def tiny() -> Iterator[TinyBridge]:
     bridge.end()
 
 
+# Krita's own, from the 5.2 of AppImages and Windows to Debian's.
+KRITAS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+@pytest.mark.parametrize("version", KRITAS)
+def test_the_plug_in_itself_compiles_on_every_kritas_python(tmp_path: Path, version: str) -> None:
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here; set PAINTBRIDGE_PYTHON{version.replace('.', '')} to one")
+    for path, content in package_files("plugin_krita", "paintbridge_krita").items():
+        if path.endswith(".py") and not path.startswith("_vendor/"):
+            (tmp_path / path).write_bytes(content)
+    command = [python, "-I", "-W", "error", "-m", "compileall", "-q", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / "__pycache__").iterdir())) == len(list(tmp_path.glob("*.py"))) > 20
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("plugin", [("plugin_krita", "paintbridge_krita")])
 def test_what_is_vendored_runs_on_every_hosts_python(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from host_desktop import wait_for
+from mortal import mortal
 from whole_bridge import PATIENCE, Scene, Watch
 
 from bridge.client import Address, Bridge, Job, discover
@@ -24,6 +25,8 @@ _SMALL = Scene.of(64, 48, (20, 15, 20, 15))
 class HostBridge:
     """Use it as a context manager, or :meth:`start` and :meth:`stop` it. ``home`` is its folder."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "bridge.cli")
+
     def __init__(self, home: Path, *flags: str) -> None:
         self.home = home
         self.log = home / "bridge.log"
@@ -36,7 +39,7 @@ class HostBridge:
         environment = {**os.environ, "PAINTBRIDGE_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", *self._flags],
+                mortal([*self.command, "serve", "--port", "0", *self._flags], signal="TERM"),
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,7 +1,7 @@
 """A desktop for one host: a screen that nobody sees, a private /tmp, and hands that click and type.
 
 In a :class:`~host_room.HostRoom` with a chroot all of it lives in namespaces of its own: mounts and processes end with
-the desktop, however a test ends. The network is shared, so that a host finds a bridge that runs outside.
+the desktop, and that with the test, however it ends. The network is shared: a host finds a bridge that runs outside.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import psutil
 from host_room import HostRoom
+from mortal import mortal
 
 __all__ = ["Desktop", "wait_for"]
 
@@ -76,7 +77,7 @@ class Desktop:
             server = [*alone, str(self._room.root), str(self.share), *server]
         log = (self.share / "xvfb.log").open("wb")
         self._logs.append(log)
-        self._screen = subprocess.Popen(server, stdout=subprocess.PIPE, stderr=log)
+        self._screen = subprocess.Popen(mortal(server), stdout=subprocess.PIPE, stderr=log)
         assert self._screen.stdout is not None
         number = self._screen.stdout.readline().strip().decode()
         assert number, (self.share / "xvfb.log").read_text()
@@ -117,7 +118,7 @@ class Desktop:
         output = log.open("ab")
         self._logs.append(output)
         process = subprocess.Popen(
-            self._inside(command), env=self.environment(environment), stdout=output, stderr=output
+            mortal(self._inside(command)), env=self.environment(environment), stdout=output, stderr=output
         )
         self._started.append(process)
         return process

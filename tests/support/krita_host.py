@@ -78,12 +78,16 @@ class KritaHost:
         line = b""
         while not line.endswith(b"\n"):
             part = self._socket.recv(1 << 16)
-            assert part, "Krita has gone: " + self.log.read_text(errors="replace")[-2000:]
+            assert part, self._gone()
             line += part
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]
         return answer["value"]
 
     def _port(self) -> str | None:
-        assert self.running, self.log.read_text(errors="replace")[-2000:]
+        assert self.running, self._gone()
         return self._port_file.read_text() if self._port_file.exists() else None
+
+    def _gone(self) -> str:
+        assert self._process is not None
+        return f"Krita has gone ({self._process.wait(60)}): " + self.log.read_text(errors="replace")[-2000:]

@@ -1,4 +1,4 @@
-"""One Krita for the tests of the docker, the plug-in in it, and a bridge beside it, with mini and a slow checkpoint."""
+"""One Krita for the tests of the docker; and a bridge behind a gate, with mini and a checkpoint that is slow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from host_bridge import HostBridge
 from host_desktop import Desktop
+from host_gate import HostGate
 from host_room import HostRoom
 from krita_docker import KritaDocker
 from krita_host import KritaHost
@@ -26,14 +27,22 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bridge(share: Path) -> Iterator[HostBridge]:
     """`slow` takes a while for a step."""
-    home = share / "home" / ".paintbridge"
+    home = share / "bridge"
     build_tiny_sd1(home / "models" / "slow", inpaint=True, size=256, steps=400)
     with HostBridge(home) as bridge:
         yield bridge
 
 
 @pytest.fixture(scope="session")
-def docker(host_room: HostRoom, share: Path, bridge: HostBridge) -> Iterator[KritaDocker]:
+def gate(share: Path, bridge: HostBridge) -> Iterator[HostGate]:
+    """Krita finds the bridge through it."""
+    with HostGate(share / "home" / ".paintbridge", bridge.address) as gate:
+        gate.announce()
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def docker(host_room: HostRoom, share: Path, gate: HostGate) -> Iterator[KritaDocker]:
     with Desktop(host_room, share) as desktop:
         host = KritaHost(desktop)
         host.install()
