@@ -104,7 +104,9 @@ def train(
     )
     module, optimizer = accelerator.prepare(stage.module, optimizer)
     bare = accelerator.unwrap_model(module)
-    averages = {name: value.detach().clone() for name, value in bare.named_parameters() if value.requires_grad}
+    # To find them anew in every step would cost a small model as much as its forward pass.
+    learning = {name: value for name, value in bare.named_parameters() if value.requires_grad}
+    averages = {name: value.detach().clone() for name, value in learning.items()}
     step = state.load(path, bare, optimizer, averages, identity) if path.exists() else 0
     if step:
         say(f"going on from step {step}")
@@ -136,11 +138,11 @@ def train(
         while not ends():
             batch = coming.result()
             coming = ahead.submit(stage.batch, step + 1, process)
-            losses = _step(accelerator, module, optimizer, batch, schedule.rate(step), schedule.clip)
+            losses = _step(accelerator, module, optimizer, list(learning.values()), batch, schedule, step)
             if losses is None:
                 raise LossNotFinite(step)
             step += 1
-            _follow(averages, bare, min(schedule.average, (1 + step) / (10 + step)))
+            _follow(averages, learning, min(schedule.average, (1 + step) / (10 + step)))
             sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
             now = time.monotonic()
             each = (now - began) / (step - begun_step)
@@ -163,20 +165,21 @@ def _step(
     accelerator: Accelerator,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
+    learning: list[nn.Parameter],
     batch: dict[str, Tensor],
-    rate: float,
-    clip: float,
+    schedule: Schedule,
+    step: int,
 ) -> dict[str, float] | None:
     """One step's losses; None, and no weight touched, where they or their gradients are no finite numbers."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = schedule.rate(step)
     losses = module(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
     optimizer.zero_grad()
     accelerator.backward(losses["loss"])
     values = {name: float(value.detach()) for name, value in losses.items()}
     if not math.isfinite(values["loss"]):
         return None
-    norm = accelerator.clip_grad_norm_(module.parameters(), clip)
+    norm = accelerator.clip_grad_norm_(learning, schedule.clip)
     # In float16 gradients overflow now and then: the scaler leaves such a step out, and scales less.
     if accelerator.scaler is None and norm is not None and not math.isfinite(norm):
         return None
@@ -185,7 +188,6 @@ def _step(
 
 
 @torch.no_grad()
-def _follow(averages: dict[str, Tensor], module: nn.Module, decay: float) -> None:
+def _follow(averages: dict[str, Tensor], learning: dict[str, nn.Parameter], decay: float) -> None:
     """The exponential moving average of the weights, with a decay that starts low."""
-    parameters = dict(module.named_parameters())
-    torch._foreach_lerp_(list(averages.values()), [parameters[name].data for name in averages], 1 - decay)
+    torch._foreach_lerp_(list(averages.values()), [learning[name].data for name in averages], 1 - decay)

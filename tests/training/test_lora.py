@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
@@ -34,6 +35,7 @@ def stripes(index: int, height: int = 56, width: int = 64) -> Lesson:
 
 
 LESSONS = [stripes(index) for index in range(20)]
+STEPS = 12
 
 
 def nothing(*_: object) -> None:
@@ -104,16 +106,43 @@ def test_the_file_says_what_it_is(sd1, taught):
     assert not taught[0].with_suffix(".state").exists()
 
 
-@pytest.mark.parametrize(
-    ("build", "pipeline"), [(build_tiny_sd1, StableDiffusionPipeline), (build_tiny_sdxl, StableDiffusionXLPipeline)]
-)
-def test_the_stock_pipeline_changes_the_same_layers_by_as_much(tmp_path, build, pipeline):
-    checkpoint = inspect(build(tmp_path / "tiny", inpaint=False))
-    path = tmp_path / "stripes.safetensors"
-    learn(checkpoint, path, steps=4, alpha=8.0)
-    ours = ComponentCache(DEVICE).get(checkpoint, check=nothing, worn=(WornLora(inspect_lora(path), 1.0),)).unet
-    stock = pipeline.from_pretrained(tmp_path / "tiny", safety_checker=None, feature_extractor=None)
-    stock.load_lora_weights(str(path))
+KINDS = {
+    "nine channels": (build_tiny_sd1, {"inpaint": True}),
+    "velocity": (build_tiny_sd1, {"inpaint": False, "prediction_type": "v_prediction", "zero_terminal_snr": True}),
+    "SDXL": (build_tiny_sdxl, {"inpaint": False}),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request, tmp_path_factory) -> SimpleNamespace:
+    """A kind of checkpoint, and what it learnt of pictures of two sizes, some partly transparent."""
+    build, options = KINDS[request.param]
+    folder = tmp_path_factory.mktemp("kind")
+    checkpoint = inspect(build(folder / "tiny", **options))
+    others = [stripes(index, 64, 40) for index in range(3)]
+    lessons = [*LESSONS[:3], *(replace(one, coverage=np.tril(one.coverage)) for one in others)]
+    path, samples = folder / "lora.safetensors", folder / "samples"
+    losses = learn(checkpoint, path, lessons=lessons, steps=STEPS, alpha=8.0, samples=samples)
+    return SimpleNamespace(name=request.param, checkpoint=checkpoint, path=path, samples=samples, losses=losses)
+
+
+def test_every_kind_of_checkpoint_learns(kind):
+    third = STEPS // 3
+    assert np.mean(kind.losses[-third:]) < np.mean(kind.losses[:third])
+    shown = {f"{quarter * STEPS // 4:06}.png" for quarter in (1, 2, 3, 4)}
+    assert {path.name for path in kind.samples.iterdir()} == shown
+
+
+def test_the_stock_pipeline_changes_the_same_layers_by_as_much(kind):
+    pipeline = {
+        "nine channels": StableDiffusionInpaintPipeline,
+        "velocity": StableDiffusionPipeline,
+        "SDXL": StableDiffusionXLPipeline,
+    }[kind.name]
+    worn = (WornLora(inspect_lora(kind.path), 1.0),)
+    ours = ComponentCache(DEVICE).get(kind.checkpoint, check=nothing, worn=worn).unet
+    stock = pipeline.from_pretrained(kind.checkpoint.path, safety_checker=None, feature_extractor=None)
+    stock.load_lora_weights(str(kind.path))
     theirs = {name: layer for name, layer in stock.unet.named_modules() if hasattr(layer, "lora_A")}
     mine = {name: layer for name, layer in ours.named_modules() if hasattr(layer, "lora_A")}
     assert theirs.keys() == mine.keys()
@@ -123,25 +152,6 @@ def test_the_stock_pipeline_changes_the_same_layers_by_as_much(tmp_path, build, 
         change = layer.get_delta_weight(adapter)
         assert change.abs().max() > 0
         torch.testing.assert_close(change, theirs[name].get_delta_weight(other), rtol=1e-3, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("build", "options"),
-    [
-        (build_tiny_sd1, {"inpaint": True}),
-        (build_tiny_sd1, {"inpaint": False, "prediction_type": "v_prediction", "zero_terminal_snr": True}),
-        (build_tiny_sdxl, {"inpaint": False}),
-    ],
-    ids=["nine channels", "velocity", "SDXL"],
-)
-def test_every_kind_of_checkpoint_learns(tmp_path, build, options):
-    checkpoint = inspect(build(tmp_path / "tiny", **options))
-    # Of two sizes, and partly transparent.
-    others = [stripes(index, 64, 40) for index in range(3)]
-    lessons = [*LESSONS[:3], *(replace(one, coverage=np.tril(one.coverage)) for one in others)]
-    losses = learn(checkpoint, tmp_path / "lora.safetensors", lessons=lessons, steps=24, samples=tmp_path / "samples")
-    assert np.mean(losses[-8:]) < np.mean(losses[:8])
-    assert {path.name for path in (tmp_path / "samples").iterdir()} == {f"{step:06}.png" for step in (6, 12, 18, 24)}
 
 
 def test_every_picture_is_seen_once_an_epoch(sd1):
@@ -158,17 +168,20 @@ def test_every_picture_is_seen_once_an_epoch(sd1):
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_file(sd1, tmp_path):
     whole, parted = tmp_path / "whole.safetensors", tmp_path / "parted.safetensors"
-    losses = learn(sd1, whole, steps=6)
+    few = LESSONS[:4]
+    losses = learn(sd1, whole, steps=6, lessons=few)
     reached: list[int] = []
-    learn(sd1, parted, steps=6, report=lambda step: reached.append(step.step), stop=lambda: len(reached) >= 4)
+    learn(
+        sd1, parted, steps=6, lessons=few, report=lambda step: reached.append(step.step), stop=lambda: len(reached) >= 4
+    )
     assert not parted.exists()
-    assert learn(sd1, parted, steps=6) == losses[4:]
+    assert learn(sd1, parted, steps=6, lessons=few) == losses[4:]
     torch.testing.assert_close(load_file(parted), load_file(whole), rtol=0, atol=0)
 
 
 def test_a_state_of_other_pictures_is_refused(sd1, tmp_path):
     path = tmp_path / "lora.safetensors"
-    learn(sd1, path, steps=6, max_hours=0.0)
+    learn(sd1, path, steps=6, max_hours=0.0, lessons=LESSONS[:3])
     with pytest.raises(StateInvalid, match="Train as it was begun"):
         learn(sd1, path, steps=6, lessons=LESSONS[:4])
 
@@ -187,7 +200,7 @@ def test_what_a_training_is_told_apart_by(sd1):
 
 def test_a_rate_that_burns_is_told(sd1, tmp_path):
     with pytest.raises(LossNotFinite):
-        learn(sd1, tmp_path / "lora.safetensors", steps=20, learning_rate=1e30)
+        learn(sd1, tmp_path / "lora.safetensors", steps=20, learning_rate=1e30, lessons=LESSONS[:2])
 
 
 def test_a_distilled_checkpoint_is_not_taught(tmp_path):
