@@ -17,7 +17,7 @@ serve: $(VENV)/.installed
 	$(BIN)/paintbridge serve
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py

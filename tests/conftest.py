@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Beside another busy process spinning would take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# The longest groups come first, so that none of them is left over for one process alone at the end.
-_FIRST = ("hosts/gimp", "hosts/krita", "painter", "training", "engine")
+# What takes longest comes first, so that no process is left alone with it at the end.
+_FIRST = ("tests/hosts/gimp", "tests/hosts/krita", "tests/painter", "tests/training", "tests/engine", "tests/cli")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+class FolderScheduling(LoadScopeScheduling):
     """Tests of one folder stay together: they share a running host, a bridge, checkpoints."""
-    here = Path(__file__).parent
-    folders = {item: item.path.parent.relative_to(here).as_posix() for item in items}
-    for item, folder in folders.items():
-        item.add_marker(pytest.mark.xdist_group(folder))
-    items.sort(key=lambda item: _FIRST.index(folders[item]) if folders[item] in _FIRST else len(_FIRST))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _folder(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling:
+    return FolderScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {folder: place for place, folder in enumerate(_FIRST)}
+    items.sort(key=lambda item: order.get(_folder(item.nodeid), len(order)))
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.partition("::")[0].rpartition("/")[0]
