@@ -12,11 +12,11 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # What takes longest comes first, so that no process is left alone with it at the end.
-_FIRST = ("tests/hosts/gimp", "tests/hosts/krita", "tests/painter", "tests/training", "tests/engine", "tests/cli")
+_FIRST = ("tests/hosts", "tests/painter", "tests/cli", "tests/training", "tests/engine")
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Tests of one folder stay together: they share a running host, a bridge, checkpoints."""
+    """Tests of one folder stay together: they share a bridge, checkpoints; and of the hosts one runs at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _folder(nodeid)
@@ -32,4 +32,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _folder(nodeid: str) -> str:
-    return nodeid.partition("::")[0].rpartition("/")[0]
+    return "/".join(nodeid.partition("::")[0].split("/")[:2])
