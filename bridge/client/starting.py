@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .discovery import Address, discover, runtime_file
-from .errors import BridgeNotFound, ClientError
+from .errors import BadAddress, BridgeNotFound, ClientError
 
 __all__ = ["StartFailed", "can_start", "install_commands", "start"]
 
@@ -87,7 +87,8 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
     while time.monotonic() < deadline:
         try:
             return discover(environ=env)
-        except BridgeNotFound:
+        except (BridgeNotFound, BadAddress):
+            # Not there yet; or, where files are not replaced at one stroke, being written.
             pass
         # Another one that was faster makes this one end, and then there is a bridge all the same.
         if process.poll() is not None:

@@ -65,6 +65,23 @@ def test_a_bridge_that_never_says_where_it_is(env, tmp_path):
     end(int(pid.read_text()))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe holds the half that is read")
+def test_a_file_that_is_being_written_is_waited_for(env, tmp_path):
+    whole = json.dumps({"url": "http://127.0.0.1:9", "token": "a token", "pid": 1})
+    writes = f"""
+import os, time
+path, whole = {str(tmp_path / "runtime.json")!r}, {whole!r}
+os.mkfifo(path)
+with open(path, "w") as file:  # goes on when somebody reads
+    file.write(whole[:20])
+with open(path + ".new", "w") as file:
+    file.write(whole)
+os.replace(path + ".new", path)
+"""
+    address = start((sys.executable, "-c", writes), environ=env, patience=30)
+    assert address.token == "a token"
+
+
 def test_the_hosts_own_libraries_are_not_handed_on(env, tmp_path):
     seen = tmp_path / "seen"
     shows = (sys.executable, "-c", f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))")

@@ -131,6 +131,23 @@ class GimpHost:
                     return process
         return None
 
+    def recover(self, images: list[int], picture: Path) -> None:
+        """After a test that has failed: take a picture of what it left, and clear that away, for the next ones.
+
+        Args:
+            images: what was open before it.
+            picture: where the screenshot goes.
+        """
+        self.desktop.screenshot(picture)
+        while (left := self.plug_in()) is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+                left.wait()
+        # Out of menus.
+        self.keys("Escape", "Escape")
+        for image in set(self.call("images")) - set(images):
+            self.call("close", image=image)
+
     def window(self, title: str) -> str:
         """Wait for a window whose title matches, and return its number."""
         return str(wait_for(lambda: self.windows(title), f"a window {title!r}")[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,30 @@ from tiny_checkpoints import build_tiny_sd1
 
 PHOTO = Path(__file__).parents[2] / "photos" / "canyon-wren.jpg"
 OUTPUT = Path(__file__).parents[3] / "test-output" / "gimp"
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_failure_spoils_the_next_test(request: pytest.FixtureRequest, output: Path) -> Iterator[None]:
+    """A dialog that is left open, or a plug-in that still waits."""
+    if "gimp" not in request.fixturenames:
+        yield
+        return
+    gimp: GimpHost = request.getfixturevalue("gimp")
+    images = gimp.call("images")
+    yield
+    if request.node.stash.get(FAILED, False):
+        gimp.recover(images, output / f"failed-{request.node.name}.png")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,31 +215,36 @@ def start_job(gimp: GimpHost, checkpoint: str) -> None:
 def test_no_bridge_runs_and_the_dialog_starts_one(gimp, bridge, photo, output):
     shown = gimp.call("load", path=photo, show=True)
     gimp.call("select", image=shown, shape="ellipse", numbers=SKY)
-    runtime, asked = bridge.home / "runtime.json", gimp.share / "asked"
-    kept = runtime.read_bytes()
-    start = gimp.share / "start.sh"
-    start.write_text(f"#!/bin/sh\ntouch {asked}\nsleep 600\n")
-    start.chmod(0o755)
-    stopped = json.dumps({**json.loads(kept), "pid": None, "start_command": [str(start), "serve"]})
+    runtime = bridge.home / "runtime.json"
+    kept = runtime.read_text()
     try:
         for count, (name, title) in enumerate(OFFERS, start=2):
-            runtime.write_text(stopped)
+            asked, start = gimp.share / f"asked-{name}", gimp.share / f"start-{name}.sh"
+            # As the bridge when it has started: the file is there all at once.
+            (gimp.share / name).write_text(kept)
+            start.write_text(f"#!/bin/sh\nmv {gimp.share / name} {runtime}\ntouch {asked}\nexec sleep 600\n")
+            start.chmod(0o755)
+            replace(runtime, json.dumps({**json.loads(kept), "pid": None, "start_command": [str(start), "serve"]}))
+            connections = bridge.connections()
             gimp.choose(name)
             gimp.dialog(title)
             press = partial(gimp.click, *START) if name == "fill" else partial(gimp.keys, "Return")
             gimp.desktop.screenshot(output / f"no-bridge-{name}.png")
-            wait_for(lambda press=press: press() or asked.exists(), "the bridge to be started")
-            asked.unlink()
-            connections = bridge.connections()
-            # What the bridge does when it has started.
-            runtime.write_bytes(kept)
-            wait_for(lambda count=connections: bridge.connections() > count, "the plug-in to connect")
+            wait_for(lambda press=press, asked=asked: press() or asked.exists(), "the bridge to be started")
+            wait_for(lambda before=connections: bridge.connections() > before, "the plug-in to connect")
             if name == "fill":
                 gimp.keys("ctrl+Return")
             wait_for_layers(gimp, shown, count)
     finally:
-        runtime.write_bytes(kept)
+        replace(runtime, kept)
     gimp.call("close", image=shown)
+
+
+def replace(path: Path, words: str) -> None:
+    """Put another file in its place: nobody who reads it sees half of one."""
+    new = path.with_suffix(".new")
+    new.write_text(words)
+    new.replace(path)
 
 
 def test_check_connection_shows_what_is_connected_and_remembers_what_is_entered(gimp, bridge, photo, folder, output):
