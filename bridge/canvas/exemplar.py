@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from .distance import distance_to
 from .geometry import Rect
 from .mask import selection_bounds
+from .overlap import overlap_edges
 from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, times, usable_middles
 from .seams import blend_seams
-from .surroundings import membrane
+from .surroundings import extend_edges, membrane
 from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["complete"]
@@ -66,8 +67,9 @@ def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> Float
         target, source: (h, w), disjoint; pixels of neither are only looked at.
 
     Returns:
-        (h, w, 3), equal to `picture` outside `target`; the same on every run. Where not one patch of 7 x 7 source
-        pixels is to be had, a smooth membrane.
+        (h, w, 3), equal to `picture` outside `target`, but for the last pixels before a target that lies beyond all
+        sources (`overlap_edges`); the same on every run. Where not one patch of 7 x 7 source pixels is to be had, a
+        smooth membrane.
     """
     bounds = selection_bounds(target.astype(np.float32))
     if bounds is None:
@@ -81,23 +83,35 @@ def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> Float
         return result
     blank = np.where(target[window][..., None], np.float32(0), picture[window])
     levels = _pyramid(blank, target[window], source[window])
-    origin = _origins(levels)
-    finest = levels[0]
-    inside = target[window]
+    finest, inside = levels[0], target[window]
+    beyond = _reaches_beyond(inside, source[window])
+    origin = _origins(levels, beyond=beyond)
+    copied = _copied(finest, origin)
     open_ended = any(side.any() for side in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
-    blended = blend_seams(
-        _copied(finest, origin), finest.image, finest.target, finest.source, origin, open_ended=open_ended
-    )
+    blended = blend_seams(copied, finest.image, finest.target, finest.source, origin, open_ended=open_ended)
+    if beyond:
+        blended = overlap_edges(blended, copied, finest.target, finest.source, origin)
     height, width = inside.shape
-    result[window][inside] = blended[:height, :width][inside]
+    result[window] = blended[:height, :width]
     return result
 
 
-def _origins(levels: list[_Level]) -> IndexArray:
-    """(h, w) of the finest level: the flat index that each target pixel is copied from, -1 elsewhere."""
+def _reaches_beyond(target: BoolArray, source: BoolArray) -> bool:
+    """Whether some of the target lies farther out than all sources, as where a canvas has grown."""
+    wanted, known = (selection_bounds(area.astype(np.float32)) for area in (target, source))
+    return wanted is not None and known is not None and not known.contains(wanted)
+
+
+def _origins(levels: list[_Level], *, beyond: bool) -> IndexArray:
+    """(h, w) of the finest level: the flat index that each target pixel is copied from, -1 elsewhere.
+
+    The first guess lets what is known on all sides grow inward; beyond a picture's sides it carries these outward, lest
+    half a bird be led on to another bird.
+    """
     rng = np.random.default_rng(_SEED)
     coarsest = len(levels) - 1
-    image = _filled_inward(levels[coarsest])
+    first = levels[coarsest]
+    image = extend_edges(first.image, ~first.target) if beyond else _filled_inward(first)
     origin: IndexArray | None = None
     found: IndexArray | None = None
     for number in range(coarsest, -1, -1):
@@ -107,7 +121,7 @@ def _origins(levels: list[_Level]) -> IndexArray:
             image = _copied(level, origin)
             if np.count_nonzero(level.target) > _MOST_SEARCHED:
                 continue
-        sources = Sources(level.image, level.source, rng)
+        sources = Sources(level.image, level.source, rng, beyond=beyond)
         field = _first_field(level, sources, found, rng)
         rounds = _ROUNDS_COARSEST if number == coarsest else min(_ROUNDS_MOST, max(4, 2 * number + 2))
         radius = max(level.target.shape) if number >= coarsest - 1 else _RADIUS_FINE

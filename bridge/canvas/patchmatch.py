@@ -22,8 +22,9 @@ RADIUS = PATCH // 2
 _COMPONENTS = 14
 _DESCRIBED = _COMPONENTS + 2
 # A patch from one picture's width (height) away is as unlikely as one that differs by this share of all variance.
-# Much in photographs lies in layers, so that a source at the same height is the likelier one.
-_SHARE_ACROSS, _SHARE_DOWN = 0.3, 1.6
+# Much in photographs lies in layers, so that a source at the same height is the likelier one; all the more beyond the
+# sides of a picture, where nothing else tells how far up a horizon goes on.
+_SHARE_ACROSS, _SHARE_DOWN, _SHARE_DOWN_BEYOND = 0.3, 1.6, 6.0
 _SAMPLES = 4000
 _TURNS = 8
 _BLOCK = 16384
@@ -47,8 +48,10 @@ class Field:
 class Sources:
     """The patches of known pixels of one picture, each by its principal components and its place."""
 
-    def __init__(self, image: FloatArray, source: BoolArray, rng: np.random.Generator) -> None:
-        """`image` (h, w, 3); `source` (h, w): the pixels that may be copied, with at least one whole patch."""
+    def __init__(self, image: FloatArray, source: BoolArray, rng: np.random.Generator, *, beyond: bool) -> None:
+        """`image` (h, w, 3); `source` (h, w): the pixels that may be copied, with at least one whole patch; `beyond`:
+        whether patches are wanted that lie farther out than all of them.
+        """
         height, self.width = source.shape
         self.usable = usable_middles(source)
         self.positions = np.flatnonzero(self.usable)
@@ -61,8 +64,10 @@ class Sources:
         covariance = times(patches.T.copy(), patches) / sample.size
         self._basis = _principal(covariance, rng)
         variance = max(float(np.trace(covariance)), 1e-6)
-        side = max(height, self.width)
-        self._place = np.sqrt(np.array([_SHARE_DOWN, _SHARE_ACROSS]) * variance) / side
+        shares = np.array([_SHARE_DOWN_BEYOND if beyond else _SHARE_DOWN, _SHARE_ACROSS])
+        self._place = np.sqrt(shares * variance) / max(height, self.width)
+        # Farther out than all sources those at the nearest side are nearest, and none is ruled out by distance.
+        self._first, self._last = _corners(self.usable if beyond else np.ones_like(self.usable))
         self.described = np.zeros((height * self.width, _DESCRIBED), np.float32)
         self.described[self.positions] = self.describe(image, self.positions)
 
@@ -72,9 +77,8 @@ class Sources:
         for start in range(0, centres.size, _BLOCK):
             block = slice(start, start + _BLOCK)
             described[block, :_COMPONENTS] = times(self._gather(image, centres[block]), self._basis)
-        y, x = np.divmod(centres, self.width)
-        described[:, _COMPONENTS] = y * self._place[0]
-        described[:, _COMPONENTS + 1] = x * self._place[1]
+        places = np.clip(np.column_stack(np.divmod(centres, self.width)), self._first, self._last)
+        described[:, _COMPONENTS:] = places * self._place
         return described
 
     def _gather(self, image: FloatArray, centres: IndexArray) -> FloatArray:
@@ -126,6 +130,12 @@ def times(a: FloatArray, b: FloatArray, *, transposed: bool = False) -> FloatArr
     """a @ b, or a @ b.T. On matrices this slender, numpy's BLAS has its threads spin more than they multiply."""
     flags = cv2.GEMM_2_T if transposed else 0
     return np.asarray(cv2.gemm(a, b, 1, np.empty((0, 0), np.float32), 0, flags=flags), np.float32)
+
+
+def _corners(area: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last row and column of an area."""
+    rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
+    return (int(rows[0]), int(columns[0])), (int(rows[-1]), int(columns[-1]))
 
 
 def _principal(covariance: AnyArray, rng: np.random.Generator) -> FloatArray:

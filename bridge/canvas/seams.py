@@ -9,8 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .distance import distance_to
 from .geometry import Rect
 from .mask import selection_bounds
+from .surroundings import membrane
 from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["blend_seams"]
@@ -21,8 +23,8 @@ _LARGEST_STEP, _LARGEST_STEP_FLAT = 0.06, 0.15
 _FLAT = 0.012
 # What is left of the limit among pieces of a few pixels.
 _CRUMBS_SHARE = 0.12
-# How far, in pixels, a correction reaches: between known pixels, and beyond the edge of a picture, where a piece leans
-# on another piece only and slopes that repeat would add up, to a tint at the far side.
+# How far, in pixels, a correction reaches: from known pixels; and between pieces beyond the edge of a picture, where
+# they lean on each other only and slopes that repeat would add up, to a tint at the far side.
 _REACH, _REACH_OPEN = 64.0, 12.0
 _CYCLES = 6
 _SWEEPS = 3
@@ -58,19 +60,57 @@ def blend_seams(
         return composite
     whole = Rect(0, 0, target.shape[1], target.shape[0])
     window = (bounds.expanded(1).intersection(whole) or whole).slices
-    divergence = np.zeros_like(composite[window])
-    for axis in (0, 1):
-        steps = _steps(composite, picture, target, source, origin, axis=axis, window=window)
-        first, second = _pair(axis)
-        divergence[first] += steps
-        divergence[second] -= steps
-    correction = np.zeros_like(divergence)
-    pull = (_REACH_OPEN if open_ended else _REACH) ** -2
-    for _ in range(_CYCLES):
-        correction = _cycle(correction, divergence, target[window].astype(np.float32)[..., None], pull)
+    inside = target[window]
+    steps = [_steps(composite, picture, target, source, origin, axis=axis, window=window) for axis in (0, 1)]
     result = composite.copy()
-    result[window] += correction
+    if open_ended:
+        off, rim = _off_at_rim(steps, inside)
+        # Light goes on as it arrives at the picture's edge. Held there alone, Poisson's equation would not settle.
+        fade = np.exp(-distance_to(rim)[inside] / np.float32(_REACH))
+        result[window][inside] += membrane(off, rim)[inside] * fade[:, None]
+        between = [np.where(~_crosses_rim(inside, axis)[..., None], steps[axis], 0) for axis in (0, 1)]
+        result[window] += _spread(_divergence(between), inside, _REACH_OPEN)
+    else:
+        result[window] += _spread(_divergence(steps), inside, _REACH)
     return result
+
+
+def _off_at_rim(steps: list[FloatArray], inside: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """By how much the pixels inside that lie next to known ones miss what these ask for; and which those are."""
+    crosses = [_crosses_rim(inside, axis)[..., None] for axis in (0, 1)]
+    count = np.zeros((*inside.shape, 1), np.float32)
+    for axis in (0, 1):
+        for side in _pair(axis):
+            count[side] += crosses[axis]
+    count *= inside[..., None]
+    missed = _divergence([np.where(crosses[axis], steps[axis], 0) for axis in (0, 1)])
+    return np.asarray(missed / np.maximum(count, 1), np.float32), count[..., 0] > 0
+
+
+def _crosses_rim(inside: BoolArray, axis: int) -> BoolArray:
+    """Between each pixel and the next: whether one is inside, and one is not."""
+    first, second = _pair(axis)
+    crosses: BoolArray = inside[first] != inside[second]
+    return crosses
+
+
+def _divergence(steps: list[FloatArray]) -> FloatArray:
+    """For each pixel: the steps after it along both axes, less those before it."""
+    height, width = steps[1].shape[0], steps[0].shape[1]
+    divergence = np.zeros((height, width, 3), np.float32)
+    for axis in (0, 1):
+        first, second = _pair(axis)
+        divergence[first] += steps[axis]
+        divergence[second] -= steps[axis]
+    return divergence
+
+
+def _spread(divergence: FloatArray, inside: BoolArray, reach: float) -> FloatArray:
+    """The correction that takes up these steps, and fades within about `reach` pixels."""
+    correction = np.zeros_like(divergence)
+    for _ in range(_CYCLES):
+        correction = _cycle(correction, divergence, inside.astype(np.float32)[..., None], reach**-2)
+    return correction
 
 
 def _pair(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -16,6 +16,10 @@ from .stages import Stages
 
 __all__ = ["fill"]
 
+# Where a canvas has grown, what is repainted by this share at least is new, and other pixels stay: of the feather, a
+# fifth.
+_FRINGE = 0.9
+
 
 def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     """Fills the selection: a first guess by the mode's infill, denoised at the request's strength.
@@ -45,9 +49,15 @@ def _guessed(scene: Scene) -> np.ndarray:
 
 
 def _continued(scene: Scene) -> np.ndarray:
-    """The surroundings continued into the hole at full resolution, over what was transparent too if that is covered."""
+    """The surroundings continued into the hole at full resolution, over what was transparent too if that is covered.
+
+    Of a picture whose canvas has grown nothing is selected that shows: then it is continued from close to its edge.
+    Only the last pixels before that are given up, where lenses and sharpening leave fringes.
+    """
     if not scene.covers:
         return infill(scene.rgb, scene.masks.denoise, scene.valid, "remove")
-    holed = scene.masks.denoise > 0
-    hole = np.where(scene.valid, scene.masks.denoise, holed).astype(np.float32)
-    return infill(scene.rgb, hole, scene.valid | holed, "remove")
+    denoise = scene.masks.denoise
+    grown = not (scene.selected & scene.valid).any()
+    visible = np.where(denoise >= _FRINGE, 1, 0) if grown else denoise
+    hole = np.where(scene.valid, visible, denoise > 0).astype(np.float32)
+    return infill(scene.rgb, hole, scene.valid | (denoise > 0), "remove")

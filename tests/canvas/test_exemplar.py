@@ -1,3 +1,5 @@
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import pytest
@@ -138,18 +140,40 @@ def test_holes_at_the_canvas_edge(photo, place):
     assert 0.6 < inside / liveliness(picture, ~target) < 1.6
 
 
-def test_beyond_the_edges_of_a_picture_no_light_adds_up(photo):
+@pytest.fixture(scope="module")
+def grown(photo, sheet):
+    """A photograph, reduced to 480 x 270, and what it is completed to on a canvas that is larger by a quarter on each
+    side.
+    """
+
+    @lru_cache
+    def complete_beyond(name):
+        reduced = cv2.resize(photo(name, 0, 0, 1920, 1080), (480, 270), interpolation=cv2.INTER_AREA)
+        canvas = cv2.copyMakeBorder(reduced, 70, 70, 120, 120, cv2.BORDER_CONSTANT)
+        source = block(410, 720, 70, 120, 340, 600)
+        completed = complete(canvas, ~source, source)
+        sheet(f"grown-{name}", [canvas, completed])
+        return reduced, completed
+
+    return complete_beyond
+
+
+def test_beyond_the_edges_of_a_picture_no_light_adds_up(grown):
     """Out there pieces lean on pieces, and slopes that repeat must not climb without end."""
-    picture = cv2.resize(photo("canyon-wren", 0, 0, 1920, 1080), (480, 270), interpolation=cv2.INTER_AREA)
-    canvas = np.zeros((410, 720, 3), np.float32)
-    canvas[70:340, 120:600] = picture
-    source = np.zeros(canvas.shape[:2], bool)
-    source[70:340, 120:600] = True
-    completed = complete(canvas, ~source, source)
+    picture, completed = grown("canyon-wren")
     assert completed.max() <= picture.max() + 0.1
     assert completed.min() >= picture.min() - 0.1
     # The sky above goes on as light as it is.
     assert np.abs(completed[:60, 120:600].mean(axis=(0, 1)) - picture[:30].mean(axis=(0, 1))).max() < 0.06
+
+
+@pytest.mark.parametrize(("name", "most"), [("lake-sherburne", 0.06), ("canyon-wren", 0.08)])
+def test_what_lies_in_layers_goes_on_in_layers_beyond_the_edges(grown, name, most):
+    """A horizon at its height, no sky below it."""
+    _, completed = grown(name)
+    rows = cv2.blur(completed[70:340], (1, 9))
+    for beyond, beside in ((rows[:, :120], rows[:, 120:160]), (rows[:, -120:], rows[:, -160:-120])):
+        assert np.abs(beyond.mean(axis=1) - beside.mean(axis=1)).mean() < most
 
 
 def test_several_holes_and_slivers(photo):

@@ -82,6 +82,27 @@ def own_step(picture, inside):
     return max(step_along(luminance, inside), float(np.mean(beside)))
 
 
+@pytest.mark.parametrize("name", ["extreme-desert-hike", "lake-sherburne"])
+def test_nobody_sees_where_a_photograph_ended_whose_canvas_has_grown(studio, hooks, mini, name):
+    photograph = studio.photograph(name, width=320, height=200)
+    old = Rect(80, 50, 320, 200)
+    canvas = np.zeros((300, 480, 4), np.float32)
+    canvas[old.slices] = photograph
+    native = mini.checkpoint.card.native_pixels
+    request = studio.request(canvas, 1 - canvas[..., 3], mode="expand", native_pixels=native)
+    merged = studio.merged(paint(request, mini, hooks).layers[0], canvas)
+    across, beside = steps_across(merged, canvas[..., 3] > 0)
+    # A tenth of a level, for skies.
+    assert across <= 1.1 * beside + 0.1
+    # What comes next is more like what is there than what lies farther in.
+    for turn in range(4):
+        rows = cv2.blur(luminance_of(np.rot90(merged, turn)), (1, 9))
+        top, left = (old.y, old.x) if turn % 2 == 0 else (old.x, old.y)
+        bands = [rows[top:-top, left + at : left + at + 30].mean(axis=1) for at in (-30, 0, 30)]
+        beyond, farther_in = (float(np.abs(band - bands[1]).mean()) for band in (bands[0], bands[2]))
+        assert beyond <= 0.9 * farther_in
+
+
 @pytest.fixture(scope="module")
 def mini(studio):
     return studio.cache.on_demand(inspect(MINI))
