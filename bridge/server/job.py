@@ -22,7 +22,7 @@ class Job:
     ``id`` is unique within the bridge, ``submit`` has its seed, strength and checkpoint filled in, ``pictures`` are
     pinned in the session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and
     ``started`` are readings of the monotonic clock in seconds. ``cancelled`` says that its end was asked for while it
-    ran, ``overrun`` how many of its steps were reported after that.
+    ran, ``overrun`` how many of its steps were reported as done after that.
     """
 
     id: str

@@ -120,7 +120,8 @@ class JobRunner:
         async for event in self._engine.submit(Task(job.id, job.submit, job.pictures)):
             match event:
                 case TaskProgress():
-                    job.overrun += job.cancelled
+                    # That a stage begins is reported too, and is no step.
+                    job.overrun += job.cancelled and event.step > 0
                     if not session.backlog_full:
                         session.emit(
                             Progress,
