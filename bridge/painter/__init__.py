@@ -4,7 +4,8 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported, is_out_of_memory
+from ..diffusion.device import is_out_of_memory
+from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported
 from .fill import fill
 from .generate import generate
 from .hints import about_offloading, what_would_fit

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-__all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing", "SamplerUnsupported", "is_out_of_memory"]
+__all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing", "SamplerUnsupported"]
 
 
 class Cancelled(Exception):
@@ -36,10 +36,3 @@ class SamplerUnsupported(PainterError):
     """There is no sampler of that name."""
 
     code = "unsupported_sampler"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python ran out of memory; torch's CPU allocator says so in words alone."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))

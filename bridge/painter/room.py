@@ -11,7 +11,7 @@ import torch
 
 from ..canvas.geometry import Size
 from ..diffusion import Components, decode, encode
-from .errors import is_out_of_memory
+from ..diffusion.device import is_out_of_memory
 from .kept import Kept
 from .vae import Tiling
 
