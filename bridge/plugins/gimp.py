@@ -7,8 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-import polib
-
+from .catalogues import compiled
 from .target import Bundle, Machine, Place
 from .vendor import package_files
 
@@ -50,7 +49,7 @@ class Gimp:
             if path.startswith("locale/") and path.endswith(".po"):
                 language = Path(path).stem
                 catalogue = f"{self.home}/locale/{language}/LC_MESSAGES/paintbridge.mo"
-                outside[catalogue] = polib.pofile(files.pop(path).decode()).to_binary()
+                outside[catalogue] = compiled(files.pop(path), language)
             elif path.startswith("help/"):
                 outside[f"{self.home}/{path}"] = files.pop(path)
         inside = {f"{self.home}/{_PACKAGE}/{path}": content for path, content in files.items()}

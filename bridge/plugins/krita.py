@@ -8,8 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
-import polib
-
+from .catalogues import compiled
 from .errors import PluginError
 from .target import Bundle, Machine, Place
 from .vendor import package_files
@@ -53,7 +52,8 @@ class Krita:
         for suffix, folder in ((".desktop", "pykrita"), (".action", "actions")):
             files[f"{folder}/{_PACKAGE}{suffix}"] = files.pop(f"{self.home}/{_PACKAGE}{suffix}")
         for path in [path for path in files if path.startswith(f"{self.home}/locale/")]:
-            files[str(PurePosixPath(path).with_suffix(".mo"))] = polib.pofile(files.pop(path).decode()).to_binary()
+            catalogue = PurePosixPath(path)
+            files[str(catalogue.with_suffix(".mo"))] = compiled(files.pop(path), catalogue.stem)
         return Bundle(self.home, files)
 
     def enable(self, place: Place) -> None:

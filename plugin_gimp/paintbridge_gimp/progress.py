@@ -23,6 +23,7 @@ class Progress:
             "denoise": _("Painting"),
             "decode": _("Developing"),
             "compose": _("Fitting in"),
+            "learn": _("Learning"),
         }
         Gimp.progress_init(_("Connecting to the bridge"))
 

@@ -26,6 +26,7 @@ class Progress(QtWidgets.QProgressBar):
             "denoise": _("Painting"),
             "decode": _("Developing"),
             "compose": _("Fitting in"),
+            "learn": _("Learning"),
         }
         self._job: object = None
         self._waiting = 0

@@ -14,6 +14,7 @@ import plugin_gimp
 from bridge.plugins import Machine
 from bridge.plugins.gimp import Gimp
 from bridge.plugins.placing import installed, put, remove
+from bridge.protocol.messages import STAGES
 
 SOURCES = Path(plugin_gimp.__file__).parent / "paintbridge_gimp"
 
@@ -96,6 +97,11 @@ def test_every_text_is_in_the_catalogue_with_its_fields_and_its_key() -> None:
 
 def fields(text: str) -> list[str]:
     return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_every_stage_of_a_job_has_words() -> None:
+    sources = (SOURCES / "progress.py").read_text(encoding="utf-8")
+    assert [stage for stage in STAGES if f'"{stage}": _(' not in sources] == []
 
 
 def test_the_catalogue_is_compiled_on_the_way_into_the_host() -> None:

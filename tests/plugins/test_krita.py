@@ -15,6 +15,7 @@ import pytest
 import plugin_krita
 from bridge.plugins import Machine, Place
 from bridge.plugins.krita import Krita, with_entry
+from bridge.protocol.messages import STAGES
 
 SOURCES = Path(plugin_krita.__file__).parent / "paintbridge_krita"
 OURS = "enable_paintbridge_krita=true\n"
@@ -132,6 +133,11 @@ def test_every_text_is_in_the_catalogue_with_its_fields() -> None:
 
 def fields(text: str) -> list[str]:
     return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_every_stage_of_a_job_has_words() -> None:
+    sources = (SOURCES / "progress.py").read_text(encoding="utf-8")
+    assert [stage for stage in STAGES if f'"{stage}": _(' not in sources] == []
 
 
 def test_the_catalogue_is_compiled_on_the_way_into_the_host() -> None:
