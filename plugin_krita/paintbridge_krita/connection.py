@@ -1,19 +1,21 @@
 """The connection to the bridge as the docker sees it: a state, signals, and no waiting.
 
-It looks for a bridge by itself, again and again, and takes up a lost connection. The only blocking call, opening, is
-made on a thread of its own; whatever the client calls back on its thread comes out as a Qt signal on the user
-interface's.
+It looks for a bridge by itself, again and again, and takes up a lost connection. The only blocking calls, opening and
+closing, are made on threads of their own; whatever the client calls back on its thread comes out as a Qt signal on the
+user interface's.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
 
 from bridge.client import Bridge, BridgeNotFound, discover
 from bridge.client.starting import start
 
 from . import settings
+from .inbox import Inbox
 from .qt import QtCore, Signal
 
 __all__ = ["CLIENT", "Connection"]
@@ -35,10 +37,8 @@ class Connection(QtCore.QObject):
     changed = Signal()
     checkpoints_known = Signal()
     pulled = Signal(object)
-    _came = Signal(object, object)
-    _told = Signal(object, str, object)
 
-    def __init__(self, parent: Optional[QtCore.QObject] = None) -> None:
+    def __init__(self, parent: QtCore.QObject) -> None:
         super().__init__(parent)
         self.state = "looking"
         self.error: Optional[Exception] = None
@@ -48,8 +48,11 @@ class Connection(QtCore.QObject):
         self._again = QtCore.QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self.look)
-        self._came.connect(self._open_ended)
-        self._told.connect(self._on_told)
+        self._came = Inbox(self._open_ended)
+        self._told = Inbox(self._on_told)
+        self._listed = Inbox(self._tell_of_checkpoints)
+        self._pulling = Inbox(self.pulled.emit)
+        parent.destroyed.connect(self._hear_no_more)
 
     def look(self) -> None:
         """Look for a bridge now."""
@@ -79,30 +82,13 @@ class Connection(QtCore.QObject):
         self._again.stop()
         self._opening = True
         named = settings.load("address", ""), settings.load("token", "")
-        threading.Thread(target=self._open, args=(command, *named), name="paintbridge-open", daemon=True).start()
-
-    # ------------------------------------------------------------ on the opening thread
-
-    def _open(self, command: tuple[str, ...], url: str, token: str) -> None:
-        try:
-            if command:
-                start(command)
-            holder: list[Any] = []
-            made = Bridge(
-                discover(url=url, token=token) if url or token else None,
-                client=CLIENT,
-                on_connection=lambda state, reason: self._told.emit(holder[0] if holder else None, state, reason),
-                on_checkpoints=lambda _: self.checkpoints_known.emit(),
-                on_pull=lambda message: self.pulled.emit(message),  # noqa: PLW0108 - keeps this object alive
-            )
-            holder.append(made)
-            self._came.emit(made, None)
-        except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-            self._came.emit(None, error)
+        heard = _Heard(self._came.send, self._told.send, self._listed.send, self._pulling.send)
+        threading.Thread(target=_open, args=(command, *named, heard), name="paintbridge-open", daemon=True).start()
 
     # ------------------------------------------------------------ on the user interface's thread
 
-    def _open_ended(self, bridge: Optional[Bridge], error: Optional[Exception]) -> None:
+    def _open_ended(self, came: tuple[Optional[Bridge], Optional[Exception]]) -> None:
+        bridge, error = came
         self._opening = False
         command, self._next = self._next, None
         # What was found serves whoever wants one to be started, and not who has just named another one.
@@ -118,7 +104,8 @@ class Connection(QtCore.QObject):
             self._become("absent", error)
             self._again.start(_REFUSED_AGAIN_MS if hasattr(error, "code") else _LOOK_AGAIN_MS)
 
-    def _on_told(self, bridge: Optional[Bridge], state: str, reason: Optional[Exception]) -> None:
+    def _on_told(self, told: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
+        bridge, state, reason = told
         if bridge is None or bridge is not self.bridge:
             return  # of the opening itself, which is told when it ends
         if state == "closed":
@@ -136,3 +123,40 @@ class Connection(QtCore.QObject):
         if (state, str(error)) != (self.state, str(self.error)):
             self.state, self.error = state, error
             self.changed.emit()
+
+    def _tell_of_checkpoints(self, _checkpoints: object) -> None:
+        self.checkpoints_known.emit()
+
+    def _hear_no_more(self) -> None:
+        """With its window this is deleted."""
+        for inbox in (self._came, self._told, self._listed, self._pulling):
+            inbox.close()
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """Whom to tell what; all of these may be called on any thread."""
+
+    came: Callable[[Any], None]
+    told: Callable[[Any], None]
+    listed: Callable[[Any], None]
+    pulling: Callable[[Any], None]
+
+
+def _open(command: tuple[str, ...], url: str, token: str, heard: _Heard) -> None:
+    """On a thread of its own."""
+    try:
+        if command:
+            start(command)
+        holder: list[Bridge] = []
+        made = Bridge(
+            discover(url=url, token=token) if url or token else None,
+            client=CLIENT,
+            on_connection=lambda state, reason: heard.told((holder[0] if holder else None, state, reason)),
+            on_checkpoints=heard.listed,
+            on_pull=heard.pulling,
+        )
+        holder.append(made)
+        heard.came((made, None))
+    except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
+        heard.came((None, error))

@@ -9,7 +9,7 @@ from types import TracebackType
 import krita
 
 from .colors import ColorSpace
-from .nodes import empty_document
+from .nodes import hidden_document
 from .qt import QtCore
 
 __all__ = ["Converter"]
@@ -58,7 +58,7 @@ class Converter:
     def _renew(self) -> None:
         self._close()
         space = self._source
-        self._document = empty_document(1, 1, space.model, space.depth, space.profile)
+        self._document = hidden_document(1, 1, space.model, space.depth, space.profile)
         self._parts = 0
 
     def _close(self) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator
 from typing import Any, Callable, Optional
 
+from .inbox import Inbox
 from .qt import QtCore, Signal
 
 __all__ = ["Flow", "Steps"]
@@ -19,61 +20,78 @@ Steps = Generator[Optional[Callable[[], Any]], Any, Any]
 
 class Flow(QtCore.QObject):
     """Runs a generator. It ends with one of ``done``, with what the generator returned, and ``failed``; or with neither
-    after :meth:`stop`.
+    after :meth:`stop`. It lives as long as it runs, whoever else holds it.
     """
 
     done = Signal(object)
     failed = Signal(object)
-    _worked = Signal(object, object)
 
     def __init__(self, steps: Steps) -> None:
         super().__init__()
         self._steps: Steps | None = steps
-        self._worked.connect(self._go_on)
+        self._stepping = False
+        self._worked: Inbox | None = None
 
     def start(self) -> None:
         """The first step comes when Krita has seen to the artist."""
-        _under_way.add(self)
+        self._worked = Inbox(self._take)
         self._soon()
 
     def stop(self) -> None:
-        """End it where it is."""
-        steps, self._steps = self._steps, None
-        if steps is not None:
+        """End it where it is; in the middle of a step, after that."""
+        steps = self._end()
+        if steps is not None and not self._stepping:
             steps.close()
-            _under_way.discard(self)
 
     def _soon(self) -> None:
         QtCore.QTimer.singleShot(0, self._go_on)
 
+    def _take(self, answer: tuple[object, Exception | None]) -> None:
+        self._go_on(*answer)
+
     def _go_on(self, value: object = None, error: Exception | None = None) -> None:
-        if self._steps is None:
+        steps = self._steps
+        if steps is None:
             return
+        self._stepping = True
         try:
-            work = self._steps.send(value) if error is None else self._steps.throw(error)
+            work = steps.send(value) if error is None else steps.throw(error)
         except StopIteration as end:
-            self._end(self.done, end.value)
+            self._tell(self.done, end.value)
         except Exception as failure:  # noqa: BLE001 - whoever started it shows it, whatever it is
-            self._end(self.failed, failure)
+            self._tell(self.failed, failure)
         else:
-            if work is None:
-                self._soon()
-            else:
-                threading.Thread(target=self._work, args=(work,), name="paintbridge-work", daemon=True).start()
+            self._go_on_after(steps, work)
+        finally:
+            self._stepping = False
+            # Its traceback holds this call: with it, this object would be held by the error, and that by the call.
+            del error
 
-    def _end(self, signal: Any, outcome: object) -> None:
-        self._steps = None
-        _under_way.discard(self)
-        signal.emit(outcome)
-
-    def _work(self, work: Callable[[], Any]) -> None:
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - raised again where the generator waits
-            self._worked.emit(None, error)
+    def _go_on_after(self, steps: Steps, work: Callable[[], Any] | None) -> None:
+        if self._steps is None:
+            # It was stopped: some of Krita's functions see to events.
+            steps.close()
+        elif work is None:
+            self._soon()
         else:
-            self._worked.emit(result, None)
+            answer = self._worked.send
+            threading.Thread(target=_work, args=(work, answer), name="paintbridge-work", daemon=True).start()
+
+    def _tell(self, signal: Any, outcome: object) -> None:
+        if self._end() is not None:
+            signal.emit(outcome)
+
+    def _end(self) -> Steps | None:
+        steps, self._steps = self._steps, None
+        if self._worked is not None:
+            self._worked.close()
+        return steps
 
 
-# Nobody else may hold them while they wait for a thread.
-_under_way: set[Flow] = set()
+def _work(work: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+    try:
+        result = work()
+    except Exception as error:  # noqa: BLE001 - raised again where the generator waits
+        answer((None, error))
+    else:
+        answer((result, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -11,6 +12,7 @@ import krita
 from bridge.client import Bridge
 from bridge.protocol.messages import Extent
 
+from .inbox import Inbox
 from .qt import QtCore, QtWidgets, Signal
 from .selecting import bounds_of
 
@@ -26,7 +28,6 @@ class Forecast(QtCore.QObject):
     """
 
     known = Signal(object)
-    _planned = Signal(object, object)
 
     def __init__(self, watched: QtWidgets.QWidget, planning: Callable[[bool], dict[str, Any]]) -> None:
         super().__init__(watched)
@@ -34,7 +35,8 @@ class Forecast(QtCore.QObject):
         self._planning = planning
         self._bridge: Bridge | None = None
         self._asked: object = None
-        self._planned.connect(self._tell)
+        self._planned = Inbox(self._tell)
+        watched.destroyed.connect(self._planned.close)
         timer = QtCore.QTimer(self)
         timer.timeout.connect(self.look)
         timer.start(_LOOK_MS)
@@ -66,9 +68,14 @@ class Forecast(QtCore.QObject):
         except Exception:  # noqa: BLE001 - pressing the button will say it
             self.known.emit(None)
         else:
-            answer.add_done_callback(lambda future: self._planned.emit(question, future))
+            answer.add_done_callback(functools.partial(_answer, self._planned.send, question))
 
-    def _tell(self, question: object, answer: Future[Any]) -> None:
+    def _tell(self, told: tuple[object, Future[Any]]) -> None:
+        question, answer = told
         if question == self._asked:
             refused = answer.cancelled() or answer.exception() is not None
             self.known.emit(None if refused else answer.result().mode)
+
+
+def _answer(send: Callable[[Any], None], question: object, answer: Future[Any]) -> None:
+    send((question, answer))

@@ -15,8 +15,8 @@ _LOST_WITH = ("session_unknown", "shutting_down", "result_expired")
 
 
 class Jobs(QtCore.QObject):
-    """The signals are those of each :class:`.painting.Painting`; ``progressed`` says of which. Of a job that was lost
-    with its bridge not ``failed`` tells but ``missed``, with the reason; it stands in ``lost``.
+    """The signals are those of each :class:`.painting.Painting`. Of a job that was lost with its bridge not ``failed``
+    tells but ``missed``, with the reason; it stands in ``lost``.
     """
 
     changed = Signal()
@@ -33,11 +33,10 @@ class Jobs(QtCore.QObject):
     def begin(self, bridge: Bridge, order: Order) -> None:
         """Raises BridgeError for values that cannot be, and BridgeClosed."""
         painting = Painting(bridge, order)
-        painting.progressed.connect(lambda event: self.progressed.emit(painting, event))
+        painting.progressed.connect(self.progressed)
         painting.painted.connect(self.painted)
         painting.failed.connect(self._fail)
-        for end in (painting.painted, painting.failed, painting.cancelled):
-            end.connect(lambda *_: self._forget(painting))
+        painting.ended.connect(self._forget)
         painting.start()
         self.under_way.append(painting)
         self.changed.emit()

@@ -10,7 +10,7 @@ from bridge.client import ResultLayer
 
 from .colors import ColorSpace
 from .flow import Steps
-from .nodes import empty_document, place_above
+from .nodes import hidden_document, place_above
 from .pixels import write
 
 __all__ = ["add_layers", "layer_name"]
@@ -31,10 +31,14 @@ def add_layers(
         yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
         layers.append(layer)
     # Filled before it is in the document: so adding it is the one step, and redo brings the pixels back.
+    parent, below = place_above(document)
     for added in layers if group is None else [_grouped(document, layers, group)]:
-        parent, below = place_above(document)
         parent.addChildNode(added, below)
-        document.setActiveNode(added)
+        below = added
+    # Krita takes them in meanwhile: none could be active before.
+    yield None
+    if document in krita.Krita.instance().documents():
+        document.setActiveNode(below)
 
 
 def layer_name(prompt: str, otherwise: str) -> str:
@@ -46,7 +50,7 @@ def layer_name(prompt: str, otherwise: str) -> str:
 def _grouped(document: krita.Document, layers: Sequence[krita.Node], name: str) -> krita.Node:
     """Put together elsewhere: each layer that is added to a group in the document would be an undo step of its own."""
     space = ColorSpace.of(document)
-    apart = empty_document(document.width(), document.height(), space.model, space.depth, space.profile)
+    apart = hidden_document(document.width(), document.height(), space.model, space.depth, space.profile)
     try:
         group = apart.createGroupLayer(name)
         apart.rootNode().addChildNode(group, None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import krita
 
-__all__ = ["empty_document", "layer_of", "place_above"]
+from .flow import Steps
+
+__all__ = ["hidden_document", "layer_of", "place_above", "settled"]
 
 _RESOLUTION = 72.0
 
@@ -29,10 +31,23 @@ def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None
     return (root, None) if below is None else (below.parentNode(), below)
 
 
-def empty_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:
-    """One without layers, that nobody sees. To be closed by whoever asked for it."""
+def hidden_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:
+    """One that nobody sees, in which nothing is visible. To be closed by whoever asked for it."""
     document = krita.Krita.instance().createDocument(width, height, "", model, depth, profile, _RESOLUTION)
     document.setBatchmode(True)
+    # A white layer. Not removed, for Krita would wait for that, and see to events meanwhile.
     for node in document.rootNode().childNodes():
-        node.remove()
+        node.setVisible(False)
     return document
+
+
+def settled(document: krita.Document) -> Steps:
+    """Returns when Krita has computed all of a document.
+
+    Krita waits by seeing to events, the artist's left out, in the middle of our call: another script could close the
+    document there, which no call survives. So it is asked to wait only when there is nothing to wait for.
+    """
+    while not document.tryBarrierLock():
+        yield None
+    document.unlock()
+    document.waitForDone()

@@ -4,19 +4,21 @@ signals on the user interface's thread.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.client import Bridge, Job, JobCancelled, JobResult
+from bridge.client import Bridge, BridgeClosed, JobCancelled, JobResult
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ContextChoice, ResultFormat
+from bridge.protocol.messages import ContextChoice, Planned, Rect, ResultFormat
 
 from .flow import Flow, Steps
+from .inbox import Inbox
 from .packing import image_of
 from .qt import QtCore, QtGui, Signal
 from .scene import Scene
+from .sending import Sending
 
 __all__ = ["Order", "Painting"]
 
@@ -41,29 +43,25 @@ class Order:
 
 class Painting(QtCore.QObject):
     """A job under way. ``progressed`` tells its events. It ends with one of ``painted`` (the result, and each of its
-    layers as a picture for the screen), ``failed`` and ``cancelled``, each with the order as it was sent.
+    layers as a picture for the screen), ``failed``, and neither where it was cancelled; and then with ``ended``. The
+    order is as it was sent.
     """
 
-    progressed = Signal(object)
+    progressed = Signal(object, object)
     painted = Signal(object, object, object)
     failed = Signal(object, object)
-    cancelled = Signal(object)
-    _planned = Signal(object)
-    _heard = Signal(object)
-    _refused = Signal(object)
-    _done = Signal(object)
+    ended = Signal(object)
 
     def __init__(self, bridge: Bridge, order: Order) -> None:
         super().__init__()
         self._bridge = bridge
         self.order = order
-        self._job: Job | None = None
+        self._sending: Sending | None = None
         self._flow: Flow | None = None
-        self._ended = False
-        self._planned.connect(self._read)
-        self._heard.connect(self._tell)
-        self._refused.connect(self._fail)
-        self._done.connect(self._take)
+        self._result: JobResult | None = None
+        self._planned = Inbox(self._read)
+        self._heard = Inbox(self._tell)
+        self._answered = Inbox(self._take)
 
     def start(self) -> None:
         """Raises BridgeError for values that cannot be, and BridgeClosed."""
@@ -74,25 +72,25 @@ class Painting(QtCore.QObject):
         shared = {name: values[name] for name in _PLANNED}
         choice = ContextChoice(values["context"])
         planned = self._bridge.plan_soon(canvas=scene.canvas, selection=scene.bounds, context=choice, **shared)
-        planned.add_done_callback(lambda future: self._planned.emit(future))  # noqa: PLW0108 - as in `_send`
+        planned.add_done_callback(self._planned.send)
 
     def cancel(self) -> None:
         """End it now, whatever still comes of it."""
-        self._end(self.cancelled)
         if self._flow is not None:
             self._flow.stop()
-        # In this order: a job that is being sent meanwhile sees that it is not wanted any more.
-        if self._job is not None:
-            self._job.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+        self._end()
 
-    # ------------------------------------------------------------ on the user interface's thread
+    def _read(self, planned: Future[Planned]) -> None:
+        # Not raised: its traceback would hold this object as long as anybody holds the error.
+        error = BridgeClosed() if planned.cancelled() else planned.exception()
+        if error is None:
+            self._run(self._reading(planned.result().context), self._submit)
+        else:
+            self._fail(error)
 
-    def _read(self, planned: Future[Any]) -> None:
-        if not self._ended:
-            self._run(self._reading(planned), self._submit)
-
-    def _reading(self, planned: Future[Any]) -> Steps:
-        context = planned.result().context
+    def _reading(self, context: Rect) -> Steps:
         scene = self.order.scene
         # First and at once, as the artist sees it now.
         selection = scene.coverage(context)
@@ -106,54 +104,41 @@ class Painting(QtCore.QObject):
         }
         self.order = Order(scene, self.order.values, sent)
 
-    def _run(self, steps: Steps, then: Any) -> None:
+    def _run(self, steps: Steps, then: Callable[[Any], None]) -> None:
         self._flow = Flow(steps)
         self._flow.done.connect(then)
         self._flow.failed.connect(self._fail)
         self._flow.start()
 
     def _submit(self, _nothing: object = None) -> None:
-        # Pixels are hashed on the way: not on this thread.
-        threading.Thread(target=self._send, name="paintbridge-submit", daemon=True).start()
+        values = {**self.order.values, **self.order.sent}
+        self._sending = Sending(self._bridge, values, self._heard.send, self._answered.send)
+        self._sending.start()
 
     def _tell(self, event: JobUpdate) -> None:
-        if not self._ended:
-            self.progressed.emit(event)
+        self.progressed.emit(self, event)
 
-    def _take(self, job: Job) -> None:
-        try:
-            result = job.result()
-        except JobCancelled:
-            self._end(self.cancelled)
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._fail(error)
+    def _take(self, outcome: JobResult | Exception) -> None:
+        if isinstance(outcome, JobCancelled):
+            self._end()
+        elif isinstance(outcome, Exception):
+            self._fail(outcome)
         else:
-            self._run(_shown(result), lambda images: self._end(self.painted, result, images))
+            self._result = outcome
+            self._run(_shown(outcome), self._show)
+
+    def _show(self, images: list[QtGui.QImage]) -> None:
+        self.painted.emit(self.order, self._result, images)
+        self._end()
 
     def _fail(self, error: Exception) -> None:
-        self._end(self.failed, error)
+        self.failed.emit(self.order, error)
+        self._end()
 
-    def _end(self, signal: Any, *arguments: object) -> None:
-        if not self._ended:
-            self._ended = True
-            signal.emit(self.order, *arguments)
-
-    # ------------------------------------------------------------ on a thread of its own
-
-    def _send(self) -> None:
-        try:
-            # Functions, not the signals' own `emit`: that would not keep this object alive.
-            job = self._bridge.submit(
-                on_event=lambda event: self._heard.emit(event),  # noqa: PLW0108
-                on_done=lambda job: self._done.emit(job),  # noqa: PLW0108
-                **{**self.order.values, **self.order.sent},
-            )
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._refused.emit(error)
-            return
-        self._job = job
-        if self._ended:
-            job.cancel()
+    def _end(self) -> None:
+        for inbox in (self._planned, self._heard, self._answered):
+            inbox.close()
+        self.ended.emit(self)
 
 
 def _shown(result: JobResult) -> Steps:

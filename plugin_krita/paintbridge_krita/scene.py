@@ -75,7 +75,7 @@ class Scene:
             Refused: the document was closed or changed, or the layers to look at are none.
         """
         self.check()
-        data, space = read(self.document, self.source, area)
+        data, space = yield from read(self.document, self.source, area)
         yield None
         wire = yield from to_wire(data, space, area.width, area.height)
         return Pixels(wire, area.width, area.height, 4, wire_depth(space))

@@ -8,8 +8,8 @@ from bridge.client import Refused
 from bridge.protocol.messages import Rect
 
 from .colors import ColorSpace
-from .nodes import empty_document, layer_of
-from .qt import QtCore
+from .flow import Steps
+from .nodes import hidden_document, layer_of, settled
 from .words import _
 
 __all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
@@ -17,8 +17,9 @@ __all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
 VISIBLE, ACTIVE, CHOSEN = SOURCES = ("visible", "active", "chosen")
 
 
-def read(document: krita.Document, source: str, area: Rect) -> tuple[QtCore.QByteArray, ColorSpace]:
-    """What is visible, the active layer alone, or the layers that are chosen in the Layers docker; and their colours.
+def read(document: krita.Document, source: str, area: Rect) -> Steps:
+    """Returns what is visible, the active layer alone, or the layers that are chosen in the Layers docker; and their
+    colours. It is all as it was at the first step.
 
     Raises:
         Refused: no layer is active, or chosen.
@@ -31,7 +32,8 @@ def read(document: krita.Document, source: str, area: Rect) -> tuple[QtCore.QByt
         if node is None:
             raise Refused(_("No layer is active."), _("Select the layer to look at, then try again."))
         return node.projectionPixelData(*box), ColorSpace.of(node)
-    return _merged(document, _chosen(document), box), ColorSpace.of(document)
+    space = ColorSpace.of(document)
+    return (yield from _merged(document, space, _chosen(document), box)), space
 
 
 def _chosen(document: krita.Document) -> list[krita.Node]:
@@ -51,17 +53,18 @@ def _chosen(document: krita.Document) -> list[krita.Node]:
     return found
 
 
-def _merged(document: krita.Document, nodes: list[krita.Node], box: tuple[int, int, int, int]) -> QtCore.QByteArray:
+def _merged(
+    document: krita.Document, space: ColorSpace, nodes: list[krita.Node], box: tuple[int, int, int, int]
+) -> Steps:
     """Copies of layers share their pixels with them, so that laying them into a document of their own costs little."""
-    space = ColorSpace.of(document)
-    apart = empty_document(document.width(), document.height(), space.model, space.depth, space.profile)
+    copies = [node.clone() for node in nodes]
+    apart = hidden_document(document.width(), document.height(), space.model, space.depth, space.profile)
     try:
-        for node in nodes:
-            copy = node.clone()
+        for copy in copies:
+            yield from settled(apart)
             copy.setVisible(True)
             apart.rootNode().addChildNode(copy, None)
-        apart.refreshProjection()
-        apart.waitForDone()
+        yield from settled(apart)
         return apart.pixelData(*box)
     finally:
         apart.close()

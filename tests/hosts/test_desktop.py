@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +28,15 @@ with HostBridge(share / "bridge"), Desktop(find_host_room(), share) as desktop:
 
 def test_nothing_is_left_of_it_when_the_test_is_killed(host_room: HostRoom, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _TEST, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as test:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    log = tmp_path / "test.log"
+    pipe = subprocess.PIPE
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment) as test,
+    ):
         assert test.stdout is not None
-        assert test.stdout.readline() == "ready\n"
+        assert test.stdout.readline() == "ready\n", log.read_text()
         wait_for(lambda: {"Xvfb", "sleep"} <= _names(test.pid), "the desktop and the program on it")
         below = psutil.Process(test.pid).children(recursive=True)
         assert any("bridge.cli" in process.cmdline() for process in below)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 from host_desktop import wait_for
 from mortal import mortal
 from whole_bridge import PATIENCE, Scene, Watch
@@ -72,6 +75,20 @@ class HostBridge:
     def connections(self) -> int:
         """How many clients have connected so far."""
         return self.log.read_text().count(" info connected ")
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile the process that paints stands still, wherever it is."""
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        # The only one that holds torch.
+        worker = max(children, key=lambda child: child.memory_info().rss)
+        worker.suspend()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.resume()
 
     def until_busy(self, client: Bridge) -> Job:
         """Wait until somebody else's job runs, by having a small one wait for its turn behind it. Returns that one."""

@@ -46,9 +46,12 @@ def made(width, height, model, depth, profile):
 def close_one(document):
     document.setModified(False)
     document.close()
+def open_ones():
+    # Not those in which colours are converted meanwhile, which nobody sees.
+    return [view.document() for view in Krita.views()]
 def closed():
-    while Krita.documents():
-        close_one(Krita.documents()[0])
+    for document in open_ones():
+        close_one(document)
     part("results").clear()
     part("message").clear()
     part("batch").setValue(1)
@@ -98,9 +101,7 @@ def top():
             "space": [nodes[-1].colorModel(), nodes[-1].colorDepth(), nodes[-1].colorProfile()],
             "active": document().activeNode() == nodes[-1]}
 def counted():
-    # Not those in which colours are converted meanwhile, which nobody sees.
-    seen = [view.document() for view in Krita.views()]
-    return sum(len(layers(of)) for of in seen)
+    return sum(len(layers(of)) for of in open_ones())
 def pixels(index, x, y, width, height):
     return packed(layers(document())[index].pixelData(x, y, width, height))
 """
@@ -131,13 +132,11 @@ class KritaDocker:
 
     def click(self, name: str) -> None:
         """Press the left button on a part of the docker, in its middle."""
-        x, y = self.ask(f"centre({name!r})")
-        self.desktop.xdotool("mousemove", x, y, "click", 1)
+        self.desktop.xdotool("mousemove", *self._place(name), "click", 1)
 
     def press(self, name: str) -> None:
         """Press the left button on a part, and hold it."""
-        x, y = self.ask(f"centre({name!r})")
-        self.desktop.xdotool("mousemove", x, y, "mousedown", 1)
+        self.desktop.xdotool("mousemove", *self._place(name), "mousedown", 1)
 
     def release(self) -> None:
         """Let it go."""
@@ -161,6 +160,11 @@ class KritaDocker:
         wait_for(lambda: self.ask("bool(document().selection())"), "the selection")
         self.ask("document().waitForDone(); Krita.action('KritaShape/KisToolBrush').trigger()")
 
+    def edit(self, *keys: object) -> None:
+        """Undo or redo by keys. Krita lets them go unheard while it still computes."""
+        self.ask("document().waitForDone()")
+        self.desktop.xdotool("key", *keys)
+
     def words(self, name: str) -> str:
         """What a label says."""
         words: str = self.ask(f"part({name!r}).text()")
@@ -179,11 +183,9 @@ class KritaDocker:
 
     def open(self, code: str) -> None:
         """Run code that opens a document, and wait until it is the active one."""
-        before = self.ask("len(Krita.documents())")
+        before = self.ask("len(open_ones())")
         self.ask(code)
-        wait_for(
-            lambda: self.ask("len(Krita.documents())") == before + 1 and self.ask("bool(document())"), "a document"
-        )
+        wait_for(lambda: self.ask("len(open_ones())") == before + 1 and self.ask("bool(document())"), "a document")
         self.ask("document().waitForDone()")
 
     def close_all(self) -> None:
@@ -207,3 +209,14 @@ class KritaDocker:
         self.click("apply")
         wait_for(lambda: self.ask("counted()") == before + 1 or self.words("message"), "the layer")
         assert self.ask("counted()") == before + 1, self.words("message")
+
+    def _place(self, name: str) -> list[int]:
+        """Where a part is on the screen, when Qt has laid everything out: the same place twice."""
+        seen: list[list[int]] = [[]]
+
+        def rests() -> bool:
+            seen.append(self.ask(f"centre({name!r})"))
+            return seen[-1] == seen[-2]
+
+        wait_for(rests, f"{name} to stay where it is")
+        return seen[-1]

@@ -29,6 +29,8 @@ def tree(of=None):
     return [[child.name(), tree(child)] for child in (of or document().rootNode()).childNodes()
             if not child.type().endswith("mask")]
 def act(name):
+    # Krita lets undo and redo go unheard while it still computes.
+    document().waitForDone()
     Krita.action(name).trigger()
     document().waitForDone()
 def layer_pixels(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,18 +81,43 @@ def test_a_result_is_seen_as_it_will_be_applied(opened: KritaDocker, output: Pat
     docker.generate()
     docker.ask(f"document().setSelection(None)\n{view}")
     wait_for(lambda: docker.ask(SHOWN), "the result over the canvas")
+    shown = at_rest(docker, output / "shown.png")
     docker.press("compare")
     wait_for(lambda: not docker.ask(SHOWN), "the result to be lifted")
-    plain = canvas(docker, output / "compared.png")
+    until(docker, output / "compared.png", lambda plain: differ(plain, shown), "what was there before")
     docker.release()
     wait_for(lambda: docker.ask(SHOWN), "the result to be back")
-    shown = canvas(docker, output / "shown.png")
+    until(docker, output / "shown.png", lambda back: not differ(back, shown), "it again")
     docker.apply()
-    docker.ask("document().waitForDone()")
     assert not docker.ask(SHOWN)
-    applied = canvas(docker, output / "applied-as-shown.png")
-    assert (np.abs(plain - applied).max(axis=2) > 60).sum() > 5000, "it is to be seen at all"
-    difference = np.abs(shown - applied)
-    assert np.percentile(difference, 99.9) <= 24, "two ways of resampling"
-    assert difference.mean() < 0.5
+
+    def alike(applied: np.ndarray) -> bool:
+        difference = np.abs(shown - applied)
+        # Two ways of resampling.
+        return bool(np.percentile(difference, 99.9) <= 24 and difference.mean() < 0.5)
+
+    until(docker, output / "applied-as-shown.png", alike, "the layer to look as the result did")
     docker.ask("turn(0, False, 1.0)")
+
+
+def differ(one: np.ndarray, other: np.ndarray) -> bool:
+    """By more than how something was resampled."""
+    return bool((np.abs(one - other).max(axis=2) > 60).sum() > 5000)
+
+
+def until(docker: KritaDocker, path: Path, condition: Callable[[np.ndarray], bool], what: str) -> None:
+    """Wait for what the canvas looks like: Krita paints it when it comes to it."""
+    wait_for(lambda: condition(canvas(docker, path)), what, 60)
+
+
+def at_rest(docker: KritaDocker, path: Path) -> np.ndarray:
+    """What the canvas looks like when Krita has painted it: twice the same."""
+    docker.ask("document().waitForDone()")
+    seen = [canvas(docker, path)]
+
+    def rests() -> bool:
+        seen.append(canvas(docker, path))
+        return np.array_equal(*seen[-2:])
+
+    wait_for(rests, "Krita to paint", 60)
+    return seen[-1]

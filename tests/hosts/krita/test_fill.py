@@ -70,10 +70,10 @@ def test_prompt_button_progress_layer_undo(opened: KritaDocker, bridge: HostBrid
     assert not (changed & ~covered).any()
     assert changed[selection == 255].mean() > 0.9, "inside it is another picture"
 
-    docker.desktop.xdotool("key", "ctrl+z")
+    docker.edit("ctrl+z")
     wait_for(lambda: docker.ask("top()['count']") == 1, "the undo")
     assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), before)
-    docker.desktop.xdotool("key", "ctrl+shift+z")
+    docker.edit("ctrl+shift+z")
     wait_for(lambda: docker.ask("top()['count']") == 2, "the redo")
     assert np.array_equal(docker.pixels("projection()", (*SIZE, 4)), after)
 

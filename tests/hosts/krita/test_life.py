@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,17 @@ def scene(docker: KritaDocker) -> Iterator[KritaScene]:
     scene = KritaScene(docker)
     docker.ask(f"select(*{AREA})")
     yield scene
-    docker.ask("part('strength').setValue(100)")
     docker.close_all()
 
 
-def begin_slowly(docker: KritaDocker) -> None:
-    """Send a job that takes a while, and wait until the bridge has begun to paint."""
-    docker.ask("choose('checkpoint', 'slow')\npart('strength').setValue(8)")
-    docker.click("generate")
-    wait_for(lambda: docker.words("progress").startswith("Painting"), "the slow checkpoint to paint")
+@contextmanager
+def begun(docker: KritaDocker, bridge: HostBridge) -> Iterator[None]:
+    """Send a job, which the bridge begins. Meanwhile it stands still."""
+    docker.ask("choose('checkpoint', 'slow')\npart('steps').setValue(4)")
+    with bridge.held():
+        docker.click("generate")
+        wait_for(lambda: docker.words("progress") == "Starting", "the bridge to begin", 60)
+        yield
 
 
 def ended(docker: KritaDocker, results: int) -> None:
@@ -62,11 +65,13 @@ def test_a_cut_connection_is_taken_up_again(
 ) -> None:
     docker = scene.docker
     before = len(bridge.jobs())
-    begin_slowly(docker)
-    gate.open = False
-    gate.cut()
-    says(docker, "The connection broke; taking it up again.")
-    docker.desktop.screenshot(output / "cut.png")
+    with begun(docker, bridge):
+        gate.open = False
+        gate.cut()
+        says(docker, "The connection broke; taking it up again.")
+        docker.desktop.screenshot(output / "cut.png")
+    wait_for(lambda: len(bridge.jobs()) > before, "its end, of which nobody can be told")
+    assert docker.results() == 0
     gate.open = True
     connected(docker)
     ended(docker, 1)
@@ -78,9 +83,9 @@ def test_a_bridge_that_is_killed_and_started_anew(scene: KritaScene, bridge: Hos
     docker = scene.docker
     before = scene.seen()
     docker.ask("part('prompt').setPlainText('a red balloon')")
-    begin_slowly(docker)
-    bridge.kill()
-    says(docker, "The connection broke; taking it up again.")
+    with begun(docker, bridge):
+        bridge.kill()
+        says(docker, "The connection broke; taking it up again.")
     bridge.start()
     says(docker, "it was restarted", "Lost with it: a red balloon.", "Connected to the bridge.")
     docker.desktop.screenshot(output / "lost.png")
@@ -116,14 +121,14 @@ def test_a_wrong_token_and_another_version(
     docker.generate()
 
 
-def test_two_jobs_of_two_documents(scene: KritaScene) -> None:
+def test_two_jobs_of_two_documents(scene: KritaScene, bridge: HostBridge) -> None:
     docker = scene.docker
     docker.ask("part('prompt').setPlainText('a red balloon')\nfirst_one = document()\nNone")
-    begin_slowly(docker)
-    docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
-    docker.ask("select(10, 10, 40, 40)\npart('prompt').setPlainText('a red heart')\nchoose('checkpoint', None)")
-    docker.click("generate")
-    assert docker.results() == 0, "both are under way"
+    with begun(docker, bridge):
+        docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
+        docker.ask("select(10, 10, 40, 40)\npart('prompt').setPlainText('a red heart')\nchoose('checkpoint', None)")
+        docker.click("generate")
+        wait_for(lambda: docker.words("progress").endswith("(+1)"), "both to be under way")
     ended(docker, 2)
     docker.ask("part('results').selectAll()")
     docker.click("apply")
@@ -135,12 +140,12 @@ def test_two_jobs_of_two_documents(scene: KritaScene) -> None:
     assert docker.ask("[node.name() for node in layers(first_one)][1:]") == ["a red balloon"]
 
 
-def test_a_document_that_is_closed_during_its_job(scene: KritaScene, output: Path) -> None:
+def test_a_document_that_is_closed_during_its_job(scene: KritaScene, bridge: HostBridge, output: Path) -> None:
     docker = scene.docker
     docker.ask("part('prompt').setPlainText('homeless')\nfirst_one = document()\nNone")
-    begin_slowly(docker)
-    docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
-    docker.ask("close_one(first_one)")
+    with begun(docker, bridge):
+        docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
+        docker.ask("close_one(first_one)")
     ended(docker, 1)
     docker.click("apply")
     says(docker, "was closed", "can be added to the document that is looked at")

@@ -37,13 +37,16 @@ def large(docker: KritaDocker) -> Iterator[KritaDocker]:
     docker.ask(f"select({SIDE // 4}, {SIDE // 4}, {SIDE // 2}, {SIDE // 2})")
     assert docker.ask("len(layers(document()))") == LAYERS
     yield docker
+    docker.ask("choose('context', 'auto')")
     docker.close_all()
 
 
 def test_a_fill_on_a_very_large_document(large: KritaDocker, output: Path) -> None:
-    """Without a prompt mini infills only: the pixels are as many, and the waiting for the model is short."""
+    """Half of each side is read, and becomes a layer. Without a prompt mini infills only, and from little more than the
+    selection: the waiting for the bridge is short.
+    """
     docker = large
-    docker.ask("choose('mode', 'fill')")
+    docker.ask("choose('mode', 'fill')\nchoose('context', 'selection')")
     with watched(docker) as found:
         docker.click("generate")
         wait_for(lambda: docker.results() == 1 or docker.words("message"), "the picture", 400)

@@ -77,9 +77,10 @@ def test_a_group_of_all_is_one_step(opened: KritaDocker) -> None:
     docker.click("apply_group")
     wait_for(lambda: docker.results() == 0, "the group")
     assert tree(docker)[1] == ["a star", "a star", "a star"]
-    docker.desktop.xdotool("mousemove", *BESIDE, "key", "ctrl+z")
+    docker.desktop.xdotool("mousemove", *BESIDE)
+    docker.edit("ctrl+z")
     wait_for(lambda: len(tree(docker)) == 1, "the undo")
-    docker.desktop.xdotool("key", "ctrl+shift+z")
+    docker.edit("ctrl+shift+z")
     wait_for(lambda: len(tree(docker)) == 2, "the redo")
     assert tree(docker)[1] == ["a star", "a star", "a star"]
 

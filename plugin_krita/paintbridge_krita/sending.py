@@ -1,0 +1,65 @@
+"""A job on its way to the bridge. Other threads work here, so that nothing of Qt's or Krita's is held."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Union
+
+from bridge.client import Bridge, Job, JobResult
+from bridge.client.job import JobUpdate
+
+__all__ = ["Sending"]
+
+
+class Sending:
+    """``heard`` gets the job's events, and ``ended`` what came of it: a result, or the reason why there is none. Both
+    are called on other threads.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        values: Mapping[str, Any],
+        heard: Callable[[JobUpdate], None],
+        ended: Callable[[Union[JobResult, Exception]], None],
+    ) -> None:
+        self._bridge = bridge
+        self._values = values
+        self._heard = heard
+        self._ended = ended
+        self._job: Job | None = None
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Pixels are hashed on the way: not on this thread."""
+        threading.Thread(target=self._send, name="paintbridge-submit", daemon=True).start()
+
+    def cancel(self) -> None:
+        """End it, also where it has not been sent yet."""
+        self._cancelled = True
+        # In this order: a job that is being sent meanwhile sees that it is not wanted any more.
+        if self._job is not None:
+            self._job.cancel()
+
+    def _send(self) -> None:
+        try:
+            # Not a method: the job would hold this object, which holds the job and all pixels.
+            told = functools.partial(_tell_end, self._ended)
+            job = self._bridge.submit(on_event=self._heard, on_done=told, **self._values)
+        except Exception as error:  # noqa: BLE001 - shown, whatever it is
+            self._ended(error)
+            return
+        self._job = job
+        if self._cancelled:
+            job.cancel()
+
+
+def _tell_end(ended: Callable[[Union[JobResult, Exception]], None], job: Job) -> None:
+    try:
+        result = job.result()
+    except Exception as error:  # noqa: BLE001 - shown, whatever it is
+        ended(error)
+    else:
+        ended(result)
