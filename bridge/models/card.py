@@ -22,8 +22,9 @@ class Card:
     """What one checkpoint is good at.
 
     `native_pixels` is the pixel count it paints best at. `empty_prompt` is "denoise", or "infill" for a checkpoint that
-    is no match for the infill when nothing is asked for. `known_names` are the things that a small checkpoint can
-    paint; empty means that it knows no bounds.
+    is no match for the infill when nothing is asked for. `masked_picture` is what a UNet of nine channels wants to see
+    under the mask: "grey", as Stable Diffusion's own do, or the "infill", which it paints things upon. `known_names`
+    are the things that a small checkpoint can paint; empty means that it knows no bounds.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Card:
     default_guidance: float
     default_sampler: str
     empty_prompt: str = "denoise"
+    masked_picture: str = "grey"
     known_names: tuple[str, ...] = ()
     notes: str = ""
 
@@ -65,6 +67,7 @@ def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: D
         default_guidance=said.get("default_guidance", guidance),
         default_sampler=said.get("sampler", sampler),
         empty_prompt=said.get("empty_prompt", "denoise"),
+        masked_picture=said.get("masked_picture", "grey"),
         known_names=tuple(known_names) if isinstance(known_names, list) else (),
         notes=said.get("notes", notes),
     )
@@ -75,6 +78,7 @@ def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: D
         "default_guidance": isinstance(card.default_guidance, (int, float)) and 0 <= card.default_guidance <= 100,
         "sampler": card.default_sampler in SAMPLERS,
         "empty_prompt": card.empty_prompt in ("denoise", "infill"),
+        "masked_picture": card.masked_picture in ("grey", "infill"),
         "known_names": isinstance(known_names, list) and all(isinstance(item, str) for item in known_names),
         "notes": isinstance(card.notes, str),
     }

@@ -38,17 +38,22 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those with the hole blanked.
     """
-    size = scene.plan.model_size
+    size = scene.model_size
     latent_size = (size.height // components.vae_scale, size.width // components.vae_scale)
     original = coverage = masked = hole = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start, size)
+    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[scene.view.slices], size)
     if components.checkpoint.inpaint:
-        showing = np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha, size)
+        showing = (
+            np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha[scene.view.slices], size)
+        )
         blank = showing > 0
-        masked = room.encode(components, np.where(blank[..., None], np.float32(0.5), seen), check=check)
+        under = seen if scene.shown else np.float32(0.5)
+        masked = room.encode(components, np.where(blank[..., None], under, seen), check=check)
         hole = pooled(blank.astype(np.float32), latent_size)
     elif start is not None:
-        coverage = pooled(resize(scene.masks.denoise, size), latent_size)
-    if start is not None and begins_from:
+        coverage = pooled(resize(scene.masks.denoise[scene.view.slices], size), latent_size)
+    if start is not None and scene.shown:
+        original = masked
+    elif start is not None and begins_from:
         original = room.encode(components, seen, check=check)
     return EncodedContext(original, coverage, masked, hole)

@@ -45,7 +45,7 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
 
 
 def _guessed(scene: Scene) -> np.ndarray:
-    return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.plan.mode)
+    return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode)
 
 
 def _continued(scene: Scene) -> np.ndarray:

@@ -17,6 +17,7 @@ from .room import Room
 from .scene import Scene
 from .second import SecondPass
 from .stages import Stages, after, previews, show
+from .view import placed, placed_previews
 
 __all__ = ["Repainted", "repaint"]
 
@@ -45,11 +46,12 @@ def repaint(
     """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
 
     At strength 1 the hole begins as pure noise. A UNet of four channels is held to `start` by the denoise mask; one of
-    nine channels sees `start` with everything that the layer can show blanked. What is much smaller than the canvas at
+    nine channels sees `start` with everything that the layer can show blanked, unless its card wants to see that, too:
+    then what it leaves as it is keeps the detail of `start`. What is much smaller than the canvas at
     the model's size is refined in a second pass, `SecondPass`, which the denoise stage's steps include.
     """
     request, check = scene.request, stages.hooks.check
-    size = scene.plan.model_size
+    size, view = scene.model_size, scene.view
     latent_size = (size.height // components.vae_scale, size.width // components.vae_scale)
 
     # Nothing depends on the seed until the walk begins.
@@ -74,7 +76,7 @@ def repaint(
         coverage=context.coverage,
         masked=context.masked,
         hole=context.hole,
-        controls=guides.at(lambda array, resized: resized(array, size)),
+        controls=guides.at(lambda array, resized: resized(array[view.slices], size)),
     )
     batched = components.device.batches and len(request.seeds) > 1
     density = plan_density(components, scene)
@@ -87,12 +89,14 @@ def repaint(
     total = first_steps + (second.steps * len(request.seeds) if second else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(room.decode(components, latents, check=check), request.context.size)
-        if start is None or original is None or strength >= 1 or not scene.detailed:
-            return picture
+        picture = resize(room.decode(components, latents, check=check), view.size)
+        changes = 0.0 if scene.shown else strength
+        if start is None or original is None or changes >= 1 or not scene.detailed:
+            return placed(picture, view, start)
         round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))
-        round_trip = resize(round_trip, request.context.size)
-        return keep_colour(keep_detail(picture, start, round_trip, strength), start, strength)
+        looked_at = start[view.slices]
+        picture = keep_detail(picture, looked_at, resize(round_trip, view.size), changes)
+        return placed(keep_colour(picture, looked_at, strength), view, start)
 
     with stages("denoise", total) as advance:
         latents = room.twice(
@@ -102,7 +106,7 @@ def repaint(
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=previews(components, request, stages.hooks),
+                preview=previews(components, request, placed_previews(stages.hooks.preview, view, start)),
             )
         )
         drafts = []

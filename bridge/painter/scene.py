@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..canvas.context import Plan, check_context, plan
+from ..canvas.context import Plan, check_context, model_size, plan
 from ..canvas.errors import EmptySelection
-from ..canvas.geometry import Edges
+from ..canvas.geometry import Edges, Rect, Size
 from ..canvas.infill import infill
 from ..canvas.mask import Masks, build_masks, selection_bounds
 from ..models import Checkpoint
 from .request import Request, check_request
+from .view import close_view
 
 __all__ = ["Scene", "set_scene"]
 
@@ -26,7 +27,9 @@ class Scene:
 
     `selected` (h, w) is True for all that is to be repainted, if only in part: what is not selected in the mode
     "background". `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w)
-    is False there. `covers` says whether the layer may cover what was transparent.
+    is False there. `covers` says whether the layer may cover what was transparent, `shown` whether the model is shown
+    the first guess under the mask, and not grey. `view` is what it looks at, local to the context, and `model_size` the
+    size that it paints that at.
     """
 
     request: Request
@@ -36,6 +39,9 @@ class Scene:
     rgb: np.ndarray
     valid: np.ndarray
     covers: bool
+    shown: bool
+    view: Rect
+    model_size: Size
 
     @property
     def picture(self) -> np.ndarray:
@@ -45,19 +51,24 @@ class Scene:
         return np.zeros((*self.masks.alpha.shape, 4), np.float32)
 
     @property
+    def infill_mode(self) -> str:
+        """How the first guess is made: by the job's mode; but where it is shown, its detail is what will be seen."""
+        return "remove" if self.shown and self.plan.mode == "fill" else self.plan.mode
+
+    @property
     def detailed(self) -> bool:
         """Whether what is denoised has detail to keep: the picture's own, or what was copied from it.
 
         Other first guesses are smooth, and what the VAE makes of their edges is not to be given back.
         """
-        return self.plan.mode in ("refine", "remove")
+        return self.infill_mode in ("refine", "remove")
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that a first guess and its latents are made from: the pixels, the selection, the geometry."""
         request = self.request
         digest = hashlib.sha256(
-            repr((request.kind, request.canvas, request.context, request.strict, self.plan)).encode()
+            repr((request.kind, request.canvas, request.context, request.strict, self.plan, self.shown)).encode()
         )
         for array in (request.picture, request.selection):
             digest.update(b"none" if array is None else np.ascontiguousarray(array, np.float32).data.cast("B"))
@@ -74,8 +85,8 @@ class Scene:
             "grow": self.plan.grow,
             "feather": self.plan.feather,
             "strict": self.request.strict,
-            "model_width": self.plan.model_size.width if denoised else 0,
-            "model_height": self.plan.model_size.height if denoised else 0,
+            "model_width": self.model_size.width if denoised else 0,
+            "model_height": self.model_size.height if denoised else 0,
             "batched": batched,
             "scale": self.request.scale,
         }
@@ -130,4 +141,9 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
         raise EmptySelection(
             "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
         )
-    return Scene(request, resolved, selection > 0, masks, rgb, valid, covers)
+    shown = checkpoint.inpaint and checkpoint.card.masked_picture == "infill"
+    view, size = request.context.size.rect, resolved.model_size
+    if shown and request.kind in ("fill", "refine"):
+        view = close_view(masks.alpha)
+        size = model_size(view.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
+    return Scene(request, resolved, selection > 0, masks, rgb, valid, covers, shown, view, size)

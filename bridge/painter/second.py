@@ -107,7 +107,8 @@ class SecondPass:
         size = density.tiling.area.shape
         if self._components.checkpoint.inpaint:
             blank = np.ones(density.size.shape, bool) if self._fresh else density.fitted(masks.alpha) > 0
-            blanked = np.where(blank[..., None], np.float32(0.5), pixels)
+            under = pixels if self._scene.shown and not self._fresh else np.float32(0.5)
+            blanked = np.where(blank[..., None], under, pixels)
             masked = density.tiling.encode(self._encode, blanked)
             return replace(walk, masked=masked, hole=pooled(blank.astype(np.float32), size))
         if self._fresh:

@@ -47,9 +47,11 @@ def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
     return lambda step: advance(done + step)
 
 
-def previews(components: Components, request: Request, hooks: Hooks) -> Callable[[torch.Tensor, int], None]:
+def previews(
+    components: Components, request: Request, shows: Callable[[np.ndarray, int], None]
+) -> Callable[[torch.Tensor, int], None]:
     """What is called with estimates of the clean latents (c, h, w) and steps, and shows them where that is wanted."""
-    return PreviewMaker(components.latent_to_rgb, hooks.preview) if request.previews else lambda *_: None
+    return PreviewMaker(components.latent_to_rgb, shows) if request.previews else lambda *_: None
 
 
 def show(picture: np.ndarray, step: int, request: Request, hooks: Hooks) -> None:

@@ -75,7 +75,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
         if components.checkpoint.inpaint:
             walk = _seeing_nothing(walk, tiling, encode, start)
     tiled = TiledWalk(components, walk, tiling, room=room, check=hooks.check)
-    preview = previews(components, request, hooks)
+    preview = previews(components, request, hooks.preview)
     with stages("denoise", tiled.steps * len(request.seeds)) as advance:
         latents = [
             tiled.denoise(seed, progress=after(advance, index * tiled.steps), preview=preview)

@@ -184,6 +184,7 @@ def denoiser_stage(
                 seed=recipe["seed"],
                 sides=tuple(phase["sides"]),
                 mirrored=said["mirrored"],
+                shown=said["shown"],
             ),
             phase["batch"],
         )
@@ -206,5 +207,4 @@ def denoiser_options(recipe: dict[str, Any]) -> dict[str, Any]:
         "seed": recipe["seed"],
         "caption_dropout": said["caption_dropout"],
         "outside_weight": said["outside_weight"],
-        "behind_weight": said["behind_weight"],
     }

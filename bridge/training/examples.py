@@ -22,13 +22,14 @@ BACKGROUND_ALONE = 0.05
 @dataclass(frozen=True)
 class Example:
     """A picture (size, size, 3) uint8, a mask (size, size) bool, the thing's coverage (size, size) 0..1 and its index,
-    or ``NO_THING``.
+    or ``NO_THING``; and what the model is shown under the mask, as a picture, or None where that is grey.
     """
 
     picture: np.ndarray
     mask: np.ndarray
     coverage: np.ndarray
     thing: int
+    shown: np.ndarray | None = None
 
 
 def example(
@@ -38,19 +39,24 @@ def example(
     photographs: list[Photograph],
     sides: tuple[float, float],
     mirrored: float = 0.5,
+    shown: float = 0.0,
 ) -> Example:
-    """Make one example, of a thing whose side is between two shares of the picture's."""
+    """Make one example, of a thing whose side is between two shares of the picture's.
+
+    ``shown`` is how often the model sees what lies behind the thing, as a good infill would guess it.
+    """
     behind = background(rng, size, photographs)
     kind = str(rng.choice(list(MASK_KINDS), p=list(MASK_KINDS.values())))
     thing = int(rng.integers(len(things)))
     side = size * rng.uniform(*sides)
     room = max(0.0, (size - 0.9 * side) / 2)
-    centre = tuple(size / 2 + rng.uniform(-room, room, 2) * 0.5)
+    centre = tuple(size / 2 + rng.uniform(-room, room, 2) * 0.25)
     placed = compose(rng, behind, things[thing], centre, side, float(rng.normal(0, 3)), mirrored)
     mask = mask_around(rng, placed.coverage, kind)
+    under = behind if kind != "all" and rng.random() < shown else None
     if rng.random() < BACKGROUND_ALONE:
-        return Example(behind, mask, np.zeros_like(placed.coverage), NO_THING)
-    return Example(placed.picture, mask, placed.coverage, thing)
+        return Example(behind, mask, np.zeros_like(placed.coverage), NO_THING, under)
+    return Example(placed.picture, mask, placed.coverage, thing, under)
 
 
 class Examples:
@@ -67,9 +73,10 @@ class Examples:
         seed: int,
         sides: tuple[float, float],
         mirrored: float = 0.5,
+        shown: float = 0.0,
     ) -> None:
         self.autoencoder, self.things, self.photographs = autoencoder, things, photographs
-        self.size, self.seed, self.sides, self.mirrored = size, seed, sides, mirrored
+        self.size, self.seed, self.sides, self.mirrored, self.shown = size, seed, sides, mirrored, shown
         plane = size // 8
         self.known = np.zeros(count, bool)
         self.thing = np.zeros(count, np.int64)
@@ -89,14 +96,17 @@ class Examples:
 
     def _made(self, index: int) -> Example:
         rng = step_generator(self.seed, index, self.size)
-        return example(rng, self.size, self.things, self.photographs, self.sides, self.mirrored)
+        return example(rng, self.size, self.things, self.photographs, self.sides, self.mirrored, self.shown)
 
     def _encode(self, indices: list[int]) -> None:
         made = [self._made(index) for index in indices]
         pictures = to_tensor(np.stack([one.picture for one in made]))
         masks = torch.from_numpy(np.stack([one.mask for one in made])).float()[:, None]
-        # As the stock inpainting pipeline does: grey where the mask is, and every eighth pixel of the mask.
-        latents = encoded(self.autoencoder, torch.cat([pictures, pictures * (1 - masks)]))
+        # As the stock inpainting pipeline has it: every eighth pixel of the mask, grey under it where nothing is shown.
+        shown = to_tensor(np.stack([one.picture if one.shown is None else one.shown for one in made]))
+        grey = torch.tensor([one.shown is None for one in made])[:, None, None, None]
+        under = shown.masked_fill(grey, 0)
+        latents = encoded(self.autoencoder, torch.cat([pictures, torch.lerp(pictures, under, masks)]))
         target, masked = latents.chunk(2)
         coverage = functional.avg_pool2d(torch.from_numpy(np.stack([one.coverage for one in made]))[:, None], 8)
         self.latents[indices] = torch.cat([target, masks[:, :, ::8, ::8], masked, coverage], 1)

@@ -60,6 +60,7 @@ def card(built: Models, recipe: dict[str, Any]) -> dict[str, Any]:
         "native_size": recipe["native_size"],
         "known_names": names,
         "empty_prompt": "infill",
+        "masked_picture": "infill" if recipe["denoiser"].get("shown") else "grey",
         "default_steps": 20,
         "default_guidance": GUIDANCE,
         "sampler": "DDIM",

@@ -143,5 +143,6 @@ def card(told: dict[str, Any], folder: str, lessons: Sequence[Lesson]) -> dict[s
         "name": folder,
         "known_names": captions[:64],
         "empty_prompt": "denoise",
+        "masked_picture": "grey",
         "notes": f"Trained on {len(lessons)} pictures of {folder}, and knows nothing else.",
     }

@@ -80,11 +80,19 @@ def test_missing_card_gives_the_family_facts(copy):
     (copy / "card.json").unlink()
     card = inspect(copy).card
     assert (card.native_pixels, card.default_steps, card.empty_prompt) == (512 * 512, 20, "denoise")
+    assert card.masked_picture == "grey"
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("native_pixels", "many"), ("sampler", "Magic"), ("empty_prompt", "maybe"), ("default_steps", 0), ("name", 3)],
+    [
+        ("native_pixels", "many"),
+        ("sampler", "Magic"),
+        ("empty_prompt", "maybe"),
+        ("masked_picture", "white"),
+        ("default_steps", 0),
+        ("name", 3),
+    ],
 )
 def test_senseless_card_is_named(copy, key, value):
     edit_json(copy / "card.json", **{key: value})

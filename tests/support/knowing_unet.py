@@ -22,11 +22,14 @@ __all__ = ["KnowingModel"]
 class KnowingModel:
     """A model (`bridge.painter.Model`) of the trained checkpoint's parts, whose UNet knows `picture` (h, w, 3).
 
-    `inpaint` is whether it is taken for one of nine channels. The picture is the context of the jobs that it is for.
+    `inpaint` is whether it is taken for one of nine channels, `shown` whether its card wants to see the infill under
+    the mask. The picture is what it looks at in the jobs that it is for.
     """
 
-    def __init__(self, trained: OnDemand, picture: np.ndarray, *, inpaint: bool) -> None:
-        card = replace(trained.checkpoint.card, empty_prompt="denoise")
+    def __init__(self, trained: OnDemand, picture: np.ndarray, *, inpaint: bool, shown: bool = False) -> None:
+        card = replace(trained.checkpoint.card, empty_prompt="denoise", masked_picture="grey", native_pixels=256 * 256)
+        if shown:
+            card = replace(card, masked_picture="infill")
         self.checkpoint = replace(trained.checkpoint, inpaint=inpaint, card=card)
         components = trained.load(lambda: None)
         unet = _KnowingUnet(components, picture)

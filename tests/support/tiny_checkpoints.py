@@ -125,6 +125,7 @@ def _build(
     steps: int = 4,
     sampler: str = "DDIM",
     empty_prompt: str = "denoise",
+    masked_picture: str = "grey",
     known_names: tuple[str, ...] = (),
     zero_terminal_snr: bool = False,
     places: int = 77,
@@ -132,7 +133,7 @@ def _build(
     """Writes the folder, weights seeded by `seed`.
 
     `places` is how many tokens the text encoders read. `size` is the native edge in pixels, a multiple of 8, and stands
-    in the card with `steps`, `sampler`, `empty_prompt` and `known_names`.
+    in the card with `steps`, `sampler`, `empty_prompt`, `masked_picture` and `known_names`.
     """
     folder = Path(folder)
     vocab_size = _write_tokenizer(folder / "tokenizer", pad=pad, places=places)
@@ -192,6 +193,7 @@ def _build(
         "native_size": size,
         "known_names": list(known_names),
         "empty_prompt": empty_prompt,
+        "masked_picture": masked_picture,
         "default_steps": steps,
         "default_guidance": 3.0,
         "sampler": sampler,

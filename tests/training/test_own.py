@@ -34,7 +34,6 @@ RECIPE = {
         "phases": [{"steps": 20, "size": 32, "examples": 16, "batch": 8}],
         "caption_dropout": 0.1,
         "outside_weight": 0.15,
-        "behind_weight": 0.3,
     },
 }
 

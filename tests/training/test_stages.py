@@ -120,6 +120,26 @@ def test_the_masked_picture_is_grey_under_the_mask(autoencoder, things, photogra
     torch.testing.assert_close(latents[full][:, 5:9], grey.expand(int(full.sum()), -1, -1, -1), rtol=0.05, atol=0.05)
 
 
+def test_what_lies_behind_is_shown_under_the_mask(autoencoder, things, photographs):
+    examples = Examples(
+        autoencoder, things, photographs, size=32, count=20, seed=1, sides=(0.5, 0.9), mirrored=0.0, shown=1.0
+    )
+    made = [examples._made(index) for index in range(20)]
+    assert {one.shown is None for one in made} == {False, True}
+    latents, _ = examples.get(np.arange(20))
+    for one, masked in zip(made, latents[:, 5:9], strict=True):
+        # Over everything nothing is known of the surroundings.
+        assert (one.shown is None) == bool(one.mask.all())
+        if one.shown is None:
+            continue
+        seen = to_tensor(np.where(one.mask[..., None], one.shown, one.picture)[None])
+        expected = autoencoder.encode(seen).latent_dist.mode()[0] * autoencoder.config.scaling_factor
+        torch.testing.assert_close(masked, expected, rtol=0.05, atol=0.05)
+        if one.thing >= 0:
+            there = one.coverage > 0.99
+            assert np.abs(one.shown[there].astype(int) - one.picture[there]).mean() > 20
+
+
 def test_the_schedule_ends_in_pure_noise():
     scheduler = new_scheduler()
     latents, noise = torch.ones(1, 4, 2, 2), torch.full((1, 4, 2, 2), 3.0)
