@@ -3,11 +3,15 @@
 import cv2
 import numpy as np
 
-__all__ = ["keep_colour", "keep_detail", "recoloured"]
+__all__ = ["keep_colour", "keep_detail", "keep_shown", "recoloured"]
 
 # Colours that differ by this much on average around a pixel show other things, whose details would be ghosts.
 _OTHER = 0.1
 _AROUND = 1 / 64
+# What a model merely repeats of what it is shown differs by less than the first, what it paints upon it by more than
+# the second.
+_REPEATED, _PAINTED = 0.08, 0.2
+_AROUND_PAINTED = 1 / 24
 # From this strength on a model may give large areas another colour.
 _RECOLOURS = 0.3
 # The least area that is large, as a share of the longer side.
@@ -25,6 +29,20 @@ def keep_detail(painted: np.ndarray, start: np.ndarray, round_trip: np.ndarray, 
     changed = cv2.blur(np.abs(painted - round_trip).mean(axis=-1), (side, side))
     share = (1 - strength) * np.clip(1 - changed / _OTHER, 0, 1)
     kept: np.ndarray = painted + lost * share[..., None].astype(np.float32)
+    return kept
+
+
+def keep_shown(painted: np.ndarray, start: np.ndarray, round_trip: np.ndarray) -> np.ndarray:
+    """`painted` where it shows something else than `round_trip`, `start` where it repeats it; all (h, w, 3).
+
+    For a model that is shown `start` and paints a thing upon it: what is no part of the thing need not pass through
+    it, and is sharper, and truer in its colours, as it was.
+    """
+    side = max(3, round(max(painted.shape[:2]) * _AROUND_PAINTED)) | 1
+    changed = cv2.blur(np.abs(painted - round_trip).mean(axis=-1), (side, side))
+    share = np.clip((changed - _REPEATED) / (_PAINTED - _REPEATED), 0, 1)
+    share = (share * share * (3 - 2 * share))[..., None].astype(np.float32)
+    kept: np.ndarray = start + (painted - start) * share
     return kept
 
 

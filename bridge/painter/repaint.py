@@ -11,7 +11,7 @@ from .asked import ask
 from .conditions import Guides
 from .context import encode_context
 from .density import plan_density
-from .detail import keep_colour, keep_detail
+from .detail import keep_colour, keep_detail, keep_shown
 from .hints import about_density
 from .room import Room
 from .scene import Scene
@@ -47,7 +47,7 @@ def repaint(
 
     At strength 1 the hole begins as pure noise. A UNet of four channels is held to `start` by the denoise mask; one of
     nine channels sees `start` with everything that the layer can show blanked, unless its card wants to see that, too:
-    then what it leaves as it is keeps the detail of `start`. What is much smaller than the canvas at
+    what it then paints upon it is kept, and the rest is `start`. What is much smaller than the canvas at
     the model's size is refined in a second pass, `SecondPass`, which the denoise stage's steps include.
     """
     request, check = scene.request, stages.hooks.check
@@ -90,12 +90,14 @@ def repaint(
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
         picture = resize(room.decode(components, latents, check=check), view.size)
-        changes = 0.0 if scene.shown else strength
-        if start is None or original is None or changes >= 1 or not scene.detailed:
+        upon = scene.shown and request.kind == "fill"
+        if start is None or original is None or not scene.detailed or (strength >= 1 and not upon):
             return placed(picture, view, start)
         round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))
-        looked_at = start[view.slices]
-        picture = keep_detail(picture, looked_at, resize(round_trip, view.size), changes)
+        looked_at, round_trip = start[view.slices], resize(round_trip, view.size)
+        if upon:
+            return placed(keep_shown(picture, looked_at, round_trip), view, start)
+        picture = keep_detail(picture, looked_at, round_trip, strength)
         return placed(keep_colour(picture, looked_at, strength), view, start)
 
     with stages("denoise", total) as advance:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.painter.detail import keep_colour, keep_detail
+from bridge.painter.detail import keep_colour, keep_detail, keep_shown
 
 
 @pytest.fixture
@@ -46,3 +46,15 @@ def test_little_strength_gives_large_areas_no_other_colour():
     assert left == sorted(left)
     assert left[0] < 0.001
     assert keep_colour(painted, start, 0.3) is painted
+
+
+def test_what_is_painted_upon_a_picture_stays_and_the_rest_is_the_picture(start, round_trip):
+    painted = round_trip.copy()
+    middle = (slice(20, 40), slice(20, 40))
+    painted[middle] = 1 - painted[middle].round()
+    kept = keep_shown(painted, start, round_trip)
+    inside, far = (slice(26, 34),) * 2, np.ones(start.shape[:2], bool)
+    far[12:48, 12:48] = False
+    assert np.abs(kept[inside] - painted[inside]).max() < 1e-6
+    assert np.abs(kept[far] - start[far]).max() < 1e-6
+    assert np.array_equal(keep_shown(round_trip, start, round_trip), start)
