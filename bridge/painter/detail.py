@@ -10,7 +10,7 @@ _OTHER = 0.1
 _AROUND = 1 / 64
 # What a model merely repeats of what it is shown differs by less than the first, what it paints upon it by more than
 # the second.
-_REPEATED, _PAINTED = 0.08, 0.2
+_REPEATED, _PAINTED = 0.03, 0.1
 _AROUND_PAINTED = 1 / 24
 # From this strength on a model may give large areas another colour.
 _RECOLOURS = 0.3

@@ -143,7 +143,7 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
         )
     shown = checkpoint.inpaint and checkpoint.card.masked_picture == "infill"
     view, size = request.context.size.rect, resolved.model_size
-    if shown and request.kind in ("fill", "refine"):
+    if shown and request.kind == "fill":
         view = close_view(masks.alpha)
         size = model_size(view.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
     return Scene(request, resolved, selection > 0, masks, rgb, valid, covers, shown, view, size)

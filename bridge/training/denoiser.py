@@ -22,7 +22,7 @@ from bridge.training.grid import save_grid
 __all__ = ["GUIDANCE", "DenoiserStage", "blank_conditions", "new_scheduler", "new_unet", "sampled"]
 
 # What makes shapes of so small a model clear without burning them.
-GUIDANCE = 3.5
+GUIDANCE = 2.5
 
 # Below 1 the noisier levels are drawn more often: at 0.6, 22 % of them lie in the lower 40 %.
 NOISIER = 0.6
