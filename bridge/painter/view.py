@@ -3,6 +3,7 @@
 A model that is shown the first guess under the mask need not look far: all of its latents then go to what is repainted.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -45,10 +46,15 @@ def placed_previews(
         return show
     first_guess = start
 
+    @functools.cache
+    def surroundings(size: Size) -> np.ndarray:
+        """Reduced once: all previews of a job have the same size, and a context can be large."""
+        return (resize(first_guess, size).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
     def show_placed(rgb: np.ndarray, step: int) -> None:
         down, across = rgb.shape[0] / view.height, rgb.shape[1] / view.width
         size = Size(round(first_guess.shape[1] * across), round(first_guess.shape[0] * down))
-        whole = (resize(first_guess, size).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        whole = surroundings(size).copy()
         top, left = (
             min(round(view.y * down), size.height - rgb.shape[0]),
             min(round(view.x * across), size.width - rgb.shape[1]),
