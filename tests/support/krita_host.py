@@ -19,7 +19,8 @@ from bridge.plugins.target import Machine
 __all__ = ["KritaHost"]
 
 _DRIVER = Path(__file__).parent.parent / "hosts" / "krita" / "driver"
-_QUIET = "[python]\nenable_paintbridge_driver=true\n"
+# Krita tells of a turned or zoomed view in words over the canvas, for seconds: tests look at the canvas.
+_SETTINGS = "showOnCanvasMessages=false\n\n[python]\nenable_paintbridge_driver=true\n"
 
 
 class KritaHost:
@@ -38,7 +39,7 @@ class KritaHost:
         target, home = Target(), self.desktop.home
         settings = home / ".config" / "kritarc"
         settings.parent.mkdir(parents=True, exist_ok=True)
-        settings.write_text(_QUIET)
+        settings.write_text(_SETTINGS)
         (place,) = target.places(Machine("linux", home, {"PATH": ""}))
         put(target.bundle(), place.folder)
         target.enable(place)

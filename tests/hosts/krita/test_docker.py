@@ -81,7 +81,7 @@ def test_a_result_is_seen_as_it_will_be_applied(opened: KritaDocker, output: Pat
     docker.generate()
     docker.ask(f"document().setSelection(None)\n{view}")
     wait_for(lambda: docker.ask(SHOWN), "the result over the canvas")
-    shown = at_rest(docker, output / "shown.png")
+    shown = at_rest(docker, output / "first.png")
     docker.press("compare")
     wait_for(lambda: not docker.ask(SHOWN), "the result to be lifted")
     until(docker, output / "compared.png", lambda plain: differ(plain, shown), "what was there before")
