@@ -10,7 +10,7 @@ full resolution unharmed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -38,6 +38,8 @@ _MOST_SEARCHED = 300_000
 # Patches that the very first fill, which is soon revised, chooses from.
 _MOST_FIRST = 2000
 _ROUNDS_COARSEST, _ROUNDS_MOST = 12, 8
+# Where so little is known around a large hole that nothing coarser has a patch to choose: more tells no more.
+_ROUNDS_LARGE = 2
 _RADIUS_FINE = 32
 # How much less a patch counts per pixel that its middle lies deeper in the hole.
 _DECAY, _DEEPEST = 1.3, 60
@@ -59,12 +61,15 @@ class _Level:
     source: BoolArray
 
 
-def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> FloatArray:
+def complete(
+    picture: FloatArray, target: BoolArray, source: BoolArray, check: Callable[[], None] = lambda: None
+) -> FloatArray:
     """Complete `target` from `source`.
 
     Args:
         picture: (h, w, 3), float32; read wherever not target.
         target, source: (h, w), disjoint; pixels of neither are only looked at.
+        check: called often; what it raises ends the work.
 
     Returns:
         (h, w, 3), equal to `picture` outside `target`, but for the last pixels before a target that lies beyond all
@@ -85,10 +90,12 @@ def complete(picture: FloatArray, target: BoolArray, source: BoolArray) -> Float
     levels = _pyramid(blank, target[window], source[window])
     finest, inside = levels[0], target[window]
     beyond = _reaches_beyond(inside, source[window])
-    origin = _origins(levels, beyond=beyond)
+    origin = _origins(levels, beyond=beyond, check=check)
     copied = _copied(finest, origin)
     open_ended = any(side.any() for side in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
-    blended = blend_seams(copied, finest.image, finest.target, finest.source, origin, open_ended=open_ended)
+    blended = blend_seams(
+        copied, finest.image, finest.target, finest.source, origin, open_ended=open_ended, check=check
+    )
     if beyond:
         blended = overlap_edges(blended, copied, finest.target, finest.source, origin)
     height, width = inside.shape
@@ -102,7 +109,7 @@ def _reaches_beyond(target: BoolArray, source: BoolArray) -> bool:
     return wanted is not None and known is not None and not known.contains(wanted)
 
 
-def _origins(levels: list[_Level], *, beyond: bool) -> IndexArray:
+def _origins(levels: list[_Level], *, beyond: bool, check: Callable[[], None]) -> IndexArray:
     """(h, w) of the finest level: the flat index that each target pixel is copied from, -1 elsewhere.
 
     The first guess lets what is known on all sides grow inward; beyond a picture's sides it carries these outward, lest
@@ -111,11 +118,16 @@ def _origins(levels: list[_Level], *, beyond: bool) -> IndexArray:
     rng = np.random.default_rng(_SEED)
     coarsest = len(levels) - 1
     first = levels[coarsest]
-    image = extend_edges(first.image, ~first.target) if beyond else _filled_inward(first)
+    large = np.count_nonzero(first.target) > _MOST_SEARCHED
+    if beyond:
+        image = extend_edges(first.image, ~first.target)
+    else:
+        image = membrane(first.image, ~first.target) if large else _filled_inward(first)
     origin: IndexArray | None = None
     found: IndexArray | None = None
     for number in range(coarsest, -1, -1):
         level = levels[number]
+        check()
         if origin is not None:
             origin = _inherited(origin, level)
             image = _copied(level, origin)
@@ -123,11 +135,16 @@ def _origins(levels: list[_Level], *, beyond: bool) -> IndexArray:
                 continue
         sources = Sources(level.image, level.source, rng, beyond=beyond)
         field = _first_field(level, sources, found, rng)
-        rounds = _ROUNDS_COARSEST if number == coarsest else min(_ROUNDS_MOST, max(4, 2 * number + 2))
+        if number == coarsest:
+            rounds = _ROUNDS_LARGE if large else _ROUNDS_COARSEST
+        else:
+            rounds = min(_ROUNDS_MOST, max(4, 2 * number + 2))
         radius = max(level.target.shape) if number >= coarsest - 1 else _RADIUS_FINE
         for turn in range(rounds):
+            check()
             search(image, field, sources, step=4, radius=radius, rng=rng)
-            if number > 0 and turn < _SOFT_SHARE * rounds:
+            check()
+            if number > 0 and turn < min(_SOFT_SHARE * rounds, rounds - 1):
                 image = _averaged(level, field)
             else:
                 origin = _elected(level, field, _TAPS if number > 0 else _TAPS_FINEST)

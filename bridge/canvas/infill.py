@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .errors import ModeUnsupported, PictureMismatch
@@ -20,7 +22,13 @@ _ROOM_SHARE = 0.25
 _LEAST_ROOM = 32
 
 
-def infill(picture_rgb: FloatArray, hole: FloatArray, valid: BoolArray | None, mode: str) -> FloatArray:
+def infill(
+    picture_rgb: FloatArray,
+    hole: FloatArray,
+    valid: BoolArray | None,
+    mode: str,
+    check: Callable[[], None] = lambda: None,
+) -> FloatArray:
     """Fill the hole from what is around it.
 
     "fill" and "background" stretch a smooth membrane over it, "expand" carries the edges outward, "add" is neutral
@@ -33,6 +41,7 @@ def infill(picture_rgb: FloatArray, hole: FloatArray, valid: BoolArray | None, m
         hole: (h, w) coverage 0..1; for "background" the inverse of the selection.
         valid: (h, w), False where the picture shows nothing (transparent); None: all valid.
         mode: one of `MODES`.
+        check: called often while "remove" looks for patches, which can take minutes; what it raises ends the work.
 
     Returns:
         (h, w, 3), equal to the picture where the hole is 0 and the picture valid. The same on every run.
@@ -50,7 +59,7 @@ def infill(picture_rgb: FloatArray, hole: FloatArray, valid: BoolArray | None, m
     if not holed.any() and shown.all():
         return picture_rgb.copy()
     if mode == "remove":
-        return _remove(picture_rgb, hole, holed, shown)
+        return _remove(picture_rgb, hole, holed, shown, check)
     result = picture_rgb.copy()
     known = shown & ~holed
     if mode == "add":
@@ -75,7 +84,9 @@ def _paste(result: FloatArray, picture: FloatArray, known: BoolArray, *, expand:
     result[window.slices] = fill(picture[window.slices], known[window.slices])
 
 
-def _remove(picture: FloatArray, hole: FloatArray, holed: BoolArray, shown: BoolArray) -> FloatArray:
+def _remove(
+    picture: FloatArray, hole: FloatArray, holed: BoolArray, shown: BoolArray, check: Callable[[], None]
+) -> FloatArray:
     result = picture.copy()
     _paste(result, picture, shown, expand=False)
     if not holed.any():
@@ -86,4 +97,4 @@ def _remove(picture: FloatArray, hole: FloatArray, holed: BoolArray, shown: Bool
         # Nothing to copy from: the best that can be said is nothing.
         result[target] = NEUTRAL
         return result
-    return complete(result, target, source)
+    return complete(result, target, source, check)

@@ -1,5 +1,6 @@
 """Fill: put something new, or nothing, where the selection is."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -33,31 +34,31 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     card = model.checkpoint.card
     if card.empty_prompt == "infill" and not request.prompt.strip():
         with stages("infill"):
-            guess = room.kept.get(("continued", scene.fingerprint), partial(_continued, scene))
+            guess = room.kept.get(("continued", scene.fingerprint), partial(_continued, scene, hooks.check))
         untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())
         return finish(scene, untouched, about_infill(card, request, scene.plan.mode), stages, match=False)
 
     components, guides = load(request, model, stages, room)
     with stages("infill"):
-        guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene))
+        guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene, hooks.check))
     repainted = repaint(components, scene, guess, request.strength, stages, room, guides)
     return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
 
 
-def _guessed(scene: Scene) -> np.ndarray:
-    return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode)
+def _guessed(scene: Scene, check: Callable[[], None]) -> np.ndarray:
+    return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode, check)
 
 
-def _continued(scene: Scene) -> np.ndarray:
+def _continued(scene: Scene, check: Callable[[], None]) -> np.ndarray:
     """The surroundings continued into the hole at full resolution, over what was transparent too if that is covered.
 
     Of a picture whose canvas has grown nothing is selected that shows: then it is continued from close to its edge.
     Only the last pixels before that are given up, where lenses and sharpening leave fringes.
     """
     if not scene.covers:
-        return infill(scene.rgb, scene.masks.denoise, scene.valid, "remove")
+        return infill(scene.rgb, scene.masks.denoise, scene.valid, "remove", check)
     denoise = scene.masks.denoise
     grown = not (scene.selected & scene.valid).any()
     visible = np.where(denoise >= _FRINGE, 1, 0) if grown else denoise
     hole = np.where(scene.valid, visible, denoise > 0).astype(np.float32)
-    return infill(scene.rgb, hole, scene.valid | (denoise > 0), "remove")
+    return infill(scene.rgb, hole, scene.valid | (denoise > 0), "remove", check)

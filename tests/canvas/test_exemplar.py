@@ -213,6 +213,52 @@ def test_large_holes_inherit_their_finest_levels(photo, monkeypatch):
     assert 0.7 < liveliness(result, target) / liveliness(picture, target) < 1.4
 
 
+def test_little_is_tried_where_next_to_nothing_is_known(photo, monkeypatch):
+    # A large hole within a thin rim, which has no patch at any coarser level; at a size that a test can bear.
+    picture = photo("tea-gardens", 960, 760, 320, 256)
+    target = block(256, 320, 11, 11, 245, 309)
+    tried = []
+
+    def rounds():
+        before = len(tried)
+        result = complete(picture, target, ~target, lambda: tried.append(1))
+        assert np.array_equal(result[~target], picture[~target])
+        assert np.abs(result[target].mean(axis=0) - picture[~target].mean(axis=0)).max() < 0.1
+        return len(tried) - before
+
+    many = rounds()
+    monkeypatch.setattr(exemplar, "_MOST_SEARCHED", 5000)
+    assert rounds() < 0.6 * many
+
+
+def test_the_work_can_be_ended_at_any_time(photo):
+    picture = photo("tea-gardens", 960, 760, 160, 128)
+    target = block(128, 160, 40, 50, 95, 110)
+
+    class Enough(Exception):
+        pass
+
+    def asked(most):
+        """How often it asks whether to go on, when told to end at the `most`-th time."""
+        count = 0
+
+        def check():
+            nonlocal count
+            count += 1
+            if count == most:
+                raise Enough
+
+        try:
+            complete(picture, target, ~target, check)
+        except Enough:
+            assert count == most
+        return count
+
+    whole = asked(None)
+    assert whole > 50
+    assert [asked(most) for most in (1, whole // 2, whole)] == [1, whole // 2, whole]
+
+
 @pytest.mark.parametrize(("name", "most"), [("lake-sherburne", 0.025), ("extreme-desert-hike", 0.06)])
 def test_no_tint_adds_up_beyond_an_edge(photo, sheet, name, most):
     picture = cv2.copyMakeBorder(photo(name, 0, 0, 480, 270), 68, 68, 120, 120, cv2.BORDER_CONSTANT)

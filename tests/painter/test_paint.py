@@ -130,6 +130,17 @@ def test_cancel_during_a_step(studio, canvas, selection, step, monkeypatch):
     assert hooks.stages[-1] == ("denoise", step, 5)
 
 
+def test_cancel_during_an_infill(studio, canvas, selection):
+    """A large one can take minutes."""
+    asked = []
+    hooks = studio.Hooks(
+        lambda stages: stages[-1:] == [("infill", 0, 1)] and asked.append(1) is None and len(asked) > 9
+    )
+    with pytest.raises(Cancelled):
+        paint(studio.request(canvas, selection, mode="remove"), studio.model(), hooks)
+    assert len(asked) == 10
+
+
 @pytest.mark.parametrize("stage", ["load", "infill", "encode", "denoise", "decode"])
 def test_cancel_after_a_stage_begins_no_other(studio, canvas, selection, stage):
     model = studio.model()
