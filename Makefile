@@ -31,7 +31,7 @@ lint: $(VENV)/.installed-dev
 
 # From nothing, by bridge/training/recipes/mini.toml: a day on two cores that do nothing else. It goes on where it was stopped.
 mini: $(VENV)/.installed
-	$(BIN)/paintbridge train all mini --precision bf16
+	$(BIN)/paintbridge train all mini
 
 plugins: $(VENV)/.installed
 	$(BIN)/python -m bridge.plugins dist

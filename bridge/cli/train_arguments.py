@@ -133,7 +133,10 @@ def _exported(parser: argparse.ArgumentParser) -> None:
 def _run(parser: argparse.ArgumentParser) -> None:
     _max_hours(parser)
     parser.add_argument(
-        "--precision", choices=("no", "bf16", "fp16"), default="no", help="mixed precision; no: 32 bits throughout (no)"
+        "--precision",
+        choices=("auto", "no", "bf16", "fp16"),
+        default="auto",
+        help="mixed precision; no: 32 bits throughout; auto: what this machine is fastest in (auto)",
     )
 
 

@@ -124,7 +124,10 @@ def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dic
 
 def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: Parent) -> dict[str, Any]:
     from bridge.training.loop import Schedule, train
+    from bridge.training.precision import mixed_precision
 
+    precision = mixed_precision(order["precision"])
+    parent.say(f"mixed precision: {precision}")
     said = recipe[name]
     schedule = Schedule(
         steps=recipes.steps(said),
@@ -138,7 +141,7 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
         schedule,
         path,
         identity=f"{recipe['name']} {name}",
-        mixed_precision=order["precision"],
+        mixed_precision=precision,
         max_hours=_hours(order),
         save_every=order["save_every"],
         samples=work / f"{name}-samples",

@@ -1,0 +1,23 @@
+"""In which numbers a machine trains best."""
+
+import torch
+
+__all__ = ["AUTO", "mixed_precision"]
+
+AUTO = "auto"
+
+
+def mixed_precision(wanted: str) -> str:
+    """accelerate's word for what is ``wanted``: "no", "bf16" or "fp16"; for "auto", what is fastest here and safe.
+
+    A processor without instructions for bfloat16 takes many times longer in it. Apple's GPUs train in full precision.
+    """
+    if wanted != AUTO:
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if torch.xpu.is_available():
+        return "bf16"
+    if torch.backends.mps.is_available():
+        return "no"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "no"
