@@ -27,6 +27,9 @@ from .port import TaskTrained
 
 __all__ = ["Teacher"]
 
+# Each is as large as three LoRAs in full precision: with SDXL some hundred MB.
+_MOST_STATES = 4
+
 
 @dataclass(frozen=True)
 class Teacher:
@@ -111,11 +114,12 @@ class Teacher:
         return TaskTrained(self.loras.find(train.name).id, before, after, timings, hints)
 
     def _state(self, identity: str) -> Path:
-        """Where the training's state lies; those of others are removed, so that only the last one takes up room."""
+        """Where the training's state lies. Of others that ended early the newest stay: clients may take turns."""
         path = self.home.parent / "training" / "asked" / f"{identity.split()[-1]}.safetensors"
-        for other in path.parent.glob("*"):
-            if other != path:
-                other.unlink(missing_ok=True)
+        others = [other for other in path.parent.glob("*") if other != path]
+        others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+        for other in others[_MOST_STATES - 1 :]:
+            other.unlink(missing_ok=True)
         return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -96,7 +97,8 @@ def test_a_training_is_cancelled_at_its_next_step_and_goes_on_when_sent_again(
     begun.cancel()
     with pytest.raises(JobCancelled):
         begun.lora(PATIENCE)
-    [state] = (studio.home / "training" / "asked").iterdir()
+    states = studio.home / "training" / "asked"
+    [state] = states.iterdir()
     reached = int(tensors_of(state)[1]["step"])
     assert 3 <= reached < LONG
     assert not (studio.home / "models" / "loras" / "long.safetensors").exists()
@@ -107,13 +109,18 @@ def test_a_training_is_cancelled_at_its_next_step_and_goes_on_when_sent_again(
     with pytest.raises(JobCancelled):
         again.lora(PATIENCE)
 
-    # Another one takes the room.
+    # Another one does not take it away, but the oldest: all of them would fill the disk.
+    for age in range(1, 6):
+        (states / f"{age}.safetensors").touch()
+        os.utime(states / f"{age}.safetensors", (1000 - age, 1000 - age))
     other = bridge.start_training(PICTURES, "other", steps=LONG, seed=1)
     assert learnt_steps(other, 1) == [1]
     other.cancel()
     with pytest.raises(JobCancelled):
         other.lora(PATIENCE)
-    assert state not in (studio.home / "training" / "asked").iterdir()
+    names = {path.name for path in states.iterdir()}
+    assert names > {state.name, "1.safetensors", "2.safetensors"}
+    assert len(names) == 4
 
 
 def test_waiting_ends_the_job(bridge: Bridge) -> None:
