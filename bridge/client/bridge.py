@@ -66,7 +66,8 @@ class Bridge(Painting, Teaching):
             address: where to; None: what :func:`.discovery.discover` finds, looked up again whenever the connection
                 has to be opened again.
             client: name and version of the host's plug-in, for the bridge's log.
-            on_connection: called with ``"open"``, ``"interrupted"``, or ``"closed"`` and the reason.
+            on_connection: called with ``"open"``, ``"interrupted"`` or ``"closed"``, and the reason; ``"interrupted"``
+                has none at first, and is told anew with one whenever nobody answers.
             on_device: called when the bridge knows where its models run.
             on_checkpoints: called with the lists of checkpoints, those here and those recommended: at first, and
                 whenever they have changed.

@@ -41,8 +41,8 @@ class Listener(Protocol):
     def opened(self) -> None:
         """Connected, whatever was missed has been received, and jobs may be sent."""
 
-    def interrupted(self) -> None:
-        """The connection is gone; it is being opened again."""
+    def interrupted(self, reason: Optional[Exception]) -> None:
+        """The connection is gone; it is being opened again. Told anew, with the reason, whenever nobody answers."""
 
     def session_lost(self, jobs: tuple[str, ...]) -> None:
         """The bridge does not know the session any more, and with it these jobs. A fresh session is open."""
@@ -195,7 +195,7 @@ class Connection:
             while True:
                 await self._read()
                 await self._detach()
-                self._listener.interrupted()
+                self._listener.interrupted(None)
                 await self._reattach()
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._end(error)
@@ -223,6 +223,7 @@ class Connection:
                 reason: Exception = error
             except BridgeNotFound as error:
                 reason = error
+                self._listener.interrupted(error)
             if loop.time() >= deadline:
                 raise ConnectionLost(
                     "The connection to the bridge broke, and did not come back.", "Start the bridge, and connect again."

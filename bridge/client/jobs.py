@@ -65,7 +65,7 @@ class _Entry:
 class Jobs:
     """The :class:`~.connection.Listener` of one connection.
 
-    ``on_connection`` is called with ``open``, ``interrupted``, or ``closed`` and its reason; ``on_device`` when the
+    ``on_connection`` is called with ``open``, ``interrupted``, or ``closed``, and the reason; ``on_device`` when the
     bridge says where it runs; the others as by :class:`.stock.Stock`.
     """
 
@@ -259,8 +259,8 @@ class Jobs:
                 self.connection.post(Cancel(key))
         self._call_back(self._on_connection, "open", None)
 
-    def interrupted(self) -> None:
-        self._call_back(self._on_connection, "interrupted", None)
+    def interrupted(self, reason: Optional[Exception]) -> None:
+        self._call_back(self._on_connection, "interrupted", reason)
 
     def session_lost(self, jobs: tuple[str, ...]) -> None:
         self._acks = Acknowledgements()

@@ -6,19 +6,22 @@ import contextlib
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
-from .discovery import Address, discover, runtime_file
-from .errors import BadAddress, BridgeNotFound, ClientError
+from .discovery import Address, discover, runtime_file, start_hint
+from .errors import BadAddress, BridgeNotFound, ClientError, NotRunning
 
 __all__ = ["StartFailed", "can_start", "install_commands", "start"]
 
 _PAUSE = 0.1
+_ANSWER_SECONDS = 2.0
 _WORDS_SHOWN = 500
 # What hosts that bring their own libraries set for themselves; another program would load the wrong ones.
 _HOSTS_OWN = (
@@ -54,8 +57,7 @@ def install_commands(system: str = sys.platform) -> tuple[str, ...]:
 
 
 def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[Mapping[str, str]] = None) -> Address:
-    """Start the bridge unless one runs, and wait until it says where it listens. It outlives its starter. Blocks: for a
-    thread.
+    """Start the bridge unless one answers, and wait until one does. It outlives its starter. Blocks: for a thread.
 
     Args:
         command: ``start_command`` of :class:`.errors.BridgeNotFound`.
@@ -67,7 +69,7 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
     """
     env = dict(os.environ if environ is None else environ)
     with contextlib.suppress(BridgeNotFound):
-        return discover(environ=env)
+        return _answering(env)
     log = runtime_file(env).parent / "start.log"
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
-            return discover(environ=env)
+            return _answering(env)
         except (BridgeNotFound, BadAddress):
             # Not there yet; or, where files are not replaced at one stroke, being written.
             pass
@@ -95,6 +97,20 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
             raise _failed(command, log.read_text(encoding="utf-8", errors="replace").strip()[-_WORDS_SHOWN:])
         time.sleep(_PAUSE)
     raise _failed(command, f"It did not say within {patience:.0f} seconds where it listens.")
+
+
+def _answering(env: Mapping[str, str]) -> Address:
+    """Raises as :func:`.discovery.discover`; also NotRunning where a bridge that was killed has left its file."""
+    address = discover(environ=env)
+    parts = urlsplit(address.url)
+    try:
+        port = parts.port or {"ws": 80, "wss": 443}[parts.scheme]
+        socket.create_connection((str(parts.hostname), port), _ANSWER_SECONDS).close()
+    except OSError as error:
+        raise NotRunning(
+            "The bridge is not running.", start_hint(address.start_command), address.start_command
+        ) from error
+    return address
 
 
 def _failed(command: Sequence[str], words: str) -> StartFailed:

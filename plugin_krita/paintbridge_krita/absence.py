@@ -6,6 +6,7 @@ from bridge.client import BridgeNotFound
 from bridge.client.starting import can_start, install_commands
 from bridge.client.words import how_to_start
 
+from . import settings
 from .failures import words_for
 from .fields import named
 from .qt import Qt, QtGui, QtWidgets, Signal
@@ -44,7 +45,8 @@ class Absence(QtWidgets.QFrame):
         self.setVisible(error is not None)
         if error is None:
             return
-        missing = isinstance(error, BridgeNotFound)
+        # One that was named is somebody else's to start.
+        missing = isinstance(error, BridgeNotFound) and not settings.load("address", "")
         startable = missing and can_start(error.start_command)
         if missing and not startable:
             words = f"{_(error.message)}\n{how_to_start(error, _)}"

@@ -13,7 +13,9 @@ __all__ = ["Advanced"]
 
 
 class Advanced(QtWidgets.QWidget):
-    """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document."""
+    """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document. ``rows`` are
+    where they stand.
+    """
 
     unfolded = Signal()
 
@@ -54,7 +56,7 @@ class Advanced(QtWidgets.QWidget):
         self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._fold.toggled.connect(self._show)
         self._folded = QtWidgets.QWidget()
-        rows = QtWidgets.QFormLayout(self._folded)
+        self.rows = rows = QtWidgets.QFormLayout(self._folded)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(_("Steps"), self.steps)
         rows.addRow(_("Guidance"), self.guidance)

@@ -30,8 +30,8 @@ class Connection(QtCore.QObject):
     """One bridge, over all its restarts.
 
     ``state``: ``looking`` (none has been tried yet), ``starting``, ``open``, ``interrupted`` (it is being taken up
-    again), ``absent`` (``error`` says why). ``bridge`` is there when ``open`` or ``interrupted``. ``pulled`` has what
-    is said of checkpoints that are being fetched.
+    again; ``error`` says why in vain, if so), ``absent`` (``error`` says why). ``bridge`` is there when ``open`` or
+    ``interrupted``. ``pulled`` has what is said of checkpoints that are being fetched.
     """
 
     changed = Signal()
@@ -64,6 +64,9 @@ class Connection(QtCore.QObject):
         """Start the bridge that is missing, and connect to it."""
         if isinstance(self.error, BridgeNotFound):
             command = self.error.start_command
+            if self.bridge is not None:
+                # What it waits for has ended, and its session with it.
+                self._leave(self.bridge)
             self._become("starting", None)
             self._begin(command)
 
@@ -113,7 +116,7 @@ class Connection(QtCore.QObject):
             self._become("absent", reason)
             self._again.start(_LOOK_AGAIN_MS)
         else:
-            self._become(state, None)
+            self._become(state, reason)
 
     def _leave(self, bridge: Bridge) -> None:
         self.bridge = None

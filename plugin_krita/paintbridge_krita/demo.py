@@ -20,9 +20,13 @@ class Demo(QtWidgets.QWidget):
     def __init__(self) -> None:
         super().__init__()
         words = named(QtWidgets.QLabel(_("Demo model")), "demo", _("Small, for trying out"))
+        # On two lines in a narrow docker.
+        words.setWordWrap(True)
         self._known = named(QtWidgets.QToolButton(), "known", _("What it can paint by name"))
         self._known.setText(_("It Knows"))
-        self._known.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        # The arrow beside the words, not below them; both open it.
+        self._known.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self._known.clicked.connect(lambda _on: self._known.showMenu())
         self._menu = QtWidgets.QMenu(self._known)
         self._menu.triggered.connect(lambda action: self.picked.emit(action.text()))
         self._known.setMenu(self._menu)

@@ -29,6 +29,7 @@ from .progress import Progress
 from .qt import QtCore, QtGui, QtWidgets
 from .results import Painted, Results
 from .scene import Misfit, Scene
+from .scrolled import Whole
 from .settings_dialog import SettingsDialog
 from .shop import Shop
 from .words import _
@@ -166,8 +167,11 @@ class PaintbridgeDocker(krita.DockWidget):
             "interrupted": _("The connection broke; taking it up again."),
             "absent": _("Not connected."),
         }
-        self._state.setText(words[self._connection.state])
-        self._absence.explain(self._connection.error)
+        error = self._connection.error
+        self._state.setText(words["absent" if error is not None else self._connection.state])
+        self._absence.explain(error)
+        # Without a bridge there is nothing to fill in for.
+        self._form.setVisible(self._connection.state != "absent")
         self._show_checkpoints()
         self._show_buttons()
 
@@ -235,9 +239,8 @@ class PaintbridgeDocker(krita.DockWidget):
         foot = QtWidgets.QHBoxLayout()
         foot.addWidget(self._state, 1)
         foot.addWidget(self._settings)
-        whole = QtWidgets.QWidget()
-        column = QtWidgets.QVBoxLayout(whole)
-        column.setContentsMargins(4, 4, 4, 4)
+        whole = Whole()
+        column = whole.column
         column.addWidget(self._absence)
         column.addWidget(self._form)
         column.addLayout(row)

@@ -12,7 +12,7 @@ from bridge.protocol.messages import Submit
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .words import _
 
-__all__ = ["Choice", "Count", "Digits", "Offered", "Percent", "Suited", "Tick", "Words", "named"]
+__all__ = ["Choice", "Count", "Digits", "Offered", "Percent", "Suited", "Tick", "Words", "align", "named"]
 
 
 def _range_of(field: str) -> tuple[Any, Any]:
@@ -28,7 +28,31 @@ def named(widget: Any, name: str, tip: str = "") -> Any:
     return widget
 
 
-class Choice(QtWidgets.QComboBox):
+def align(*forms: QtWidgets.QFormLayout) -> None:
+    """Fields of several forms in one column."""
+    rows = [(form, row) for form in forms for row in range(form.rowCount())]
+    found = [form.itemAt(row, QtWidgets.QFormLayout.ItemRole.LabelRole) for form, row in rows]
+    labels = [item.widget() for item in found if item is not None]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
+
+
+class _Still:
+    """The wheel turns it only while it has the focus: who scrolls past it changes nothing."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Choice(_Still, QtWidgets.QComboBox):
     """One of several values."""
 
     changed = Signal()
@@ -79,7 +103,7 @@ class Offered(Choice):
         super().choose(value)
 
 
-class Suited(QtWidgets.QDoubleSpinBox):
+class Suited(_Still, QtWidgets.QDoubleSpinBox):
     """A number, or, one step below its range, None: "what suits"."""
 
     changed = Signal()
@@ -145,7 +169,7 @@ class Digits(Words):
         self.setText("" if value is None else str(value))
 
 
-class Count(QtWidgets.QSpinBox):
+class Count(_Still, QtWidgets.QSpinBox):
     """A number that always stands there."""
 
     changed = Signal()
@@ -178,6 +202,14 @@ class Tick(QtWidgets.QCheckBox):
         self.setChecked(value)
 
 
+class _Slider(_Still, QtWidgets.QSlider):
+    pass
+
+
+class _Number(_Still, QtWidgets.QSpinBox):
+    pass
+
+
 class Percent(QtWidgets.QWidget):
     """A share, by a slider and a number beside it."""
 
@@ -186,9 +218,9 @@ class Percent(QtWidgets.QWidget):
     def __init__(self, field: str) -> None:
         super().__init__()
         least, most = (round(100 * limit) for limit in _range_of(field))
-        self._slider = QtWidgets.QSlider(Qt.Orientation.Horizontal)
+        self._slider = _Slider(Qt.Orientation.Horizontal)
         self._slider.setRange(least, most)
-        self._number = named(QtWidgets.QSpinBox(), field)
+        self._number = named(_Number(), field)
         self._number.setRange(least, most)
         self._number.setSuffix(" %")
         self._slider.valueChanged.connect(self._number.setValue)

@@ -8,7 +8,7 @@ from bridge.client import Bridge
 from bridge.protocol.messages import CheckpointInfo, Recipe
 
 from .advanced import Advanced
-from .fields import Choice, Count, Digits, Offered, Percent, Words, named
+from .fields import Choice, Count, Digits, Offered, Percent, Words, align, named
 from .modes import AUTOMATIC, job_of, mode_of, modes, name_of
 from .presets import Presets
 from .prompt import Prompt
@@ -79,6 +79,7 @@ class Form(QtWidgets.QWidget):
         rows.addRow(_("Seed"), pictures)
         rows.addRow(_("Preset"), self._presets)
         rows.addRow(self._advanced)
+        align(rows, self._advanced.rows)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.prompt)

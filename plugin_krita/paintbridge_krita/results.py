@@ -22,6 +22,7 @@ from .words import _
 __all__ = ["Painted", "Results"]
 
 _HELD = Qt.ItemDataRole.UserRole
+_BESIDE_WORDS = 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Results(QtWidgets.QWidget):
         self._list.unwanted.connect(self.discard)
         tip = _("Add as a layer above the active one (Enter)")
         self._apply = named(QtWidgets.QPushButton(_("Apply")), "apply", tip)
+        # Not as wide as other buttons: six stand beside it.
+        self._apply.setMinimumWidth(self._apply.fontMetrics().horizontalAdvance(self._apply.text()) + _BESIDE_WORDS)
         self._apply.clicked.connect(lambda _on: self.apply())
         self._group = _tool("apply_group", _("Add as a layer group above the active layer"), self.apply_as_group)
         self._again = _tool("again", _("Generate once more, with another seed"), self.send_again)

@@ -1,4 +1,4 @@
-"""A part of the docker that scrolls where there is too little room for it."""
+"""Parts that scroll where there is too little room for them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,42 @@ import functools
 
 from .qt import Qt, QtCore, QtWidgets
 
-__all__ = ["Scrolled"]
+__all__ = ["Scrolled", "Whole"]
 
-_LEAST_ROWS = 5
+_LEAST_ROWS = 2
 
 
-class Scrolled(QtWidgets.QScrollArea):
-    """As high as what is in it, or as there is room."""
+class _Upright(QtWidgets.QScrollArea):
+    """Up and down only."""
 
     def __init__(self, content: QtWidgets.QWidget) -> None:
         super().__init__()
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
+        # A click beside the fields leaves the keys to the canvas.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(content)
-        content.installEventFilter(self)
-        self._hidden: QtWidgets.QWidget | None = None
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        row = QtWidgets.QLineEdit().sizeHint().height() + 6
+        beside = self.verticalScrollBar().sizeHint().width()
+        return QtCore.QSize(
+            self.widget().minimumSizeHint().width() + beside, min(_LEAST_ROWS * row, self.sizeHint().height())
+        )
 
     def sizeHint(self) -> QtCore.QSize:
         return self.widget().sizeHint()
 
-    def minimumSizeHint(self) -> QtCore.QSize:
-        row = QtWidgets.QLineEdit().sizeHint().height() + 6
-        return QtCore.QSize(self.widget().minimumSizeHint().width(), min(_LEAST_ROWS * row, self.sizeHint().height()))
+
+class Scrolled(_Upright):
+    """As high as what is in it, or as there is room."""
+
+    def __init__(self, content: QtWidgets.QWidget) -> None:
+        super().__init__(content)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
+        content.installEventFilter(self)
+        self._hidden: QtWidgets.QWidget | None = None
 
     def reveal(self, part: QtWidgets.QWidget) -> None:
         """Scroll to a part that has just become larger, when there is room for it."""
@@ -42,3 +54,21 @@ class Scrolled(QtWidgets.QScrollArea):
             QtCore.QTimer.singleShot(0, functools.partial(self.ensureWidgetVisible, self._hidden))
             self._hidden = None
         return bool(super().eventFilter(watched, event))
+
+
+class Whole(_Upright):
+    """All of a docker, one part below the other. A docker that could not be lower than all of its parts would make
+    Krita's window higher than many screens. ``column`` is where they go.
+    """
+
+    def __init__(self) -> None:
+        content = _Column()
+        super().__init__(content)
+        self.column = QtWidgets.QVBoxLayout(content)
+        self.column.setContentsMargins(2, 2, 2, 2)
+
+
+class _Column(QtWidgets.QWidget):
+    def heightForWidth(self, width: int) -> int:
+        # As low as it can be: its own parts scroll first.
+        return int(self.layout().minimumHeightForWidth(width))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from .words import _
 
 __all__ = ["Thumbnails"]
 
 _SIDE = 72
 _MARGIN = 4
+_ROOM = 12
 _APPLY = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _DISCARD = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 _MOVE = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -30,6 +32,7 @@ class Thumbnails(QtWidgets.QListWidget):
         self.setIconSize(QtCore.QSize(_SIDE, _SIDE))
         self.setItemDelegate(_Frame(self))
         self.setMinimumHeight(_SIDE + 4 * _MARGIN)
+        self._when_empty = _("Pictures wait here until you apply or discard them.")
 
     def add(self, image: QtGui.QImage, tip: str, held: Any) -> None:
         """A picture at the end; ``held`` is its item's data."""
@@ -60,6 +63,16 @@ class Thumbnails(QtWidgets.QListWidget):
     def choose(self, row: int) -> None:
         """This one alone."""
         self.setCurrentRow(row, QtCore.QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.count():
+            return
+        painter = QtGui.QPainter(self.viewport())
+        painter.setPen(self.palette().color(QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole.Text))
+        room = self.viewport().rect().adjusted(_ROOM, _ROOM, -_ROOM, -_ROOM)
+        painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._when_empty)
+        painter.end()
 
     def event(self, event: QtCore.QEvent) -> bool:
         # Krita's own shortcuts for these keys wait.

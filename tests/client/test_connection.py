@@ -27,8 +27,8 @@ class Told:
     def opened(self) -> None:
         self.calls.append("opened")
 
-    def interrupted(self) -> None:
-        self.calls.append("interrupted")
+    def interrupted(self, reason: Exception | None) -> None:
+        self.calls.append("interrupted" if reason is None else reason)
 
     def session_lost(self, jobs: tuple[str, ...]) -> None:
         self.calls.append(("lost", jobs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def test_a_bridge_is_started_and_outlives_the_call(env, tmp_path):
         end(pid)
 
 
+def test_the_file_of_a_bridge_that_was_killed_is_no_bridge(env, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = "http://127.0.0.1:%d" % free.getsockname()[1]
+    (tmp_path / "runtime.json").write_text(json.dumps({"url": url, "token": "old", "pid": 1}))
+    address = start(SERVE, environ=env)
+    try:
+        with Bridge(address, client="test") as bridge:
+            assert bridge.welcome.checkpoints
+    finally:
+        end(json.loads((tmp_path / "runtime.json").read_text())["pid"])
+
+
 def test_a_bridge_that_ends_at_once_is_quoted(env):
     complains = (sys.executable, "-c", "import sys; sys.exit('no room on the disk')")
     with pytest.raises(StartFailed, match="no room on the disk") as caught:
@@ -67,16 +80,17 @@ def test_a_bridge_that_never_says_where_it_is(env, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a named pipe holds the half that is read")
 def test_a_file_that_is_being_written_is_waited_for(env, tmp_path):
-    whole = json.dumps({"url": "http://127.0.0.1:9", "token": "a token", "pid": 1})
     writes = f"""
-import os, time
-path, whole = {str(tmp_path / "runtime.json")!r}, {whole!r}
+import json, os, socket, time
+path, listener = {str(tmp_path / "runtime.json")!r}, socket.create_server(("127.0.0.1", 0))
+whole = json.dumps({{"url": "http://127.0.0.1:%d" % listener.getsockname()[1], "token": "a token", "pid": 1}})
 os.mkfifo(path)
 with open(path, "w") as file:  # goes on when somebody reads
     file.write(whole[:20])
 with open(path + ".new", "w") as file:
     file.write(whole)
 os.replace(path + ".new", path)
+listener.accept()
 """
     address = start((sys.executable, "-c", writes), environ=env, patience=30)
     assert address.token == "a token"

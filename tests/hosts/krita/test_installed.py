@@ -76,6 +76,14 @@ def test_from_nothing_to_a_checkpoint(
             look_at_the_demo(docker)
             fetch(docker, hub, output)
 
+    # It has ended: the button is there again, long before its session is given up.
+    asked.unlink()
+    (home / "runtime.json").write_text(json.dumps(stopped))
+    wait_for(lambda: docker.ask("part('start').isVisible()"), "the offer to start it")
+    assert docker.words("state") == "未连接。"
+    docker.click("start")
+    wait_for(asked.exists, "the bridge to be started again")
+
 
 def look_at_the_demo(docker: KritaDocker) -> None:
     """Mini says what it is and what it knows; what is picked is the prompt."""

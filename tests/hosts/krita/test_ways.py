@@ -150,6 +150,31 @@ def test_automatic_says_what_it_comes_to(opened: KritaDocker) -> None:
     wait_for(lambda: docker.ask(said) == "Automatic: Generate", "nothing selected")
 
 
+def test_a_narrow_and_low_docker_holds_everything(opened: KritaDocker, output: Path) -> None:
+    """Nothing of it is cut off, and who scrolls past a field does not change it."""
+    docker = opened
+    wait_for(lambda: docker.ask("part('demo').isVisible()"), "the widest row")
+    docker.ask("docker.setFloating(True); docker.resize(260, 420)")
+    wait_for(lambda: docker.ask("[docker.width(), docker.height()]") == [260, 420], "so small a docker")
+    docker.desktop.screenshot(output / "narrow.png")
+    cut = (
+        "[one.objectName() for one in docker.findChildren(QtWidgets.QWidget) if one.isVisible()"
+        " and one.objectName().startswith('paintbridge_')"
+        " and one.mapTo(docker, one.rect().topRight()).x() >= docker.width()]"
+    )
+    assert docker.ask(cut) == []
+    assert docker.ask("docker.minimumSizeHint().height()") < 200, "or Krita's window is higher than a small screen"
+    x, y = docker.ask("part('prompt').setFocus()\ncentre('mode')")
+    docker.desktop.xdotool("mousemove", x, y, "click", 5)
+    scrolled = (
+        "max(one.verticalScrollBar().value() for one in docker.findChildren(QtWidgets.QScrollArea)"
+        " if one.isAncestorOf(part('mode')))"
+    )
+    wait_for(lambda: docker.ask(scrolled), "the fields to scroll")
+    assert docker.ask("part('mode').currentIndex()") == 0
+    docker.show()
+
+
 def test_a_way_of_working_is_kept_by_its_name(opened: KritaDocker) -> None:
     docker = opened
     docker.type("prompt", "a star")
