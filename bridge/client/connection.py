@@ -176,7 +176,7 @@ class Connection:
                 close_timeout=1.0,
             )
         except InvalidStatus as error:
-            raise _not_running(address, f"was refused (HTTP {error.response.status_code})") from error
+            raise _not_running(address, error.response.status_code) from error
         except (OSError, asyncio.TimeoutError, InvalidHandshake, EOFError) as error:
             raise _not_running(address) from error
 
@@ -288,7 +288,8 @@ class Connection:
         self._listener.opened()
 
 
-def _not_running(address: Address, what: str = "got no answer") -> NotRunning:
-    return NotRunning(
-        f"The call to the bridge at {address.url} {what}.", start_hint(address.start_command), address.start_command
-    )
+def _not_running(address: Address, status: Optional[int] = None) -> NotRunning:
+    words = f"The call to the bridge at {address.url} got no answer."
+    if status is not None:
+        words = f"The call to the bridge at {address.url} was refused (HTTP {status})."
+    return NotRunning(words, start_hint(address.start_command), address.start_command)

@@ -108,7 +108,7 @@ def runtime_file(environ: Optional[Mapping[str, str]] = None) -> Path:
 
 def start_hint(command: Sequence[str]) -> str:
     """What to tell the artist."""
-    return "Start it with: " + " ".join(shlex.quote(word) for word in command)
+    return f"Start it with: {' '.join(shlex.quote(word) for word in command)}"
 
 
 def _first(*candidates: tuple[Optional[str], str]) -> tuple[str, str]:

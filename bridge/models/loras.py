@@ -79,8 +79,8 @@ def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
         return f"Close to it: {', '.join(close)}."
     if not usable:
         return f"There are none yet. Put LoRA files into {loras_folder()}, or name one with `paintbridge models add`."
-    more = f" and {len(usable) - _NAMES_SHOWN} others" if len(usable) > _NAMES_SHOWN else ""
-    return f"There are: {', '.join(usable[:_NAMES_SHOWN])}{more}."
+    shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
+    return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
 
 
 def _worth_a_word(entry: Entry[Lora]) -> bool:

@@ -31,8 +31,10 @@ def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
     if any(re.search(rf"\b{re.escape(name.lower())}(s|es)?\b", words) for name in card.known_names):
         return ()
     shown = ", ".join(card.known_names[:_NAMES_SHOWN])
-    more = f" and {len(card.known_names) - _NAMES_SHOWN} other things" if len(card.known_names) > _NAMES_SHOWN else ""
-    return (f"{card.name} knows {shown}{more}; add a checkpoint for more.",)
+    more = len(card.known_names) - _NAMES_SHOWN
+    if more > 0:
+        return (f"{card.name} knows {shown} and {more} other things; add a checkpoint for more.",)
+    return (f"{card.name} knows {shown}; add a checkpoint for more.",)
 
 
 def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:

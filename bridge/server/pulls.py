@@ -51,8 +51,9 @@ class Pulls:
         if self._closed:
             raise BridgeError("shutting_down")
         if self.under_way is not None and (self.under_way.name != name or self._stopping):
-            doing = "being stopped" if self._stopping else "being fetched"
-            raise BridgeError("pull_busy", f"{self.under_way.name} is {doing}.")
+            busy = self.under_way.name
+            words = f"{busy} is being stopped." if self._stopping else f"{busy} is being fetched."
+            raise BridgeError("pull_busy", words)
         if self.under_way is None:
             self._stopping = False
             self.under_way = Pulling(name, 0, 0)

@@ -12,7 +12,7 @@ from .connecting import start_and_connect, startable
 from .link import Link
 from .settings import Settings
 from .waiting import in_background
-from .words import _
+from .words import _, said
 
 __all__ = ["offer_to_start"]
 
@@ -26,7 +26,7 @@ def offer_to_start(error: BridgeNotFound, settings: Settings) -> Optional[Link]:
     """
     if startable(error) is None:
         raise error
-    dialog = Gtk.MessageDialog(title="Paintbridge", message_type=Gtk.MessageType.QUESTION, text=_(error.message))
+    dialog = Gtk.MessageDialog(title="Paintbridge", message_type=Gtk.MessageType.QUESTION, text=said(error.message))
     dialog.format_secondary_text(_("Paintbridge paints with a program of its own, the bridge. Start it now?"))
     dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.add_button(_("_Start"), Gtk.ResponseType.OK)

@@ -17,7 +17,7 @@ from .layers import add_layers, layer_name
 from .link import Link
 from .progress import Progress
 from .scene import Margins, Scene, check_open
-from .words import _
+from .words import _, said
 
 __all__ = ["look", "paint"]
 
@@ -59,7 +59,7 @@ def paint(
     name = layer_name(given(config, "prompt") or "", command.title)
     layers = add_layers(scene, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
     if result.hints:
-        Gimp.message("\n".join(result.hints))
+        Gimp.message("\n".join(map(said, result.hints)))
     return layers
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from gi.repository import GLib
 
-__all__ = ["DOMAIN", "_", "ngettext"]
+from bridge.client.sentences import Sentences
+
+__all__ = ["DOMAIN", "_", "ngettext", "said"]
 
 DOMAIN = "paintbridge"
 
@@ -18,3 +23,9 @@ def _(text: str) -> str:
 def ngettext(one: str, many: str, count: int) -> str:
     """The text for a count."""
     return str(GLib.dngettext(None, one, many, count))
+
+
+# A sentence of the bridge's in the artist's language. The templates are put beside the catalogues when the plug-in is
+# bundled.
+_TEMPLATES = Path(__file__).parents[1] / "locale" / "templates.json"
+said = Sentences(json.loads(_TEMPLATES.read_text(encoding="utf-8")), _)

@@ -10,7 +10,7 @@ from . import settings
 from .failures import words_for
 from .fields import named
 from .qt import Qt, QtGui, QtWidgets, Signal
-from .words import _
+from .words import _, said
 
 __all__ = ["Absence"]
 
@@ -49,9 +49,9 @@ class Absence(QtWidgets.QFrame):
         missing = isinstance(error, BridgeNotFound) and not settings.load("address", "")
         startable = missing and can_start(error.start_command)
         if missing and not startable:
-            words = f"{_(error.message)}\n{how_to_start(error, _)}"
+            words = f"{said(error.message)}\n{how_to_start(error, said)}"
         else:
-            words = _(error.message) if startable else words_for(error)
+            words = said(error.message) if startable else words_for(error)
         self._words.setText(words)
         self._start.setVisible(startable)
         self._copy.setVisible(missing and not startable)

@@ -32,7 +32,7 @@ from .scene import Misfit, Scene
 from .scrolled import Whole
 from .settings_dialog import SettingsDialog
 from .shop import Shop
-from .words import _
+from .words import _, said
 
 __all__ = ["DOCKER_ID", "PaintbridgeDocker"]
 
@@ -128,7 +128,7 @@ class PaintbridgeDocker(krita.DockWidget):
     def _take(self, order: Order, result: JobResult, images: list[QtGui.QImage]) -> None:
         self._results.add(order, result, images)
         if result.hints:
-            self._notice.say("\n".join(result.hints))
+            self._notice.say("\n".join(map(said, result.hints)))
 
     def _offer_again(self, error: Exception) -> None:
         """Jobs were lost with their bridge."""

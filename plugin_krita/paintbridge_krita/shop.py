@@ -8,7 +8,7 @@ from bridge.protocol.messages import Pulled, Pulling, Recommended, Unpulled
 from .failures import words_for
 from .fields import named
 from .qt import Qt, QtWidgets
-from .words import _
+from .words import _, said
 
 __all__ = ["Shop"]
 
@@ -123,7 +123,7 @@ class _Row(QtWidgets.QWidget):
             sizes = f"{message.done / 1e9:.2f} / {message.total / 1e9:.2f} GB"
             self._bar.setFormat(sizes if message.total else _("Asking the hub"))
         elif isinstance(message, Unpulled) and message.code != "pull_stopped":
-            self.fail(f"{_(message.message)}\n{_(message.hint)}")
+            self.fail(f"{said(message.message)}\n{said(message.hint)}")
         self._show()
 
     def fail(self, words: str) -> None:

@@ -5,13 +5,16 @@ where they lack a text, as Krita translates its own.
 from __future__ import annotations
 
 import gettext
+import json
 from pathlib import Path
 
 import krita
 
+from bridge.client.sentences import Sentences
+
 from .qt import QtCore
 
-__all__ = ["_"]
+__all__ = ["_", "said"]
 
 _LOCALES = Path(__file__).parent / "locale"
 
@@ -34,3 +37,7 @@ def _(text: str) -> str:
     """The text in the artist's language."""
     found = _OURS.gettext(text) if text else ""
     return str(krita.Krita.krita_i18n(text)) if text and found == text else found
+
+
+# A sentence of the bridge's in the artist's language. The templates are put there when the plug-in is bundled.
+said = Sentences(json.loads((_LOCALES / "templates.json").read_text(encoding="utf-8")), _)

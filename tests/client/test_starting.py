@@ -42,7 +42,7 @@ def test_a_bridge_is_started_and_outlives_the_call(env, tmp_path):
 
 def test_the_file_of_a_bridge_that_was_killed_is_no_bridge(env, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
-        url = "http://127.0.0.1:%d" % free.getsockname()[1]
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
     (tmp_path / "runtime.json").write_text(json.dumps({"url": url, "token": "old", "pid": 1}))
     address = start(SERVE, environ=env)
     try:
