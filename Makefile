@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test serve docs lint mini plugins client clean
+.PHONY: demo test serve docs pictures lint mini plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -22,6 +22,11 @@ test: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m bridge.cli.reference
+
+# The hosts' own windows in the guides, by the tests that are in them.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/hosts -k "test_prompt_button_progress or test_typed_prompt_button_progress"
+	cp test-output/krita/krita-*.jpg test-output/gimp/gimp-*.jpg docs/images/
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.client import BridgeNotFound
+from bridge.client import BridgeNotFound, NotRunning
 from bridge.client.starting import can_start, install_commands
 from bridge.client.words import how_to_start
 
@@ -48,11 +48,13 @@ class Absence(QtWidgets.QFrame):
         # One that was named is somebody else's to start.
         missing = isinstance(error, BridgeNotFound) and not settings.load("address", "")
         startable = missing and can_start(error.start_command)
-        if missing and not startable:
+        # One that has run was installed, be it where this program cannot see it.
+        to_install = missing and not startable and not isinstance(error, NotRunning)
+        if to_install:
             words = f"{said(error.message)}\n{how_to_start(error, said)}"
         else:
             words = said(error.message) if startable else words_for(error)
         self._words.setText(words)
         self._start.setVisible(startable)
-        self._copy.setVisible(missing and not startable)
-        self._settings.setVisible(not missing)
+        self._copy.setVisible(to_install)
+        self._settings.setVisible(not startable and not to_install)

@@ -167,9 +167,8 @@ class PaintbridgeDocker(krita.DockWidget):
             "interrupted": _("The connection broke; taking it up again."),
             "absent": _("Not connected."),
         }
-        error = self._connection.error
-        self._state.setText(words["absent" if error is not None else self._connection.state])
-        self._absence.explain(error)
+        self._state.setText(words[self._connection.state])
+        self._absence.explain(self._connection.error)
         # Without a bridge there is nothing to fill in for.
         self._form.setVisible(self._connection.state != "absent")
         self._show_checkpoints()

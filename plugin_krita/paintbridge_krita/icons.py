@@ -14,6 +14,7 @@ _KRITAS = {
     "apply_group": "groupLayer",
     "compare": "onion_skin_options",
     "discard": "deletelayer",
+    "dismiss": "docker_close",
     "hidden": "novisible",
     "history": "document-open-recent",
     "preset": "document-save",

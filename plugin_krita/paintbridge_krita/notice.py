@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Callable
 
+from .fields import named
+from .icons import dress
 from .qt import Qt, QtWidgets
+from .words import _
 
 __all__ = ["Notice", "label"]
 
 
 class Notice(QtWidgets.QWidget):
-    """Words, and below them a button, if there is something to offer."""
+    """Words, which can be put away, and below them a button, if there is something to offer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,9 +22,17 @@ class Notice(QtWidgets.QWidget):
         self._offer.setObjectName("paintbridge_offer")
         self._offer.clicked.connect(self._accept)
         self._accepted: Callable[[], None] | None = None
+        close = named(QtWidgets.QToolButton(), "dismiss", _("Put this message away"))
+        dress(close, "dismiss")
+        close.setAutoRaise(True)
+        close.clicked.connect(lambda _on: self.say(""))
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(2)
+        row.addWidget(self._words, 1)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._words)
+        column.addLayout(row)
         column.addWidget(self._offer)
         self.say("")
 

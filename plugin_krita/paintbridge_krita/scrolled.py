@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from .qt import Qt, QtCore, QtWidgets
+from .qt import Qt, QtCore, QtGui, QtWidgets
 
 __all__ = ["Scrolled", "Whole"]
 
@@ -42,6 +42,16 @@ class Scrolled(_Upright):
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
         content.installEventFilter(self)
         self._hidden: QtWidgets.QWidget | None = None
+
+    def sizeHint(self) -> QtCore.QSize:
+        # Words that need two lines in a narrow docker make it higher.
+        hint = super().sizeHint()
+        return QtCore.QSize(hint.width(), max(hint.height(), self.widget().heightForWidth(self.width())))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def reveal(self, part: QtWidgets.QWidget) -> None:
         """Scroll to a part that has just become larger, when there is room for it."""

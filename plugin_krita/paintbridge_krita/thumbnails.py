@@ -64,6 +64,10 @@ class Thumbnails(QtWidgets.QListWidget):
         """This one alone."""
         self.setCurrentRow(row, QtCore.QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
+    def sizeHint(self) -> QtCore.QSize:
+        # One row of them; more where there is room to spare.
+        return QtCore.QSize(super().sizeHint().width(), self.minimumHeight())
+
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)
         if self.count():

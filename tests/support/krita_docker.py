@@ -53,7 +53,7 @@ def closed():
     for document in open_ones():
         close_one(document)
     part("results").clear()
-    part("message").clear()
+    part("dismiss").click()
     part("batch").setValue(1)
     part("seed").clear()
     part("prompt").clear()
@@ -123,9 +123,7 @@ class KritaDocker:
             "window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)\n"
             "docker.setFloating(False)\n"
             "docker.show()\n"
-            "docker.raise_()\n"
-            # As high as an artist makes it who works with it.
-            "window.resizeDocks([docker], [620], QtCore.Qt.Orientation.Vertical)"
+            "docker.raise_()"
         )
         if connected:
             wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
@@ -187,6 +185,11 @@ class KritaDocker:
         self.ask(code)
         wait_for(lambda: self.ask("len(open_ones())") == before + 1 and self.ask("bool(document())"), "a document")
         self.ask("document().waitForDone()")
+        # As high as an artist makes it who works with it. Without a document Krita hides its dockers.
+        self.ask(
+            "window.resizeDocks([docker, window.findChild(QtWidgets.QDockWidget, 'PresetDocker')], [560, 60],"
+            " QtCore.Qt.Orientation.Vertical)"
+        )
 
     def close_all(self) -> None:
         """Close all documents, and leave the docker as it was."""

@@ -148,3 +148,5 @@ def test_nothing_on_the_canvas_is_selected(opened: KritaDocker, area: tuple[int,
     assert hint
     wait_for(lambda: docker.enabled("generate"), "the docker to be free again")
     assert docker.results() == 0
+    docker.click("dismiss")
+    wait_for(lambda: not docker.ask("part('message').isVisible()"), "the message to be put away")

@@ -80,7 +80,7 @@ def test_from_nothing_to_a_checkpoint(
     asked.unlink()
     (home / "runtime.json").write_text(json.dumps(stopped))
     wait_for(lambda: docker.ask("part('start').isVisible()"), "the offer to start it")
-    assert docker.words("state") == "未连接。"
+    assert docker.words("state") == "连接中断；正在恢复。"
     docker.click("start")
     wait_for(asked.exists, "the bridge to be started again")
 

@@ -68,7 +68,7 @@ def test_a_cut_connection_is_taken_up_again(
     with begun(docker, bridge):
         gate.open = False
         gate.cut()
-        says(docker, "The connection broke; taking it up again.")
+        says(docker, "The connection broke; taking it up again.", "got no answer", "Start it with")
         docker.desktop.screenshot(output / "cut.png")
     wait_for(lambda: len(bridge.jobs()) > before, "its end, of which nobody can be told")
     assert docker.results() == 0
