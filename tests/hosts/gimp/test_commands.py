@@ -249,7 +249,9 @@ def test_the_artists_language(desktop, folder, bridge):
         "check = Gimp.get_pdb().lookup_procedure('plug-in-paintbridge-check')\n"
         "print(check.get_menu_label(), check.run(check.create_config()).index(1))\n"
     )
-    done = console(
-        desktop, "python-fu-eval", f"exec(open({str(script)!r}).read())", LANG="zh_CN.UTF-8", LOCPATH=str(locales)
-    )
+    chinese = {"LANG": "zh_CN.UTF-8", "LOCPATH": str(locales)}
+    done = console(desktop, "python-fu-eval", f"exec(open({str(script)!r}).read())", **chinese)
     assert "检查连接(_C) 桥接程序：版本" in done
+    elsewhere = {"PAINTBRIDGE_URL": "http://192.0.2.1:8765", "PAINTBRIDGE_TOKEN": "t"}
+    done = console(desktop, "python-fu-eval", f"exec(open({str(script)!r}).read())", **chinese, **elsewhere)
+    assert "192.0.2.1 的桥接程序在另一台机器上" in done, "also what has something filled in"
