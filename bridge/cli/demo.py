@@ -39,7 +39,7 @@ _BIRD = (
 _SKY = (1290, 150, 1550, 470)
 _SOFTNESS = 3.0
 _OVERSAMPLING = 4
-_LIKED = ("rainbow", "strawberry", "balloon", "full moon", "sun")
+_LIKED = ("balloon", "red heart", "star", "strawberry")
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
 
 
 def _guessed(scene: Scene, check: Callable[[], None]) -> np.ndarray:
+    if scene.infill_mode == "refine":
+        return scene.rgb
     return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode, check)
 
 

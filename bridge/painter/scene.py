@@ -52,8 +52,11 @@ class Scene:
 
     @property
     def infill_mode(self) -> str:
-        """How the first guess is made: by the job's mode; but where it is shown, its detail is what will be seen."""
-        return "remove" if self.shown and self.plan.mode == "fill" else self.plan.mode
+        """How the first guess is made: by the job's mode; but where it is shown, its detail is what will be seen.
+
+        Then a thing is added to the picture as it is, "refine".
+        """
+        return {"fill": "remove", "add": "refine"}.get(self.plan.mode, self.plan.mode) if self.shown else self.plan.mode
 
     @property
     def detailed(self) -> bool:

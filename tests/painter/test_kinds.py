@@ -188,6 +188,6 @@ def test_mini_paints_and_removes(studio, hooks, canvas, selection):
     request = studio.request(canvas, selection, prompt="strawberry", steps=2, native_pixels=native)
     named = paint(request, mini, hooks)
     assert named.hints == ()
-    assert named.layers[0].settings["model_width"] == named.layers[0].settings["model_height"] == 128
+    assert named.layers[0].settings["model_width"] == named.layers[0].settings["model_height"] == 256
     removed = paint(studio.request(canvas, selection, native_pixels=native), mini, hooks)
     assert list(removed.timings) == ["infill", "compose"]

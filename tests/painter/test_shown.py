@@ -32,7 +32,9 @@ def seen(studio, canvas, masked_picture, *, mode="auto"):
     """What is seen, and what would be if it were all of the first guess."""
     model = studio.model(inpaint=True, masked_picture=masked_picture)
     scene = set_scene(studio.request(canvas, studio.ellipse(canvas, BOX), mode=mode), model.checkpoint)
-    guess = infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode)
+    guess = scene.rgb
+    if scene.infill_mode != "refine":
+        guess = infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode)
     components = model.load(nothing)
     context = encode_context(components, scene, guess, begins_from=False, room=Room(Kept()), check=nothing)
     return scene, context.masked, encode(components, resize(guess[scene.view.slices], scene.model_size), check=nothing)
@@ -44,7 +46,7 @@ def test_grey_hides_the_guess(studio, canvas):
     assert (masked - whole).abs().max() > 0.05
 
 
-@pytest.mark.parametrize(("mode", "guessed"), [("auto", "remove"), ("remove", "remove"), ("add", "add")])
+@pytest.mark.parametrize(("mode", "guessed"), [("auto", "remove"), ("remove", "remove"), ("add", "refine")])
 def test_a_card_that_asks_for_it_is_shown_the_guess_in_detail(studio, canvas, mode, guessed):
     scene, masked, whole = seen(studio, canvas, "infill", mode=mode)
     assert scene.infill_mode == guessed
@@ -64,6 +66,18 @@ def test_what_is_left_as_it_was_shown_keeps_every_detail(studio, hooks, canvas):
     opaque = layer.pixels[..., 3] > 0.5
     lost = np.abs(round_trip - guess[within])[opaque].mean()
     assert np.abs(layer.pixels[..., :3] - guess[within])[opaque].mean() < 0.5 * lost
+
+
+def test_a_thing_is_added_to_the_picture_as_it_is(studio, hooks, canvas):
+    """Where the model paints nothing, every detail stays."""
+    request = studio.request(canvas, studio.ellipse(canvas, BOX), mode="add", prompt="apple", steps=2)
+    mini = studio.cache.on_demand(inspect(MINI))
+    scene = set_scene(request, KnowingModel(mini, canvas[..., :3], inpaint=True, shown=True).checkpoint)
+    context = canvas[request.context.slices][..., :3]
+    model = KnowingModel(mini, np.ascontiguousarray(context[scene.view.slices]), inpaint=True, shown=True)
+    layer = paint(request, model, hooks).layers[0].layer
+    there = canvas[layer.rect.slices][..., :3]
+    assert np.abs(layer.pixels[..., :3] - there)[layer.pixels[..., 3] > 0.5].mean() < 0.01
 
 
 @pytest.mark.parametrize(
