@@ -38,7 +38,7 @@ _MOST_SEARCHED = 300_000
 # Patches that the very first fill, which is soon revised, chooses from.
 _MOST_FIRST = 2000
 _ROUNDS_COARSEST, _ROUNDS_MOST = 12, 8
-# Where so little is known around a large hole that nothing coarser has a patch to choose: more tells no more.
+# Where so little is known around a large and thick hole that nothing coarser has a patch to choose.
 _ROUNDS_LARGE = 2
 _RADIUS_FINE = 32
 # How much less a patch counts per pixel that its middle lies deeper in the hole.
@@ -118,7 +118,8 @@ def _origins(levels: list[_Level], *, beyond: bool, check: Callable[[], None]) -
     rng = np.random.default_rng(_SEED)
     coarsest = len(levels) - 1
     first = levels[coarsest]
-    large = np.count_nonzero(first.target) > _MOST_SEARCHED
+    # Many a scratch is as large, but thin: what lies beside it tells much.
+    large = np.count_nonzero(first.target) > _MOST_SEARCHED and _depth(first.target) > _COARSEST_DEPTH
     if beyond:
         image = extend_edges(first.image, ~first.target)
     else:
@@ -158,7 +159,7 @@ def _origins(levels: list[_Level], *, beyond: bool, check: Callable[[], None]) -
 
 def _pyramid(picture: FloatArray, target: BoolArray, source: BoolArray) -> list[_Level]:
     """Halve until the hole is a few patches thick, the finest level first; sides padded to halve evenly."""
-    depth = float(distance_to(np.pad(~target, 1, constant_values=True)).max())
+    depth = _depth(target)
     halvings = 0
     while depth / 2**halvings > _COARSEST_DEPTH and min(target.shape) / 2 ** (halvings + 1) >= _COARSEST_SIDE:
         halvings += 1
@@ -173,6 +174,11 @@ def _pyramid(picture: FloatArray, target: BoolArray, source: BoolArray) -> list[
             break
         levels.append(coarser)
     return levels
+
+
+def _depth(target: BoolArray) -> float:
+    """How far its deepest pixel lies from any other, or from the picture's side."""
+    return float(distance_to(np.pad(~target, 1, constant_values=True)).max())
 
 
 def _halved(level: _Level) -> _Level:

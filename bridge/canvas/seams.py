@@ -76,9 +76,9 @@ def blend_seams(
         fade = np.exp(-distance_to(rim)[inside] / np.float32(_REACH))
         result[window][inside] += membrane(off, rim)[inside] * fade[:, None]
         between = [np.where(~_crosses_rim(inside, axis)[..., None], steps[axis], 0) for axis in (0, 1)]
-        result[window] += _spread(_divergence(between), inside, _REACH_OPEN, check)
+        result[window] += _solved(_divergence(between), inside, _REACH_OPEN**-2, check)
     else:
-        result[window] += _spread(_divergence(steps), inside, _REACH, check)
+        result[window] += _solved(_divergence(steps), inside, _REACH**-2, check)
     return result
 
 
@@ -110,11 +110,6 @@ def _divergence(steps: list[FloatArray]) -> FloatArray:
         divergence[first] += steps[axis]
         divergence[second] -= steps[axis]
     return divergence
-
-
-def _spread(divergence: FloatArray, inside: BoolArray, reach: float, check: Callable[[], None]) -> FloatArray:
-    """The correction that takes up these steps, and fades within about `reach` pixels."""
-    return _solved(divergence, inside, reach**-2, check)
 
 
 def _pair(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -181,8 +176,8 @@ def _mean_around(values: FloatArray) -> FloatArray:
 
 
 def _solved(divergence: FloatArray, inside: BoolArray, pull: float, check: Callable[[], None]) -> FloatArray:
-    """The screened Poisson's equation, which pulls values to 0 a little, solved coarse to fine: 0 where not inside, and
-    level across the window's sides.
+    """The screened Poisson's equation, solved coarse to fine: the correction that takes up these steps. It fades within
+    about `pull`**-0.5 pixels, is 0 where not inside, and level across the window's sides.
 
     Full multigrid (Brandt, "Multi-Level Adaptive Solutions to Boundary-Value Problems", 1977): what the coarser grid
     has found leaves little to do on the finer one, where all the time goes.

@@ -15,7 +15,7 @@ from .room import Room
 from .scene import Scene, set_scene
 from .stages import Stages
 
-__all__ = ["fill"]
+__all__ = ["fill", "first_guess"]
 
 # Where a canvas has grown, what is repainted by this share at least is new, and other pixels stay: of the feather, a
 # fifth.
@@ -40,12 +40,13 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
 
     components, guides = load(request, model, stages, room)
     with stages("infill"):
-        guess = room.kept.get(("infill", scene.fingerprint), partial(_guessed, scene, hooks.check))
+        guess = room.kept.get(("infill", scene.fingerprint), partial(first_guess, scene, hooks.check))
     repainted = repaint(components, scene, guess, request.strength, stages, room, guides)
     return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
 
 
-def _guessed(scene: Scene, check: Callable[[], None]) -> np.ndarray:
+def first_guess(scene: Scene, check: Callable[[], None]) -> np.ndarray:
+    """What the model begins from, (h, w, 3) of the context, by the scene's `infill_mode`."""
     if scene.infill_mode == "refine":
         return scene.rgb
     return infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode, check)

@@ -12,6 +12,7 @@ from bridge.training.autoencoder import to_tensor
 from bridge.training.compose import background, compose, step_generator
 from bridge.training.data import Cutout, Photograph
 from bridge.training.masks import MASK_KINDS, mask_around
+from bridge.training.precision import has_bfloat16
 
 __all__ = ["NO_THING", "Example", "Examples", "encoded", "example"]
 
@@ -118,6 +119,6 @@ class Examples:
 def encoded(autoencoder: AutoencoderKL, pictures: Tensor) -> Tensor:
     """The scaled latents of pictures (n, 3, h, w) in [-1, 1], without the autoencoder's noise."""
     pictures = pictures.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
         means = autoencoder.encode(pictures).latent_dist.mode()
     return means.float() * autoencoder.config["scaling_factor"]

@@ -2,7 +2,7 @@
 
 import torch
 
-__all__ = ["AUTO", "mixed_precision"]
+__all__ = ["AUTO", "has_bfloat16", "mixed_precision"]
 
 AUTO = "auto"
 
@@ -20,4 +20,9 @@ def mixed_precision(wanted: str) -> str:
         return "bf16"
     if torch.backends.mps.is_available():
         return "no"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "no"
+    return "bf16" if has_bfloat16() else "no"
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

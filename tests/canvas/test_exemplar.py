@@ -217,18 +217,22 @@ def test_little_is_tried_where_next_to_nothing_is_known(photo, monkeypatch):
     # A large hole within a thin rim, which has no patch at any coarser level; at a size that a test can bear.
     picture = photo("tea-gardens", 960, 760, 320, 256)
     target = block(256, 320, 11, 11, 245, 309)
+    scratches = np.zeros_like(target)
+    scratches[:, 20:300:28] = scratches[:, 22:300:28] = True
     tried = []
 
-    def rounds():
+    def rounds(target):
         before = len(tried)
         result = complete(picture, target, ~target, lambda: tried.append(1))
         assert np.array_equal(result[~target], picture[~target])
         assert np.abs(result[target].mean(axis=0) - picture[~target].mean(axis=0)).max() < 0.1
         return len(tried) - before
 
-    many = rounds()
-    monkeypatch.setattr(exemplar, "_MOST_SEARCHED", 5000)
-    assert rounds() < 0.6 * many
+    many, for_scratches = rounds(target), rounds(scratches)
+    monkeypatch.setattr(exemplar, "_MOST_SEARCHED", 4000)
+    assert np.count_nonzero(scratches) > 4000
+    assert rounds(target) < 0.6 * many
+    assert rounds(scratches) == for_scratches, "these are as large, but much is known beside them"
 
 
 def test_the_work_can_be_ended_at_any_time(photo):

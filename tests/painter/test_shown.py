@@ -11,6 +11,7 @@ from bridge.diffusion import encode
 from bridge.models import MINI, inspect
 from bridge.painter import paint
 from bridge.painter.context import encode_context
+from bridge.painter.fill import first_guess
 from bridge.painter.kept import Kept
 from bridge.painter.room import Room
 from bridge.painter.scene import set_scene
@@ -32,9 +33,7 @@ def seen(studio, canvas, masked_picture, *, mode="auto"):
     """What is seen, and what would be if it were all of the first guess."""
     model = studio.model(inpaint=True, masked_picture=masked_picture)
     scene = set_scene(studio.request(canvas, studio.ellipse(canvas, BOX), mode=mode), model.checkpoint)
-    guess = scene.rgb
-    if scene.infill_mode != "refine":
-        guess = infill(scene.rgb, scene.masks.denoise, scene.valid, scene.infill_mode)
+    guess = first_guess(scene, nothing)
     components = model.load(nothing)
     context = encode_context(components, scene, guess, begins_from=False, room=Room(Kept()), check=nothing)
     return scene, context.masked, encode(components, resize(guess[scene.view.slices], scene.model_size), check=nothing)
