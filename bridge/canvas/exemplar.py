@@ -24,6 +24,7 @@ from .overlap import overlap_edges
 from .patchmatch import PATCH, RADIUS, Field, Sources, patch_steps, search, times, usable_middles
 from .seams import blend_seams
 from .surroundings import extend_edges, membrane
+from .trend import smooth_trend
 from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["complete"]
@@ -84,12 +85,16 @@ def complete(
     window = (bounds.expanded(room).intersection(whole) or whole).slices
     result = picture.copy()
     if not usable_middles(source[window]).any():
-        result[window] = membrane(picture[window], ~target[window])
+        result[window] = membrane(picture[window], ~target[window], check)
         return result
-    blank = np.where(target[window][..., None], np.float32(0), picture[window])
-    levels = _pyramid(blank, target[window], source[window])
-    finest, inside = levels[0], target[window]
+    blank, inside = np.where(target[window][..., None], np.float32(0), picture[window]), target[window]
     beyond = _reaches_beyond(inside, source[window])
+    # Beyond what is known a slope would be a guess.
+    trend = None if beyond else smooth_trend(blank, source[window])
+    if trend is not None:
+        blank -= trend
+    levels = _pyramid(blank, inside, source[window])
+    finest = levels[0]
     origin = _origins(levels, beyond=beyond, check=check)
     copied = _copied(finest, origin)
     open_ended = any(side.any() for side in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
@@ -98,8 +103,11 @@ def complete(
     )
     if beyond:
         blended = overlap_edges(blended, copied, finest.target, finest.source, origin)
-    height, width = inside.shape
-    result[window] = blended[:height, :width]
+    blended = blended[: inside.shape[0], : inside.shape[1]]
+    if trend is None:
+        result[window] = blended
+    else:
+        result[window][inside] = (blended + trend)[inside]
     return result
 
 
@@ -123,7 +131,7 @@ def _origins(levels: list[_Level], *, beyond: bool, check: Callable[[], None]) -
     if beyond:
         image = extend_edges(first.image, ~first.target)
     else:
-        image = membrane(first.image, ~first.target) if large else _filled_inward(first)
+        image = membrane(first.image, ~first.target, check) if large else _filled_inward(first)
     origin: IndexArray | None = None
     found: IndexArray | None = None
     for number in range(coarsest, -1, -1):

@@ -10,10 +10,10 @@ import numpy as np
 
 from .types import BoolArray, FloatArray, IndexArray
 
-__all__ = ["overlap_edges"]
+__all__ = ["OVERLAP", "overlap_edges"]
 
-# How far within, in pixels.
-_WIDTH = 16.0
+OVERLAP = 16.0
+"""How far within, in pixels."""
 
 
 def overlap_edges(
@@ -28,7 +28,7 @@ def overlap_edges(
         origin: (h, w) flat index that each target pixel was copied from.
 
     Returns:
-        (h, w, 3), equal to `completed` in the target, and farther than 16 pixels from it.
+        (h, w, 3), equal to `completed` in the target, and farther than `OVERLAP` from it.
     """
     distance, labels = cv2.distanceTransformWithLabels(
         (~target).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
@@ -36,7 +36,7 @@ def overlap_edges(
     targets = np.flatnonzero(target)
     by_label = np.zeros(int(labels.max()) + 1, np.int64)
     by_label[labels.ravel()[targets]] = targets
-    near = np.flatnonzero(~target & (distance < _WIDTH))
+    near = np.flatnonzero(~target & (distance < OVERLAP))
     nearest = by_label[labels.ravel()[near]]
     height, width = target.shape
     (y, x), (target_y, target_x) = np.divmod(near, width), np.divmod(nearest, width)
@@ -45,7 +45,7 @@ def overlap_edges(
     usable = (from_y >= 0) & (from_y < height) & (from_x >= 0) & (from_x < width)
     usable &= source[np.clip(from_y, 0, height - 1), np.clip(from_x, 0, width - 1)]
     near, nearest, start = near[usable], nearest[usable], (from_y * width + from_x)[usable]
-    fade = 1 - distance.ravel()[near] / np.float32(_WIDTH)
+    fade = 1 - distance.ravel()[near] / np.float32(OVERLAP)
     fade = (fade * fade * (3 - 2 * fade))[:, None]
     flat = completed.reshape(-1, 3)
     piece = flat[start] + flat[nearest] - copied.reshape(-1, 3)[nearest]

@@ -6,7 +6,6 @@ remain between pieces are spread out. Steps too large to be light are edges, and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import cv2
@@ -15,6 +14,7 @@ import numpy as np
 from .distance import distance_to
 from .geometry import Rect
 from .mask import selection_bounds
+from .poisson import solve_poisson
 from .surroundings import membrane
 from .types import BoolArray, FloatArray, IndexArray
 
@@ -29,14 +29,8 @@ _CRUMBS_SHARE = 0.12
 # How far, in pixels, a correction reaches: from known pixels; and between pieces beyond the edge of a picture, where
 # they lean on each other only and slopes that repeat would add up, to a tint at the far side.
 _REACH, _REACH_OPEN = 64.0, 12.0
-# Left of a correction are at most one or two of 255 levels, where a hole has corners, and a tenth of one in the mean.
-_CYCLES = 3
-# Chebyshev's: three steps that together take most from the half of the waves that a coarser grid can't hold.
-_RATES = tuple(1 / (1.25 + 0.75 * math.cos(math.pi * (2 * step + 1) / 6)) for step in range(3))
-_RATES_COARSEST = (0.8,) * 30
-_COARSEST_SIDE = 6
-_CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
-_MIDDLE = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
+# How far, at most, what is found may lie from the equation's solution: a quarter of one of 255 levels.
+_TOLERANCE = 0.25 / 255
 
 
 def blend_seams(
@@ -74,11 +68,12 @@ def blend_seams(
         off, rim = _off_at_rim(steps, inside)
         # Light goes on as it arrives at the picture's edge. Held there alone, Poisson's equation would not settle.
         fade = np.exp(-distance_to(rim)[inside] / np.float32(_REACH))
-        result[window][inside] += membrane(off, rim)[inside] * fade[:, None]
+        result[window][inside] += membrane(off, rim, check)[inside] * fade[:, None]
         between = [np.where(~_crosses_rim(inside, axis)[..., None], steps[axis], 0) for axis in (0, 1)]
-        result[window] += _solved(_divergence(between), inside, _REACH_OPEN**-2, check)
+        divergence, reach = _divergence(between), _REACH_OPEN
     else:
-        result[window] += _solved(_divergence(steps), inside, _REACH**-2, check)
+        divergence, reach = _divergence(steps), _REACH
+    result[window] += solve_poisson(divergence, inside, screening=reach**-2, tolerance=_TOLERANCE, check=check)
     return result
 
 
@@ -173,78 +168,3 @@ def _limits(seam: BoolArray, wanted: FloatArray) -> FloatArray:
 
 def _mean_around(values: FloatArray) -> FloatArray:
     return np.asarray(cv2.blur(values, (7, 7), borderType=cv2.BORDER_REPLICATE), np.float32)
-
-
-def _solved(divergence: FloatArray, inside: BoolArray, pull: float, check: Callable[[], None]) -> FloatArray:
-    """The screened Poisson's equation, solved coarse to fine: the correction that takes up these steps. It fades within
-    about `pull`**-0.5 pixels, is 0 where not inside, and level across the window's sides.
-
-    Full multigrid (Brandt, "Multi-Level Adaptive Solutions to Boundary-Value Problems", 1977): what the coarser grid
-    has found leaves little to do on the finer one, where all the time goes.
-    """
-    height, width = inside.shape
-    if min(height, width) <= _COARSEST_SIDE:
-        return _cycle(np.zeros_like(divergence), divergence, inside, pull)
-    value = _finer(_solved(_coarser(divergence), _coarser_mask(inside), 4 * pull, check), inside)
-    for _ in range(_CYCLES):
-        check()
-        value = _cycle(value, divergence, inside, pull)
-    return value
-
-
-def _cycle(value: FloatArray, divergence: FloatArray, inside: BoolArray, pull: float) -> FloatArray:
-    """One V-cycle."""
-    if min(inside.shape) <= _COARSEST_SIDE:
-        return _swept(value, divergence, inside, pull, _RATES_COARSEST)
-    value = _swept(value, divergence, inside, pull, _RATES)
-    rest = _filtered(value, _CROSS - (4 + pull) * _MIDDLE)
-    rest += divergence
-    coarse_rest = _coarser(_only(rest, inside))
-    coarse = _cycle(np.zeros_like(coarse_rest), coarse_rest, _coarser_mask(inside), 4 * pull)
-    value += _finer(coarse, inside)
-    return _swept(value, divergence, inside, pull, _RATES[::-1])
-
-
-def _swept(
-    value: FloatArray, divergence: FloatArray, inside: BoolArray, pull: float, rates: tuple[float, ...]
-) -> FloatArray:
-    """Jacobi steps, one at each of the rates."""
-    for rate in rates:
-        share = rate / (4 + pull)
-        value = _filtered(value, share * _CROSS + (1 - rate) * _MIDDLE)
-        cv2.scaleAdd(divergence, share, value, dst=value)
-        value = _only(value, inside)
-    return value
-
-
-def _filtered(value: FloatArray, kernel: FloatArray) -> FloatArray:
-    filtered = cv2.filter2D(value, -1, kernel.astype(np.float32), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(filtered, np.float32).reshape(value.shape)
-
-
-def _only(value: FloatArray, inside: BoolArray) -> FloatArray:
-    """The value where inside, and 0 elsewhere."""
-    return np.asarray(cv2.copyTo(value, inside.view(np.uint8)), np.float32).reshape(value.shape)
-
-
-def _coarser(divergence: FloatArray) -> FloatArray:
-    """On a grid of twice the step: Laplace's operator goes with its square."""
-    height, width = divergence.shape[:2]
-    return 4 * _resized(divergence, ((width + 1) // 2, (height + 1) // 2), cv2.INTER_AREA)
-
-
-def _coarser_mask(inside: BoolArray) -> BoolArray:
-    """What is inside by more than half. More would have the cycles diverge, as would another mask than their own."""
-    height, width = inside.shape
-    half = ((width + 1) // 2, (height + 1) // 2)
-    share = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)
-    return np.asarray(share).reshape(half[::-1]) > 0.5
-
-
-def _finer(coarse: FloatArray, inside: BoolArray) -> FloatArray:
-    height, width = inside.shape
-    return _only(_resized(coarse, (width, height), cv2.INTER_LINEAR), inside)
-
-
-def _resized(value: FloatArray, size: tuple[int, int], how: int) -> FloatArray:
-    return np.asarray(cv2.resize(value, size, interpolation=how), np.float32).reshape(size[1], size[0], 3)

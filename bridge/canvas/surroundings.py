@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from .poisson import NEIGHBOURS, solve_poisson
 from .types import AnyArray, BoolArray, FloatArray
 
 __all__ = ["NEUTRAL", "extend_edges", "membrane"]
@@ -14,47 +15,43 @@ __all__ = ["NEUTRAL", "extend_edges", "membrane"]
 NEUTRAL = 0.5
 """Mid grey: what a model sees where it is shown nothing."""
 
-# What is smooth loses nothing by being made at half the size.
+# How far a membrane may lie from the harmonic surface, at most: a quarter of one of 255 levels.
+_TOLERANCE = 0.25 / 255
+# Edges are carried over larger areas than this at half the size: what is smooth loses nothing by it.
 _MOST_PIXELS = 1024 * 1024
-_RELAXATIONS_COARSE, _RELAXATIONS_FINE = 12, 3
-_COARSE_PIXELS = 256 * 256
 
 
-def membrane(picture: FloatArray, known: BoolArray) -> FloatArray:
-    """Stretch a smooth membrane over the unknown pixels, held at the known ones.
+def membrane(picture: FloatArray, known: BoolArray, check: Callable[[], None] = lambda: None) -> FloatArray:
+    """Stretch a smooth membrane over the unknown pixels, held at the known ones: the harmonic surface between them.
 
-    A pyramid of known colour, averaged downward by known area and filled in on the way up (Gortler et al., "The
-    Lumigraph", 1996, section 3.4), each level then relaxed toward the harmonic surface.
+    Solves Laplace's equation, level across the picture's sides. What is linear around a hole is linear within.
 
     Args:
         picture: (h, w, 3); known: (h, w).
+        check: called often; what it raises ends the work.
 
     Returns:
-        (h, w, 3), equal to `picture` where known; `NEUTRAL` everywhere when nothing is known.
+        (h, w, 3), equal to `picture` where known, within the range of the known pixels next to the unknown ones
+        elsewhere; `NEUTRAL` everywhere when nothing is known.
     """
     if known.all():
         return picture
     if not known.any():
         return np.full_like(picture, NEUTRAL)
-    if known.size > _MOST_PIXELS:
-        return _by_halves(membrane, picture, known)
-    weight = known.astype(np.float32)
-    # Set, not multiplied: what is unknown may be anything, even not a number.
-    colour = np.where(known[..., None], picture, np.float32(0))
-    levels = [(colour, weight)]
-    while min(weight.shape) > 1 and float(weight.min()) < 1:
-        colour, weight = _halve(*levels[-1])
-        levels.append((colour, weight))
-    filled, weight = levels.pop()
-    if float(weight.min()) < 1:
-        mean = (filled * weight[..., None]).sum(axis=(0, 1)) / weight.sum()
-        filled = filled * weight[..., None] + mean * (1 - weight[..., None])
-    for colour, weight in reversed(levels):
-        height, width = weight.shape
-        coarse = _enlarge(filled, width, height)
-        filled = _relax(coarse, colour, weight)
-    np.copyto(filled, picture, where=known[..., None])
-    return filled
+    unknown = ~known
+    rim = known & (cv2.filter2D(unknown.astype(np.float32), -1, NEIGHBOURS, borderType=cv2.BORDER_CONSTANT) > 0)
+    held = picture[rim]
+    # Relative to their mean, a picture of one colour has nothing to solve for, and comes out exactly.
+    mean = held.mean(axis=0, dtype=np.float64).astype(np.float32)
+    rims = np.zeros_like(picture)
+    rims[rim] = held - mean
+    right_side = cv2.filter2D(rims, -1, NEIGHBOURS, borderType=cv2.BORDER_CONSTANT).reshape(picture.shape)
+    surface = solve_poisson(np.asarray(right_side, np.float32), unknown, tolerance=_TOLERANCE, check=check)
+    surface += mean
+    # By the maximum principle the solution itself lies in this range.
+    np.clip(surface, held.min(axis=0), held.max(axis=0), out=surface)
+    np.copyto(surface, picture, where=known[..., None])
+    return surface
 
 
 def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
@@ -67,7 +64,7 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
     if not known.any():
         return np.full_like(picture, NEUTRAL)
     if known.size > _MOST_PIXELS:
-        return _by_halves(extend_edges, picture, known)
+        return _extended_by_halves(picture, known)
     distance, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -89,38 +86,22 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
     return result
 
 
-def _by_halves(
-    fill: Callable[[FloatArray, BoolArray], FloatArray], picture: FloatArray, known: BoolArray
-) -> FloatArray:
-    """`fill` at half the size, enlarged under what is known."""
-    colour, weight = _halve(np.where(known[..., None], picture, np.float32(0)), known.astype(np.float32))
+def _extended_by_halves(picture: FloatArray, known: BoolArray) -> FloatArray:
+    """`extend_edges` at half the size, enlarged under what is known."""
     height, width = known.shape
-    filled = _enlarge(fill(colour, weight > 0.5), width, height)
-    np.copyto(filled, picture, where=known[..., None])
-    return filled
-
-
-def _halve(colour: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """One level up: known colour averaged by known area; a quarter of known area counts as known."""
-    summed = cv2.pyrDown(colour * weight[..., None])
-    area = cv2.pyrDown(weight)
-    halved = summed.reshape(*area.shape, 3) / np.maximum(area, 1e-6)[..., None]
-    return halved.astype(np.float32), np.minimum(area * 4, 1).astype(np.float32)
+    padding = ((0, height % 2), (0, width % 2))
+    # Set, not multiplied: what is unknown may be anything, even not a number.
+    colour = np.pad(np.where(known[..., None], picture, np.float32(0)), (*padding, (0, 0)), mode="edge")
+    weight = np.pad(known.astype(np.float32), padding, mode="edge")
+    half = (weight.shape[1] // 2, weight.shape[0] // 2)
+    share = np.asarray(cv2.resize(weight, half, interpolation=cv2.INTER_AREA)).reshape(half[::-1])
+    summed = np.asarray(cv2.resize(colour, half, interpolation=cv2.INTER_AREA)).reshape(*half[::-1], 3)
+    mean = np.asarray(summed / np.maximum(share, 0.25)[..., None], np.float32)
+    filled = _enlarge(extend_edges(mean, share > 0), 2 * half[0], 2 * half[1])[:height, :width]
+    result: FloatArray = np.where(known[..., None], picture, filled)
+    return result
 
 
 def _enlarge(array: AnyArray, width: int, height: int) -> FloatArray:
     enlarged = cv2.resize(array, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(enlarged, np.float32).reshape(height, width, 3)
-
-
-def _relax(filled: FloatArray, colour: FloatArray, weight: FloatArray) -> FloatArray:
-    """Jacobi steps of Laplace's equation, held at `colour` by `weight`."""
-    free = 1 - weight[..., None]
-    held = colour * weight[..., None]
-    filled = held + filled * free
-    steps = _RELAXATIONS_COARSE if weight.size <= _COARSE_PIXELS else _RELAXATIONS_FINE
-    for _ in range(steps):
-        filled = np.asarray(cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32).reshape(filled.shape)
-        filled *= free
-        filled += held
-    return filled
