@@ -10,6 +10,7 @@ __all__ = [
     "ContextInvalid",
     "EmptySelection",
     "ModeUnsupported",
+    "NothingKnown",
     "PictureMismatch",
     "PictureUnreadable",
     "ValueOutOfRange",
@@ -26,6 +27,12 @@ class EmptySelection(CanvasError):
     """Nothing is selected on the canvas."""
 
     code = "empty_selection"
+
+
+class NothingKnown(CanvasError):
+    """All of the context is selected or transparent."""
+
+    code = "nothing_known"
 
 
 class ContextInvalid(CanvasError):

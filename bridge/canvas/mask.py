@@ -23,7 +23,11 @@ from .errors import EmptySelection, ValueOutOfRange
 from .geometry import Edges, Rect, Size
 from .types import FloatArray
 
-__all__ = ["Masks", "build_masks", "selection_bounds"]
+__all__ = ["LEAST_COVERAGE", "Masks", "build_masks", "selection_bounds", "settle_selection"]
+
+LEAST_COVERAGE = 1 / 128
+"""Less coverage than this is none, and as little less than 1 is all: what the tail of a feather or of a sigmoid, or
+rounding, leaves. Of 8 bits it is 2 levels. `bridge.protocol.pixels` has it for clients."""
 
 _ALPHA_SHARE = 0.75
 _LEVELS = 8
@@ -57,18 +61,15 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
         canvas_edges: which sides of the context end the canvas (`Edges.of`).
 
     Raises:
-        EmptySelection: no pixel is above 0.
+        EmptySelection: nothing is selected, by `settle_selection`.
         ValueOutOfRange: coverage or a number of pixels outside its range.
     """
     if not (np.isfinite(grow) and np.isfinite(feather) and grow >= 0 and feather >= 0):
         raise ValueOutOfRange(f"Grow and feather must be numbers of pixels from 0 up, not {grow} and {feather}.")
-    # Negated, so that what is not a number fails too.
-    if not (float(selection.min()) >= -_ROUNDING and float(selection.max()) <= 1 + _ROUNDING):
-        raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
+    selection = settle_selection(selection)
     bounds = selection_bounds(selection)
-    if bounds is None:
-        raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
-    alpha = np.clip(selection, 0, 1).astype(np.float32, copy=False)
+    assert bounds is not None
+    alpha = selection.copy()
     denoise = alpha * (2 - alpha)
     if not strict and grow + feather > 0:
         near = (bounds.expanded(math.ceil(grow + feather)).cut_to(_size(selection)) or bounds).slices
@@ -79,6 +80,34 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
         _fade_at_sides(alpha, feather, (1 - _ALPHA_SHARE) * feather, canvas_edges)
         _fade_at_sides(denoise, feather, 0.0, canvas_edges)
     return Masks(denoise, alpha)
+
+
+def settle_selection(selection: FloatArray) -> FloatArray:
+    """Set to 0 what counts as not selected, and to 1 what counts as wholly selected.
+
+    Args:
+        selection: (h, w), coverage 0..1.
+
+    Returns:
+        (h, w), with no value within `LEAST_COVERAGE` of 0 or of 1 but these themselves.
+
+    Raises:
+        EmptySelection: nothing is selected, as in a mask that holds 0 and 1 of 255.
+        ValueOutOfRange: coverage outside 0..1.
+    """
+    lowest, greatest = float(selection.min()), float(selection.max())
+    # Negated, so that what is not a number fails too.
+    if not (lowest >= -_ROUNDING and greatest <= 1 + _ROUNDING):
+        raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
+    if 0 < greatest < LEAST_COVERAGE:
+        raise EmptySelection(
+            f"Nothing is selected: of 255 levels the selection has {255 * greatest:.2g} at most, and below 2 counts as "
+            "nothing. If its values are 0 and 1, bring them to its full range."
+        )
+    if greatest <= 0:
+        raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
+    settled = np.where(selection < LEAST_COVERAGE, np.float32(0), selection)
+    return np.where(settled > 1 - LEAST_COVERAGE, np.float32(1), settled).astype(np.float32, copy=False)
 
 
 def selection_bounds(selection: FloatArray) -> Rect | None:

@@ -140,8 +140,8 @@ def _grids(unknown: BoolArray, screening: float) -> list[_Grid]:
         if max(mask.shape) <= _COARSEST_SIDE:
             return grids
         # The first pixel beyond a coarse pixel's side lies step / 2 + 1 / 2 from its middle, and holds it by that less.
-        held = _summed(held) * np.float32((step / 2 + 0.5) / (step + 0.5))
-        share = _summed(share) / 4
+        held = np.asarray(_summed(held) * np.float32((step / 2 + 0.5) / (step + 0.5)), np.float32)
+        share = np.asarray(_summed(share) / 4, np.float32)
         step *= 2
 
 

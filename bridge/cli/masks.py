@@ -14,6 +14,7 @@ import numpy as np
 import pyvips
 
 from ..protocol.messages import Rect
+from ..protocol.pixels import LEAST_COVERAGE
 from .exchange import WirePixels
 from .exits import CliError
 from .pictures import PictureFile, open_picture, reading
@@ -77,13 +78,17 @@ def mask_selection(path: Path, picture: PictureFile) -> Selection:
         )
     with reading(path):
         by_alpha = mask.alpha and _varies(mask.stream()[mask.bands])
-        columns, rows = (band.numpy().reshape(-1) for band in _coverage(mask, by_alpha).project())
+        selected = _coverage(mask, by_alpha) >= LEAST_COVERAGE[mask.depth]
+        columns, rows = (band.numpy().reshape(-1) for band in selected.project())
         if mask.depth == "f32":
             _check_range(_coverage(mask, by_alpha), path)
     if not columns.any():
+        greatest = _coverage(mask, by_alpha).max()
         raise CliError(
-            f"{path.name} selects nothing: its {'alpha' if by_alpha else 'luminance'} is 0 everywhere.",
-            "Paint the area to repaint in white, or leave it opaque on a transparent ground.",
+            f"{path.name} selects nothing: its {'alpha' if by_alpha else 'luminance'} is {greatest:g} at most.",
+            "Paint the area to repaint in white, or leave it opaque on a transparent ground."
+            if greatest == 0
+            else "Bring it to its full range: what is selected must be white, not 1.",
             code="empty_selection",
         )
     x, y = np.flatnonzero(columns), np.flatnonzero(rows)

@@ -18,6 +18,13 @@ __all__ = ["Plane", "read_mask", "read_picture"]
 _DEPTHS = {"B": "u8", "H": "u16", "e": "f16", "f": "f32"}
 _WHITE = bytes([0, *[255] * 255])
 
+# By depth, what a selected number's highest byte can be: from that of `LEAST_COVERAGE` up; a float's is 128 or more
+# where it is negative. All else becomes 0.
+_SELECTED = {
+    depth: bytes(byte if least <= byte <= most else 0 for byte in range(256))
+    for depth, least, most in (("u8", 2, 255), ("u16", 2, 255), ("f16", 0x20, 0x7F), ("f32", 0x3C, 0x7F))
+}
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -39,20 +46,32 @@ class Plane:
         return Pixels(part, rect.width, rect.height, self.channels, self.depth)
 
     def bounds(self) -> Optional[Rect]:
-        """Where a mask is not 0; None: nowhere."""
+        """Where a mask selects anything, by ``LEAST_COVERAGE``; None: nowhere."""
         size = DEPTH_BYTES[self.depth]
         row = self.width * size
+        # The least is a power of two, so a number's highest byte, its last, tells.
+        highest = size - 1
+        table = _SELECTED[self.depth]
         left, right, filled = self.width, 0, []
         for y in range(self.height):
-            line = bytes(self.data[y * row : (y + 1) * row])
+            line = bytes(self.data[y * row + highest : (y + 1) * row : size]).translate(table)
             rest = line.lstrip(b"\0")
             if rest:
                 filled.append(y)
-                left = min(left, (row - len(rest)) // size)
-                right = max(right, (len(line.rstrip(b"\0")) + size - 1) // size)
+                left = min(left, len(line) - len(rest))
+                right = max(right, len(line.rstrip(b"\0")))
         if not filled:
             return None
         return Rect(left, filled[0], right - left, filled[-1] + 1 - filled[0])
+
+    def why_empty(self) -> tuple[str, str]:
+        """A message and a hint for a mask that selects nothing; empty where the error's own words will do."""
+        if not any(self.data):
+            return "", ""
+        return (
+            "The mask selects nothing: its greatest number is below 1/128 of the full range.",
+            "If its numbers are 0 and 1, give it as bool, or multiply it by 255; 16 bits go up to 65535.",
+        )
 
 
 def read_picture(image: Any) -> Plane:

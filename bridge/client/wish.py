@@ -69,7 +69,7 @@ class Wish:
         picture = read_picture(image)
         coverage = None if mask is None else read_mask(mask, picture)
         if coverage is not None and coverage.bounds() is None:
-            raise BridgeError("empty_selection")
+            raise BridgeError("empty_selection", *coverage.why_empty())
         return cls(kind, Extent(picture.width, picture.height), scale, picture, coverage, options)
 
     def planning(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..canvas.mask import LEAST_COVERAGE
 from ..protocol.errors import CODES, BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
@@ -41,15 +42,12 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
     """Decode what a job brings, and see that it fits.
 
     Raises:
-        BridgeError: ``empty_selection picture_unknown picture_mismatch picture_unreadable out_of_range``; CanvasError
-            with such a code.
+        BridgeError: ``picture_unknown picture_mismatch picture_unreadable out_of_range``; CanvasError with such a code.
     """
     pictures.check_format(submit.result.depth, submit.result.encoding)
     selection = None
     if submit.selection is not None:
         selection = _coverage(_decoded(submit, submit.selection, data, "selection", (1,)), "selection")
-        if not selection.any():
-            raise BridgeError("empty_selection")
     picture = None
     if submit.picture is not None:
         picture = with_alpha(_decoded(submit, submit.picture, data, "picture", (3, 4)))
@@ -61,9 +59,14 @@ def _guidance(submit: Submit, condition: Condition, data: Mapping[str, Buffer]) 
     picture = _decoded(submit, condition.picture, data, name, CONDITION_CHANNELS[condition.kind])
     if condition.mask is None:
         return Guidance(picture, None)
-    return Guidance(
-        picture, _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")
-    )
+    mask = _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")
+    if not float(mask.max()) >= LEAST_COVERAGE:
+        raise BridgeError(
+            "picture_mismatch",
+            f"The {name}'s mask selects nothing, so the {name} would count nowhere.",
+            "Paint in the mask where it should count; if the mask's values are 0 and 1, bring them to its full range.",
+        )
+    return Guidance(picture, mask)
 
 
 def _decoded(
@@ -93,7 +96,7 @@ def _coverage(coverage: np.ndarray, what: str) -> np.ndarray:
         raise BridgeError(
             "picture_mismatch",
             f"The {what}'s coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
-            f"Update the plug-in: it sends a {what} of the wrong range.",
+            "Bring its numbers to that range, for example by dividing them by 255.",
         )
     # What a host's own float arithmetic left over.
     clipped: np.ndarray = np.clip(coverage[..., 0], 0.0, 1.0)

@@ -11,7 +11,7 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..protocol import messages as m
 from ..protocol.errors import BridgeError
-from ..protocol.pixels import describe
+from ..protocol.pixels import LEAST_COVERAGE, describe
 from .orders import Encoded, Finish, Ground, Guide, Guided, Painted, Selecting, Stage, Staged, Thumbnail
 from .png import with_texts
 
@@ -39,9 +39,15 @@ def stage(order: Stage) -> Staged:
     context, coverage = canvas.rect, None
     if order.selecting is not None:
         coverage = _coverage(order.selecting, m.Extent(upright.width, upright.height), order.ground)
-        bounds = selection_bounds(coverage)
+        bounds = selection_bounds(np.where(coverage < LEAST_COVERAGE["u8"], 0, coverage))
         if bounds is None:
-            raise BridgeError("empty_selection", "The mask selects nothing.", "Paint in it what is to be repainted.")
+            raise BridgeError(
+                "empty_selection",
+                "The mask selects nothing.",
+                "Paint in it what is to be repainted; if its values are 0 and 1, bring them to 0 and 255."
+                if coverage.any()
+                else "Paint in it what is to be repainted.",
+            )
         if order.selecting.close:
             context = _close_up(bounds, order.selecting, canvas)
     rect = m.Rect(context.x, context.y, context.width, context.height)

@@ -32,7 +32,10 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     hooks.check()
     scene = set_scene(request, model.checkpoint)
     card = model.checkpoint.card
-    if card.empty_prompt == "infill" and not request.prompt.strip():
+    infilled = card.empty_prompt == "infill" and not request.prompt.strip()
+    if infilled or scene.plan.mode == "remove":
+        scene.check_known()
+    if infilled:
         with stages("infill"):
             guess = room.kept.get(("continued", scene.fingerprint), partial(_continued, scene, hooks.check))
         untouched = Repainted([guess] * len(request.seeds), 0, card.default_guidance, card.default_sampler, False, ())

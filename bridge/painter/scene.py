@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..canvas.context import Plan, check_context, model_size, plan
-from ..canvas.errors import EmptySelection
+from ..canvas.errors import EmptySelection, NothingKnown
 from ..canvas.geometry import Edges, Rect, Size
 from ..canvas.infill import infill
-from ..canvas.mask import Masks, build_masks, selection_bounds
+from ..canvas.mask import Masks, build_masks, selection_bounds, settle_selection
 from ..models import Checkpoint
 from .request import Request, check_request
 from .view import close_view
@@ -77,6 +77,25 @@ class Scene:
             digest.update(b"none" if array is None else np.ascontiguousarray(array, np.float32).data.cast("B"))
         return digest.hexdigest()
 
+    def check_known(self) -> None:
+        """Sees that there is something to continue from.
+
+        Raises:
+            NothingKnown: all of the context is selected or transparent.
+        """
+        if (self.valid & (self.masks.denoise == 0)).any():
+            return
+        least = float(self.masks.denoise[self.valid].min()) if self.valid.any() else 1.0
+        if least < 0.5:
+            raise NothingKnown(
+                "There is nothing to continue from: every pixel of the context is selected, if only by a little. "
+                "Where nothing should change, a selection must be 0, and a mask black."
+            )
+        raise NothingKnown(
+            "There is nothing to continue from: all of the context is selected or transparent. Select less, or choose "
+            "a larger context; to paint all of it anew, say what should be there."
+        )
+
     def settings(self, *, steps: int, guidance: float, sampler: str, denoised: bool, batched: bool) -> dict[str, Any]:
         """What a layer was made with, in `PaintedLayer.settings`' words."""
         return {
@@ -103,10 +122,11 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
     check_request(request, checkpoint)
     check_context(request.canvas, request.context)
     bounds = request.context
+    selection = np.ones((request.context.height, request.context.width), np.float32)
     if request.selection is not None:
-        local = selection_bounds(request.selection)
-        if local is None:
-            raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
+        selection = settle_selection(request.selection)
+        local = selection_bounds(selection)
+        assert local is not None
         bounds = local.translated(request.context.x, request.context.y)
     resolved = plan(
         request.canvas,
@@ -121,9 +141,6 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
         multiple=checkpoint.family.multiple,
         scale=request.scale,
     )
-    selection = request.selection
-    if selection is None:
-        selection = np.ones((request.context.height, request.context.width), np.float32)
     if resolved.mode == "background":
         selection = 1 - selection
     masks = build_masks(

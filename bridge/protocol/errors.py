@@ -99,6 +99,11 @@ _TABLE = (
     # Jobs.
     ErrorCode("empty_selection", "Nothing is selected on the canvas.", "Select the area to repaint, then try again."),
     ErrorCode(
+        "nothing_known",
+        "There is nothing to continue from: all of the context is selected or transparent.",
+        "Select less, or choose a larger context.",
+    ),
+    ErrorCode(
         "bad_context", "The area around the selection does not fit the canvas.", "Plan the job again, then submit it."
     ),
     ErrorCode(

@@ -399,7 +399,10 @@ class Submit:
     context: Rect = _f("The rectangle that `planned` gave.")
     mode: str = _f("Mode of that kind.", "auto", choices=_ALL_MODES)
     picture: Optional[Picture] = _f("The context's pixels, visible layers merged; may be left out by `generate`.", None)
-    selection: Optional[Picture] = _f("Coverage over the context, one channel; none: all of it.", None)
+    selection: Optional[Picture] = _f(
+        "Coverage over the context, one channel; none: all of it. Less than 1/128 counts as 0, more than 127/128 as 1.",
+        None,
+    )
     prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices and LoRAs.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: Optional[float] = _f(

@@ -12,11 +12,14 @@ from typing import Union, cast
 from .errors import BridgeError
 from .messages import CHUNK_BYTES, Get, Picture, Put
 
-__all__ = ["DEPTH_BYTES", "Buffer", "IncomingPicture", "chunks", "describe", "raw_bytes", "slice_put"]
+__all__ = ["DEPTH_BYTES", "LEAST_COVERAGE", "Buffer", "IncomingPicture", "chunks", "describe", "raw_bytes", "slice_put"]
 
 Buffer = Union[bytes, bytearray, memoryview]
 
 DEPTH_BYTES: dict[str, int] = {"u8": 1, "u16": 2, "f16": 2, "f32": 4}
+
+LEAST_COVERAGE: dict[str, float] = {"u8": 2, "u16": 512, "f16": 1 / 128, "f32": 1 / 128}
+"""By depth: the least number of a mask that counts as selected. What a feather's tail or rounding leaves is less."""
 
 
 def raw_bytes(width: int, height: int, channels: int, depth: str) -> int:

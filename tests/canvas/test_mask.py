@@ -4,7 +4,8 @@ import pytest
 
 from bridge.canvas.errors import EmptySelection, ValueOutOfRange
 from bridge.canvas.geometry import Edges, Rect
-from bridge.canvas.mask import build_masks, selection_bounds
+from bridge.canvas.mask import LEAST_COVERAGE, build_masks, selection_bounds, settle_selection
+from bridge.protocol.pixels import LEAST_COVERAGE as BY_DEPTH
 
 INNER = Edges(left=False, top=False, right=False, bottom=False)
 ALL_EDGES = Edges(left=True, top=True, right=True, bottom=True)
@@ -21,7 +22,7 @@ def hard():
 
 
 def soft():
-    return np.clip(cv2.GaussianBlur(hard(), (0, 0), 6), 0, 1)
+    return settle_selection(np.clip(cv2.GaussianBlur(hard(), (0, 0), 6), 0, 1))
 
 
 def antialiased():
@@ -174,6 +175,22 @@ def test_all_selected_is_all_repainted():
     masks = build_masks(np.ones((30, 40), np.float32), grow=4, feather=9, strict=False, canvas_edges=ALL_EDGES)
     assert (masks.alpha == 1).all()
     assert (masks.denoise == 1).all()
+
+
+def test_traces_of_coverage_are_settled():
+    selection = hard()
+    least = np.float32(LEAST_COVERAGE)
+    traces = np.nextafter(least, np.float32(0)), least, 1 - least, np.nextafter(1 - least, np.float32(2))
+    selection[0, :4] = traces
+    settled = settle_selection(selection)
+    assert settled[0, :4].tolist() == [0, least, 1 - least, 1]
+    assert np.array_equal(settled[1:], selection[1:])
+    # What counts is the same for all clients, and in every depth.
+    assert {depth: least / {"u8": 255, "u16": 65535}.get(depth, 1) for depth, least in BY_DEPTH.items()} == {
+        depth: pytest.approx(LEAST_COVERAGE, rel=0.01) for depth in BY_DEPTH
+    }
+    for depth, top in (("u8", 255), ("u16", 65535)):
+        assert BY_DEPTH[depth] / top >= LEAST_COVERAGE > (BY_DEPTH[depth] - 1) / top
 
 
 def test_nothing_selected_is_an_error():

@@ -24,7 +24,9 @@ def picture(save: Callable[..., Path]) -> PictureFile:
 def soft_spot(top: int, dtype: type) -> np.ndarray:
     coverage = np.zeros((HEIGHT, WIDTH, 1), dtype)
     coverage[10:20, 15:40] = top
-    coverage[12, 14] = 1
+    coverage[12, 14] = 2 if top == 255 else 512
+    # Too little to count, as a feather's last pixels.
+    coverage[35, 3] = 1 if top == 255 else 511
     return coverage
 
 
@@ -75,6 +77,9 @@ def test_what_is_no_selection(save: Callable[..., Path], picture: PictureFile) -
     with pytest.raises(CliError, match="nothing") as caught:
         mask_selection(save("black.png", np.zeros((HEIGHT, WIDTH, 1), np.uint8)), picture)
     assert caught.value.code == "empty_selection"
+    with pytest.raises(CliError, match="is 1 at most") as caught:
+        mask_selection(save("zero-one.png", np.eye(HEIGHT, WIDTH, dtype=np.uint8)[..., None]), picture)
+    assert "white, not 1" in caught.value.hint
     with pytest.raises(CliError, match="coverage"):
         mask_selection(save("wild.tif", np.full((HEIGHT, WIDTH, 1), 1.5, np.float32)), picture)
 

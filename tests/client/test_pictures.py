@@ -10,9 +10,10 @@ from PIL import Image
 
 from bridge.client.job import ResultLayer
 from bridge.client.pictures import read_mask, read_picture
+from bridge.client.wish import Wish
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Picture, Rect
-from bridge.protocol.pixels import describe
+from bridge.protocol.pixels import LEAST_COVERAGE, describe
 
 TYPES = {"u8": np.uint8, "u16": np.uint16, "f16": np.float16, "f32": np.float32}
 RANDOM = np.random.default_rng(4)
@@ -80,11 +81,39 @@ def test_a_masks_bounds_are_exact(depth: str) -> None:
     picture = read_picture(noise(20, 30, 3))
     for left, top, right, bottom in ((0, 0, 30, 20), (7, 3, 8, 4), (29, 19, 30, 20), (0, 5, 2, 17)):
         mask = np.zeros((20, 30), TYPES[depth])
-        # The two corners alone, as faint as the type can say.
-        faint = np.finfo(mask.dtype).tiny if mask.dtype.kind == "f" else 1
-        mask[top, left] = mask[bottom - 1, right - 1] = faint
+        # The two corners alone, as faint as counts; beside them all of what does not count.
+        least = LEAST_COVERAGE[depth]
+        mask[:] = np.nextafter(mask.dtype.type(least), mask.dtype.type(0)) if mask.dtype.kind == "f" else least - 1
+        mask[top, left] = mask[bottom - 1, right - 1] = least
         assert read_mask(mask, picture).bounds() == Rect(left, top, right - left, bottom - top)
     assert read_mask(np.zeros((20, 30), TYPES[depth]), picture).bounds() is None
+
+
+@pytest.mark.parametrize("depth", TYPES)
+def test_a_masks_bounds_hold_all_that_counts(depth: str) -> None:
+    picture = read_picture(noise(20, 30, 3))
+    for number in range(40):
+        mask = noise(20, 30, dtype=TYPES[depth])
+        mask[np.random.default_rng(number).random((20, 30)) < 0.995] = 0
+        rows, columns = np.nonzero(mask >= LEAST_COVERAGE[depth])
+        bounds = read_mask(mask, picture).bounds()
+        if not rows.size:
+            assert bounds is None
+        else:
+            assert bounds == Rect(
+                columns.min(), rows.min(), columns.max() - columns.min() + 1, rows.max() - rows.min() + 1
+            )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_mask_of_zeros_and_ones_is_told_of(dtype: Any) -> None:
+    ones = np.eye(20, 30, dtype=dtype)
+    with pytest.raises(BridgeError, match="give it as bool") as caught:
+        Wish.of("fill", noise(20, 30, 3), ones)
+    assert caught.value.code == "empty_selection"
+    with pytest.raises(BridgeError, match="Nothing is selected"):
+        Wish.of("fill", noise(20, 30, 3), 0 * ones)
+    assert Wish.of("fill", noise(20, 30, 3), ones > 0).mask is not None
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ OWN = [
 ]
 # What an artist meets who paints or fetches a checkpoint. The others speak to those who write clients, or of files.
 MET = (
-    *("client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
+    *("canvas/*.py", "client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
     *("engine/local.py", "engine/process.py", "engine/shared.py", "engine/studio.py"),
     *("server/pictures.py", "server/pulls.py", "server/queue.py", "server/submission.py"),
     *("models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),
 )
 # Python's own errors are for programmers, and so is the log.
 UNSEEN = {
-    *("AssertionError", "AttributeError", "KeyError", "RuntimeError", "TimeoutError", "TypeError", "ValueError"),
+    *("AssertionError", "AttributeError", "KeyError", "NotConverged", "RuntimeError", "TimeoutError", "TypeError", "ValueError"),
     *("debug", "info", "warning", "error", "exception"),
 }
 SENTENCE = re.compile(r"""[A-Z`<{"][^ ]* .*(\.|\})""", re.DOTALL)

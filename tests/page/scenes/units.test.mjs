@@ -155,6 +155,14 @@ test("a large brush takes small moves together, and misses none of them in the e
   assert.deepEqual([x, x + width], [36, 175]);
 });
 
+test("what is covered too little to count is not in a mask's bounds", () => {
+  const mask = new Mask(8, 8);
+  mask.data.fill(1);
+  assert.equal(mask.bounds(), null);
+  mask.data[3 * 8 + 5] = 2;
+  assert.deepEqual(mask.bounds(), { x: 5, y: 3, width: 1, height: 1 });
+});
+
 test("what a change has touched is put back, across tiles and up to the edges", () => {
   const mask = new Mask(600, 300);
   mask.begin();
@@ -165,7 +173,7 @@ test("what a change has touched is put back, across tiles and up to the edges", 
   assert.equal(mask.bounds(), null);
   mask.restore(tiles, "after");
   assert.deepEqual(mask.data, painted);
-  assert.deepEqual(mask.bounds(), { x: 0, y: 2, width: 600, height: 281 });
+  assert.deepEqual(mask.bounds(), { x: 0, y: 2, width: 600, height: 280 });
 });
 
 test("a layer leaves alone what it does not cover, bit by bit, and replaces what it covers", () => {

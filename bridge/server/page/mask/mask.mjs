@@ -10,6 +10,8 @@ import { union } from "../picture/pixels.mjs";
 const TILE = 256;
 // Entries of a brush's table: the rim of a hard brush 4000 pixels wide still has eight.
 const FINENESS = 1 << 13;
+// Of 255: less counts as not selected, as the protocol says.
+const LEAST_COVERAGE = 2;
 
 export class Mask {
   /** @type {Map<number, Uint8Array> | null} what tiles held before the change that is under way */
@@ -100,19 +102,19 @@ export class Mask {
   }
 
   /**
-   * Where anything is selected; null for nowhere.
+   * Where anything is selected, by the protocol's least coverage; null for nowhere.
    * @returns {Rect | null}
    */
   bounds() {
     let [left, right, top, bottom] = [this.width, -1, -1, -1];
     for (let y = 0; y < this.height; y++) {
       const row = this.data.subarray(y * this.width, (y + 1) * this.width);
-      const first = row.findIndex((value) => value > 0);
+      const first = row.findIndex((value) => value >= LEAST_COVERAGE);
       if (first < 0) continue;
       if (top < 0) top = y;
       bottom = y;
       left = Math.min(left, first);
-      right = Math.max(right, row.findLastIndex((value) => value > 0));
+      right = Math.max(right, row.findLastIndex((value) => value >= LEAST_COVERAGE));
     }
     return top < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
   }
