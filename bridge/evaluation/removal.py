@@ -52,7 +52,10 @@ def removal(
     say: Callable[[str], None],
     sheet: Path | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Mean figures by contestant, who take turns at each hole; and the photograph's own seam ratio, as "untouched"."""
+    """Figures by contestant, who take turns at each hole: means, and the worst; seconds are medians.
+
+    The photographs' own seam ratio stands there as "untouched".
+    """
     runs: dict[str, list[_Run]] = {name: [] for name in fills}
     untouched = []
     rows = []
@@ -75,8 +78,11 @@ def removal(
     figures: dict[str, dict[str, Any]] = {
         name: {
             "lpips": round(_mean(run.whole for run in found), 4),
+            "lpips_worst": round(max(run.whole for run in found), 4),
             "lpips_in_box": round(_mean(run.box for run in found), 4),
+            "lpips_in_box_worst": round(max(run.box for run in found), 4),
             "seam_ratio": round(_mean(run.seam for run in found), 3),
+            "seam_ratio_worst": round(max(run.seam for run in found), 3),
             "seconds": round(statistics.median(run.seconds for run in found), 2),
             "processor_seconds": round(statistics.median(run.processor_seconds for run in found), 2),
         }

@@ -33,7 +33,8 @@ MET = (
 )
 # Python's own errors are for programmers, and so is the log.
 UNSEEN = {
-    *("AssertionError", "AttributeError", "KeyError", "NotConverged", "RuntimeError", "TimeoutError", "TypeError", "ValueError"),
+    *("AssertionError", "AttributeError", "KeyError", "RuntimeError", "TimeoutError", "TypeError", "ValueError"),
+    "NotConverged",
     *("debug", "info", "warning", "error", "exception"),
 }
 SENTENCE = re.compile(r"""[A-Z`<{"][^ ]* .*(\.|\})""", re.DOTALL)
