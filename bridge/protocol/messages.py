@@ -400,7 +400,7 @@ class Submit:
     mode: str = _f("Mode of that kind.", "auto", choices=_ALL_MODES)
     picture: Optional[Picture] = _f("The context's pixels, visible layers merged; may be left out by `generate`.", None)
     selection: Optional[Picture] = _f("Coverage over the context, one channel; none: all of it.", None)
-    prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices and LoRAs.", "", max=8192)
+    prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices, wildcards and LoRAs.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: Optional[float] = _f(
         "1: repaint freely; less: keep more of what is there. None: what suits the kind, which is "

@@ -20,7 +20,7 @@ import uvicorn
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
 from ..imaging.process import Imaging
-from ..models import ControlNetRegistry, LoraRegistry, Registry
+from ..models import ControlNetRegistry, LoraRegistry, Registry, WildcardRegistry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
 from .catalogue import Catalogue
@@ -97,7 +97,7 @@ class BridgeServer:
             )
         )
         registry = Registry(folders, default=settings.default_checkpoint)
-        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders))
+        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders), WildcardRegistry(folders))
         self.service = Service(settings, self._engine, catalogue, self.runtime.token)
         self._web: _Uvicorn | None = None
         self._stopping = False
