@@ -6,7 +6,7 @@ import pytest
 
 from bridge.prompts import LONGEST
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Extent, Rect, Recipe, Submit
+from bridge.protocol.messages import Extent, Recipe, Rect, Submit
 from bridge.protocol.wire import field_specs
 from bridge.server.submission import named_loras
 
