@@ -195,7 +195,7 @@ _TABLE = (
         "Train again with a lower learning rate.",
     ),
     ErrorCode("state_invalid", "What an earlier training left cannot be gone on with.", "Train again: it begins anew."),
-    ErrorCode("not_writable", "The LoRA cannot be written.", "Correct the permissions of the bridge's folder."),
+    ErrorCode("not_writable", "It cannot be written to the disk.", "Correct the permissions of the bridge's folder."),
     # What can happen on the way.
     ErrorCode(
         "out_of_memory",

@@ -26,7 +26,7 @@ from .access import check_listening, is_loopback
 from .catalogue import Catalogue
 from .errors import AddressUnavailable, SettingsError
 from .logs import configure_logs, log
-from .runtime import RuntimeFile
+from .runtime import RuntimeFile, check_home
 from .service import Service
 from .settings import Settings, settings_home
 from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
@@ -114,6 +114,8 @@ class BridgeServer:
         _check_tls(settings)
         self.runtime.acquire()
         try:
+            # Before the engine starts: its address could not be told.
+            check_home(self.runtime.path.parent)
             with contextlib.ExitStack() as open_sockets:
                 listeners = [open_sockets.enter_context(contextlib.closing(_listen(settings, settings.port)))]
                 self.url = _url(settings, listeners[0])
