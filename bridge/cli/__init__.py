@@ -24,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (:class:`.exits.Exit`)."""
     args = build_parser().parse_args(argv)
     try:
-        return int(importlib.import_module(f".{args.module}", __name__).run(args) or Exit.DONE)
+        done = int(importlib.import_module(f".{args.module}", __name__).run(args) or Exit.DONE)
+        # What cannot be written is an error here; at the interpreter's end it would be a traceback.
+        sys.stdout.flush()
+        return done
     except KeyboardInterrupt:
         return _complain(CliError("Interrupted.", exit_code=Exit.INTERRUPTED, code="interrupted"), args.json)
     except BrokenPipeError:
@@ -42,20 +45,31 @@ def _complain(error: CliError, as_json: bool, notes: Sequence[str] = ()) -> int:
     print(f"paintbridge: {error.message}", file=sys.stderr)
     for line in filter(None, (error.hint, *notes)):
         print(f"  {line}", file=sys.stderr)
-    if as_json:
-        words = {"code": error.code, "message": error.message, "hint": error.hint}
-        print(json.dumps({"error": words, "exit_code": int(error.exit_code)}))
+    try:
+        if as_json:
+            words = {"code": error.code, "message": error.message, "hint": error.hint}
+            print(json.dumps({"error": words, "exit_code": int(error.exit_code)}))
+        sys.stdout.flush()
+    except OSError:
+        # It goes into a file on a full disk; standard error has it.
+        sys.stdout = None
     return int(error.exit_code)
 
 
 def _unforeseen() -> CliError:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="paintbridge-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as report:
-        traceback.print_exc(file=report)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="paintbridge-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as report:
+            traceback.print_exc(file=report)
+        where = f"is in {report.name}"
+    except OSError:
+        # No file can be written: the terminal is left.
+        traceback.print_exc()
+        where = "stands above"
     return CliError(
         "Something went wrong inside Paintbridge.",
-        f"Please report it, with what is in {report.name}.",
+        f"Please report it, with what {where}.",
         exit_code=Exit.FAILED,
         code="internal",
     )

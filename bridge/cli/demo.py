@@ -20,7 +20,7 @@ from ..client import Bridge
 from ..protocol.messages import CheckpointInfo, Rect
 from .arguments import build_parser
 from .connect import connected
-from .exits import CliError, Exit
+from .exits import CliError, Exit, unwritable
 from .fills import of_picture
 from .jobs import Done, paint
 from .pictures import open_picture, write_picture
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> Exit:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CliError(f"{folder} cannot be written ({error.strerror}).", "Choose another --output.") from None
+        raise unwritable(folder, error) from None
     before = folder / "before.png"
     write_picture(open_picture(_PHOTOGRAPH), before)
     print(f"A photograph:  {before}")

@@ -21,6 +21,7 @@ from ..models import ModelsError
 from ..protocol.errors import BridgeError
 from ..protocol.messages import PROTOCOL_VERSION
 from ..server.errors import StartError
+from ..server.runtime import check_home
 from ..server.settings import settings_home
 from .exits import Exit
 from .graphics import BUILDS, Card, find_cards, install_command
@@ -55,10 +56,17 @@ def run(args: argparse.Namespace) -> Exit:
         "checkpoints": _checkpoints(),
         "bridge": _bridge(),
         "home": str(settings_home()),
+        "home_problem": _home_problem(),
         "disk_free_bytes": shutil.disk_usage(_existing(settings_home())).free,
     }
     findings["advice"] = advice(findings["device"], find_cards(), findings["checkpoints"])
-    findings["usable"] = "error" not in findings["device"] and findings["checkpoints"]["default"] is not None
+    if findings["home_problem"]:
+        findings["advice"].append(
+            f"{findings['home_problem']} Until then no bridge can be kept running, so that plug-ins find none, and no "
+            "checkpoint can be fetched."
+        )
+    usable = "error" not in findings["device"] and findings["checkpoints"]["default"] is not None
+    findings["usable"] = usable and not findings["home_problem"]
     print(json.dumps(findings, indent=2) if args.json else _words(findings))
     return Exit.DONE if findings["usable"] else Exit.FAILED
 
@@ -118,6 +126,15 @@ def _checkpoints() -> dict[str, Any]:
         return {"default": None, "names": names, "broken": broken, "problem": f"{error.message} {error.hint}"}
 
 
+def _home_problem() -> str:
+    """Why nothing can be written into the bridge's folder, and what to do; empty: it can."""
+    try:
+        check_home(settings_home())
+    except StartError as error:
+        return f"{error.message} {error.hint}"
+    return ""
+
+
 def _bridge() -> dict[str, Any]:
     try:
         address = discover()
@@ -135,7 +152,8 @@ def _words(findings: dict[str, Any]) -> str:
         f"System       {findings['system']}",
         f"Memory       {findings['memory_bytes'] / _GIB:.1f} GiB, "
         f"{findings['memory_available_bytes'] / _GIB:.1f} GiB of it available",
-        f"Home         {findings['home']}, {findings['disk_free_bytes'] / _GIB:.1f} GiB free",
+        f"Home         {findings['home']}, {findings['disk_free_bytes'] / _GIB:.1f} GiB free"
+        + (", and cannot be written" if findings["home_problem"] else ""),
     ]
     if "error" in device:
         lines.append(f"Device       none: {device['error']}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
-__all__ = ["CliError", "Exit", "exit_of"]
+from ..models.errors import NO_ROOM
+
+__all__ = ["CliError", "Exit", "exit_of", "unwritable"]
 
 
 class Exit(IntEnum):
@@ -36,6 +39,13 @@ class CliError(Exception):
         self.hint = hint
         self.exit_code = exit_code
         self.code = code
+
+
+def unwritable(path: Path, error: OSError) -> CliError:
+    """The error for a file or folder that could not be written."""
+    if error.errno in NO_ROOM:
+        return CliError(f"{path} cannot be written: the disk is full.", "Make room, then try again.", code="disk_full")
+    return CliError(f"{path} cannot be written ({error.strerror}).", "Correct its permissions.", code="not_writable")
 
 
 _NO_BRIDGE = {

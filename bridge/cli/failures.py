@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..client.errors import BridgeNotFound, ClientError, JobCancelled
+from ..models.errors import NO_ROOM
 from ..protocol.errors import BridgeError
 from ..server.errors import SettingsError, StartError
 from .exits import CliError, Exit, exit_of
@@ -27,6 +28,9 @@ def as_cli_error(error: Exception) -> CliError | None:
         return CliError(error.message, error.hint, code="settings")
     if isinstance(error, StartError):
         return CliError(error.message, error.hint, exit_code=Exit.NO_BRIDGE, code="no_bridge")
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        where = f" ({error.filename})" if error.filename else ""
+        return CliError(f"The disk is full{where}.", "Make room, then try again.", code="disk_full")
     if isinstance(error, MemoryError):
         return CliError(
             "The pictures did not fit into memory.",

@@ -48,7 +48,15 @@ def hosted_bridge() -> Iterator[Address]:
         CliError: it could not be started.
     """
     # Bridges of their own must not be told apart by a name: two commands may run at once.
-    home = Path(tempfile.mkdtemp(prefix="paintbridge-"))
+    try:
+        home = Path(tempfile.mkdtemp(prefix="paintbridge-"))
+    except OSError as error:
+        raise CliError(
+            f"No bridge can be started: there is no folder for temporary files ({error.strerror}).",
+            "Make room on the disk, or name a folder that can be written in TMPDIR.",
+            exit_code=Exit.NO_BRIDGE,
+            code="no_bridge",
+        ) from None
     try:
         with (home / _LOG).open("wb") as log:
             child = subprocess.Popen(
@@ -101,9 +109,13 @@ def _keep_log(home: Path) -> Path | None:
     log = home / _LOG
     if not log.is_file() or not log.stat().st_size:
         return None
-    handle, kept = tempfile.mkstemp(prefix="paintbridge-", suffix=".log")
-    os.close(handle)
-    shutil.copyfile(log, kept)
+    try:
+        handle, kept = tempfile.mkstemp(prefix="paintbridge-", suffix=".log")
+        os.close(handle)
+        shutil.copyfile(log, kept)
+    except OSError:
+        # The error that is being told is the more important one.
+        return None
     return Path(kept)
 
 

@@ -32,7 +32,7 @@ from ..models.scan import candidates, lora_candidates
 from ..server.settings import load_settings, settings_home
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
-from .exits import CliError, Exit
+from .exits import CliError, Exit, unwritable
 from .loras import lora_details, lora_details_words, lora_row, lora_row_words
 
 __all__ = ["registry", "run"]
@@ -261,7 +261,7 @@ def _write_registered(paths: Iterable[Path], kind: str) -> None:
     try:
         write_registered(paths, kind)
     except OSError as error:
-        raise CliError(f"{list_file()} cannot be written ({error.strerror}).", "Correct its permissions.") from None
+        raise unwritable(list_file(), error) from None
 
 
 def _ask(question: str) -> None:

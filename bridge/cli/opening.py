@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from ..client import Address, BridgeNotFound, discover
 from ..server.app import serve
 from ..server.settings import load_settings, settings_home
-from .exits import CliError, Exit
+from .exits import CliError, Exit, unwritable
 
 __all__ = ["run"]
 
@@ -87,5 +87,5 @@ def _write_door(path: Path, url: str) -> Path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise CliError(f"{path} cannot be written ({error.strerror}).", "Correct its permissions.") from None
+        raise unwritable(path, error) from None
     return path

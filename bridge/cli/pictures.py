@@ -223,7 +223,9 @@ def _write(image: pyvips.Image, path: Path) -> None:
             f"Is the disk full or the folder read-only, or is the source damaged? ({_first_line(error)})",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # Where nothing can be written, nothing can be deleted either, whether it is there or not.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _insert(image: pyvips.Image, patch: Patch) -> pyvips.Image:

@@ -16,16 +16,12 @@ def run(args: argparse.Namespace) -> Exit:
     """Print the token, or its address, on standard output, alone.
 
     Raises:
-        CliError: there is none yet, or the bridge's folder cannot be written.
+        CliError: there is none yet.
+        HomeUnwritable: the bridge's folder cannot be written, so the token is the old one.
     """
     runtime = RuntimeFile(settings_home())
     if args.rotate:
-        try:
-            runtime.rotate_token()
-        except OSError as error:
-            raise CliError(
-                f"{runtime.path} cannot be written ({error.strerror}).", "Correct its permissions."
-            ) from None
+        runtime.rotate_token()
     said = runtime.read()
     token, url = said.get("token"), said.get("url")
     if not isinstance(token, str) or not token or (args.base_url and not url):

@@ -66,7 +66,9 @@ def _fill(bridge: Bridge, args: argparse.Namespace, picture: Path, target: Path,
         done = jobs.paint(bridge, of_picture(args, picture, folder=target), progress)
     except Exception as error:  # noqa: BLE001 - sorted there
         words = told_error(error)
-        _write(trouble, f"{words.message}\n{words.hint}\n")
+        # On a full disk it is still said in the terminal.
+        with contextlib.suppress(OSError):
+            _write(trouble, f"{words.message}\n{words.hint}\n")
         if args.json:
             print(json.dumps(word_of_error(picture, words)), flush=True)
         print(f"paintbridge: {picture.name}: {words.message}\n  {words.hint}", file=sys.stderr)

@@ -23,6 +23,7 @@ __all__ = ["StartFailed", "can_start", "install_commands", "start"]
 _PAUSE = 0.1
 _ANSWER_SECONDS = 2.0
 _WORDS_SHOWN = 500
+_LEAST_BYTES = 1 << 16
 # What hosts that bring their own libraries set for themselves; another program would load the wrong ones.
 _HOSTS_OWN = (
     "PYTHONHOME",
@@ -94,7 +95,7 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
             pass
         # Another one that was faster makes this one end, and then there is a bridge all the same.
         if process.poll() is not None:
-            raise _failed(command, log.read_text(encoding="utf-8", errors="replace").strip()[-_WORDS_SHOWN:])
+            raise _failed(command, _last_words(log))
         time.sleep(_PAUSE)
     raise _failed(command, f"It did not say within {patience:.0f} seconds where it listens.")
 
@@ -111,6 +112,14 @@ def _answering(env: Mapping[str, str]) -> Address:
             "The bridge is not running.", start_hint(address.start_command), address.start_command
         ) from error
     return address
+
+
+def _last_words(log: Path) -> str:
+    """What a bridge that ended has said; on a full disk it could not say it here."""
+    said = log.read_text(encoding="utf-8", errors="replace").strip()[-_WORDS_SHOWN:]
+    if said or shutil.disk_usage(log.parent).free >= _LEAST_BYTES:
+        return said
+    return f"The disk with {log.parent} is full."
 
 
 def _failed(command: Sequence[str], words: str) -> StartFailed:

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from .architecture import hears_guidance, predict
 from .components import Components
 from .control import Control, acting
-from .latents import seeded_noise
+from .latents import seeded_generator, seeded_noise
 from .prompt import Conditioning
 from .samplers import Sampler, make_sampler
 
@@ -90,7 +90,7 @@ def _denoise_together(
     sampler = _sampler(components, walk)
     shape = (components.latent_channels, *walk.size)
     # What noise the sampler adds on the way goes on where this noise stopped: drawn anew, it would be the same.
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [seeded_generator(seed) for seed in seeds]
     noise = seeded_noise(generators, shape, device)
     original = None if walk.original is None else walk.original.to(device).expand_as(noise)
     if walk.strength < 1 and original is None:

@@ -7,7 +7,10 @@ import torch
 
 from .components import Components
 
-__all__ = ["decode", "encode", "seeded_noise"]
+__all__ = ["decode", "encode", "seeded_generator", "seeded_noise"]
+
+# The Mersenne Twister's 624 words in the state of torch's generator on the CPU, one a 64-bit integer.
+_TWISTER = slice(24, 24 + 624 * 8)
 
 
 @torch.no_grad()
@@ -34,6 +37,21 @@ def decode(components: Components, latents: torch.Tensor, *, check: Callable[[],
     pixels: torch.Tensor = vae.decode(scaled).sample[0]
     rgb: np.ndarray = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
     return rgb
+
+
+def seeded_generator(seed: int) -> torch.Generator:
+    """A generator on the CPU for a seed from 0 to 2**64 - 1, all of whose bits count.
+
+    `manual_seed` looks at the lower 32 bits alone. Below 2**32 it is what seeds; from there on the Mersenne Twister is
+    seeded by both halves, as its authors do it (Matsumoto and Nishimura 2002, `init_by_array` in mt19937ar.c).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if seed >> 32:
+        state = generator.get_state()
+        words = np.random.RandomState([seed & 0xFFFFFFFF, seed >> 32]).get_state(legacy=False)["state"]["key"]
+        state[_TWISTER] = torch.from_numpy(words.astype(np.int64)).view(torch.uint8)
+        generator.set_state(state)
+    return generator
 
 
 def seeded_noise(generators: Sequence[torch.Generator], shape: tuple[int, ...], device: torch.device) -> torch.Tensor:

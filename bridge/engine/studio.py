@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
-from ..models import Checkpoint, ControlNetRegistry, LoraRegistry, Registry
+from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
 from ..models.hashing import content_hash
 from ..models.places import models_folder
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
@@ -70,8 +70,7 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    home = folders[0] if folders else None
-    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, home), told
+    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, folders), told
 
 
 def warm_up() -> None:
@@ -89,13 +88,17 @@ class Studio:
         loras: LoraRegistry,
         controlnets: ControlNetRegistry,
         device: Device,
-        home: Path | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
-        """``home`` holds checkpoints; what is learnt goes into its `loras`. None: the bridge's own."""
-        self.teacher = Teacher(registry, loras, device, home or models_folder())
+        """``folders`` hold checkpoints, with wildcards and textual inversions beside them; what is learnt goes into the
+        `loras` of the first. None given: the bridge's own.
+        """
+        self.teacher = Teacher(registry, loras, device, folders[0] if folders else models_folder())
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets
+        self._wildcards = WildcardRegistry(folders)
+        self._embeddings = EmbeddingNames(folders)
         self._device = device
         self._cache = ComponentCache(device)
         self._kept = Kept()
@@ -143,12 +146,14 @@ class Studio:
             previews=submit.previews,
             conditions=read_conditions(submit, inputs, self._controlnets, checkpoint),
         )
-        wordings = read_wordings(submit, self._loras, checkpoint, check=hooks.check)
+        wordings = read_wordings(
+            submit, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
+        )
         parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.worn)) for part in wordings]
         painting = paint_parts(parts, hooks, self._kept)
         asked_in = {seed: part for part in wordings for seed in part.seeds}
         seeds = picture_seeds(submit)
-        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.wording.hints)))
+        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.hints)))
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
         guided_by = used_conditions(submit, request.conditions, check=hooks.check)
         data: dict[str, Buffer] = {}

@@ -1,13 +1,13 @@
-"""What the prompts of a job ask for, picture by picture: choices made by the seed, LoRAs found by name."""
+"""What the prompts of a job ask for, picture by picture: choices drawn by the seed, wildcards and LoRAs by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..diffusion import WornLora
-from ..models import Checkpoint, LoraRegistry
-from ..prompts import Wording, read
+from ..models import Checkpoint, LoraRegistry, WildcardRegistry
+from ..prompts import Wording, about_embeddings, read
 from ..protocol.messages import LoraUse, Submit
 from .port import picture_seeds
 
@@ -16,30 +16,43 @@ __all__ = ["Worded", "read_wordings", "used_loras"]
 
 @dataclass(frozen=True)
 class Worded:
-    """Pictures of a job that are asked for in the same words, by their seeds."""
+    """Pictures of a job that are asked for in the same words, by their seeds; `hints` are about the words."""
 
     wording: Wording
     worn: tuple[WornLora, ...]
     seeds: tuple[int, ...]
+    hints: tuple[str, ...]
 
 
 def read_wordings(
-    submit: Submit, loras: LoraRegistry, checkpoint: Checkpoint, *, check: Callable[[], None]
+    submit: Submit,
+    loras: LoraRegistry,
+    wildcards: WildcardRegistry,
+    embeddings: Collection[str],
+    checkpoint: Checkpoint,
+    *,
+    check: Callable[[], None],
 ) -> tuple[Worded, ...]:
-    """The job's pictures by what they are asked for. `check` may raise to end the reading of LoRAs for their hashes.
+    """The job's pictures by what they are asked for. ``embeddings`` are names of textual inversions. `check` may raise
+    to end the reading of LoRAs for their hashes.
 
     Raises:
-        PromptUnreadable; LoraUnknown, LoraUnreadable, LoraUnsupported.
+        PromptUnreadable; WildcardUnknown, WildcardUnreadable; LoraUnknown, LoraUnreadable, LoraUnsupported.
     """
     seeds: dict[Wording, list[int]] = {}
     for seed in picture_seeds(submit):
-        seeds.setdefault(read(submit.prompt, submit.negative_prompt, seed), []).append(seed)
+        seeds.setdefault(read(submit.prompt, submit.negative_prompt, seed, wildcards.options), []).append(seed)
     names = dict.fromkeys(lora.name for wording in seeds for lora in wording.loras)
     found = loras.fitting(names, checkpoint)
     for lora in found.values():
         lora.content(check)
     return tuple(
-        Worded(wording, tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras), tuple(of_wording))
+        Worded(
+            wording,
+            tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras),
+            tuple(of_wording),
+            (*wording.hints, *about_embeddings(f"{wording.wanted}\n{wording.unwanted}", embeddings)),
+        )
         for wording, of_wording in seeds.items()
     )
 

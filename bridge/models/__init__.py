@@ -4,6 +4,7 @@ from .card import Card
 from .checkpoint import Checkpoint, inspect
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
+from .embeddings import EmbeddingNames
 from .errors import (
     CheckpointUnknown,
     CheckpointUnreadable,
@@ -21,6 +22,7 @@ from .recommended import RECOMMENDED, Recommendation, names_by_hub_id
 from .registry import MINI, Registry
 from .samplers import SAMPLERS
 from .shelf import Entry
+from .wildcards import WildcardRegistry
 
 __all__ = [
     "FAMILIES",
@@ -35,6 +37,7 @@ __all__ = [
     "ConditionUnsupported",
     "ControlNet",
     "ControlNetRegistry",
+    "EmbeddingNames",
     "Entry",
     "Family",
     "Lora",
@@ -45,6 +48,7 @@ __all__ = [
     "ModelsError",
     "Recommendation",
     "Registry",
+    "WildcardRegistry",
     "inspect",
     "inspect_controlnet",
     "inspect_lora",

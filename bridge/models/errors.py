@@ -1,8 +1,10 @@
 """What can be wrong with a checkpoint or a LoRA, in words for the artist."""
 
+import errno
 from typing import ClassVar
 
 __all__ = [
+    "NO_ROOM",
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
@@ -13,6 +15,9 @@ __all__ = [
     "ModelsError",
     "NotALora",
 ]
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system calls a disk without room for more: full, by its quota, or by the process's own limit."""
 
 
 class ModelsError(Exception):

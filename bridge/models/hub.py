@@ -5,7 +5,6 @@ the bytes are therefore fetched here, by HTTP ranges (RFC 9110, section 14), so 
 connection.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -26,7 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from .errors import ModelsError
+from .errors import NO_ROOM, ModelsError
 
 __all__ = [
     "DiskFull",
@@ -199,7 +198,7 @@ class Hub:
                 hint=f"Check the network. {_AGAIN}",
             ) from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in NO_ROOM:
                 raise DiskFull("The disk is full.", hint=f"Make room. {_AGAIN}") from error
             raise
 

@@ -1,4 +1,4 @@
-"""Where checkpoints, LoRAs and ControlNets lie: Paintbridge's own folder, and those of programs that people have.
+"""Where checkpoints, LoRAs, ControlNets and what prompts name lie: Paintbridge's own folder, and other programs'.
 
 What lies there is used in place, never copied or changed. The layouts are those that the programs document:
 ComfyUI's extra_model_paths.yaml (https://docs.comfy.org), InvokeAI's root folder
@@ -21,14 +21,27 @@ OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
 
 
-# What programs call the folders of each kind of thing.
-_COMFYUI = {"checkpoint": ("checkpoints", "diffusers"), "lora": ("loras",), "controlnet": ("controlnet",)}
-_WEBUI = {"checkpoint": ("Stable-diffusion",), "lora": ("Lora", "LyCORIS"), "controlnet": ("ControlNet",)}
+# What programs call the folders of each kind of thing. ComfyUI's lie in its `models`.
+_COMFYUI: dict[str, tuple[str, ...]] = {
+    "checkpoint": ("checkpoints", "diffusers"),
+    "lora": ("loras",),
+    "controlnet": ("controlnet",),
+    "embedding": ("embeddings",),
+    "wildcards": (),
+}
+_WEBUI = {
+    "checkpoint": ("models/Stable-diffusion",),
+    "lora": ("models/Lora", "models/LyCORIS"),
+    "controlnet": ("models/ControlNet",),
+    "embedding": ("embeddings",),
+    # Of its two extensions that know wildcards.
+    "wildcards": ("extensions/sd-dynamic-prompts/wildcards", "extensions/stable-diffusion-webui-wildcards/wildcards"),
+}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which checkpoints, LoRAs or ControlNets lie.
+    """A folder in which things of one kind lie.
 
     `program` is whose it is, in words. `layout` says how to look: "flat" (its children, or itself), "deep" (anywhere
     below), "invoke" (below, by InvokeAI's rules) or "hub" (the Hugging Face cache).
@@ -114,12 +127,14 @@ def find_places(
 ) -> tuple[Place, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what lies in them, "checkpoint", "lora" or "controlnet". `environment`, `home` and `system` stand in for
-    this machine's own.
+    `kind` is what lies in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
+    `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
     found: dict[str, Place] = {}
-    for look in (_krita, _comfyui, _webui, _invokeai, _hugging_face):
+    # The last two have one folder for all models.
+    looks = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
+    for look in looks:
         for place in look(machine):
             if place.folder.is_dir():
                 found.setdefault(os.path.realpath(place.folder), place)
@@ -176,7 +191,7 @@ def _webui(machine: _Machine) -> Iterator[Place]:
     for root in machine.roots:
         for name, program in programs.items():
             for folder in _WEBUI[machine.kind]:
-                yield Place(program, root / name / "models" / folder, "deep")
+                yield Place(program, root / name / folder, "deep")
 
 
 def _invokeai(machine: _Machine) -> Iterator[Place]:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .checkpoint import inspect
-from .errors import CheckpointUnreadable, CheckpointUnsupported, ModelsError
+from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .family import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
 from .places import models_folder
@@ -52,6 +52,12 @@ class PullBusy(ModelsError):
     code = "pull_busy"
 
 
+class FolderUnwritable(ModelsError):
+    """Nothing can be written where checkpoints are put."""
+
+    code = "not_writable"
+
+
 @dataclass(frozen=True)
 class Step:
     """How far a pull is: the file that is fetched, bytes of all files together that are there, and that are wanted."""
@@ -67,7 +73,8 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
     One that is there already, at the same commit, is left as it is. After any error, and after an interruption, the
     next call goes on where this one stopped; meanwhile nothing is listed.
 
-    Raises HubOffline, HubNotFound, HubGated, DownloadDamaged and DiskFull (`hub`); PullConflict, PullBusy;
+    Raises HubOffline, HubNotFound, HubGated, DownloadDamaged and DiskFull (`hub`); PullConflict, PullBusy,
+    FolderUnwritable;
     CheckpointUnsupported and CheckpointUnreadable for what Paintbridge could not paint with, if it can be told before
     the weights are fetched.
     """
@@ -76,6 +83,19 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
             f"{hub_id!r} is no name of a checkpoint on the hub.",
             hint="Names are owner/name, as in stable-diffusion-v1-5/stable-diffusion-inpainting.",
         )
+    try:
+        return _pull(hub_id, revision, report)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            hint = f"Make room on the disk of {models_folder()}, then pull again."
+            raise DiskFull("The disk is full.", hint=hint) from error
+        raise FolderUnwritable(
+            f"The folder {models_folder()} cannot be written ({error.strerror}).",
+            hint="Correct its permissions, then pull again.",
+        ) from error
+
+
+def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | None) -> Path:
     hub = Hub()
     listing = hub.listing(hub_id, revision)
     folder = models_folder() / hub_id.partition("/")[2]

@@ -1,12 +1,12 @@
 """What lies in a place: what could be checkpoints, LoRAs or ControlNets, and its name. Judging it is not done here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from .places import Place
 
-__all__ = ["candidates", "controlnet_candidates", "lora_candidates"]
+__all__ = ["candidates", "controlnet_candidates", "files_below", "lora_candidates"]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -69,6 +69,21 @@ def controlnet_candidates(place: Place) -> Iterator[tuple[str, Path]]:
             parents = path.relative_to(folder).parts[:-1]
             if place.layout != "invoke" or "controlnet" in parents or (parents and _UUID.fullmatch(parents[0])):
                 yield _part_name(path), path
+
+
+def files_below(folder: Path, endings: Container[str], depth: int = _DEPTH) -> Iterator[Path]:
+    """Files with one of these endings, in lower case, in a stable order; hidden ones are left out.
+
+    Raises OSError when a folder cannot be read.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if depth:
+                yield from files_below(path, endings, depth - 1)
+        elif path.suffix.lower() in endings and path.is_file():
+            yield path
 
 
 def _parts_below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:

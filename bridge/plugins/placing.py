@@ -5,6 +5,7 @@ is ever replaced or removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -105,4 +106,6 @@ def _manifest(home: str, folder: Path) -> dict[str, list[str]] | None:
 
 
 def _refused(folder: Path, error: OSError) -> PluginError:
-    return PluginError(f"{folder} cannot be written ({error.strerror}).", "Correct its permissions, then try again.")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "Make room on its disk, then try again." if full else "Correct its permissions, then try again."
+    return PluginError(f"{folder} cannot be written ({error.strerror}).", hint)

@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
-__all__ = ["PromptUnreadable"]
+__all__ = ["PromptUnreadable", "quoted"]
+
+_LONGEST_QUOTE = 40
 
 
 class PromptUnreadable(Exception):
@@ -14,3 +16,9 @@ class PromptUnreadable(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+def quoted(text: str) -> str:
+    """The text, or its beginning, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."

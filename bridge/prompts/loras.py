@@ -1,9 +1,9 @@
-"""`<lora:name:0.8>`: a LoRA by its name, and how much of it."""
+"""`<lora:name:0.8>`: a LoRA by its name, and how much of it. `<lyco:...>` is read the same."""
 
 import re
 from dataclasses import dataclass
 
-from .errors import PromptUnreadable
+from .errors import PromptUnreadable, quoted
 
 __all__ = ["STRONGEST", "NamedLora", "take_loras"]
 
@@ -14,6 +14,8 @@ STRONGEST = 10.0
 
 # Things in angle brackets as the WebUI has them. A heart (<3) is none.
 _TAG = re.compile(r"(?<!\\)<(\w+):([^<>]*)>")
+_KINDS = ("lora", "lyco")
+_UNCLOSED = re.compile(r"(?<!\\)<(?:lora|lyco|hypernet):.*", re.IGNORECASE)
 _HOW = "Write <lora:name:0.8>, or <lora:name>."
 
 
@@ -33,7 +35,11 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
     """
     strengths: dict[str, float] = {}
     for kind, said in _TAG.findall(text):
-        if kind != "lora":
+        if kind.lower() == "hypernet":
+            raise PromptUnreadable(
+                f"<{kind}:{said}> names a hypernetwork, and Paintbridge reads none.", hint="Take it out of the prompt."
+            )
+        if kind.lower() not in _KINDS:
             raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
         name, _, number = said.partition(":")
         name = name.strip()
@@ -42,7 +48,10 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
         raise PromptUnreadable(
             f"The prompt names {len(strengths)} LoRAs; a checkpoint can wear {_MOST} at once.", hint="Leave some out."
         )
-    return _TAG.sub("", text), tuple(NamedLora(name, strength) for name, strength in strengths.items())
+    rest = _TAG.sub("", text)
+    if unclosed := _UNCLOSED.search(rest):
+        raise PromptUnreadable(f'"{quoted(unclosed[0])}" has no ">" at its end.', hint=_HOW)
+    return rest, tuple(NamedLora(name, strength) for name, strength in strengths.items())
 
 
 def _strength(name: str, number: str, said: str) -> float:

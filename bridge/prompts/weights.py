@@ -8,18 +8,19 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .errors import PromptUnreadable
+from .errors import PromptUnreadable, quoted
 from .loras import STRONGEST
 
 __all__ = ["Fragment", "Text", "read_weights"]
 
 _STEP = 1.1
-_ESCAPABLE = frozenset("\\()[]{}|<>")
+_ESCAPABLE = frozenset("\\()[]{}|<>_")
 _NUMBER = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\Z")
 _BREAK = re.compile(r"\bBREAK\b")
+# What closes a bracket there is a face.
+_EYES = frozenset(":;=8-'")
 # [from:to:when] and [this|that], which the WebUI changes from step to step.
 _ON_THE_WAY = re.compile(r"\|| *:[^:]*:? *[\d.]+\s*\Z")
-_LONGEST_QUOTE = 40
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class _Reader:
     def close(self, bracket: str) -> None:
         opened = self._open["(" if bracket == ")" else "["]
         if not opened:
+            if not self._literal or self._literal[-1] not in _EYES:
+                self._hint(f'A "{bracket}" closes no bracket, so it is read as text. Write "\\{bracket}" for that.')
             self.literal(bracket)
             return
         factor = _STEP if bracket == ")" else 1 / _STEP
@@ -116,7 +119,7 @@ class _Reader:
             weight = fragment.weight * factor
             if abs(weight) > STRONGEST:
                 raise PromptUnreadable(
-                    f'"{_quoted(fragment.text)}" is given a weight of {weight:g}, which is beyond reason.',
+                    f'"{quoted(fragment.text)}" is given a weight of {weight:g}, which is beyond reason.',
                     hint="Most weights lie between 0.5 and 1.5; write \\( and \\) for brackets that are text.",
                 )
             self._fragments[at] = Fragment(fragment.text, weight)
@@ -125,7 +128,7 @@ class _Reader:
         words = "".join(fragment.text for fragment in self._fragments[start:])
         if _ON_THE_WAY.search(words):
             self._hint(
-                f'"[{_quoted(words)}]" is read as text that counts less: prompts do not change on the way here. '
+                f'"[{quoted(words)}]" is read as text that counts less: prompts do not change on the way here. '
                 "{a|b} chooses one for each picture."
             )
 
@@ -140,8 +143,3 @@ def _append(part: list[Fragment], fragment: Fragment) -> None:
         part[-1] = Fragment(part[-1].text + fragment.text, fragment.weight)
     elif fragment.text:
         part.append(fragment)
-
-
-def _quoted(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."

@@ -1,8 +1,10 @@
 """A job's two prompts as one picture is painted with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .choices import choose
+from .choices import Options, draw
+from .elsewhere import about_elsewhere
 from .errors import PromptUnreadable
 from .loras import NamedLora, take_loras
 from .weights import Fragment, Text, read_weights
@@ -14,8 +16,8 @@ __all__ = ["Fragment", "NamedLora", "Text", "Wording", "read", "read_text"]
 class Wording:
     """What one picture is asked for. Equal for pictures that differ in nothing but their seed.
 
-    `chosen` and `chosen_negative` are the prompts as they were written, their choices made. `wanted` and `unwanted` are
-    these without their LoRAs, for the text encoders: `read_text` tells their weights.
+    `chosen` and `chosen_negative` are the prompts as they were written, their choices made and their wildcards drawn.
+    `wanted` and `unwanted` are these without their LoRAs, for the text encoders: `read_text` tells their weights.
     """
 
     chosen: str
@@ -26,13 +28,19 @@ class Wording:
     hints: tuple[str, ...]
 
 
-def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
-    """Both prompts as the picture of that seed is painted with them.
+def no_wildcards(name: str) -> Sequence[str]:
+    """The options where there are no wildcards."""
+    raise PromptUnreadable(f"There is no wildcard named {name!r}.", hint='Write "\\__" for text.')
 
-    Raises PromptUnreadable when they cannot be meant as they are written.
+
+def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wildcards) -> Wording:
+    """Both prompts as the picture of that seed is painted with them. `options` gives those of wildcards.
+
+    Raises PromptUnreadable when they cannot be meant as they are written; and what `options` raises.
     """
-    chosen = choose(prompt, seed, stream="prompt")
-    chosen_negative = choose(negative_prompt, seed, stream="negative prompt")
+    drawn = draw(prompt, seed, stream="prompt", options=options)
+    drawn_negative = draw(negative_prompt, seed, stream="negative prompt", options=options)
+    chosen, chosen_negative = drawn.text, drawn_negative.text
     wanted, loras = take_loras(chosen)
     unwanted, negative_loras = take_loras(chosen_negative)
     if negative_loras:
@@ -40,7 +48,9 @@ def read(prompt: str, negative_prompt: str, seed: int) -> Wording:
             f"The negative prompt names the LoRA {negative_loras[0].name}, but a LoRA counts for the whole picture.",
             hint="Name it in the prompt; a strength below 0 turns it round.",
         )
-    hints = dict.fromkeys((*read_weights(wanted)[1], *read_weights(unwanted)[1]))
+    hints = dict.fromkeys((*drawn.hints, *drawn_negative.hints))
+    for text in (wanted, unwanted):
+        hints |= dict.fromkeys((*read_weights(text)[1], *about_elsewhere(text)))
     return Wording(chosen, chosen_negative, wanted, unwanted, loras, tuple(hints))
 
 

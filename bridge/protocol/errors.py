@@ -36,7 +36,7 @@ _TABLE = (
     ErrorCode(
         "frame_too_large",
         "The message is larger than the bridge accepts.",
-        "Send pictures in smaller chunks.",
+        "Send pictures in smaller chunks, and shorter texts.",
         closes=True,
     ),
     ErrorCode(
@@ -50,6 +50,7 @@ _TABLE = (
     ErrorCode(
         "out_of_range", "A value lies outside its range.", "Choose a value inside the range that the message names."
     ),
+    ErrorCode("text_too_long", "A text is longer than the bridge accepts.", "Shorten it."),
     ErrorCode(
         "unexpected_message",
         "The message does not fit here.",
@@ -170,7 +171,17 @@ _TABLE = (
     ErrorCode(
         "prompt_unreadable",
         "The prompt cannot be meant as it is written.",
-        "Correct it; docs/prompts.md shows how weights, choices and LoRAs are written.",
+        "Correct it; docs/prompts.md shows how weights, choices, wildcards and LoRAs are written.",
+    ),
+    ErrorCode(
+        "wildcard_unknown",
+        "The bridge does not have that wildcard.",
+        "Choose another one, or put its text file into the folder of wildcards.",
+    ),
+    ErrorCode(
+        "wildcard_unreadable",
+        "The wildcard's file cannot be read.",
+        "Save it as UTF-8 text with one option a line.",
     ),
     ErrorCode(
         "lora_unknown", "The bridge does not have that LoRA.", "Choose one from the list, or add it to models/loras."
@@ -189,7 +200,7 @@ _TABLE = (
         "Train again with a lower learning rate.",
     ),
     ErrorCode("state_invalid", "What an earlier training left cannot be gone on with.", "Train again: it begins anew."),
-    ErrorCode("not_writable", "The LoRA cannot be written.", "Correct the permissions of the bridge's folder."),
+    ErrorCode("not_writable", "It cannot be written to the disk.", "Correct the permissions of the bridge's folder."),
     # What can happen on the way.
     ErrorCode(
         "out_of_memory",

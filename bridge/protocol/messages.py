@@ -403,7 +403,7 @@ class Submit:
         "Coverage over the context, one channel; none: all of it. Less than 1/128 counts as 0, more than 127/128 as 1.",
         None,
     )
-    prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices and LoRAs.", "", max=8192)
+    prompt: str = _f("What is wanted; docs/prompts.md tells of weights, choices, wildcards and LoRAs.", "", max=8192)
     negative_prompt: str = _f("What is not wanted.", "", max=8192)
     strength: Optional[float] = _f(
         "1: repaint freely; less: keep more of what is there. None: what suits the kind, which is "

@@ -9,6 +9,7 @@ default may be left out, and are when encoding. msgpack: https://github.com/msgp
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
@@ -25,6 +26,7 @@ FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
 
 _NESTED_ITEMS = 4096
+_TOO_MANY = re.compile(r"(\d+) exceeds max_(array|map)_len")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def decode_client(frame: bytes) -> ClientMessage:
     """Unpack what a client sent.
 
     Raises:
-        BridgeError: ``frame_too_large bad_frame unknown_type unknown_field missing_field wrong_type out_of_range``.
+        BridgeError: ``frame_too_large bad_frame unknown_type unknown_field missing_field wrong_type out_of_range
+            text_too_long``.
     """
     return cast(ClientMessage, _decode(frame, CLIENT_MESSAGES))
 
@@ -115,8 +118,9 @@ def _unpack(frame: bytes) -> dict[str, Any]:
             raw=False,
             strict_map_key=True,
             object_pairs_hook=_unique_keys,
-            max_str_len=64 << 10,
-            max_bin_len=CHUNK_BYTES,
+            # What is too long is told by its field; the frame bounds the memory.
+            max_str_len=FRAME_BYTES,
+            max_bin_len=FRAME_BYTES,
             max_array_len=_NESTED_ITEMS,
             max_map_len=_NESTED_ITEMS,
             max_ext_len=0,
@@ -124,7 +128,13 @@ def _unpack(frame: bytes) -> dict[str, Any]:
     except BridgeError:
         raise
     # For bytes that are not msgpack it raises ValueError, kinds of its own, UnicodeDecodeError, RecursionError, ...
-    except Exception:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001
+        too_many = _TOO_MANY.match(str(error))
+        # A count that the frame could hold is no broken frame.
+        if too_many and int(too_many[1]) < len(frame):
+            raise BridgeError(
+                "out_of_range", f"The message has a list or map of {too_many[1]} entries; {_NESTED_ITEMS} are the most."
+            ) from None
         raise BridgeError("bad_frame") from None
     if not isinstance(plain, dict):
         raise BridgeError("bad_frame")
@@ -173,7 +183,9 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any
         raise BridgeError("out_of_range", f"{path} is not a finite number.")
     if kind in (int, float):
         _check_range(value, limits, path, "")
-    elif kind in (str, bytes):
+    elif kind is str:
+        _check_text(value, limits, path)
+    elif kind is bytes:
         _check_range(len(value), limits, path, "length of ")
     if "choices" in limits and value not in limits["choices"]:
         raise BridgeError("out_of_range", "{} must be one of: {}.".format(path, ", ".join(limits["choices"])))
@@ -205,6 +217,18 @@ def _check_range(value: Union[int, float], limits: Mapping[str, Any], path: str,
     low, high = limits.get("min"), limits.get("max")
     if (low is not None and value < low) or (high is not None and value > high):
         raise BridgeError("out_of_range", f"The {prefix}{path} must lie between {low or 0} and {_open(high)}.")
+
+
+def _check_text(value: str, limits: Mapping[str, Any], path: str) -> None:
+    """Artists write texts, and may write long ones; those of one length alone, such as hashes, they do not write."""
+    high = limits.get("max")
+    if high is not None and len(value) > high != limits.get("min"):
+        words = path.rpartition(".")[2].partition("[")[0].replace("_", " ")
+        raise BridgeError(
+            "text_too_long",
+            f"The {words} is too long: it has {len(value)} characters, and {high} are the most ({path}).",
+        )
+    _check_range(len(value), limits, path, "length of ")
 
 
 def _open(high: Any) -> str:

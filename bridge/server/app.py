@@ -20,13 +20,13 @@ import uvicorn
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
 from ..imaging.process import Imaging
-from ..models import ControlNetRegistry, LoraRegistry, Registry
+from ..models import ControlNetRegistry, LoraRegistry, Registry, WildcardRegistry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
 from .catalogue import Catalogue
 from .errors import AddressUnavailable, SettingsError
 from .logs import configure_logs, log
-from .runtime import RuntimeFile
+from .runtime import RuntimeFile, check_home
 from .service import Service
 from .settings import Settings, settings_home
 from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
@@ -97,7 +97,7 @@ class BridgeServer:
             )
         )
         registry = Registry(folders, default=settings.default_checkpoint)
-        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders))
+        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders), WildcardRegistry(folders))
         self.service = Service(settings, self._engine, catalogue, self.runtime.token)
         self._web: _Uvicorn | None = None
         self._stopping = False
@@ -114,6 +114,8 @@ class BridgeServer:
         _check_tls(settings)
         self.runtime.acquire()
         try:
+            # Before the engine starts: its address could not be told.
+            check_home(self.runtime.path.parent)
             with contextlib.ExitStack() as open_sockets:
                 listeners = [open_sockets.enter_context(contextlib.closing(_listen(settings, settings.port)))]
                 self.url = _url(settings, listeners[0])

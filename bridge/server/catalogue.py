@@ -22,6 +22,7 @@ from ..models import (
     ModelsError,
     Recommendation,
     Registry,
+    WildcardRegistry,
     names_by_hub_id,
 )
 from ..protocol.errors import BridgeError
@@ -52,10 +53,13 @@ class Catalogue:
 
     samplers = SAMPLERS
 
-    def __init__(self, registry: Registry, loras: LoraRegistry, controlnets: ControlNetRegistry) -> None:
+    def __init__(
+        self, registry: Registry, loras: LoraRegistry, controlnets: ControlNetRegistry, wildcards: WildcardRegistry
+    ) -> None:
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets
+        self.wildcard_options = wildcards.options
         self._lock = threading.Lock()
 
     async def checkpoints(self, *, fresh: bool = False) -> Checkpoints:

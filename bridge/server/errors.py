@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..models.errors import NO_ROOM
 from ..protocol.errors import BridgeError
 
-__all__ = ["AddressUnavailable", "AlreadyRunning", "PictureRefused", "SettingsError", "StartError", "TlsRequired"]
+__all__ = [
+    "AddressUnavailable",
+    "AlreadyRunning",
+    "HomeUnwritable",
+    "PictureRefused",
+    "SettingsError",
+    "StartError",
+    "TlsRequired",
+]
 
 
 class StartError(Exception):
@@ -44,6 +55,18 @@ class AlreadyRunning(StartError):
         )
         self.url = url
         self.pid = pid
+
+
+class HomeUnwritable(StartError):
+    """Nothing can be written into the bridge's folder."""
+
+    def __init__(self, home: Path, error: OSError) -> None:
+        full = error.errno in NO_ROOM
+        super().__init__(
+            f"The bridge's folder {home} cannot be written ({error.strerror}).",
+            ("Make room on its disk" if full else "Correct its permissions")
+            + ", or name another one in PAINTBRIDGE_HOME.",
+        )
 
 
 class PictureRefused(BridgeError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import sys
@@ -19,9 +20,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..protocol.messages import PROTOCOL_VERSION
-from .errors import AlreadyRunning, StartError
+from .errors import AlreadyRunning, HomeUnwritable
+from .logs import log
 
-__all__ = ["RuntimeFile"]
+__all__ = ["RuntimeFile", "check_home"]
+
+# What a small file takes on any disk.
+_TRIED_BYTES = 4096
 
 if sys.platform == "win32":
     import msvcrt
@@ -33,6 +38,24 @@ else:
 
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def check_home(home: Path) -> None:
+    """See that something can be written into the home; into the folder that it would be made in, if it is not there.
+
+    Raises:
+        HomeUnwritable: that fails.
+    """
+    folder = home
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise HomeUnwritable(home, error) from error
 
 
 class RuntimeFile:
@@ -53,16 +76,13 @@ class RuntimeFile:
 
         Raises:
             AlreadyRunning: another bridge serves from it.
-            StartError: the home cannot be written.
+            HomeUnwritable: the home cannot be written.
         """
         try:
             self._make_home()
             file = self._lock_path.open("ab")
         except OSError as error:
-            raise StartError(
-                f"The bridge's folder {self.path.parent} cannot be written ({error.strerror}).",
-                "Correct its permissions, or name another one in PAINTBRIDGE_HOME.",
-            ) from None
+            raise HomeUnwritable(self.path.parent, error) from None
         try:
             _lock(file)
         except OSError:
@@ -72,25 +92,36 @@ class RuntimeFile:
         self._lock_file = file
 
     def publish(self, *, url: str, bridge: str, start_command: Sequence[str]) -> None:
-        """Say where the bridge listens. The token is kept, or made when there is none."""
-        self._write(
-            {
-                "url": url,
-                "token": self._kept_token(),
-                "pid": os.getpid(),
-                "protocol": PROTOCOL_VERSION,
-                "bridge": bridge,
-                "start_command": list(start_command),
-            }
-        )
+        """Say where the bridge listens. The token is kept, or made when there is none.
+
+        Raises:
+            HomeUnwritable: that cannot be said.
+        """
+        said = {
+            "url": url,
+            "token": self._kept_token(),
+            "pid": os.getpid(),
+            "protocol": PROTOCOL_VERSION,
+            "bridge": bridge,
+            "start_command": list(start_command),
+        }
+        try:
+            self._write(said)
+        except OSError as error:
+            raise HomeUnwritable(self.path.parent, error) from None
 
     def release(self) -> None:
-        """Say that the bridge has stopped, and let another one start."""
+        """Say that the bridge has stopped, and let another one start. Where that cannot be written, the lock and the
+        process's id tell it all the same.
+        """
         if self._lock_file is None:
             return
         found = self.read()
         if found.get("pid") == os.getpid():
-            self._write({**found, "pid": None})
+            try:
+                self._write({**found, "pid": None})
+            except OSError as error:
+                log(logging.WARNING, "runtime file not written", reason=error.strerror)
         self._lock_file.close()
         self._lock_file = None
 
@@ -117,11 +148,18 @@ class RuntimeFile:
         return self._token[1] if self._token else secrets.token_urlsafe(32)
 
     def rotate_token(self) -> str:
-        """Make a new token. A running bridge refuses the old one from now on; open connections stay open."""
-        self._make_home()
+        """Make a new token. A running bridge refuses the old one from now on; open connections stay open.
+
+        Raises:
+            HomeUnwritable: the old one stays valid.
+        """
         token = secrets.token_urlsafe(32)
         empty = {"url": "", "pid": None, "protocol": PROTOCOL_VERSION, "bridge": "", "start_command": None}
-        self._write({**empty, **self.read(), "token": token})
+        try:
+            self._make_home()
+            self._write({**empty, **self.read(), "token": token})
+        except OSError as error:
+            raise HomeUnwritable(self.path.parent, error) from None
         return token
 
     def _kept_token(self) -> str:

@@ -238,7 +238,7 @@ class Service:
         if isinstance(message, Train):
             return (await self._catalogue.find(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
-        loras = await asyncio.to_thread(named_loras, message)
+        loras = await asyncio.to_thread(named_loras, message, self._catalogue.wildcard_options)
         checkpoint = await self._catalogue.find(message.checkpoint)
         await self._catalogue.check_loras(loras, checkpoint)
         await self._catalogue.check_conditions(message.conditions, checkpoint)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
-from ..prompts import PromptUnreadable, read
+from ..models import ModelsError
+from ..prompts import Options, PromptUnreadable, Wording, read
 from ..protocol.errors import BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit
 from ..protocol.pixels import raw_bytes
@@ -65,17 +66,37 @@ def with_seed(order: JobOrder) -> JobOrder:
     return order if order.seed is not None else replace(order, seed=secrets.randbelow(1 << 32))
 
 
-def named_loras(submit: Submit) -> tuple[str, ...]:
-    """The names of the LoRAs that the pictures of a job with a seed choose, each once.
+def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
+    """The names of the LoRAs that the pictures of a job with a seed choose, each once. ``options`` gives those of
+    wildcards.
 
     Raises:
-        BridgeError: ``prompt_unreadable``.
+        BridgeError: ``prompt_unreadable wildcard_unknown wildcard_unreadable``; ``text_too_long``.
     """
     try:
-        wordings = [read(submit.prompt, submit.negative_prompt, seed) for seed in picture_seeds(submit)]
-    except PromptUnreadable as error:
+        wordings = [read(submit.prompt, submit.negative_prompt, seed, options) for seed in picture_seeds(submit)]
+    except (PromptUnreadable, ModelsError) as error:
         raise BridgeError(error.code, error.message, error.hint) from None
+    _check_length(submit, wordings)
     return tuple(dict.fromkeys(lora.name for wording in wordings for lora in wording.loras))
+
+
+def _check_length(submit: Submit, wordings: Sequence[Wording]) -> None:
+    """Each layer's recipe repeats the prompts, once more with their choices made, and all recipes travel in one
+    message.
+    """
+    written = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
+    others = _CONDITION_BYTES * len(submit.conditions) + _LAYER_BYTES
+    recipes = sum(
+        written + len((one.chosen + one.chosen_negative).encode()) + _LORA_BYTES * len(one.loras) + others
+        for one in wordings
+    )
+    if recipes > FRAME_BYTES:
+        raise BridgeError(
+            "text_too_long",
+            f"The prompts are too long for {submit.batch} pictures at once.",
+            "Shorten them, or ask for fewer pictures at once.",
+        )
 
 
 def _check_context(submit: Submit, most_pixels: int) -> None:
@@ -131,11 +152,6 @@ def _check_result(submit: Submit, settings: Settings) -> None:
     width, height = submit.context.width * submit.scale, submit.context.height * submit.scale
     if submit.batch > settings.batch:
         raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
-    prompts = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
-    others = _LORA_BYTES * submit.prompt.count("<lora:") + _CONDITION_BYTES * len(submit.conditions)
-    if submit.batch * (2 * prompts + others + _LAYER_BYTES) > FRAME_BYTES:
-        # Each layer's recipe repeats them, once more with their choices made, and all recipes travel in one message.
-        raise BridgeError("out_of_range", f"The prompts are too long for {submit.batch} pictures at once.")
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
     if wanted.encoding == "webp" and wanted.depth != "u8":

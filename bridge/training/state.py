@@ -3,7 +3,7 @@
 Batches are functions of seed and step (``compose.step_generator``), so this is all that an exact resume needs.
 """
 
-import errno
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -13,12 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from bridge.models.errors import NO_ROOM
 from bridge.training.errors import DiskFull, NotWritable, StateInvalid
 
 __all__ = ["load", "save", "tensors_of", "write_whole"]
-
-# The disk is full, the user's share of it is, or files may not become so large.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def save(
@@ -55,7 +53,8 @@ def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
             os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         if getattr(error, "errno", None) in NO_ROOM or any(f"os error {number})" in str(error) for number in NO_ROOM):
             raise DiskFull(path) from error
         raise NotWritable(path, str(error)) from error

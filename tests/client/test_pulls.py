@@ -132,7 +132,7 @@ def test_what_is_refused_and_what_ends_with_the_client(hub, running):
     assert refused.value.code == "pull_unknown"
     with pytest.raises(BridgeError) as too_long:
         bridge.pull("x" * 65)
-    assert too_long.value.code == "out_of_range"
+    assert too_long.value.code == "text_too_long"
     pull = bridge.pull(NAME)
     pulls.wait_for(Pulling)
     bridge.close()

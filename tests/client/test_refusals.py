@@ -99,7 +99,8 @@ def test_a_layer_that_was_dropped_before_it_was_fetched(tiny):
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"prompt": "x" * 9000}, "out_of_range"),
+        ({"prompt": "x" * 9000}, "text_too_long"),
+        ({"negative_prompt": "x" * 90_000}, "text_too_long"),
         ({"strength": 0.0}, "out_of_range"),
         ({"kind": "paint"}, "out_of_range"),
         ({"steps": 1.5}, "wrong_type"),

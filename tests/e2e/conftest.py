@@ -17,7 +17,7 @@ from bridge.client import Bridge
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256; `slow` takes its time.
-    And LoRAs: `ink` for all of them, `large` for none, and a pickle.
+    And LoRAs: `ink` for all of them, `large` for none, and a pickle; and the name of a textual inversion.
     """
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
@@ -32,6 +32,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_tiny_lora(home / "models" / "inpaint", loras / "ink.safetensors", metadata=said)
     build_tiny_lora(build_tiny_sdxl(home / "elsewhere", inpaint=False), loras / "large.safetensors")
     (loras / "pickled.safetensors").write_bytes(b"\x80\x04" + bytes(64))
+    (home / "models" / "embeddings").mkdir()
+    (home / "models" / "embeddings" / "EasyNegative.pt").write_bytes(b"")
     return home
 
 

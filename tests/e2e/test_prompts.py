@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,39 @@ def test_a_fill_with_a_lora_weights_and_a_choice(bridge: Bridge, models: Path) -
         assert alone.layers[0].recipe == layer.recipe
 
 
+def test_wildcards_are_drawn_and_the_recipe_tells_what(bridge: Bridge, models: Path) -> None:
+    folder = models / "wildcards"
+    (folder / "kinds").mkdir(parents=True, exist_ok=True)
+    (folder / "colour.txt").write_text("# colours\nred\n{dark|light} blue\n")
+    (folder / "kinds" / "flower.txt").write_text("(rose:1.2)\n__colour__ tulip <lora:ink:0.5>\n")
+    scene = Scene.of(320, 240, (120, 90, 70, 60))
+    prompt = "a __Colour__ __kinds/flower__"
+    batch = scene.submit(bridge, prompt=prompt, negative_prompt="__colour__", seed=4, batch=2).result(PATIENCE)
+    assert len({layer.recipe.chosen_prompt for layer in batch.layers}) > 1
+    for index, layer in enumerate(batch.layers):
+        recipe = layer.recipe
+        assert (recipe.prompt, recipe.negative_prompt) == (prompt, "__colour__")
+        assert re.fullmatch(
+            r"a (red|(dark|light) blue) (\(rose:1.2\)|(red|(dark|light) blue) tulip <lora:ink:0.5>)",
+            recipe.chosen_prompt,
+        )
+        assert [use.name for use in recipe.loras] == (["ink"] if "tulip" in recipe.chosen_prompt else [])
+        again = scene.submit(bridge, prompt=prompt, negative_prompt="__colour__", seed=recipe.seed).result(PATIENCE)
+        assert again.layers[0].recipe == recipe
+        assert np.array_equal(layer_pixels(again), layer_pixels(batch, index))
+
+
+def test_what_is_read_as_words_is_told_beside_the_picture(bridge: Bridge) -> None:
+    scene = Scene.of(320, 240, (120, 90, 70, 60))
+    hints = (
+        scene.submit(bridge, prompt="a cat AND a dog", negative_prompt="EasyNegative, embedding:bad")
+        .result(PATIENCE)
+        .hints
+    )
+    for words in ('"AND" is read as a word', '"easynegative" is read as words', '"embedding:bad" is read as words'):
+        assert any(words in hint for hint in hints), hints
+
+
 def test_what_is_written_changes_the_picture_and_nothing_stays_behind(bridge: Bridge) -> None:
     scene = Scene.of(320, 240, (120, 90, 70, 60))
 
@@ -55,10 +89,21 @@ def test_what_is_written_changes_the_picture_and_nothing_stays_behind(bridge: Br
         ("a <lora:large:0.8>", "lora_unsupported", "Choose a Stable Diffusion XL checkpoint"),
         ("a <lora:pickled:0.8>", "lora_unreadable", "safetensors"),
         ("a <lora:ink:lots>", "prompt_unreadable", "<lora:name:0.8>"),
+        ("a <lora:ink:0.8", "prompt_unreadable", "<lora:name:0.8>"),
+        ("a __colur__ flower", "wildcard_unknown", "Close to it: colour"),
+        ("a __../../settings__", "wildcard_unknown", "There are: "),
+        ("a __latin__ flower", "wildcard_unreadable", "UTF-8"),
+        ("a __knot__", "prompt_unreadable", "Take it out"),
         ("a (flower:99)", "prompt_unreadable", "0.5 and 1.5"),
     ],
 )
-def test_refused_before_it_waits_with_words_that_help(bridge: Bridge, prompt: str, code: str, words: str) -> None:
+def test_refused_before_it_waits_with_words_that_help(
+    bridge: Bridge, models: Path, prompt: str, code: str, words: str
+) -> None:
+    (models / "wildcards").mkdir(exist_ok=True)
+    (models / "wildcards" / "colour.txt").write_text("# colours\nred\n{dark|light} blue\n")
+    (models / "wildcards" / "latin.txt").write_bytes(b"gr\xfcn")
+    (models / "wildcards" / "knot.txt").write_text("a __knot__")
     scene = Scene.of(320, 240, (120, 90, 70, 60))
     with pytest.raises(BridgeError) as refused:
         scene.submit(bridge, prompt=prompt).result(PATIENCE)

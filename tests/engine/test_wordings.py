@@ -15,7 +15,7 @@ from tiny_loras import build_tiny_lora
 from bridge.diffusion import Device
 from bridge.engine.inputs import Guidance, Inputs, bridge_error
 from bridge.engine.studio import Painted, Studio
-from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, Registry
+from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, ModelsError, Registry
 from bridge.painter import Cancelled
 from bridge.prompts import PromptUnreadable
 from bridge.protocol.messages import Condition, Extent, Rect, ResultFormat, Submit
@@ -178,6 +178,27 @@ def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(studio: Studio) 
     for strength in ("0", "-1"):
         other = done(studio, job(f"a red flower <lora:lcm-lora:{strength}>", steps=None)).layers[0].recipe
         assert (other.steps, other.sampler) == (4, "DDIM")
+
+
+def test_wildcards_lie_beside_the_checkpoints_and_are_drawn_as_choices_are(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PAINTBRIDGE_HOME", str(tmp_path))
+    (home / "wildcards").mkdir()
+    (home / "wildcards" / "colour.txt").write_text("red\nblue\n<lora:ink:0.5> white\n")
+    registries = Registry([home], default="tiny"), LoraRegistry([home]), ControlNetRegistry([home])
+    studio = Studio(*registries, CPU, [home])
+    batch = done(studio, job("a __colour__ flower", seed=4, batch=2))
+    assert len({layer.recipe.chosen_prompt for layer in batch.layers}) > 1
+    for index, layer in enumerate(batch.layers):
+        plain = done(studio, job(layer.recipe.chosen_prompt, seed=layer.recipe.seed))
+        assert np.array_equal(pixels(plain), pixels(batch, index))
+        assert plain.layers[0].recipe.loras == layer.recipe.loras
+    with pytest.raises(ModelsError) as refused:
+        done(studio, job("a __colours__ flower"))
+    told = bridge_error(refused.value)
+    assert told is not None
+    assert (told.code, told.hint) == ("wildcard_unknown", "Close to it: colour.")
 
 
 def test_hints_of_the_prompt_reach_the_artist(studio: Studio) -> None:

@@ -12,7 +12,7 @@ from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, Registry, inspect
 from bridge.models.hub import DiskFull, DownloadDamaged, HubGated, HubNotFound, HubOffline
-from bridge.models.pull import PullBusy, PullConflict, pull
+from bridge.models.pull import FolderUnwritable, PullBusy, PullConflict, pull
 from bridge.models.receipt import delete_fetched, read_receipt
 
 HUB_ID = "somebody/tiny-inpainting"
@@ -203,6 +203,15 @@ def test_no_room_is_said_before_the_weights_are_fetched(hub, monkeypatch):
 
 def edit_json(hub, name, **changes):
     hub.files[name] = json.dumps({**json.loads(hub.files[name]), **changes}).encode()
+
+
+def test_a_folder_that_cannot_be_written_is_said(hub, home):
+    home.mkdir()
+    (home / "models").write_text("in the way")
+    with pytest.raises(FolderUnwritable, match="cannot be written") as refused:
+        pull(HUB_ID)
+    assert str(home / "models") in refused.value.message
+    assert refused.value.hint == "Correct its permissions, then pull again."
 
 
 def test_what_cannot_be_painted_with_is_told_by_its_configs(hub):

@@ -95,7 +95,7 @@ _REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("picture_mismatch", {"selection": grey(16, 8, 3)[1]}),
     ("picture_unknown", {"selection": grey(16, 8, 1, 77)[1]}),
     ("out_of_range", {"batch": 21}),
-    ("out_of_range", {"batch": 20, "prompt": "\U0001f33b" * 8192, "negative_prompt": "\U0001f33b" * 8192}),
+    ("text_too_long", {"batch": 20, "prompt": "\U0001f33b" * 8192, "negative_prompt": "\U0001f33b" * 8192}),
     ("out_of_range", {"result": ResultFormat("f32", "png")}),
     ("out_of_range", {"result": ResultFormat("u16", "webp")}),
     ("picture_too_large", {"canvas": Extent(1 << 20, 1 << 20), "context": Rect(0, 0, 1 << 20, 1 << 20)}),

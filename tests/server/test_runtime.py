@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.server.errors import AlreadyRunning, StartError
-from bridge.server.runtime import RuntimeFile
+from bridge.server.errors import AlreadyRunning, HomeUnwritable, StartError
+from bridge.server.runtime import RuntimeFile, check_home
 
 _HOLD = """
 import sys
@@ -28,6 +28,41 @@ sys.stdin.readline()
 
 def _publish(file: RuntimeFile) -> None:
     file.publish(url="ws://127.0.0.1:1/ws", bridge="0.1.0", start_command=["paintbridge", "serve"])
+
+
+def test_a_home_that_cannot_be_made_is_told_from_one_that_will_be(tmp_path: Path) -> None:
+    check_home(tmp_path / "not" / "yet")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    for attempt in (
+        check_home,
+        lambda home: RuntimeFile(home).acquire(),
+        lambda home: RuntimeFile(home).rotate_token(),
+    ):
+        with pytest.raises(HomeUnwritable, match="cannot be written") as refused:
+            attempt(tmp_path / "file" / "home")
+        assert "PAINTBRIDGE_HOME" in refused.value.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_disk_that_fills_up_while_the_bridge_runs_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    fills_up = _HOLD.replace(
+        "sys.stdin.readline()",
+        """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+file.release()
+print("released", flush=True)
+""",
+    )
+    done = subprocess.run([sys.executable, "-c", fills_up, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["held", "released"]
+    # What could be written before is whole, and nothing half is left.
+    assert json.loads((tmp_path / "runtime.json").read_text())["pid"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runtime.json", "runtime.lock"]
+    file = RuntimeFile(tmp_path)
+    file.acquire()
+    file.release()
 
 
 def test_what_stands_in_the_file_while_serving_and_after(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Which textual inversions there are, by the names of their files. They are not used yet: the artist is told."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from .places import bridge_home, find_places
+from .scan import files_below
+
+__all__ = ["EmbeddingNames"]
+
+_ENDINGS = (".safetensors", ".pt", ".bin")
+_REMEMBERED_SECONDS = 1.0
+
+
+class EmbeddingNames:
+    """Their names, in lower case. A folder that cannot be read has none."""
+
+    def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`folders` hold checkpoints; the textual inversions are those in their `embeddings`."""
+        self._folders = [Path(folder).expanduser() / "embeddings" for folder in folders]
+        self._clock = clock
+        self._looked: tuple[float, frozenset[str]] | None = None
+
+    def __call__(self) -> frozenset[str]:
+        """All that there are, as they were within the last second."""
+        if self._looked is None or not 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS:
+            names = frozenset(path.stem.lower() for folder in self._places() for path in _files_in(folder))
+            self._looked = (self._clock(), names)
+        return self._looked[1]
+
+    def _places(self) -> Iterator[Path]:
+        yield bridge_home() / "models" / "embeddings"
+        yield from self._folders
+        yield from (place.folder for place in find_places(kind="embedding"))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return list(files_below(folder, _ENDINGS)) if folder.is_dir() else []
+    except OSError:
+        return []

@@ -1,0 +1,56 @@
+"""What other programs understand in a prompt, and what is read as words here: the artist is told."""
+
+import re
+from collections.abc import Collection
+
+from .errors import quoted
+
+__all__ = ["about_elsewhere", "about_embeddings"]
+
+# A1111's composable diffusion.
+_AND = re.compile(r"\bAND\b")
+# ComfyUI's embedding:name, and diffusers' <name>.
+_EMBEDDING = re.compile(r"\bembedding:\s*[^\s,()\[\]{}<>|:]+|(?<!\\)<[A-Za-z][\w-]*>")
+# Compel's and InvokeAI's (word)1.3 and word++. "c++" is a word.
+_COMPEL = re.compile(r"(?<!\\)\([^()]*\)(?:\d*\.?\d+|\++|-+)(?!\w)|\b\w{3,}\+\+")
+_COMMENT = re.compile(r"^[ \t]*(?:#|//|/\*).*", re.MULTILINE)
+# Midjourney's parameters.
+_PARAMETER = re.compile(
+    r"(?<!\S)--(?:ar|aspect|chaos|iw|niji|no|q|quality|seed|s|style|stylize|tile|v|weird)\b(?: [\w.:]+)?"
+)
+# A wildcard that is none: what is one has been drawn.
+_GLUED = re.compile(r"(?<!\\)__[^\W_](?:(?!__)[\w\-./ *])*__")
+_WORDS = re.compile(r"[\w.+-]+")
+
+
+def about_elsewhere(text: str) -> tuple[str, ...]:
+    """Hints for a prompt without its LoRAs whose choices are made."""
+    hints = []
+    if _AND.search(text):
+        hints.append(
+            '"AND" is read as a word: prompts are not composed here. Write BREAK to have a part read by itself.'
+        )
+    hints += [_no_embedding(found) for found in _EMBEDDING.findall(text)]
+    hints += [f'"{quoted(found)}" is read as text: a weight is written (word:1.3).' for found in _COMPEL.findall(text)]
+    hints += [
+        f'"{quoted(found)}" is read as part of the prompt: there are no comments here.'
+        for found in _COMMENT.findall(text)
+    ]
+    hints += [
+        f'"{quoted(found)}" is read as text: prompts have no such options here.' for found in _PARAMETER.findall(text)
+    ]
+    hints += [
+        f'"{quoted(found)}" is read as text: a wildcard stands apart from letters and digits.'
+        for found in _GLUED.findall(text)
+    ]
+    return tuple(dict.fromkeys(hints))
+
+
+def about_embeddings(text: str, names: Collection[str]) -> tuple[str, ...]:
+    """Hints for words that are names of textual inversions. ``names`` are those of the files, in lower case."""
+    words = (word for found in _WORDS.findall(text.lower()) for word in (found, found.rstrip(".")))
+    return tuple(_no_embedding(word) for word in dict.fromkeys(words) if word in names)
+
+
+def _no_embedding(said: str) -> str:
+    return f'"{quoted(said)}" is read as words: textual inversions are not used yet.'
