@@ -14,6 +14,7 @@ from . import jobs
 from .connect import connected
 from .exits import CliError, Exit
 from .failures import as_cli_error
+from .filenames import existing
 from .pictures import open_picture
 from .progress import JobProgress
 
@@ -48,6 +49,7 @@ def of_picture(args: argparse.Namespace, image: Path, *, folder: Path | None = N
     Raises:
         CliError: the picture cannot be read.
     """
+    image = existing(image)
     values = {**vars(args), "image": image}
     if folder is not None or args.output is None:
         ending = ".tiff" if open_picture(image).depth == "f32" else ".png"
@@ -61,7 +63,7 @@ def of_picture(args: argparse.Namespace, image: Path, *, folder: Path | None = N
 
 def own_mask(image: Path) -> Path:
     """The mask that belongs to a picture by its name."""
-    return image.with_name(f"{image.stem}.mask.png")
+    return existing(image.with_name(f"{image.stem}.mask.png"))
 
 
 def told_error(error: Exception) -> CliError:

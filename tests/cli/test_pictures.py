@@ -10,7 +10,8 @@ import pytest
 import pyvips
 
 from bridge.cli.exits import CliError
-from bridge.cli.pictures import Patch, check_output, open_picture, write_layer, write_picture
+from bridge.cli.pictures import open_picture
+from bridge.cli.saving import Patch, Shape, check_output, write_layer, write_picture
 from bridge.protocol.messages import Rect
 
 WIDTH, HEIGHT = 61, 47
@@ -112,7 +113,7 @@ def test_sixteen_bits_are_rounded_for_a_jpeg_and_said_so(
 ) -> None:
     grey = np.full((32, 32, 3), 32896 + 120, np.uint16)
     source = open_picture(save("a.png", grey))
-    assert any("16" in hint for hint in check_output(tmp_path / "out.jpg", depth="u16", alpha=False))
+    assert any("16" in hint for hint in check_output(tmp_path / "out.jpg", Shape(32, 32, "u16")))
     write_picture(source, tmp_path / "out.jpg")
     assert np.unique(load(tmp_path / "out.jpg")).tolist() == [128]
 
@@ -132,7 +133,7 @@ def test_an_output_that_cannot_hold_the_picture_is_refused(
     tmp_path: Path, name: str, depth: str, alpha: bool, message: str
 ) -> None:
     with pytest.raises(CliError, match=message):
-        check_output(tmp_path / name, depth=depth, alpha=alpha)
+        check_output(tmp_path / name, Shape(32, 32, depth, alpha))
 
 
 def test_what_cannot_be_painted_on_is_refused(save: Callable[..., Path], tmp_path: Path) -> None:
