@@ -20,7 +20,8 @@ def normal(name: str) -> str:
 
 def existing(path: Path) -> Path:
     """The file of that name, or else the only one whose name differs in its normal form alone; or the path itself."""
-    if path.exists() or path.name.isascii():
+    # Unlike pathlib, os.path has an answer for names that are too long.
+    if path.name.isascii() or os.path.exists(path):
         return path
     try:
         alike = [name for name in os.listdir(path.parent) if normal(name) == normal(path.name)]

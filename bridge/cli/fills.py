@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> Exit:
         return watch(args)
     if not args.images:
         raise CliError("No picture is named.", "Name one, or several.", exit_code=Exit.USAGE, code="usage")
-    if len(args.images) == 1 and not (args.output is not None and args.output.is_dir()):
+    if len(args.images) == 1 and not (args.output is not None and os.path.isdir(args.output)):
         return jobs.run(of_picture(args, args.images[0]))
     return _several(args, args.images)
 
@@ -82,7 +83,7 @@ def word_of_error(image: Path, error: CliError) -> dict[str, Any]:
 
 def _several(args: argparse.Namespace, images: Sequence[Path]) -> Exit:
     for folder in (args.output, args.layer):
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):
             raise CliError(
                 f"There is no folder {folder}, in which the pictures would be put.", "Create it, or choose another."
             )

@@ -8,6 +8,7 @@ rectangle is ever held: everything else goes from the source to the output as it
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -105,7 +106,7 @@ def open_picture(path: Path) -> PictureFile:
             grey.
     """
     path = existing(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CliError(f"There is no file {path}.", "Check the name.")
     with reading(path):
         kind = _kind(path)

@@ -77,7 +77,7 @@ def png_colour(chunks: Sequence[tuple[bytes, bytes]], embedded: bytes | None, ba
 def _by_code_points(primaries: int, transfer: int, matrix: int, full: int, *, bands: int) -> PngColour:
     if matrix != 0 or full != 1 or primaries not in _PRIMARIES or transfer not in (*_CURVES, _PQ, _HLG):
         raise CliError(
-            f"The PNG's colours are coded in a way that cannot be read (cICP {primaries}, {transfer}, {matrix}, {full}).",
+            f"The PNG's colours cannot be read: they are coded as cICP {primaries}, {transfer}, {matrix}, {full}.",
             "Convert it to sRGB, or to another RGB of full range, and try again.",
         )
     if transfer not in (_PQ, _HLG):

@@ -87,9 +87,9 @@ def check_output(path: Path, shape: Shape) -> tuple[str, ...]:
     kind = EXTENSIONS.get(path.suffix.lower())
     if kind is None:
         raise CliError(f"{path.name} does not say in which format to write.", f"End it in {', '.join(EXTENSIONS)}.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise CliError(f"There is no folder {path.parent}.", "Create it, or choose another output.")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise CliError(f"{path} is a folder.", "Choose another output.")
     if shape.depth == "f32" and kind != "tiff":
         raise CliError(f"{kind.upper()} cannot hold a float picture.", "Write a .tiff.")
