@@ -505,6 +505,82 @@ def test_a_layer_has_the_pictures_colours_and_none_of_its_words(tmp_path: Path) 
     assert set(webp_chunks(tmp_path / "layer.webp")) == {b"VP8X", b"ICCP", b"VP8L"}
 
 
+def test_a_new_picture_carries_nothing(tmp_path: Path) -> None:
+    write_picture(PIXELS, tmp_path / "new.png")
+    assert set(chunks(tmp_path / "new.png")) == {b"IHDR", b"IDAT", b"IEND"}
+    write_picture(PIXELS, tmp_path / "new.jpg")
+    assert {marker for marker, _ in segments(tmp_path / "new.jpg")} <= {0xE0, 0xDB, 0xC0, 0xC4}
+
+
+def test_xmp_in_attributes_and_an_orientation_that_exif_does_not_know(tmp_path: Path) -> None:
+    packet = xmp_packet("").replace(
+        b'rdf:about=""',
+        b'rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:own="https://example.org/" tiff:Orientation="6" '
+        b'tiff:Make="Camera" own:small="' + SECRET_BASE64.encode() + b'"',
+    )
+    path = tmp_path / "source.jpg"
+    path.write_bytes(xmp_in("JPEG", packet))
+    write_picture(open_picture(path), tmp_path / "out.jpg")
+    assert in_xmp(b"Orientation", b"own:small", b'tiff:Make="Camera"')(tmp_path / "out.jpg", "JPEG") == (
+        False,
+        False,
+        True,
+    )
+    assert xmp(tmp_path / "out.jpg", "JPEG").endswith(b'<?xpacket end="w"?>')
+
+
+def test_a_place_on_earth_goes_with_the_pixels_alone(tmp_path: Path) -> None:
+    path = tmp_path / "source.tif"
+    path.write_bytes(TABLE[Part.GEOGRAPHY].files["TIFF"])
+    source = open_picture(path)
+    write_alike(source, tmp_path / "out.tif", PIXELS.repeat(2, 0).repeat(2, 1))
+    assert not {33550, 42113} & tags(tmp_path / "out.tif").keys()
+    assert Part.GEOGRAPHY.title in " ".join(losses(source, tmp_path / "out.tif", moved=True))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_of_either_byte_order_and_a_bigtiff(order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, big, out = (tmp_path / name for name in ("source.tif", "big.tif", "out.tif"))
+    # IPTC is said to be whole numbers, as some programs have it; Pillow reads those in the little order alone.
+    datasets = CAPTION + bytes(-len(CAPTION) % 4)
+    extra = {33723: (LONG, datasets)} if order == "<" else {}
+    path.write_bytes(tiff({**ARTIST, **extra}, SHOT, order=order))
+    with monkeypatch.context() as patched:
+        patched.setattr("bridge.cli.saving._TIFF_BYTES", 0)
+        write_picture(open_picture(path), big)
+    assert big.read_bytes()[2:4] == b"\x2b\0"
+    write_picture(open_picture(big), out)
+    assert out.read_bytes()[2:4] == b"\x2a\0"
+    for written in (big, out):
+        with Image.open(written) as image:
+            assert np.array_equal(np.asarray(image), PIXELS)
+            found = image.getexif()
+            assert found[0x8298] == "CC0"
+            assert found.get_ifd(IFD.Exif)[0x829A] == 1 / 125
+        if order == "<":
+            assert iptc(written, "TIFF") == CAPTION
+
+
+def test_whatever_is_broken_is_told_or_left_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    files = [data for row in TABLE.values() for data in row.files.values()]
+    path, out = tmp_path / "source", tmp_path / "out.tif"
+    written = 0
+    for number in range(200):
+        data = bytearray(files[number % len(files)])
+        for place in rng.integers(8, len(data), rng.integers(1, 12)):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(data[: rng.integers(len(data) // 2, len(data) + 1)] if number % 3 == 0 else data)
+        try:
+            source = open_picture(path)
+            write_picture(source, out)
+        except CliError:
+            continue
+        losses(source, out, moved=False)
+        written += 1
+    assert written > 50
+
+
 # ---------------------------------------------------------------- colours that a PNG speaks of
 
 

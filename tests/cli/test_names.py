@@ -159,7 +159,7 @@ def test_what_was_painted_is_kept_where_the_save_fails(
                "-o", tmp_path / "out.png", home=running)  # fmt: skip
     assert done.code == Exit.REFUSED
     hint = done.json["error"]["hint"]
-    layers = sorted(kept.rglob("*.png"))
+    layers = sorted(kept.rglob("*.png"), key=lambda path: path.name)
     assert [path.name for path in layers] == ["layer-1.png", "layer-2.png"]
     assert all(str(path) in hint for path in layers)
     assert all(load(path).shape[2] == 4 and load(path)[..., 3].any() for path in layers)
