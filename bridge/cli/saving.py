@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -226,7 +227,7 @@ def _write(image: pyvips.Image, path: Path, blocks: Blocks) -> None:
 @contextlib.contextmanager
 def _partial(path: Path) -> Iterator[Path]:
     """A file beside it, of a short name, for names have a limit. It and what is made of it are gone afterwards."""
-    partial = path.with_name(f".{os.getpid()}.part")
+    partial = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield partial
     finally:
