@@ -7,7 +7,10 @@ is one sentence and a hint on standard error; ``--json`` puts it on standard out
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import importlib
+import io
 import json
 import sys
 import tempfile
@@ -22,6 +25,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code (:class:`.exits.Exit`)."""
+    _print_any_name()
     args = build_parser().parse_args(argv)
     try:
         done = int(importlib.import_module(f".{args.module}", __name__).run(args) or Exit.DONE)
@@ -39,6 +43,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .failures import as_cli_error
 
         return _complain(as_cli_error(error) or _unforeseen(), args.json, getattr(error, "__notes__", ()))
+
+
+def _print_any_name() -> None:
+    """Have standard output give the bytes of file names that are not UTF-8, as other programs do, and never fail."""
+    codecs.register_error("paintbridge-names", _name_bytes)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="paintbridge-names")
+
+
+def _name_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
+    for handler in ("surrogateescape", "backslashreplace"):
+        with contextlib.suppress(UnicodeError):
+            return codecs.lookup_error(handler)(error)
+    raise error
 
 
 def _complain(error: CliError, as_json: bool, notes: Sequence[str] = ()) -> int:

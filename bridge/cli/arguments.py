@@ -167,6 +167,7 @@ def _upscale(parser: argparse.ArgumentParser) -> None:
 def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
     parser.add_argument(
         "--prompt",
+        type=_said(_words),
         default="",
         metavar="TEXT",
         help="what is wanted; docs/prompts.md tells how to weigh words and add LoRAs",
@@ -180,13 +181,15 @@ def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
         help=f"be guided by a picture of the same size, several if repeated; KIND: {', '.join(CONDITION_KINDS)}; "
         f"NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
     )
-    parser.add_argument("--negative", default="", metavar="TEXT", help="what is not wanted")
+    parser.add_argument("--negative", type=_said(_words), default="", metavar="TEXT", help="what is not wanted")
     _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")
     _number(parser, "--batch", "batch", "how many pictures; more than one are numbered: OUT-1.png, OUT-2.png")
     _number(parser, "--steps", "steps", "denoising steps; none: what suits the checkpoint")
     _number(parser, "--guidance", "guidance", "guidance scale; none: what suits the checkpoint")
     parser.add_argument("--sampler", choices=SAMPLERS, help="none: what suits the checkpoint")
-    parser.add_argument("--checkpoint", "--model", metavar="NAME", help="none: the bridge's default")
+    parser.add_argument(
+        "--checkpoint", "--model", type=_said(_words), metavar="NAME", help="none: the bridge's default"
+    )
     parser.add_argument(
         "-o", "--output", type=Path, required=not output, metavar="OUT", help=output or "picture to write"
     )
@@ -261,6 +264,13 @@ def _said(parse: Callable[[str], Any], wanted: str = "") -> Callable[[str], Any]
             raise argparse.ArgumentTypeError(words) from None
 
     return said
+
+
+def _words(text: str) -> str:
+    # Arguments in another encoding than the system's come with lone surrogates, which no message can hold.
+    if not text.isascii() and text != text.encode("utf-8", "replace").decode("utf-8"):
+        raise ValueError("it must be text in UTF-8")
+    return text
 
 
 def _context(text: str) -> Any:

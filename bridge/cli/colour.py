@@ -39,8 +39,9 @@ class ColourSpace:
     clamps: bool = False
 
 
-def colour_space(icc: bytes | None, *, bands: int, depth: str) -> ColourSpace:
-    """The colour space of a picture with this embedded profile (None: none), colour bands (1, 3) and depth.
+def colour_space(icc: bytes | None, *, bands: int, depth: str, hdr: MatrixProfile | None = None) -> ColourSpace:
+    """The colour space of a picture with this profile (None: none), colour bands (1, 3) and depth; ``hdr`` is what no
+    profile says, and goes before it.
 
     Without a profile integers are sRGB (grey ones with its curve), and floats are linear light of sRGB's primaries, as
     in libvips, OpenEXR and scRGB.
@@ -48,6 +49,8 @@ def colour_space(icc: bytes | None, *, bands: int, depth: str) -> ColourSpace:
     Raises:
         CliError: a profile of look-up tables on a float picture, or of another colour model than the picture's.
     """
+    if hdr is not None:
+        return _by_matrix(hdr)
     if icc is None:
         curve = _LINEAR_CURVE if depth == "f32" else _SRGB_CURVE
         return _by_matrix(MatrixProfile((curve,) * bands, SRGB_TO_XYZ if bands == 3 else None))

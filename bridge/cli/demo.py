@@ -23,8 +23,9 @@ from .connect import connected
 from .exits import CliError, Exit, unwritable
 from .fills import of_picture
 from .jobs import Done, paint
-from .pictures import open_picture, write_picture
+from .pictures import open_picture
 from .progress import JobProgress
+from .saving import write_picture
 
 __all__ = ["run"]
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..client import Pixels
 from ..protocol.messages import Rect
-from .pictures import MAXIMUM, Patch, PictureFile
+from .pictures import MAXIMUM, PictureFile
+from .saving import Patch
 
 __all__ = [
     "WirePixels",

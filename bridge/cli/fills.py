@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from . import jobs
 from .connect import connected
 from .exits import CliError, Exit
 from .failures import as_cli_error
+from .filenames import existing
 from .pictures import open_picture
 from .progress import JobProgress
 
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> Exit:
         return watch(args)
     if not args.images:
         raise CliError("No picture is named.", "Name one, or several.", exit_code=Exit.USAGE, code="usage")
-    if len(args.images) == 1 and not (args.output is not None and args.output.is_dir()):
+    if len(args.images) == 1 and not (args.output is not None and os.path.isdir(args.output)):
         return jobs.run(of_picture(args, args.images[0]))
     return _several(args, args.images)
 
@@ -48,6 +50,7 @@ def of_picture(args: argparse.Namespace, image: Path, *, folder: Path | None = N
     Raises:
         CliError: the picture cannot be read.
     """
+    image = existing(image)
     values = {**vars(args), "image": image}
     if folder is not None or args.output is None:
         ending = ".tiff" if open_picture(image).depth == "f32" else ".png"
@@ -61,7 +64,7 @@ def of_picture(args: argparse.Namespace, image: Path, *, folder: Path | None = N
 
 def own_mask(image: Path) -> Path:
     """The mask that belongs to a picture by its name."""
-    return image.with_name(f"{image.stem}.mask.png")
+    return existing(image.with_name(f"{image.stem}.mask.png"))
 
 
 def told_error(error: Exception) -> CliError:
@@ -80,7 +83,7 @@ def word_of_error(image: Path, error: CliError) -> dict[str, Any]:
 
 def _several(args: argparse.Namespace, images: Sequence[Path]) -> Exit:
     for folder in (args.output, args.layer):
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):
             raise CliError(
                 f"There is no folder {folder}, in which the pictures would be put.", "Create it, or choose another."
             )

@@ -1,4 +1,4 @@
-"""ICC profiles made of curves and a matrix, read and applied in floating point, both ways, without clamping.
+"""ICC profiles made of curves and a matrix: read, made, and applied in floating point, both ways, without clamping.
 
 The command line converts with these instead of a colour engine because libvips' engine takes and gives integers only:
 float pictures would be cut to 8 bits, and colours outside sRGB clamped. Profiles made of look-up tables are left to
@@ -9,13 +9,24 @@ matrix model).
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SRGB_TO_XYZ", "Curve", "MatrixProfile", "ProfileNotUsable", "decode_srgb", "encode_srgb", "parse_profile"]
+__all__ = [
+    "SRGB_TO_XYZ",
+    "Array",
+    "Curve",
+    "MatrixProfile",
+    "ProfileNotUsable",
+    "build_profile",
+    "decode_srgb",
+    "encode_srgb",
+    "mirrored",
+    "parse_profile",
+]
 
 Array = NDArray[np.float32]
 
@@ -27,6 +38,9 @@ SRGB_TO_XYZ = np.array(
     ]
 )
 """Linear sRGB to XYZ of the D50 white that ICC profiles are about (IEC 61966-2-1 primaries, Bradford-adapted)."""
+
+_D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 class ProfileNotUsable(Exception):
@@ -104,6 +118,64 @@ def parse_profile(data: bytes) -> MatrixProfile:
     return MatrixProfile(curves, matrix)
 
 
+def build_profile(primaries: Sequence[float], curve: Sequence[float], *, grey: bool) -> bytes:
+    """A profile (version 4.3) of primaries and one curve for all of them.
+
+    Args:
+        primaries: x and y of red, green, blue and white.
+        curve: a gamma, or g, a, b, c, d of a parametric curve's third kind.
+        grey: of the curve alone.
+
+    Raises:
+        numpy.linalg.LinAlgError: the primaries are no triangle.
+    """
+    kind = 0 if len(curve) == 1 else 3
+    tags: dict[bytes, bytes] = {
+        b"desc": _words("Made from the picture's own chunks"),
+        b"cprt": _words("CC0"),
+        b"wtpt": _as_xyz(_D50),
+    }
+    trc = b"para" + struct.pack(">IHH", 0, kind, 0) + _fixed(curve)
+    if grey:
+        tags[b"kTRC"] = trc
+    else:
+        adaptation, columns = _to_d50(primaries)
+        tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.reshape(-1))
+        tags |= {name: _as_xyz(columns[:, i]) for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
+        tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), trc)
+    table, values = struct.pack(">I", len(tags)), b""
+    for name, value in tags.items():
+        table += name + struct.pack(">II", 132 + 12 * len(tags) + len(values), len(value))
+        values += value + bytes(-len(value) % 4)
+    space = b"GRAY" if grey else b"RGB "
+    head = struct.pack(">I4sI", 128 + len(table) + len(values), b"", 0x04300000) + b"mntr" + space + b"XYZ "
+    head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _fixed(_D50)
+    return head.ljust(128, b"\0") + table + values
+
+
+def _to_d50(primaries: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The matrix that adapts from the primaries' white (Bradford; ICC.1:2022, annex E), and that from RGB to XYZ."""
+    corners = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in zip(primaries[::2], primaries[1::2], strict=True)])
+    white = corners[3]
+    cones = _BRADFORD @ white
+    adaptation = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ np.array(_D50)) / cones) @ _BRADFORD
+    rgb = corners[:3].T
+    return adaptation, adaptation @ (rgb * np.linalg.solve(rgb, white))
+
+
+def _words(text: str) -> bytes:
+    encoded = text.encode("utf-16-be")
+    return b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, len(encoded), 28) + encoded
+
+
+def _as_xyz(values: Sequence[float] | NDArray[np.float64]) -> bytes:
+    return b"XYZ " + bytes(4) + _fixed(values)
+
+
+def _fixed(values: Sequence[float] | NDArray[np.float64]) -> bytes:
+    return struct.pack(f">{len(values)}i", *(round(float(value) * 65536) for value in values))
+
+
 def _xyz(tag: bytes) -> list[float]:
     return [value / 65536 for value in struct.unpack(">3i", tag[8:20])]
 
@@ -131,8 +203,8 @@ def _gamma(gamma: float) -> Curve:
     if gamma == 1.0:
         return Curve(lambda x: x, lambda x: x)
     return Curve(
-        _mirrored(lambda x: x**gamma),
-        _mirrored(lambda x: x ** (1 / gamma)),
+        mirrored(lambda x: x**gamma),
+        mirrored(lambda x: x ** (1 / gamma)),
     )
 
 
@@ -149,7 +221,7 @@ def _table(values: NDArray[np.float64]) -> Curve:
         beyond: NDArray[np.float64] = np.where(x > xs[-1], ys[-1] + (x - xs[-1]) * slope, np.interp(x, xs, ys))
         return beyond
 
-    return Curve(_mirrored(lambda x: continued(x, places, values)), _mirrored(lambda x: continued(x, outputs, inputs)))
+    return Curve(mirrored(lambda x: continued(x, places, values)), mirrored(lambda x: continued(x, outputs, inputs)))
 
 
 def _parametric(kind: int, values: list[float]) -> Curve:
@@ -174,10 +246,10 @@ def _parametric(kind: int, values: list[float]) -> Curve:
         upper = (np.maximum(y - e, 0) ** (1 / g) - b) / a
         return np.where(y >= corner, upper, (y - f) / c if c else d)
 
-    return Curve(_mirrored(decode), _mirrored(encode))
+    return Curve(mirrored(decode), mirrored(encode))
 
 
-def _mirrored(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Array], Array]:
+def mirrored(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Array], Array]:
     def both(x: Array) -> Array:
         return np.copysign(function(np.abs(x).astype(np.float64)), x).astype(np.float32)
 

@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..client import Bridge, Job, JobCancelled, JobResult, ResultLayer
 from ..protocol.messages import ContextChoice, Extent, Rect, ResultFormat
@@ -20,8 +21,9 @@ from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch,
 from .exits import CliError, Exit
 from .guiding import open_condition
 from .masks import Selection, mask_selection, rect_selection
-from .pictures import PictureFile, check_output, open_picture, write_alike, write_layer, write_picture
+from .pictures import PictureFile, open_picture
 from .progress import JobProgress
+from .saving import Shape, check_output, losses, rescue, write_alike, write_layer, write_picture
 
 __all__ = ["Done", "paint", "run", "tell"]
 
@@ -82,12 +84,7 @@ class _Files:
         self.output = args.output or args.image.with_stem(f"{args.image.stem}-{args.scale}x")
         # What has no layer of its own.
         self.layer = getattr(args, "layer", None)
-        depth, alpha = ("u8", False) if source is None else (source.depth, source.alpha)
-        hints = list(check_output(self.output, depth=depth, alpha=alpha))
-        if self.layer is not None:
-            if self.layer.absolute() == self.output.absolute():
-                raise CliError("Picture and layer would be written to the same file.", "Name two.")
-            hints += check_output(self.layer, depth=depth, alpha=True)
+        hints = self._check_outputs()
         hints += self.selection.hints if self.selection else ()
         size = args.size if source is None else (source.width, source.height)
         self.conditions = [open_condition(said, *size) for said in args.condition]
@@ -95,12 +92,31 @@ class _Files:
             hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
         self.hints = hints
 
+    def _check_outputs(self) -> list[str]:
+        """See that all that is to be written can be. Returns what the user should know of it."""
+        args, source = self.args, self.source
+        shape = Shape(*args.size) if source is None else Shape.of(source)
+        if args.command == "upscale" and self.selection is not None:
+            bounds = self.selection.bounds
+            shape = replace(shape, width=bounds.width, height=bounds.height)
+        if args.command == "upscale":
+            shape = replace(shape, width=args.scale * shape.width, height=args.scale * shape.height)
+        hints: list[str] = []
+        for index in range(1, self.batch + 1):
+            hints += check_output(self._numbered(self.output, index), shape)
+            if self.layer is not None:
+                if self.layer.absolute() == self.output.absolute():
+                    raise CliError("Picture and layer would be written to the same file.", "Name two.")
+                hints += check_output(self._numbered(self.layer, index), replace(shape, alpha=True))
+        if source is not None:
+            hints += losses(source, self.output, moved=args.command == "upscale")
+        return list(dict.fromkeys(hints))
+
     def paint(self, bridge: Bridge, progress: JobProgress) -> Done:
         progress.say("Reading")
         result = _wait_for(self._submit(bridge, progress))
         progress.say("Writing")
-        outputs = [self._write(layer, index) for index, layer in enumerate(result.layers, 1)]
-        return Done(outputs, result.reach, dict(result.timings), [*self.hints, *result.hints])
+        return Done(self._write_all(result), result.reach, dict(result.timings), [*self.hints, *result.hints])
 
     def _submit(self, bridge: Bridge, progress: JobProgress) -> Job:
         args, source, selection = self.args, self.source, self.selection
@@ -149,10 +165,32 @@ class _Files:
             **sending,
         )
 
-    def _write(self, layer: ResultLayer, index: int) -> dict[str, Any]:
+    def _write_all(self, result: JobResult) -> list[dict[str, Any]]:
+        """Write every picture, or see that none that cannot be written is lost.
+
+        Raises:
+            CliError: some could not be written; it says where their layers are kept.
+        """
+        outputs, kept = [], []
+        failed: CliError | None = None
+        for index, layer in enumerate(result.layers, 1):
+            pixels = _pixels(layer)
+            try:
+                outputs.append(self._write(layer, pixels, index))
+            except CliError as error:
+                failed = failed or error
+                place = rescue(pixels, f"layer-{index}")
+                if place is not None:
+                    kept.append(f"{place} (its corner at {layer.x}, {layer.y}; seed {layer.recipe.seed})")
+        if failed is not None:
+            words = f"What was painted is kept, as a layer: {', '.join(kept)}." if kept else ""
+            raise CliError(
+                failed.message, f"{failed.hint} {words}".strip(), exit_code=failed.exit_code, code=failed.code
+            ) from failed
+        return outputs
+
+    def _write(self, layer: ResultLayer, pixels: NDArray[Any], index: int) -> dict[str, Any]:
         picture, source = layer.picture, self.source
-        size = {"width": picture.width, "height": picture.height}
-        pixels = from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)
         path = self._numbered(self.output, index)
         written: dict[str, Any] = {"picture": str(path)}
         if source is None:
@@ -170,13 +208,20 @@ class _Files:
             **written,
             "x": layer.x,
             "y": layer.y,
-            **size,
+            "width": picture.width,
+            "height": picture.height,
             "seed": layer.recipe.seed,
             "recipe": asdict(layer.recipe),
         }
 
     def _numbered(self, path: Path, index: int) -> Path:
         return path if self.batch == 1 else path.with_stem(f"{path.stem}-{index}")
+
+
+def _pixels(layer: ResultLayer) -> NDArray[Any]:
+    picture = layer.picture
+    size = {"width": picture.width, "height": picture.height}
+    return from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)
 
 
 def _wait_for(job: Job) -> JobResult:

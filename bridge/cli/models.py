@@ -29,10 +29,12 @@ from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
 from ..models.scan import candidates, lora_candidates
+from ..models.shelf import spelled
 from ..server.settings import load_settings, settings_home
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
 from .exits import CliError, Exit, unwritable
+from .filenames import existing
 from .loras import lora_details, lora_details_words, lora_row, lora_row_words
 
 __all__ = ["registry", "run"]
@@ -133,7 +135,7 @@ def _info(args: argparse.Namespace) -> dict[str, Any]:
         checkpoint = found.get(args.name)
     except CheckpointUnknown:
         loras = lora_registry()
-        entry = next((entry for entry in loras.entries() if entry.name == args.name), None)
+        entry = next((entry for entry in loras.entries() if entry.name == spelled(args.name)), None)
         if entry is None:
             raise
         said = lora_details(entry, loras.find(args.name))
@@ -143,7 +145,7 @@ def _info(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add(args: argparse.Namespace) -> dict[str, Any]:
-    path = args.path.expanduser().absolute()
+    path = existing(args.path.expanduser().absolute())
     if not path.exists():
         raise CliError(f"There is nothing at {path}.", "Check the spelling, and that its disk is connected.")
     for entry in _all_entries():
@@ -245,10 +247,10 @@ def _entry(found: Registry, name: str) -> Entry[Checkpoint]:
 
 def _named(name: str) -> Entry[Any]:
     """The entry of that name, or one that was added by that path."""
-    path = Path(name).expanduser().absolute()
+    path = existing(Path(name).expanduser().absolute())
     entries = _all_entries()
     for entry in entries:
-        if name == entry.name or path == entry.registered:
+        if spelled(name) == entry.name or path == entry.registered:
             return entry
     if any(path in read_registered(kind) for kind in KINDS):
         # It was added and holds nothing now.

@@ -1,4 +1,4 @@
-"""The generated parts of ``docs/cli.md``: exit codes, and each command's arguments.
+"""The generated parts of ``docs/cli.md``: exit codes, what becomes of a file's metadata, and each command's arguments.
 
 ``python -m bridge.cli.reference`` writes them.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .arguments import build_parser
 from .exits import Exit
+from .metadata.parts import Part
 
 __all__ = ["PAGE", "render"]
 
@@ -19,7 +20,8 @@ PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "cli.md"
 
 def render(page: str) -> str:
     """The page, with its generated blocks made anew."""
-    for name, lines in (("exit codes", _exit_codes()), ("commands", _command_lines())):
+    blocks = (("exit codes", _exit_codes()), ("metadata", _metadata()), ("commands", _command_lines()))
+    for name, lines in blocks:
         before, _, rest = page.partition(f"<!-- {name} -->")
         after = rest.partition("<!-- end -->")[2]
         page = "\n".join([f"{before}<!-- {name} -->", *lines, f"<!-- end -->{after}"])
@@ -28,6 +30,11 @@ def render(page: str) -> str:
 
 def _exit_codes() -> list[str]:
     return ["", "| code | meaning |", "| --- | --- |", *(f"| {code.value} | {code.meaning} |" for code in Exit), ""]
+
+
+def _metadata() -> list[str]:
+    rows = [f"| {part.title} | {part.formats} | {part.fate.value} | {part.reason} |" for part in Part]
+    return ["", "| what | in | in the output | why |", "| --- | --- | --- | --- |", *rows, ""]
 
 
 def _command_lines() -> list[str]:

@@ -20,9 +20,10 @@ from ..client import Bridge
 from . import jobs
 from .connect import connected
 from .exits import CliError, Exit
-from .fills import of_picture, own_mask, told_error, word_of_error
-from .pictures import EXTENSIONS
+from .filenames import normal
+from .fills import of_picture, told_error, word_of_error
 from .progress import JobProgress
+from .saving import EXTENSIONS
 
 __all__ = ["watch"]
 
@@ -82,12 +83,13 @@ def _fill(bridge: Bridge, args: argparse.Namespace, picture: Path, target: Path,
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Look]]:
     """Pictures that have a mask, and how both look."""
-    names = {path.name: path for path in folder.iterdir() if not path.name.startswith(".")}
+    # Editors and archives may spell the two names in different normal forms.
+    names = {normal(path.name): path for path in folder.iterdir() if not path.name.startswith(".")}
     for name, mask in sorted(names.items()):
         stem = name.removesuffix(_MASK)
         pictures = (names[stem + ending] for ending in EXTENSIONS if name != stem and stem + ending in names)
         picture = next(pictures, None)
-        if picture is not None and own_mask(picture) == mask:
+        if name.endswith(_MASK) and picture is not None:
             # Either may be taken away at any moment.
             with contextlib.suppress(FileNotFoundError):
                 yield picture, (_look(picture), _look(mask))
@@ -107,5 +109,6 @@ def _is_filled(picture: Path, look: Look, target: Path) -> bool:
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
+    # Names that are no text, in what is said of them, are shown byte by byte.
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     partial.replace(path)

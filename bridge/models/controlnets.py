@@ -9,7 +9,7 @@ from .controlnet import CONDITIONS, ControlNet, check_fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .places import OWN, Place, controlnets_folder, find_places
 from .scan import controlnet_candidates
-from .shelf import Entry, Lying, Shelf, lying_in
+from .shelf import Entry, Lying, Shelf, lying_in, spelled
 
 __all__ = ["ControlNetRegistry"]
 
@@ -61,7 +61,7 @@ class ControlNetRegistry:
 def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Checkpoint, name: str | None) -> ControlNet:
     nets = [entry.found for entry in entries if isinstance(entry.found, ControlNet)]
     if name is not None:
-        found = next((entry.found for entry in entries if entry.name == name), None)
+        found = next((entry.found for entry in entries if entry.name == spelled(name)), None)
         if found is None:
             names = ", ".join(net.id for net in nets if net.fits(checkpoint)) or "none"
             raise ConditionUnsupported(

@@ -12,7 +12,7 @@ from .lora import Lora, check_fits, inspect_lora
 from .places import OWN, Place, find_places, loras_folder
 from .registered import read_registered
 from .scan import lora_candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
+from .shelf import Entry, Lying, Shelf, lying_in, lying_registered, spelled
 
 __all__ = ["LoraRegistry"]
 
@@ -62,7 +62,7 @@ class LoraRegistry:
 def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
     found = {entry.name: entry.found for entry in entries}
     alike = {known.lower(): known for known in reversed(found)}
-    wanted = name.removesuffix(".safetensors")
+    wanted = spelled(name).removesuffix(".safetensors")
     known = wanted if wanted in found else alike.get(wanted.lower())
     if known is None:
         usable = [known for known, lora in found.items() if isinstance(lora, Lora)]

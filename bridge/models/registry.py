@@ -8,7 +8,7 @@ from .checkpoint import Checkpoint, inspect
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
 from .places import OWN, Place, find_places, models_folder
 from .scan import candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
+from .shelf import Entry, Lying, Shelf, lying_in, lying_registered, spelled
 
 __all__ = ["MINI", "Registry"]
 
@@ -71,6 +71,7 @@ class Registry:
         found = {entry.name: entry.found for entry in entries}
         usable = [name for name, entry in found.items() if isinstance(entry, Checkpoint)]
         wanted = checkpoint_id or self._default
+        wanted = None if wanted is None else spelled(wanted)
         if wanted is None:
             wanted = MINI.name if MINI.name in found else next(iter(usable), None)
         if wanted is None:

@@ -1,8 +1,10 @@
 """What lies in several places, each thing by a name of its own, looked at anew as the folders change."""
 
 import os
+import re
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +14,11 @@ from .errors import CheckpointUnreadable, ModelsError
 from .places import OWN, Place
 from .registered import list_file, read_registered
 
-__all__ = ["Entry", "Lying", "Shelf", "lying_in", "lying_registered"]
+__all__ = ["Entry", "Lying", "Shelf", "lying_in", "lying_registered", "spelled"]
 
 _REMEMBERED_SECONDS = 1.0
+# Python has them in place of bytes that are not UTF-8 (PEP 383).
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class _Named(Protocol):
@@ -94,7 +98,7 @@ class Shelf(Generic[T]):
                 continue
             seen.add(real)
             program = lying.place.program
-            name = _free_name(lying.name, program, entries)
+            name = _free_name(spelled(lying.name), program, entries)
             found = lying.problem or self._inspect(lying.path)
             if not isinstance(found, ModelsError):
                 found = replace(found, id=name)  # type: ignore[type-var]
@@ -105,6 +109,11 @@ class Shelf(Generic[T]):
 
     def _inspect(self, path: Path) -> T | ModelsError:
         entry: T | ModelsError
+        if not _is_utf8(path):
+            # The libraries that read weights take no other names, and a message could not hold it.
+            return CheckpointUnreadable(
+                f"The name of {spelled(str(path))} is not UTF-8.", hint="Rename the file, or its folder."
+            )
         try:
             signature = _signature(path)
             known = self._known.get(path)
@@ -117,6 +126,13 @@ class Shelf(Generic[T]):
             return CheckpointUnreadable(f"{path} cannot be read ({error.strerror}).", hint="Check its permissions.")
         self._known[path] = (signature, entry)
         return entry
+
+
+def spelled(name: str) -> str:
+    """A name as it is listed and looked for: in Unicode's form NFC, as keyboards give it, whatever form the disk has;
+    what is not UTF-8 in it as replacement characters, for it can be neither shown nor sent.
+    """
+    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", name))
 
 
 def lying_in(
@@ -161,6 +177,14 @@ def _free_name(name: str, program: str, taken: Container[str]) -> str:
         else:
             tried = f"{name} ({program})" if number == 2 else f"{name} ({program} {number - 1})"
     return tried
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:

@@ -1,6 +1,7 @@
 """`<lora:name:0.8>`: a LoRA by its name, and how much of it. `<lyco:...>` is read the same."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from .errors import PromptUnreadable, quoted
@@ -42,7 +43,8 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
         if kind.lower() not in _KINDS:
             raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
         name, _, number = said.partition(":")
-        name = name.strip()
+        # One letter with an accent may be spelled as two characters.
+        name = unicodedata.normalize("NFC", name.strip())
         strengths[name] = _bounded(strengths.get(name, 0.0) + _strength(name, number, said), said)
     if len(strengths) > _MOST:
         raise PromptUnreadable(

@@ -48,6 +48,11 @@ _TABLE = (
     ErrorCode("missing_field", "The message lacks a field.", "Update the plug-in."),
     ErrorCode("wrong_type", "A field of the message has the wrong type.", "Update the plug-in."),
     ErrorCode(
+        "bad_text",
+        "A text holds half of a character, which is no text.",
+        "Write it again; it may have been cut in the middle of an emoji, or be in another encoding than UTF-8.",
+    ),
+    ErrorCode(
         "out_of_range", "A value lies outside its range.", "Choose a value inside the range that the message names."
     ),
     ErrorCode("text_too_long", "A text is longer than the bridge accepts.", "Shorten it."),

@@ -20,7 +20,7 @@ import msgpack
 from .errors import BridgeError
 from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
 
-__all__ = ["FRAME_BYTES", "FieldSpec", "decode_client", "decode_server", "encode", "field_specs"]
+__all__ = ["FRAME_BYTES", "FieldSpec", "check_text", "decode_client", "decode_server", "encode", "field_specs"]
 
 FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
@@ -54,11 +54,16 @@ def field_specs(cls: type[Any]) -> tuple[FieldSpec, ...]:
 
 
 def encode(message: Message) -> bytes:
-    """Pack a message into the bytes of one frame."""
+    """Pack a message into the bytes of one frame.
+
+    Raises:
+        BridgeError: ``bad_text`` for a text that is no Unicode text.
+    """
     if isinstance(message, Put):
         return _encode_put(message)
-    body = _to_plain(message)
-    return cast(bytes, msgpack.packb({"type": type(message).__name__.lower(), **body}, use_bin_type=True))
+    kind = type(message).__name__.lower()
+    body = _to_plain(message, kind)
+    return cast(bytes, msgpack.packb({"type": kind, **body}, use_bin_type=True))
 
 
 def _encode_put(put: Put) -> bytes:
@@ -70,17 +75,31 @@ def _encode_put(put: Put) -> bytes:
     return b"".join((b"\x84", head[1:], b"\xa4data", bytes((code,)), size.to_bytes(length, "big"), put.data))
 
 
-def _to_plain(value: Any) -> Any:
+def _to_plain(value: Any, path: str) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         plain: dict[str, Any] = {}
         for spec in field_specs(type(value)):
             item = getattr(value, spec.name)
             if spec.required or item != spec.default:
-                plain[spec.name] = _to_plain(item)
+                plain[spec.name] = _to_plain(item, f"{path}.{spec.name}")
         return plain
     if isinstance(value, tuple):
-        return [_to_plain(item) for item in value]
+        return [_to_plain(item, path) for item in value]
+    if isinstance(value, str):
+        check_text(value, path)
     return value
+
+
+def check_text(value: str, path: str) -> None:
+    """See that a text can be sent: half of a character (a lone surrogate) cannot.
+
+    Raises:
+        BridgeError: ``bad_text``.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BridgeError("bad_text", f"{path} holds half of a character, which is no text.") from None
 
 
 # ---------------------------------------------------------------- decoding

@@ -5,6 +5,7 @@ allows (aspect-ratio buckets, as in NovelAI's training of 2022). What is transpa
 """
 
 import math
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +55,13 @@ def read_folder(
     pictures = [path for path in files if path.suffix.lower() in ENDINGS]
     if not pictures:
         raise NoPictures(folder)
-    captions = {path.with_suffix(".txt") for path in pictures}
-    others = [path.name for path in files if path not in pictures and path not in captions]
+    # A name with accents may be spelled in two ways, and its two files not in the same.
+    texts = {unicodedata.normalize("NFC", path.stem): path for path in files if path.suffix == ".txt"}
+    beside = {path: texts.get(unicodedata.normalize("NFC", path.stem)) for path in pictures}
+    others = [path.name for path in files if path not in pictures and path not in beside.values()]
     if others:
         say(f"left out, for they are no pictures: {', '.join(others[:8])}{' ...' if len(others) > 8 else ''}")
-    return [_read(path, caption, resolution, multiple) for path in pictures]
+    return [_read(path, beside[path], caption, resolution, multiple) for path in pictures]
 
 
 def lesson_of(name: str, rgba: np.ndarray, caption: str, resolution: int, multiple: int) -> Lesson:
@@ -81,13 +84,12 @@ def bucket(name: str, width: int, height: int, resolution: int, multiple: int) -
     return max(1, round(across / multiple)) * multiple, max(1, round(down / multiple)) * multiple
 
 
-def _read(path: Path, caption: str, resolution: int, multiple: int) -> Lesson:
-    beside = path.with_suffix(".txt")
-    try:
-        if beside.is_file():
+def _read(path: Path, beside: Path | None, caption: str, resolution: int, multiple: int) -> Lesson:
+    if beside is not None:
+        try:
             caption = " ".join(beside.read_text(encoding="utf-8").split())
-    except (OSError, UnicodeError) as error:
-        raise PictureUnusable(beside.name, "it is no text in UTF-8") from error
+        except (OSError, UnicodeError) as error:
+            raise PictureUnusable(beside.name, "it is no text in UTF-8") from error
     try:
         # Its head alone; turned, for EXIF may say that it lies on its side.
         upright = pyvips.Image.new_from_file(str(path)).autorot()
@@ -96,6 +98,9 @@ def _read(path: Path, caption: str, resolution: int, multiple: int) -> Lesson:
             str(path), width, height=height, crop="centre", export_profile="srgb", fail_on="error"
         )
         return _lesson(path.name, image, caption)
+    except UnicodeEncodeError as error:
+        # libvips takes no other name.
+        raise PictureUnusable(path.name, "its name is not UTF-8") from error
     except pyvips.Error as error:
         raise PictureUnusable(path.name, "it is damaged, or of a kind that can't be read") from error
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import pyvips
+from rich_pictures import SECRET, exif_block, jpeg, segment
 
 from bridge.cli.exits import Exit
 
@@ -157,6 +158,20 @@ def test_a_jpeg_says_that_it_is_lossy(running: Path, run: Any, tmp_path: Path) -
     done = run("fill", PHOTO, "--rect", "100,100,64,64", "-o", tmp_path / "o.jpg", home=running)
     assert done.code == 0
     assert "lossy" in done.err
+
+
+def test_what_is_left_out_of_a_file_is_said(running: Path, run: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "phone.jpg", tmp_path / "out.png"
+    note = {0x927C: (7, SECRET), 0x829A: (5, b"\1\0\0\0\x7d\0\0\0")}
+    path.write_bytes(jpeg(segment(0xE1, b"Exif\0\0" + exif_block({}, note, small=SECRET)), trailer=SECRET))
+    job = ("--rect", "4,4,6,6", "--prompt", "", "--seed", 1, "-o", out)
+    done = run("fill", path, *job, "--json", home=running)
+    assert done.code == 0, done.err
+    [hint] = [hint for hint in done.json["hints"] if hint.startswith("Left out")]
+    assert "MakerNote" in hint
+    assert "appended" in hint
+    assert SECRET[-80:] not in out.read_bytes()
+    assert f"Note: {hint}" in run("fill", path, *job, home=running).err
 
 
 def test_what_is_refused(running: Path, run: Any, save: Callable[..., Path], tmp_path: Path) -> None:

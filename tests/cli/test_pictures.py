@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image
 
 from bridge.cli.exits import CliError
-from bridge.cli.pictures import Patch, check_output, open_picture, write_layer, write_picture
+from bridge.cli.pictures import open_picture
+from bridge.cli.saving import Patch, Shape, check_output, losses, write_layer, write_picture
 from bridge.protocol.messages import Rect
 
 WIDTH, HEIGHT = 61, 47
@@ -112,7 +114,7 @@ def test_sixteen_bits_are_rounded_for_a_jpeg_and_said_so(
 ) -> None:
     grey = np.full((32, 32, 3), 32896 + 120, np.uint16)
     source = open_picture(save("a.png", grey))
-    assert any("16" in hint for hint in check_output(tmp_path / "out.jpg", depth="u16", alpha=False))
+    assert any("16" in hint for hint in check_output(tmp_path / "out.jpg", Shape(32, 32, "u16")))
     write_picture(source, tmp_path / "out.jpg")
     assert np.unique(load(tmp_path / "out.jpg")).tolist() == [128]
 
@@ -132,7 +134,7 @@ def test_an_output_that_cannot_hold_the_picture_is_refused(
     tmp_path: Path, name: str, depth: str, alpha: bool, message: str
 ) -> None:
     with pytest.raises(CliError, match=message):
-        check_output(tmp_path / name, depth=depth, alpha=alpha)
+        check_output(tmp_path / name, Shape(32, 32, depth, alpha))
 
 
 def test_what_cannot_be_painted_on_is_refused(save: Callable[..., Path], tmp_path: Path) -> None:
@@ -151,6 +153,37 @@ def test_what_cannot_be_painted_on_is_refused(save: Callable[..., Path], tmp_pat
     joined.tiffsave(str(tmp_path / "pages.tif"))
     with pytest.raises(CliError, match="2 pages"):
         open_picture(tmp_path / "pages.tif")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_several_frames_are_refused_and_one_is_not(kind: str, frames: int, tmp_path: Path) -> None:
+    first, *others = (Image.fromarray(noise(3, "u8", seed)) for seed in range(frames))
+    path = tmp_path / f"a.{kind.lower()}"
+    first.save(path, kind, save_all=True, append_images=others)
+    if frames == 1:
+        assert open_picture(path).width == WIDTH
+        return
+    with pytest.raises(CliError, match="3 pages or frames") as caught:
+        open_picture(path)
+    assert "file of its own" in caught.value.hint
+
+
+def test_a_gain_map_is_not_applied_to_what_is_read(tmp_path: Path) -> None:
+    """libvips has a loader of its own for JPEGs with one, and a saver that would write the old one again."""
+    picture = pyvips.Image.new_from_array(noise(3, "u8") // 2 + 60).copy(interpretation="srgb")
+    path = tmp_path / "a.jpg"
+    picture.colourspace("scrgb").linear([2.0] * 3, [0.0] * 3).uhdrsave(str(path), Q=95)
+    assert pyvips.Image.new_from_file(str(path)).get("vips-loader") == "uhdrload"
+    assert b"21496" in path.read_bytes()
+    source = open_picture(path)
+    with Image.open(path) as shown:
+        assert np.abs(np.asarray(shown, int) - source.read(Rect(0, 0, WIDTH, HEIGHT))).max() <= 2
+    write_picture(source, tmp_path / "out.jpg", Patch(5, 5, noise(3, "u8")[:9, :9]))
+    written = (tmp_path / "out.jpg").read_bytes()
+    assert written.count(b"\xff\xd8\xff") == 1
+    assert not any(word in written for word in (b"21496", b"hdrgm", b"GContainer", b"MPF\0"))
+    assert any("gain map" in words for words in losses(source, tmp_path / "out.jpg", moved=False))
 
 
 def test_a_damaged_file_is_refused_and_leaves_nothing_behind(save: Callable[..., Path], tmp_path: Path) -> None:

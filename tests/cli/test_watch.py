@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,4 +136,30 @@ def test_what_cannot_be_filled_is_said_in_a_file_until_it_can(
     assert watching.told()["outputs"]
     assert not trouble.exists()
     assert changed_columns(load(folder / "scene.fill.png")) == (10, 29)
+    assert watching.stop() == Exit.DONE
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are text there, in one form")
+def test_names_of_any_bytes_and_of_either_form_do_not_end_it(
+    watching: Watching, folder: Path, save: Callable[..., Path]
+) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
+    latin1 = os.fsdecode("Café".encode("latin-1"))
+    selected, nothing = save("m.png", mask(10)), save("n.png", mask(10) * 0)
+    picture = save("p.png", PICTURE)
+    told = {}
+    for name, its_mask, selection in (
+        (latin1, latin1, selected),
+        (f"{latin1}-2", f"{latin1}-2", nothing),
+        (nfc, nfd, selected),
+    ):
+        shutil.copyfile(picture, folder / f"{name}.png")
+        shutil.copyfile(selection, folder / f"{its_mask}.mask.png")
+        told[name] = watching.told()
+    assert told[latin1]["outputs"]
+    assert (folder / f"{latin1}.fill.png").exists()
+    assert told[f"{latin1}-2"]["error"]["code"] == "empty_selection"
+    assert "Caf\\udce9-2.mask.png" in (folder / f"{latin1}-2.fill.txt").read_text(encoding="utf-8")
+    assert told[nfc]["outputs"]
+    assert (folder / f"{nfc}.fill.png").exists()
     assert watching.stop() == Exit.DONE

@@ -104,6 +104,8 @@ def test_a_layer_that_was_dropped_before_it_was_fetched(tiny):
         ({"strength": 0.0}, "out_of_range"),
         ({"kind": "paint"}, "out_of_range"),
         ({"steps": 1.5}, "wrong_type"),
+        ({"prompt": "a bird \ud83d"}, "bad_text"),
+        ({"checkpoint": "caf\udce9"}, "bad_text"),
         ({"picture": Pixels(bytes(5), 32, 16, 3)}, "picture_mismatch"),
         ({"conditions": [ConditionPixels("scribble", PIXELS, strength=9.0)]}, "out_of_range"),
     ],

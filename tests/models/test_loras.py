@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 from tiny_loras import LAYOUTS, build_tiny_lora
 
 from bridge.models import LoraRegistry, LoraUnknown, LoraUnreadable, LoraUnsupported, Registry, inspect, inspect_lora
-from bridge.models.errors import NotALora
+from bridge.models.errors import ModelsError, NotALora
 from bridge.models.registered import read_registered, write_registered
+from bridge.prompts.loras import NamedLora, take_loras
 
 BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
 UUID = "0b1c2d3e-1111-4222-8333-444455556666"
@@ -245,6 +248,30 @@ def test_found_by_name(user, tiny):
         known.find("broken")
     shutil.copy(folder / "oil.safetensors", folder / "new.safetensors")
     assert known.find("new").id == "new"
+
+
+def test_found_in_whatever_form_its_name_is_written(user, tiny):
+    nfc, nfd = (unicodedata.normalize(form, "Café Đà Nẵng") for form in ("NFC", "NFD"))
+    build_tiny_lora(tiny["SD1"], user / ".paintbridge" / "models" / "loras" / f"{nfd}.safetensors")
+    known = LoraRegistry()
+    assert [lora.id for lora in known.list()] == [nfc]
+    assert {known.find(name).id for name in (nfc, nfd, f"{nfd.upper()}", f"{nfd}.safetensors")} == {nfc}
+    assert take_loras(f"<lora:{nfc}:0.5><lora:{nfd}:0.25>")[1] == (NamedLora(nfc, 0.75),)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_a_name_that_is_not_utf8_is_told_and_harms_no_other(user, tiny):
+    folder = user / ".paintbridge" / "models" / "loras"
+    path = build_tiny_lora(tiny["SD1"], folder / "ink.safetensors")
+    shutil.copyfile(path, os.fsdecode(bytes(folder) + b"/caf\xe9.safetensors"))
+    known = LoraRegistry()
+    assert [lora.id for lora in known.list()] == ["ink"]
+    [odd] = [entry for entry in known.entries() if entry.name != "ink"]
+    odd.name.encode()
+    assert "not UTF-8" in odd.found.message
+    odd.found.message.encode()
+    with pytest.raises(ModelsError, match="not UTF-8"):
+        known.find(odd.name)
 
 
 def test_nothing_there(user):

@@ -1,7 +1,10 @@
 """Which checkpoints are listed, which one is the default, and what is said of those that are missing or broken."""
 
 import itertools
+import os
 import shutil
+import sys
+import unicodedata
 
 import pytest
 from tiny_checkpoints import build_tiny_sd1
@@ -105,6 +108,26 @@ def test_unknown_name_says_what_is_installed(home, tiny):
         Registry([tiny]).get("nothing-like-it")
     assert "tiny" in caught.value.hint
     assert caught.value.code == "checkpoint_unknown"
+
+
+def test_a_name_is_found_in_whatever_form_it_is_written(home, tiny, tmp_path):
+    nfc, nfd = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
+    shutil.copytree(tiny, tmp_path / "models" / nfd)
+    known = Registry([tmp_path / "models"], default=nfd)
+    assert [found.id for found in known.list()] == [nfc]
+    assert known.get(nfd).id == known.get(nfc).id == known.get().id == nfc
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_a_name_that_is_not_utf8_is_told_and_harms_no_other(home, tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "models" / "one")
+    shutil.copytree(tiny, os.fsdecode(bytes(tmp_path) + b"/models/caf\xe9"))
+    known = Registry([tmp_path / "models"])
+    assert [found.id for found in known.list()] == ["one"]
+    [(name, error)] = known.problems().items()
+    assert "\ufffd" in name
+    assert "not UTF-8" in error.message
+    error.message.encode()
 
 
 def test_broken_one_is_not_listed_and_says_why(home, tiny, tmp_path):

@@ -1,5 +1,8 @@
 """Pictures as artists have them: turned by EXIF, with alpha, of 16 bits, of odd sizes, broken."""
 
+import os
+import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +38,23 @@ def test_a_picture_keeps_its_shape_and_its_caption(tmp_path):
     assert np.abs(first.pixels[24, 4].astype(int) - (200, 20, 20)).max() <= 1
     assert np.abs(first.pixels[24, -4].astype(int) - (20, 20, 200)).max() <= 1
     assert (first.coverage == 255).all()
+
+
+def test_a_caption_is_found_whatever_form_its_name_has(tmp_path):
+    names = {form: unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")}
+    Image.fromarray(HALVES).save(tmp_path / f"{names['NFD']}.png")
+    (tmp_path / f"{names['NFC']}.txt").write_text("red beside blue", encoding="utf-8")
+    said: list[str] = []
+    [lesson] = read(tmp_path, said.append)
+    assert (lesson.caption, said) == ("red beside blue", [])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_a_name_that_is_not_utf8_is_told(tmp_path):
+    Image.fromarray(HALVES).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(os.fsdecode(bytes(tmp_path) + b"/Caf\xe9.png"))
+    with pytest.raises(PictureUnusable, match="its name is not UTF-8"):
+        read(tmp_path)
 
 
 def test_exif_s_orientation_is_applied(tmp_path):
