@@ -69,8 +69,14 @@ def test_a_result_that_cannot_be_written(running: Path, save: Any, disk: Path, k
     rest = ("--rect", "20,20,20,20", "--seed", "1", "--json", "-o", str(disk / "out.png"))
     done = run_on(kind, disk, *paintbridge("fill", str(picture), *rest), home=running)
     assert done.returncode == Exit.REFUSED, done.stderr
-    assert json.loads(done.stdout)["error"]["message"] == "out.png could not be written."
-    assert "Is the disk full or the folder read-only" in done.stderr
+    # What can be known before is told before.
+    words = {
+        "full": ("out.png could not be written.", "Is the disk full"),
+        "read-only": ("out.png cannot be written there (Read-only file system).", "correct the folder's permissions"),
+    }
+    message, hint = words[kind]
+    assert json.loads(done.stdout)["error"]["message"] == message
+    assert hint in done.stderr
 
 
 def test_a_list_of_checkpoints_that_cannot_be_written(disk: Path, home: Path) -> None:
