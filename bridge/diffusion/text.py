@@ -12,6 +12,7 @@ import torch
 
 from ..models.family import TextPart
 from ..prompts import Fragment, Text
+from .finite import ModelStep, check_finite
 
 if TYPE_CHECKING:
     from .components import Components
@@ -60,7 +61,8 @@ class _Token:
 def encode_texts(components: "Components", texts: Sequence[Text]) -> list[tuple[TextStates, str]]:
     """The states of each text, batch 1, and the words that did not fit.
 
-    All are as long as the longest: empty windows fill up the others, so that one batch can hold them.
+    All are as long as the longest: empty windows fill up the others, so that one batch can hold them. Raises
+    ModelNotFinite.
     """
     parts = components.checkpoint.family.texts
     windows = {part: [_Windows.of(components, part, text) for text in texts] for part in parts}
@@ -70,6 +72,7 @@ def encode_texts(components: "Components", texts: Sequence[Text]) -> list[tuple[
         said = [_encode(components, part, windows[part][index], count) for part in parts]
         pooled = [one for _, one in said if one is not None]
         states = TextStates(torch.cat([one for one, _ in said], dim=-1), pooled[0] if pooled else None)
+        check_finite(states.states, ModelStep.TEXT_ENCODER, components)
         encoded.append((states, windows[parts[0]][index].lost))
     return encoded
 

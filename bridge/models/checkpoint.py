@@ -1,6 +1,7 @@
 """One checkpoint, told by content: a diffusers folder or a single safetensors file. Nothing of it is loaded here."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,15 @@ class Checkpoint:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over `files`, 64 hex digits. The first call reads them all; later ones remember."""
-        return content_hash(self.path, self.files)
+        """As `content_hash`."""
+        return self.content_hash()
+
+    def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
+        """SHA-256 over `files`, 64 hex digits. The first call reads them all; later ones remember.
+
+        `check` is called every few megabytes and may raise to end the reading.
+        """
+        return content_hash(self.path, self.files, check=check)
 
 
 def inspect(path: Path) -> Checkpoint:

@@ -29,7 +29,7 @@ MET = (
     *("client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
     *("engine/local.py", "engine/process.py", "engine/shared.py", "engine/studio.py"),
     *("server/pictures.py", "server/pulls.py", "server/queue.py", "server/submission.py"),
-    *("models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),
+    *("diffusion/finite.py", "models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),
 )
 # Python's own errors are for programmers, and so is the log.
 UNSEEN = {
