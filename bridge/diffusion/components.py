@@ -9,7 +9,7 @@ import diffusers
 import torch
 import transformers
 
-from ..models import Checkpoint, ControlNet
+from ..models import Checkpoint, CheckpointUnsupported, ControlNet
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
@@ -85,6 +85,7 @@ def load(
         check()
         dtype = torch.float32 if part == "vae" else device.torch_dtype
         weighted = weights.part(part, kind, dtype).eval().requires_grad_(False)
+        _check_layers(checkpoint, weighted.config)
         parts[part] = place(_settled(weighted), device, outside=part in outside)
         loaded(count)
     check()
@@ -103,6 +104,16 @@ def load(
     # Before minutes are spent on latents that it could not decode.
     check_finite(components.latent_to_rgb, ModelStep.VAE, components)
     return components
+
+
+def _check_layers(checkpoint: Checkpoint, config: Any) -> None:
+    """Raises CheckpointUnsupported where a text encoder has no layer that its clip skip could mean."""
+    layers = getattr(config, "num_hidden_layers", None)
+    if layers is not None and checkpoint.layers_skipped >= layers - 1:
+        raise CheckpointUnsupported(
+            f"{checkpoint.id} has clip_skip {checkpoint.clip_skip}, but a text encoder of {layers} layers.",
+            hint="Set a lower clip_skip in checkpoints.toml (docs/checkpoints.md).",
+        )
 
 
 def _settled(part: Any) -> Any:

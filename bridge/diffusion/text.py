@@ -145,8 +145,16 @@ def _encode_window(
         *[tokenizer.pad_token_id] * padding,
     ]
     device = components.device.torch_device
-    said = text_encoder(torch.tensor([numbers], device=device), output_hidden_states=part.penultimate)
-    states = said.hidden_states[-2] if part.penultimate else said.last_hidden_state
+    skipped = components.checkpoint.layers_skipped
+    hidden = part.penultimate or skipped > 0
+    said = text_encoder(torch.tensor([numbers], device=device), output_hidden_states=hidden)
+    if part.penultimate:
+        states = said.hidden_states[-2 - skipped]
+    elif skipped:
+        # As the WebUI and diffusers do: the final norm follows whatever layer is read.
+        states = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(said.hidden_states[-1 - skipped])
+    else:
+        states = said.last_hidden_state
     weights = [1.0, *(token.weight for token in tokens), 1.0, *[1.0] * padding]
     return _weighted(states, weights), said.text_embeds if part.pooled else None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -14,6 +15,7 @@ from ..models import Checkpoint, CheckpointUnreadable, ControlNet
 from ..models.family import TextPart
 from ..models.single_file import CONFIGS, configs_beside
 from ..models.tensor_names import check_leftovers
+from ..models.vae import Vae
 from ..models.weight_files import variant_of
 from .leftovers import leftovers
 
@@ -22,6 +24,8 @@ __all__ = ["FileWeights", "FolderWeights", "load_controlnet", "weights_of"]
 _clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
 # CLIP's names as merging tools of 2022 wrote them.
 _OLD_CLIP = re.compile(r"^(cond_stage_model\.transformer\.)(?=embeddings\.|encoder\.|final_layer_norm\.)")
+# What diffusers called a VAE's attention before 0.17.
+_OLD_ATTENTION = re.compile(r"(mid_block\.attentions\.0\.)(query|key|value|proj_attn)(?=\.)")
 _MISFITS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError)
 
 
@@ -45,6 +49,8 @@ class FolderWeights:
 
     def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
         """A part with weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
+        if name == "vae" and self._checkpoint.vae is not None:
+            return _other_vae(self._checkpoint, self._checkpoint.vae, str(self._checkpoint.path), kind, dtype)
         variant = variant_of(file for file in self._checkpoint.files if file.parent.name == name)
         options = {"variant": variant, "use_safetensors": True, "output_loading_info": True}
         model, report = _fitting(self._checkpoint, name, lambda: self._local(kind, name, dtype=dtype, **options))
@@ -83,6 +89,8 @@ class FileWeights:
 
     def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
         """As `FolderWeights.part`. Nothing but that part's tensors is read."""
+        if name == "vae" and self._checkpoint.vae is not None:
+            return _other_vae(self._checkpoint, self._checkpoint.vae, self._configs, kind, dtype)
         tensors = self._tensors(self._checkpoint.family.file_prefixes[name])
         if name.startswith("text_encoder"):
             tensors = {_OLD_CLIP.sub(r"\1text_model.", key): tensor for key, tensor in tensors.items()}
@@ -103,8 +111,36 @@ class FileWeights:
         return _clip_from_ldm(kind, tensors, torch_dtype=dtype, **where)
 
     def _tensors(self, prefix: str) -> dict[str, torch.Tensor]:
-        with safe_open(self._checkpoint.path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+        return _tensors(self._checkpoint.path, prefix)
+
+
+def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+
+
+def _other_vae(checkpoint: Checkpoint, vae: Vae, configs: str, kind: Any, dtype: torch.dtype) -> Any:
+    """The VAE that a checkpoint was given in place of its own; `configs` tell the shape of one in a file."""
+    title = f"VAE {vae.name}"
+    if vae.layout == "folder":
+        options = {"variant": variant_of(vae.files), "use_safetensors": True, "output_loading_info": True}
+        model, report = _fitting(
+            checkpoint, title, lambda: kind.from_pretrained(vae.path, local_files_only=True, dtype=dtype, **options)
+        )
+        missing, unread = len(report["missing_keys"]), sorted(report["unexpected_keys"])
+    else:
+        tensors = {_OLD_ATTENTION.sub(_attention, name): one for name, one in _tensors(vae.path, vae.prefix).items()}
+        where = {"config": configs, "subfolder": "vae", "local_files_only": True}
+        model = _fitting(checkpoint, title, lambda: kind.from_single_file(tensors, dtype=dtype, **where))
+        missing, unread = sum(weight.is_meta for weight in model.state_dict().values()), leftovers(model, tensors)
+    if missing:
+        raise _incomplete(checkpoint, title, missing)
+    check_leftovers(f"The {title} of {checkpoint.id}", unread)
+    return model
+
+
+def _attention(found: re.Match[str]) -> str:
+    return f"{found[1]}{ {'query': 'to_q', 'key': 'to_k', 'value': 'to_v', 'proj_attn': 'to_out.0'}[found[2]] }"
 
 
 def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
@@ -121,8 +157,7 @@ def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
     else:
         beside = configs_beside(net.path)
         where = {"config": str(beside or CONFIGS / net.family.name / "controlnet"), "local_files_only": True}
-        with safe_open(net.path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = _tensors(net.path)
         model = _fitting(net, "ControlNet", lambda: kind.from_single_file(tensors, dtype=dtype, **where))
         missing = sum(weight.is_meta for weight in model.state_dict().values())
         unread = leftovers(model, tensors)

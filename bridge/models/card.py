@@ -5,7 +5,7 @@ A `card.json` in a diffusers folder says so; without one the family's facts hold
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from .errors import CheckpointUnreadable
 from .family import Family
 from .samplers import SAMPLERS
 
-__all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card"]
+__all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card", "revised"]
 
 LEAST_NATIVE, MOST_NATIVE = 64 * 64, 4096 * 4096
 """How few and how many pixels a native size may have."""
@@ -85,6 +85,21 @@ def _card(
         known_names=tuple(known_names) if isinstance(known_names, list) else (),
         notes=said.get("notes", notes),
     )
+    _check(card, known_names, "Its card.json", "Mend or remove card.json.")
+    return card
+
+
+def revised(card: Card, changes: Mapping[str, Any], where: str) -> Card:
+    """The card with some of its values changed, by their names in a card.json. Raises CheckpointUnreadable, which names
+    the value and `where` it was said.
+    """
+    names = {"sampler": "default_sampler"}
+    found = replace(card, **{names.get(key, key): value for key, value in changes.items()})
+    _check(found, list(found.known_names), where, "Correct it there.")
+    return found
+
+
+def _check(card: Card, known_names: Any, where: str, hint: str) -> None:
     right = {
         "name": isinstance(card.name, str) and bool(card.name),
         "native_pixels": isinstance(card.native_pixels, int) and LEAST_NATIVE <= card.native_pixels <= MOST_NATIVE,
@@ -98,5 +113,4 @@ def _card(
     }
     wrong = [key for key, holds in right.items() if not holds]
     if wrong:
-        raise CheckpointUnreadable(f"Its card.json has no sensible {wrong[0]}.", hint="Mend or remove card.json.")
-    return card
+        raise CheckpointUnreadable(f"{where} has no sensible {wrong[0]}.", hint=hint)

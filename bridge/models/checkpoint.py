@@ -1,5 +1,6 @@
 """One checkpoint, told by content: a diffusers folder or a single safetensors file. Nothing of it is loaded here."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from .hashing import content_hash
 from .safetensors_header import read_header
 from .single_file import check_parts, configs_beside, said_by_file
 from .tensor_names import check_numbers, check_tensors
+from .vae import Vae
 from .weight_files import weight_files
 
 __all__ = ["Checkpoint", "UnetShape", "inspect"]
@@ -43,6 +45,7 @@ class Checkpoint:
     not four; `prediction` is "epsilon", "v_prediction" or "sample", `zero_terminal_snr` says that its noise schedule
     ends in noise alone; `zero_empty` that an empty negative prompt conditions on zeros; `files` are those that loading
     reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None: the family's.
+    `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files do not.
     """
 
     id: str
@@ -57,6 +60,13 @@ class Checkpoint:
     files: tuple[Path, ...]
     shape: UnetShape
     clip_skip: int | None = None
+    vae: Vae | None = None
+    told: tuple[str, ...] = ()
+
+    @property
+    def layers_skipped(self) -> int:
+        """How many layers before its family's the text encoders are read at."""
+        return max(0, (self.clip_skip or 0) - self.family.clip_skip)
 
     @property
     def hash(self) -> str:
@@ -64,11 +74,16 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, 64 hex digits. The first call reads them all; later ones remember.
+        """SHA-256 over `files`, and over what it was told and its other VAE, if any: 64 hex digits.
 
-        `check` is called every few megabytes and may raise to end the reading.
+        The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
+        the reading.
         """
-        return content_hash(self.path, self.files, check=check)
+        files = content_hash(self.path, self.files, check=check)
+        if not self.told and self.vae is None:
+            return files
+        vae = [f"vae = {content_hash(self.vae.path, self.vae.files, check=check)}"] if self.vae else []
+        return hashlib.sha256("\n".join([files, *sorted(self.told), *vae]).encode()).hexdigest()
 
 
 def inspect(path: Path) -> Checkpoint:

@@ -12,13 +12,10 @@ from typing import Any
 
 from .card import LEAST_NATIVE, MOST_NATIVE
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .family import Family
+from .family import CONFIGS, Family
 from .safetensors_header import SafetensorsHeader, read_floats
 
 __all__ = ["CONFIGS", "Said", "check_parts", "configs_beside", "said_by_file"]
-
-CONFIGS = Path(__file__).resolve().parent / "configs"
-"""The families' configs, a folder each by the family's name, and CLIP's vocabulary in `clip`."""
 
 _LAST_NORM = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _V_PREDICTION_SPREAD = 0.09
@@ -122,7 +119,7 @@ def _schedule_ends_in_noise(path: Path, header: SafetensorsHeader, family: Famil
 
 def _usual_signal(family: Family) -> list[float]:
     """The share of signal after each step: square roots of beta lie evenly ("scaled_linear") in all families."""
-    config = _shipped(family, "scheduler/scheduler_config.json")
+    config = json.loads((CONFIGS / family.name / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     steps, first, last = config["num_train_timesteps"], math.sqrt(config["beta_start"]), math.sqrt(config["beta_end"])
     betas = ((first + (last - first) * step / (steps - 1)) ** 2 for step in range(steps))
     return list(accumulate((1 - beta for beta in betas), operator.mul))
@@ -139,17 +136,12 @@ def _check_scale(path: Path, header: SafetensorsHeader, family: Family) -> None:
     """The VAE's scale, where a file says it: that of its family's config."""
     if "scale_factor" not in header.shapes:
         return
-    said, usual = read_floats(path, header, "scale_factor"), _shipped(family, "vae/config.json")["scaling_factor"]
+    said, usual = read_floats(path, header, "scale_factor"), family.scaling_factor
     if any(abs(one / usual - 1) > _USUAL_ROUNDING[0] for one in said):
         raise CheckpointUnsupported(
             f"{path.name} scales its latents by {said[0]:g} (scale_factor), where {family.title} has {usual:g}.",
             hint="Choose another checkpoint.",
         )
-
-
-def _shipped(family: Family, name: str) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((CONFIGS / family.name / name).read_text(encoding="utf-8"))
-    return config
 
 
 def _clip_skip(metadata: Mapping[str, str]) -> int | None:
