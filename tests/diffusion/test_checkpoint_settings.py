@@ -20,12 +20,28 @@ def none():
     pass
 
 
-@pytest.mark.parametrize("family", BUILDERS)
-@pytest.mark.parametrize("layout", ["folder", "original", "diffusers", "old diffusers", "fp8"])
-def test_another_vae_takes_the_place_of_its_own(tmp_path, cpu, family, layout):
-    folder = BUILDERS[family](tmp_path / "folder", inpaint=False)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A tiny checkpoint of each family, and others of other weights."""
+    root = tmp_path_factory.mktemp("built")
+    plain = {family: build(root / family, inpaint=False) for family, build in BUILDERS.items()}
+    others = {
+        f"other {name}": BUILDERS[name](root / f"other {name}", inpaint=False, seed=3) for name in ("SD1", "SDXL")
+    }
+    return plain | others
+
+
+@pytest.mark.parametrize(
+    ("family", "layout"),
+    [
+        *(("SD1", layout) for layout in ("folder", "original", "diffusers", "old diffusers", "fp8")),
+        ("SDXL", "original"),
+    ],
+)
+def test_another_vae_takes_the_place_of_its_own(tmp_path, built, cpu, family, layout):
+    folder = shutil.copytree(built[family], tmp_path / "folder")
     file = save_single_file(folder, tmp_path / "file.safetensors")
-    other = BUILDERS[family](tmp_path / "other", inpaint=False, seed=3)
+    other = shutil.copytree(built[f"other {family}"], tmp_path / "other")
     expected = load(inspect(other), cpu, check=none).vae.state_dict()
     vae = other / "vae"
     if layout == "original":
@@ -52,12 +68,10 @@ def test_another_vae_takes_the_place_of_its_own(tmp_path, cpu, family, layout):
         assert components.vae.config.scaling_factor == pytest.approx(checkpoint.family.scaling_factor)
 
 
-def test_two_vaes_are_two_checkpoints_in_memory(tmp_path, cpu):
-    folder = build_tiny_sd1(tmp_path / "folder", inpaint=False)
-    other = build_tiny_sd1(tmp_path / "other", inpaint=False, seed=3)
+def test_two_vaes_are_two_checkpoints_in_memory(built, cpu):
     cache = ComponentCache(cpu, capacity=2)
-    plain = inspect(folder)
-    told = with_settings(plain, {"folder": {"vae": str(other)}})
+    plain = inspect(built["SD1"])
+    told = with_settings(plain, {"SD1": {"vae": str(built["other SD1"])}})
     latents = torch.ones(1, 4, 8, 8)
     pictures = [decode(cache.get(one, check=none), latents, check=none) for one in (plain, told, plain)]
     assert (pictures[0] == pictures[2]).all()
@@ -76,22 +90,22 @@ def deep(folder, part, layers=4):
     kind(config).save_pretrained(folder / part)
 
 
-@pytest.mark.parametrize(("family", "clip_skip", "same"), [("SD1", 1, True), ("SD2", 2, True), ("SD2", 1, True)])
-def test_the_familys_layer_changes_nothing(tmp_path, cpu, family, clip_skip, same):
-    checkpoint = inspect(BUILDERS[family](tmp_path / "folder", inpaint=False))
-    told = with_settings(checkpoint, {"folder": {"clip_skip": clip_skip}})
+@pytest.mark.parametrize(("family", "clip_skip"), [("SD1", 1), ("SD2", 2), ("SD2", 1)])
+def test_the_familys_layer_changes_nothing(built, cpu, family, clip_skip):
+    checkpoint = inspect(built[family])
+    told = with_settings(checkpoint, {family: {"clip_skip": clip_skip}})
     one, other = (
         encode_prompt(load(found, cpu, check=none), "a red flower", "").wanted for found in (checkpoint, told)
     )
-    assert torch.equal(one.states, other.states) == same
+    assert torch.equal(one.states, other.states)
 
 
 @pytest.mark.parametrize("clip_skip", [2, 3])
-def test_clip_skip_reads_the_layer_that_the_webui_and_diffusers_read(tmp_path, cpu, clip_skip):
+def test_clip_skip_reads_the_layer_that_the_webui_and_diffusers_read(tmp_path, built, cpu, clip_skip):
     """SD1: the hidden states so many layers from the end, through the final norm; diffusers counts from 0."""
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    folder = build_tiny_sd1(tmp_path / "folder", inpaint=False)
+    folder = shutil.copytree(built["SD1"], tmp_path / "folder")
     deep(folder, "text_encoder")
     components = load(with_settings(inspect(folder), {"folder": {"clip_skip": clip_skip}}), cpu, check=none)
     found = encode_prompt(components, "a red flower", "").wanted
@@ -113,10 +127,10 @@ def test_clip_skip_reads_the_layer_that_the_webui_and_diffusers_read(tmp_path, c
 
 
 @pytest.mark.parametrize("clip_skip", [1, 2, 3])
-def test_clip_skip_of_sdxl_counts_its_penultimate_as_two(tmp_path, cpu, clip_skip):
+def test_clip_skip_of_sdxl_counts_its_penultimate_as_two(tmp_path, built, cpu, clip_skip):
     from diffusers import DDIMScheduler, StableDiffusionXLPipeline
 
-    folder = build_tiny_sdxl(tmp_path / "folder", inpaint=False)
+    folder = shutil.copytree(built["SDXL"], tmp_path / "folder")
     for part in ("text_encoder", "text_encoder_2"):
         deep(folder, part)
     components = load(with_settings(inspect(folder), {"folder": {"clip_skip": clip_skip}}), cpu, check=none)
@@ -140,15 +154,15 @@ def test_clip_skip_of_sdxl_counts_its_penultimate_as_two(tmp_path, cpu, clip_ski
     assert torch.allclose(found.pooled, pooled, atol=1e-6)
 
 
-def test_a_layer_that_there_is_not_is_refused(tmp_path, cpu):
-    checkpoint = inspect(build_tiny_sd1(tmp_path / "folder", inpaint=False))
+def test_a_layer_that_there_is_not_is_refused(built, cpu):
+    checkpoint = inspect(built["SD1"])
     with pytest.raises(CheckpointUnsupported, match="clip_skip 5, but a text encoder of 2 layers"):
-        load(with_settings(checkpoint, {"folder": {"clip_skip": 5}}), cpu, check=none)
+        load(with_settings(checkpoint, {"SD1": {"clip_skip": 5}}), cpu, check=none)
 
 
-@pytest.mark.parametrize("layout", ["folder", "file", "file alone"])
-def test_the_schedule_is_as_told(tmp_path, cpu, layout):
-    path = build_tiny_sd1(tmp_path / "folder", inpaint=False)
+@pytest.mark.parametrize("layout", ["folder", "file"])
+def test_the_schedule_is_as_told(tmp_path, built, cpu, layout):
+    path = built["SD1"]
     if layout != "folder":
         path = save_single_file(path, tmp_path / "file.safetensors")
     told = {path.stem: {"prediction": "v_prediction", "zero_terminal_snr": True}}

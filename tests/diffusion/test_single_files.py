@@ -31,6 +31,18 @@ PARAMETERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A tiny checkpoint of each family, to be copied."""
+    root = tmp_path_factory.mktemp("built")
+    return {family: build(root / family, inpaint=False) for family, build in BUILDERS.items()}
+
+
+@pytest.fixture
+def copy_of(built, tmp_path):
+    return lambda family: shutil.copytree(built[family], tmp_path / "folder")
+
+
 def same(one, other, tolerance=0.0):
     """Whether two loaded checkpoints hold the same tensors and tokenize alike."""
     for part in one.checkpoint.family.weighted_parts:
@@ -79,9 +91,9 @@ def test_missing_and_misshapen_tensors_are_refused(tmp_path, cpu, family, part):
 
 
 @pytest.mark.parametrize("family", BUILDERS)
-def test_a_tensor_too_many_is_refused_by_its_name(tmp_path, cpu, family):
+def test_a_tensor_too_many_is_refused_by_its_name(copy_of, tmp_path, cpu, family):
     """Each part's own are counted against the file; what CLIP brings beside its text encoder is none too many."""
-    folder = BUILDERS[family](tmp_path / "folder", inpaint=False)
+    folder = copy_of(family)
     path = save_single_file(folder, tmp_path / "file.safetensors")
     whole = load_file(path)
     last = {"SD1": "cond_stage_model.transformer.text_model.", "SD2": "cond_stage_model.model."}
@@ -104,24 +116,31 @@ def test_a_tensor_too_many_is_refused_by_its_name(tmp_path, cpu, family):
             load(inspect(path), cpu, check=lambda: None)
 
 
-@pytest.mark.parametrize("family", ["SD1", "SDXL"])
-def test_a_folder_with_a_tensor_too_many_is_refused_by_its_name(tmp_path, cpu, family):
-    folder = BUILDERS[family](tmp_path / "folder", inpaint=False)
-    for part in ("unet", "vae", "text_encoder"):
+def test_a_folder_with_a_tensor_too_many_is_refused_by_its_name(copy_of, cpu):
+    folder = copy_of("SDXL")
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         weights = next((folder / part).glob("*.safetensors"))
         whole = load_file(weights)
         save_file({**whole, "something.gate": torch.ones(3)}, weights, metadata={"format": "pt"})
         with pytest.raises(CheckpointUnsupported, match=r"something\.gate"):
             load(inspect(folder), cpu, check=lambda: None)
         save_file({**whole, "text_model.embeddings.position_ids": torch.arange(77)}, weights, metadata={"format": "pt"})
-        assert load(inspect(folder), cpu, check=lambda: None)
-        save_file(whole, weights, metadata={"format": "pt"})
+    # What counts places is none too many.
+    assert load(inspect(folder), cpu, check=lambda: None)
 
 
-@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
-@pytest.mark.parametrize("family", BUILDERS)
-def test_every_kind_of_float_is_read(tmp_path, cpu, family, kind):
-    folder = BUILDERS[family](tmp_path / "folder", inpaint=False)
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [
+        ("SD1", torch.bfloat16),
+        ("SD1", torch.float8_e5m2),
+        ("SD2", torch.float64),
+        ("SD2", torch.float8_e4m3fn),
+        ("SDXL", torch.float8_e4m3fn),
+    ],
+)
+def test_every_kind_of_float_is_read(copy_of, tmp_path, cpu, family, kind):
+    folder = copy_of(family)
     path = save_single_file(folder, tmp_path / "file.safetensors")
 
     def cast(file):
@@ -137,8 +156,8 @@ def test_every_kind_of_float_is_read(tmp_path, cpu, family, kind):
 
 
 @pytest.mark.parametrize("variant", ["", "bf16", "non_ema"])
-def test_shards_and_variants_of_a_folder_are_loaded(tmp_path, cpu, variant):
-    folder = build_tiny_sd1(tmp_path / "folder", inpaint=False)
+def test_shards_and_variants_of_a_folder_are_loaded(copy_of, cpu, variant):
+    folder = copy_of("SD1")
     expected = load(inspect(folder), cpu, check=lambda: None)
     shard(folder / "unet", variant)
     vae = folder / "vae" / "diffusion_pytorch_model.safetensors"
@@ -149,9 +168,9 @@ def test_shards_and_variants_of_a_folder_are_loaded(tmp_path, cpu, variant):
     assert same(load(inspect(folder), cpu, check=lambda: None), expected)
 
 
-def test_a_distilled_sdxl_with_fewer_blocks_paints_from_its_folder(tmp_path, cpu):
+def test_a_distilled_sdxl_with_fewer_blocks_paints_from_its_folder(copy_of, cpu):
     """Segmind's SSD-1B and Vega: layers by block and by attention, no attention in the middle."""
-    folder = build_tiny_sdxl(tmp_path / "ssd", inpaint=False)
+    folder = copy_of("SDXL")
     config = json.loads((folder / "unet" / "config.json").read_text())
     config |= {
         "transformer_layers_per_block": [1, [2]],

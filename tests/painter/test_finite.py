@@ -1,5 +1,6 @@
 """A model's NaN: told of the step that made it, and cured by full precision where half was too little."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +20,14 @@ BOX = Rect(120, 90, 70, 60)
 HALF = Device("cpu", "test", 1 << 30, "float16", "Tests run on the CPU.")
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build_tiny_sd1(tmp_path_factory.mktemp("built") / "tiny", inpaint=False)
+
+
 @pytest.fixture
-def folder(tmp_path):
-    return build_tiny_sd1(tmp_path / "tiny", inpaint=False)
+def folder(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "tiny")
 
 
 @pytest.fixture
