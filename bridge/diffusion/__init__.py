@@ -5,6 +5,7 @@ from .components import ComponentCache, Components, OnDemand, load
 from .control import Control, acts
 from .denoise import Walk, denoise, steps_taken
 from .device import Device, find_device
+from .finite import ModelNotFinite
 from .latents import decode, encode, seeded_noise
 from .lora import Adapters, WornLora
 from .preview import PreviewMaker
@@ -17,6 +18,7 @@ __all__ = [
     "Conditioning",
     "Control",
     "Device",
+    "ModelNotFinite",
     "OnDemand",
     "PreviewMaker",
     "Walk",

@@ -9,10 +9,11 @@ import diffusers
 import torch
 import transformers
 
-from ..models import Checkpoint, ControlNet
+from ..models import Checkpoint, CheckpointUnsupported, ControlNet
 from ..models.hashing import content_hash
 from .architecture import part_kinds
 from .device import Device, find_device, make_deterministic
+from .finite import ModelStep, check_finite
 from .lora import Adapters, WornLora
 from .placement import OUTSIDE, place
 from .preview import fit_latent_to_rgb
@@ -73,7 +74,7 @@ def load(
 
     The parts named in `outside` come to the device layer by layer, when they are used. `check` is called before each
     part, and may raise to end the loading; `loaded` hears after each how many are there. Raises CheckpointUnreadable
-    when a part's weights do not fit its config.
+    when a part's weights do not fit its config, and ModelNotFinite when its VAE decodes to no numbers.
     """
     make_deterministic(device)
     check()
@@ -84,10 +85,11 @@ def load(
         check()
         dtype = torch.float32 if part == "vae" else device.torch_dtype
         weighted = weights.part(part, kind, dtype).eval().requires_grad_(False)
+        _check_layers(checkpoint, weighted.config)
         parts[part] = place(_settled(weighted), device, outside=part in outside)
         loaded(count)
     check()
-    return Components(
+    components = Components(
         checkpoint=checkpoint,
         device=device,
         scheduler_config=scheduler_config,
@@ -99,6 +101,19 @@ def load(
         ),
         **parts,
     )
+    # Before minutes are spent on latents that it could not decode.
+    check_finite(components.latent_to_rgb, ModelStep.VAE, components)
+    return components
+
+
+def _check_layers(checkpoint: Checkpoint, config: Any) -> None:
+    """Raises CheckpointUnsupported where a text encoder has no layer that its clip skip could mean."""
+    layers = getattr(config, "num_hidden_layers", None)
+    if layers is not None and checkpoint.layers_skipped >= layers - 1:
+        raise CheckpointUnsupported(
+            f"{checkpoint.id} has clip_skip {checkpoint.clip_skip}, but a text encoder of {layers} layers.",
+            hint="Set a lower clip_skip in checkpoints.toml (docs/checkpoints.md).",
+        )
 
 
 def _settled(part: Any) -> Any:
@@ -123,6 +138,8 @@ class ComponentCache:
         self._controlnets: dict[str, Any] = {}
         # How far up `OUTSIDE` those are that did not fit.
         self._outside: dict[str, int] = {}
+        # Those whose numbers half precision does not hold.
+        self._precise: set[str] = set()
 
     def get(
         self,
@@ -149,7 +166,23 @@ class ComponentCache:
         self._held.clear()
         self._controlnets.clear()
         self._outside.clear()
+        self._precise.clear()
         self._release()
+
+    def device_of(self, checkpoint: Checkpoint) -> Device:
+        """The device, with the precision that the checkpoint is used in."""
+        return self._device_of(checkpoint.content_hash())
+
+    def full_precision(self, checkpoint: Checkpoint) -> bool:
+        """From now on uses in float32 a checkpoint whose numbers half precision does not hold; False where it is."""
+        key = checkpoint.content_hash()
+        if self._device_of(key).dtype == "float32":
+            return False
+        self._precise.add(key)
+        self._held.pop(key, None)
+        self._controlnets.clear()
+        self._release()
+        return True
 
     def offload(self, checkpoint: Checkpoint) -> bool:
         """Lets go of a checkpoint that does not fit; from now on more of it waits outside the device.
@@ -159,7 +192,7 @@ class ComponentCache:
         """
         if not self.device.has_memory:
             return False
-        key = content_hash(checkpoint.path, checkpoint.files, check=lambda: None)
+        key = checkpoint.content_hash()
         step = self._outside.pop(key, 0) + 1
         self._held.pop(key, None)
         self._controlnets.clear()
@@ -170,7 +203,7 @@ class ComponentCache:
         return True
 
     def _get(self, checkpoint: Checkpoint, *, check: Callable[[], None], loaded: Callable[[int], None]) -> Components:
-        key = content_hash(checkpoint.path, checkpoint.files, check=check)
+        key = checkpoint.content_hash(check=check)
         if key in self._held:
             self._held.move_to_end(key)
             # The same weights may lie in two places, with a card of its own in each.
@@ -182,18 +215,25 @@ class ComponentCache:
             self._controlnets.clear()
         self._release()
         outside = OUTSIDE[self._outside.get(key, 0)]
-        self._held[key] = load(checkpoint, self.device, check=check, loaded=loaded, outside=outside)
+        self._held[key] = load(checkpoint, self._device_of(key), check=check, loaded=loaded, outside=outside)
         return self._held[key]
 
-    def controlnets(self, nets: Sequence[ControlNet], *, check: Callable[[], None]) -> tuple[Any, ...]:
-        """The ControlNets in memory, loaded unless they are held; those that are not among these are let go first."""
+    def _device_of(self, key: str) -> Device:
+        return replace(self.device, dtype="float32") if key in self._precise else self.device
+
+    def controlnets(
+        self, nets: Sequence[ControlNet], dtype: torch.dtype | None = None, *, check: Callable[[], None]
+    ) -> tuple[Any, ...]:
+        """The ControlNets in memory, in that precision or the device's, loaded unless they are held; those that are not
+        among these are let go first.
+        """
         keys = self._only(nets, check=check)
         # Where the UNets had to leave the device there is no room for these either.
         outside = "unet" in OUTSIDE[max(self._outside.values(), default=0)]
         for key, net in zip(keys, nets, strict=True):
             if key not in self._controlnets:
                 check()
-                loaded = load_controlnet(net, self.device.torch_dtype).eval().requires_grad_(False)
+                loaded = load_controlnet(net, dtype or self.device.torch_dtype).eval().requires_grad_(False)
                 self._controlnets[key] = place(loaded, self.device, outside=outside)
         check()
         return tuple(self._controlnets[key] for key in keys)
@@ -235,7 +275,7 @@ class OnDemand:
 
     def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
         """The ControlNets of a job, from the cache or from disk; others are let go."""
-        return self.cache.controlnets(nets, check=check)
+        return self.cache.controlnets(nets, self.cache.device_of(self.checkpoint).torch_dtype, check=check)
 
     def spare(self, nets: Sequence[ControlNet]) -> None:
         """Lets go of all ControlNets but these."""
@@ -244,3 +284,7 @@ class OnDemand:
     def offload(self) -> bool:
         """As `ComponentCache.offload`."""
         return self.cache.offload(self.checkpoint)
+
+    def full_precision(self) -> bool:
+        """As `ComponentCache.full_precision`."""
+        return self.cache.full_precision(self.checkpoint)

@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from .architecture import hears_guidance, predict
 from .components import Components
 from .control import Control, acting
+from .finite import ModelStep, check_finite
 from .latents import seeded_generator, seeded_noise
 from .prompt import Conditioning
 from .samplers import Sampler, make_sampler
@@ -60,7 +61,8 @@ def denoise(
 
     On a GPU the pictures are denoised together; on a CPU one after the other, so that each is exactly what it would be
     alone. `check` is called before every call of the UNet and may raise; `progress` hears after each step how many were
-    taken, over all pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number.
+    taken, over all pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number. Raises
+    ModelNotFinite where the UNet's predictions are no numbers.
     """
     groups = [list(seeds)] if components.device.batches else [[seed] for seed in seeds]
     finished: list[torch.Tensor] = []
@@ -107,6 +109,7 @@ def _denoise_together(
         inputs = inputs if extra is None else torch.cat([inputs, extra], dim=1)
         asked = partial(look, guidance=walk.guidance, controls=acting(walk.controls, step, steps))
         prediction = _guided(components, walk, inputs.to(dtype), evaluation.timestep, asked)
+        check_finite(prediction, ModelStep.CONTROLLED if walk.controls else ModelStep.DENOISER, components)
         latents, clean = sampler.step(prediction.float(), latents, index, generators)
         if walk.coverage is not None and original is not None:
             held = sampler.noised(original, noise, index + 1)

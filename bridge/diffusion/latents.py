@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .components import Components
+from .finite import ModelStep, check_finite
 
 __all__ = ["decode", "encode", "seeded_generator", "seeded_noise"]
 
@@ -17,24 +18,26 @@ _TWISTER = slice(24, 24 + 624 * 8)
 def encode(components: Components, rgb: np.ndarray, *, check: Callable[[], None]) -> torch.Tensor:
     """A picture (h, w, 3), 0..1, edges multiples of the VAE's scale, as scaled latents (1, c, h/scale, w/scale).
 
-    The mode of the VAE's posterior, so that the same pixels always give the same latents.
+    The mode of the VAE's posterior, so that the same pixels always give the same latents. Raises ModelNotFinite.
     """
     check()
     vae = components.vae
     pixels = torch.from_numpy(np.ascontiguousarray(rgb, dtype=np.float32)).permute(2, 0, 1)[None]
     pixels = (pixels.clamp(0, 1) * 2 - 1).to(components.device.torch_device, vae.dtype)
     latents: torch.Tensor = vae.encode(pixels).latent_dist.mode().float() * vae.config.scaling_factor
+    check_finite(latents, ModelStep.VAE, components)
     return latents
 
 
 @torch.no_grad()
 def decode(components: Components, latents: torch.Tensor, *, check: Callable[[], None]) -> np.ndarray:
-    """Scaled latents (1, c, h, w) as a picture (h * scale, w * scale, 3), float32, 0..1."""
+    """Scaled latents (1, c, h, w) as a picture (h * scale, w * scale, 3), float32, 0..1. Raises ModelNotFinite."""
     check()
     vae = components.vae
     # A tenth faster on CPUs, which convolve channels last.
     scaled = (latents / vae.config.scaling_factor).to(vae.dtype, memory_format=torch.channels_last)
     pixels: torch.Tensor = vae.decode(scaled).sample[0]
+    check_finite(pixels, ModelStep.VAE, components)
     rgb: np.ndarray = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
     return rgb
 

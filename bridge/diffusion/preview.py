@@ -22,7 +22,8 @@ _LONGEST_SIDE = 1024
 def fit_latent_to_rgb(vae: Any) -> torch.Tensor:
     """Least squares from scaled latents, with a constant, to the VAE's pixels: (channels + 1, 3), for colours 0..1.
 
-    Fitted on the decoded pictures of a few smooth seeded latents, each 8x8, which takes a fraction of a second.
+    Fitted on the decoded pictures of a few smooth seeded latents, each 8x8, which takes a fraction of a second. NaN
+    where the VAE decodes to what is no number.
     """
     generator = torch.Generator().manual_seed(0)
     channels = int(vae.config.latent_channels)
@@ -31,6 +32,8 @@ def fit_latent_to_rgb(vae: Any) -> torch.Tensor:
     device, dtype = next(vae.parameters()).device, next(vae.parameters()).dtype
     pixels = [vae.decode((one[None] / vae.config.scaling_factor).to(device, dtype)).sample for one in latents]
     colours = interpolate(torch.cat(pixels).float().cpu(), size=(8, 8), mode="area") / 2 + 0.5
+    if not colours.isfinite().all():
+        return torch.full((channels + 1, 3), torch.nan)
     inputs = latents.permute(0, 2, 3, 1).reshape(-1, channels)
     inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
     fitted: torch.Tensor = torch.linalg.lstsq(inputs, colours.permute(0, 2, 3, 1).reshape(-1, 3)).solution

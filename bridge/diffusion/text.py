@@ -12,6 +12,7 @@ import torch
 
 from ..models.family import TextPart
 from ..prompts import Fragment, Text
+from .finite import ModelStep, check_finite
 
 if TYPE_CHECKING:
     from .components import Components
@@ -60,7 +61,8 @@ class _Token:
 def encode_texts(components: "Components", texts: Sequence[Text]) -> list[tuple[TextStates, str]]:
     """The states of each text, batch 1, and the words that did not fit.
 
-    All are as long as the longest: empty windows fill up the others, so that one batch can hold them.
+    All are as long as the longest: empty windows fill up the others, so that one batch can hold them. Raises
+    ModelNotFinite.
     """
     parts = components.checkpoint.family.texts
     windows = {part: [_Windows.of(components, part, text) for text in texts] for part in parts}
@@ -70,6 +72,7 @@ def encode_texts(components: "Components", texts: Sequence[Text]) -> list[tuple[
         said = [_encode(components, part, windows[part][index], count) for part in parts]
         pooled = [one for _, one in said if one is not None]
         states = TextStates(torch.cat([one for one, _ in said], dim=-1), pooled[0] if pooled else None)
+        check_finite(states.states, ModelStep.TEXT_ENCODER, components)
         encoded.append((states, windows[parts[0]][index].lost))
     return encoded
 
@@ -142,8 +145,16 @@ def _encode_window(
         *[tokenizer.pad_token_id] * padding,
     ]
     device = components.device.torch_device
-    said = text_encoder(torch.tensor([numbers], device=device), output_hidden_states=part.penultimate)
-    states = said.hidden_states[-2] if part.penultimate else said.last_hidden_state
+    skipped = components.checkpoint.layers_skipped
+    hidden = part.penultimate or skipped > 0
+    said = text_encoder(torch.tensor([numbers], device=device), output_hidden_states=hidden)
+    if part.penultimate:
+        states = said.hidden_states[-2 - skipped]
+    elif skipped:
+        # As the WebUI and diffusers do: the final norm follows whatever layer is read.
+        states = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(said.hidden_states[-1 - skipped])
+    else:
+        states = said.last_hidden_state
     weights = [1.0, *(token.weight for token in tokens), 1.0, *[1.0] * padding]
     return _weighted(states, weights), said.text_embeds if part.pooled else None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -13,12 +14,18 @@ from safetensors import SafetensorError, safe_open
 from ..models import Checkpoint, CheckpointUnreadable, ControlNet
 from ..models.family import TextPart
 from ..models.single_file import CONFIGS, configs_beside
+from ..models.tensor_names import check_leftovers
+from ..models.vae import Vae
+from ..models.weight_files import variant_of
+from .leftovers import leftovers
 
 __all__ = ["FileWeights", "FolderWeights", "load_controlnet", "weights_of"]
 
 _clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
 # CLIP's names as merging tools of 2022 wrote them.
 _OLD_CLIP = re.compile(r"^(cond_stage_model\.transformer\.)(?=embeddings\.|encoder\.|final_layer_norm\.)")
+# What diffusers called a VAE's attention before 0.17.
+_OLD_ATTENTION = re.compile(r"(mid_block\.attentions\.0\.)(query|key|value|proj_attn)(?=\.)")
 _MISFITS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError)
 
 
@@ -31,7 +38,8 @@ class FolderWeights:
     def scheduler_config(self) -> dict[str, Any]:
         """The noise schedule, and what the denoiser predicts."""
         kind: Any = diffusers.DDIMScheduler
-        return dict(kind.load_config(self._checkpoint.path, subfolder="scheduler", local_files_only=True))
+        config = dict(kind.load_config(self._checkpoint.path, subfolder="scheduler", local_files_only=True))
+        return _trained_as(self._checkpoint, config)
 
     def tokenizer(self, text: TextPart) -> Any:
         """A text encoder's tokenizer."""
@@ -41,13 +49,16 @@ class FolderWeights:
 
     def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
         """A part with weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
-        half_files = any(file.parent.name == name and ".fp16." in file.name for file in self._checkpoint.files)
-        options = {"variant": "fp16" if half_files else None, "use_safetensors": True, "output_loading_info": True}
+        if name == "vae" and self._checkpoint.vae is not None:
+            return _other_vae(self._checkpoint, self._checkpoint.vae, str(self._checkpoint.path), kind, dtype)
+        variant = variant_of(file for file in self._checkpoint.files if file.parent.name == name)
+        options = {"variant": variant, "use_safetensors": True, "output_loading_info": True}
         model, report = _fitting(self._checkpoint, name, lambda: self._local(kind, name, dtype=dtype, **options))
         # Both libraries fill missing weights with random ones and go on, which paints noise.
         missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
         if missing or report.get("mismatched_keys"):
             raise _incomplete(self._checkpoint, name, len(missing))
+        check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", sorted(report["unexpected_keys"]))
         return model
 
     def _local(self, kind: Any, part: str, **options: Any) -> Any:
@@ -66,11 +77,7 @@ class FileWeights:
         """The noise schedule, and what the denoiser predicts."""
         kind: Any = diffusers.DDIMScheduler
         config = dict(kind.load_config(self._configs, subfolder="scheduler", local_files_only=True))
-        if self._beside is None:
-            config["prediction_type"] = self._checkpoint.prediction
-            # The marker of those trained to zero terminal SNR, as trainers write it.
-            config["rescale_betas_zero_snr"] = bool(self._tensors("ztsnr"))
-        return config
+        return _trained_as(self._checkpoint, config)
 
     def tokenizer(self, text: TextPart) -> Any:
         """A text encoder's tokenizer; CLIP's whole vocabulary where the file brings none."""
@@ -82,54 +89,97 @@ class FileWeights:
 
     def part(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
         """As `FolderWeights.part`. Nothing but that part's tensors is read."""
-        model = _fitting(self._checkpoint, name, lambda: self._converted(name, kind, dtype))
+        if name == "vae" and self._checkpoint.vae is not None:
+            return _other_vae(self._checkpoint, self._checkpoint.vae, self._configs, kind, dtype)
+        tensors = self._tensors(self._checkpoint.family.file_prefixes[name])
+        if name.startswith("text_encoder"):
+            tensors = {_OLD_CLIP.sub(r"\1text_model.", key): tensor for key, tensor in tensors.items()}
+        model = _fitting(self._checkpoint, name, lambda: self._converted(name, kind, dtype, tensors))
         missing = sum(weight.is_meta for weight in model.state_dict().values())
         if missing:
             raise _incomplete(self._checkpoint, name, missing)
+        check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", leftovers(model, tensors))
         return model
 
-    def _converted(self, name: str, kind: Any, dtype: torch.dtype) -> Any:
-        tensors = self._tensors(self._checkpoint.family.file_prefixes[name])
+    def _converted(self, name: str, kind: Any, dtype: torch.dtype, tensors: dict[str, torch.Tensor]) -> Any:
         where = {"config": self._configs, "subfolder": name, "local_files_only": True}
         if name == "unet":
             channels = 9 if self._checkpoint.inpaint else 4
             return kind.from_single_file(tensors, dtype=dtype, in_channels=channels, **where)
         if name == "vae":
             return kind.from_single_file(tensors, dtype=dtype, **where)
-        tensors = {_OLD_CLIP.sub(r"\1text_model.", key): tensor for key, tensor in tensors.items()}
         return _clip_from_ldm(kind, tensors, torch_dtype=dtype, **where)
 
     def _tensors(self, prefix: str) -> dict[str, torch.Tensor]:
-        with safe_open(self._checkpoint.path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+        return _tensors(self._checkpoint.path, prefix)
+
+
+def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+
+
+def _other_vae(checkpoint: Checkpoint, vae: Vae, configs: str, kind: Any, dtype: torch.dtype) -> Any:
+    """The VAE that a checkpoint was given in place of its own; `configs` tell the shape of one in a file."""
+    title = f"VAE {vae.name}"
+    if vae.layout == "folder":
+        options = {"variant": variant_of(vae.files), "use_safetensors": True, "output_loading_info": True}
+        model, report = _fitting(
+            checkpoint, title, lambda: kind.from_pretrained(vae.path, local_files_only=True, dtype=dtype, **options)
+        )
+        missing, unread = len(report["missing_keys"]), sorted(report["unexpected_keys"])
+    else:
+        tensors = {_OLD_ATTENTION.sub(_attention, name): one for name, one in _tensors(vae.path, vae.prefix).items()}
+        where = {"config": configs, "subfolder": "vae", "local_files_only": True}
+        model = _fitting(checkpoint, title, lambda: kind.from_single_file(tensors, dtype=dtype, **where))
+        missing, unread = sum(weight.is_meta for weight in model.state_dict().values()), leftovers(model, tensors)
+    if missing:
+        raise _incomplete(checkpoint, title, missing)
+    check_leftovers(f"The {title} of {checkpoint.id}", unread)
+    return model
+
+
+def _attention(found: re.Match[str]) -> str:
+    return f"{found[1]}{ {'query': 'to_q', 'key': 'to_k', 'value': 'to_v', 'proj_attn': 'to_out.0'}[found[2]] }"
 
 
 def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
     """A ControlNet's weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
     kind: Any = diffusers.ControlNetModel
     if net.layout == "folder":
-        half_files = any(".fp16." in file.name for file in net.files)
-        options = {"variant": "fp16" if half_files else None, "use_safetensors": True, "output_loading_info": True}
+        options = {"variant": variant_of(net.files), "use_safetensors": True, "output_loading_info": True}
         loaded = _fitting(
             net, "ControlNet", lambda: kind.from_pretrained(net.path, local_files_only=True, dtype=dtype, **options)
         )
         model, report = loaded
         missing = len(report["missing_keys"]) + len(report.get("mismatched_keys") or ())
+        unread = sorted(report["unexpected_keys"])
     else:
         beside = configs_beside(net.path)
         where = {"config": str(beside or CONFIGS / net.family.name / "controlnet"), "local_files_only": True}
-        with safe_open(net.path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = _tensors(net.path)
         model = _fitting(net, "ControlNet", lambda: kind.from_single_file(tensors, dtype=dtype, **where))
         missing = sum(weight.is_meta for weight in model.state_dict().values())
+        unread = leftovers(model, tensors)
     if missing:
         raise _incomplete(net, "ControlNet", missing)
+    check_leftovers(net.id, unread)
     return model
+
+
+def _trained_as(checkpoint: Checkpoint, scheduler_config: dict[str, Any]) -> dict[str, Any]:
+    """The schedule with what the checkpoint's inspection told of it."""
+    told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
+    return {**scheduler_config, **told}
 
 
 def weights_of(checkpoint: Checkpoint) -> FolderWeights | FileWeights:
     """Where the checkpoint's parts are read from."""
     return FolderWeights(checkpoint) if checkpoint.layout == "folder" else FileWeights(checkpoint)
+
+
+def _words(part: str) -> str:
+    return part.replace("_", " ")
 
 
 def _fitting(checkpoint: Checkpoint | ControlNet, part: str, load: Callable[[], Any]) -> Any:
@@ -139,13 +189,13 @@ def _fitting(checkpoint: Checkpoint | ControlNet, part: str, load: Callable[[], 
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
             raise
         raise CheckpointUnreadable(
-            f"The {part.replace('_', ' ')} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
+            f"The {_words(part)} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
             hint="Download or copy the checkpoint again.",
         ) from error
 
 
 def _incomplete(checkpoint: Checkpoint | ControlNet, part: str, missing: int) -> CheckpointUnreadable:
     return CheckpointUnreadable(
-        f"The {part.replace('_', ' ')} of {checkpoint.id} is incomplete: {missing} tensors are missing.",
+        f"The {_words(part)} of {checkpoint.id} is incomplete: {missing} tensors are missing.",
         hint="Download or copy the checkpoint again.",
     )

@@ -17,7 +17,6 @@ import psutil  # type: ignore[import-untyped]
 from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
 from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
-from ..models.hashing import content_hash
 from ..models.places import models_folder
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
@@ -154,7 +153,7 @@ class Studio:
         asked_in = {seed: part for part in wordings for seed in part.seeds}
         seeds = picture_seeds(submit)
         hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.hints)))
-        checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
+        checkpoint_hash = checkpoint.content_hash(check=hooks.check)
         guided_by = used_conditions(submit, request.conditions, check=hooks.check)
         data: dict[str, Buffer] = {}
         layers = []
@@ -174,6 +173,7 @@ class Studio:
     ) -> Recipe:
         chosen, chosen_negative = worded.wording.chosen, worded.wording.chosen_negative
         settings: dict[str, Any] = painted.settings
+        device = self._cache.device_of(checkpoint)
         return Recipe(
             kind=submit.kind,
             prompt=submit.prompt,
@@ -182,7 +182,7 @@ class Studio:
             checkpoint=checkpoint.id,
             checkpoint_hash=checkpoint_hash,
             context=submit.context,
-            device=f"{self._device.kind} {self._device.dtype}",
+            device=f"{device.kind} {device.dtype}",
             versions=self._versions,
             chosen_prompt="" if chosen == submit.prompt else chosen,
             chosen_negative_prompt="" if chosen_negative == submit.negative_prompt else chosen_negative,

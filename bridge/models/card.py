@@ -5,7 +5,7 @@ A `card.json` in a diffusers folder says so; without one the family's facts hold
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from .errors import CheckpointUnreadable
 from .family import Family
 from .samplers import SAMPLERS
 
-__all__ = ["Card", "read_card"]
+__all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card", "revised"]
+
+LEAST_NATIVE, MOST_NATIVE = 64 * 64, 4096 * 4096
+"""How few and how many pixels a native size may have."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,34 @@ class Card:
     notes: str = ""
 
 
-def read_card(path: Path, *, name: str, family: Family, distillation: Distillation | None = None) -> Card:
+def read_card(
+    path: Path,
+    *,
+    name: str,
+    family: Family,
+    distillation: Distillation | None = None,
+    native_pixels: int | None = None,
+) -> Card:
     """The card at `path`, completed by the distillation's and the family's facts; these alone where there is none.
+
+    `native_pixels` is what the checkpoint says elsewhere of the size that it was trained at.
 
     Raises CheckpointUnreadable when the card is not what a card must be.
     """
     if not path.exists():
-        return _card({}, name=name, family=family, distillation=distillation)
+        return _card({}, name, family, distillation, native_pixels)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
     if not isinstance(said, dict):
         raise CheckpointUnreadable("Its card.json is not a JSON object.", hint="Install the checkpoint again.")
-    return _card(said, name=name, family=family, distillation=distillation)
+    return _card(said, name, family, distillation, native_pixels)
 
 
-def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: Distillation | None) -> Card:
+def _card(
+    said: Mapping[str, Any], name: str, family: Family, distillation: Distillation | None, native_pixels: int | None
+) -> Card:
     steps, guidance, sampler, notes = family.default_steps, family.default_guidance, family.default_sampler, ""
     if distillation is not None:
         steps, guidance, sampler = distillation.steps, distillation.guidance, distillation.sampler
@@ -62,7 +76,7 @@ def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: D
     known_names = said.get("known_names", [])
     card = Card(
         name=said.get("name", name),
-        native_pixels=said.get("native_pixels", family.native_pixels),
+        native_pixels=said.get("native_pixels", native_pixels or family.native_pixels),
         default_steps=said.get("default_steps", steps),
         default_guidance=said.get("default_guidance", guidance),
         default_sampler=said.get("sampler", sampler),
@@ -71,9 +85,24 @@ def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: D
         known_names=tuple(known_names) if isinstance(known_names, list) else (),
         notes=said.get("notes", notes),
     )
+    _check(card, known_names, "Its card.json", "Mend or remove card.json.")
+    return card
+
+
+def revised(card: Card, changes: Mapping[str, Any], where: str) -> Card:
+    """The card with some of its values changed, by their names in a card.json. Raises CheckpointUnreadable, which names
+    the value and `where` it was said.
+    """
+    names = {"sampler": "default_sampler"}
+    found = replace(card, **{names.get(key, key): value for key, value in changes.items()})
+    _check(found, list(found.known_names), where, "Correct it there.")
+    return found
+
+
+def _check(card: Card, known_names: Any, where: str, hint: str) -> None:
     right = {
         "name": isinstance(card.name, str) and bool(card.name),
-        "native_pixels": isinstance(card.native_pixels, int) and 64 * 64 <= card.native_pixels <= 4096 * 4096,
+        "native_pixels": isinstance(card.native_pixels, int) and LEAST_NATIVE <= card.native_pixels <= MOST_NATIVE,
         "default_steps": isinstance(card.default_steps, int) and 1 <= card.default_steps <= 1000,
         "default_guidance": isinstance(card.default_guidance, (int, float)) and 0 <= card.default_guidance <= 100,
         "sampler": card.default_sampler in SAMPLERS,
@@ -84,5 +113,4 @@ def _card(said: Mapping[str, Any], *, name: str, family: Family, distillation: D
     }
     wrong = [key for key, holds in right.items() if not holds]
     if wrong:
-        raise CheckpointUnreadable(f"Its card.json has no sensible {wrong[0]}.", hint="Mend or remove card.json.")
-    return card
+        raise CheckpointUnreadable(f"{where} has no sensible {wrong[0]}.", hint=hint)

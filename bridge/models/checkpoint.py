@@ -1,19 +1,25 @@
 """One checkpoint, told by content: a diffusers folder or a single safetensors file. Nothing of it is loaded here."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .card import Card, read_card
+from .card import LEAST_NATIVE, MOST_NATIVE, Card, read_card
+from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .family import Family, family_of_folder, family_of_tensors
 from .hashing import content_hash
 from .safetensors_header import read_header
-from .single_file import check_parts, configs_beside, prediction_of_file
+from .single_file import check_parts, configs_beside, said_by_file
+from .tensor_names import check_numbers, check_tensors
+from .vae import Vae
+from .weight_files import weight_files
 
-__all__ = ["Checkpoint", "UnetShape", "inspect", "weight_files"]
+__all__ = ["Checkpoint", "UnetShape", "inspect"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class Checkpoint:
     """A model on disk.
 
     `layout` is "folder" or "file"; `inpaint` says that its UNet takes nine channels (latents, mask, masked picture) and
-    not four; `prediction` is "epsilon", "v_prediction" or "sample"; `zero_empty` says that an empty negative prompt
-    conditions on zeros; `files` are those that loading reads.
+    not four; `prediction` is "epsilon", "v_prediction" or "sample", `zero_terminal_snr` says that its noise schedule
+    ends in noise alone; `zero_empty` that an empty negative prompt conditions on zeros; `files` are those that loading
+    reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None: the family's.
+    `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files do not.
     """
 
     id: str
@@ -46,15 +54,36 @@ class Checkpoint:
     family: Family
     inpaint: bool
     prediction: str
+    zero_terminal_snr: bool
     zero_empty: bool
     card: Card
     files: tuple[Path, ...]
     shape: UnetShape
+    clip_skip: int | None = None
+    vae: Vae | None = None
+    told: tuple[str, ...] = ()
+
+    @property
+    def layers_skipped(self) -> int:
+        """How many layers before its family's the text encoders are read at."""
+        return max(0, (self.clip_skip or 0) - self.family.clip_skip)
 
     @property
     def hash(self) -> str:
-        """SHA-256 over `files`, 64 hex digits. The first call reads them all; later ones remember."""
-        return content_hash(self.path, self.files)
+        """As `content_hash`."""
+        return self.content_hash()
+
+    def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
+        """SHA-256 over `files`, and over what it was told and its other VAE, if any: 64 hex digits.
+
+        The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
+        the reading.
+        """
+        files = content_hash(self.path, self.files, check=check)
+        if not self.told and self.vae is None:
+            return files
+        vae = [f"vae = {content_hash(self.vae.path, self.vae.files, check=check)}"] if self.vae else []
+        return hashlib.sha256("\n".join([files, *sorted(self.told), *vae]).encode()).hexdigest()
 
 
 def inspect(path: Path) -> Checkpoint:
@@ -70,30 +99,6 @@ def inspect(path: Path) -> Checkpoint:
     raise CheckpointUnreadable(f"There is nothing at {path.name}.", hint="Was the checkpoint moved or deleted?")
 
 
-def weight_files(part: Path) -> tuple[Path, ...]:
-    """The safetensors files of one part (unet, vae, text_encoder): whole before sharded, full before half precision.
-
-    Raises CheckpointUnreadable when there are none, or only pickles.
-    """
-    for stem in ("diffusion_pytorch_model", "model"):
-        for variant in ("", ".fp16"):
-            whole = part / f"{stem}{variant}.safetensors"
-            if whole.is_file():
-                return (whole,)
-            shards = part / f"{stem}.safetensors.index{variant}.json"
-            if shards.is_file():
-                names = sorted(set(_read_json(shards).get("weight_map", {}).values()))
-                if not names or any(Path(name).name != name for name in names):
-                    raise CheckpointUnreadable(f"{part.name}/{shards.name} names no sensible files.")
-                return (shards, *(part / name for name in names))
-    if any(part.glob("*.bin")) or any(part.glob("*.ckpt")):
-        raise CheckpointUnreadable(
-            f"Its {part.name} is a pickle, which can run code when it is opened, so it is not loaded.",
-            hint="Get the same checkpoint as .safetensors.",
-        )
-    raise CheckpointUnreadable(f"Its {part.name} has no weights.", hint="Download or copy the folder again.")
-
-
 def _inspect_folder(path: Path) -> Checkpoint:
     if not (path / "model_index.json").is_file():
         raise CheckpointUnsupported("This folder is not a diffusers checkpoint: it has no model_index.json.")
@@ -101,30 +106,36 @@ def _inspect_folder(path: Path) -> Checkpoint:
     unet = _read_json(path / "unet" / "config.json") if "unet" in index else {}
     text_encoder = _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {}
     family = family_of_folder(index, unet, text_encoder)
+    check_index(index)
     inpaint = _inpaint(unet.get("in_channels", 4))
     scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
+    prediction = _prediction(scheduler.get("prediction_type", "epsilon"))
+    check_scheduler(scheduler)
     distilled = distillation_of(path.name, scheduler, unet)
     files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
     for part in family.weighted_parts:
-        config, weights = path / part / "config.json", weight_files(path / part)
-        if _read_json(config).get("latents_mean") is not None:
-            raise CheckpointUnsupported("Its latents are centred, which Paintbridge does not paint with yet.")
+        config = path / part / "config.json"
+        check_config(part, _read_json(config), kind_of_part(part))
+        weights = weight_files(path / part)
         for file in weights:
             if file.suffix == ".safetensors":
                 header = read_header(file)
+                check_numbers(file, header)
                 _check_shape(part, header.shapes, unet)
         files += [config, *weights]
     for text in family.texts:
         files += _tokenizer_files(path / text.tokenizer)
+    native = _native_pixels(unet, family)
     return Checkpoint(
         id=path.name,
         path=path,
         layout="folder",
         family=family,
         inpaint=inpaint,
-        prediction=_prediction(scheduler.get("prediction_type", "epsilon")),
+        prediction=prediction,
+        zero_terminal_snr=bool(scheduler.get("rescale_betas_zero_snr", False)),
         zero_empty=family.zero_empty and bool(index.get("force_zeros_for_empty_prompt", True)),
-        card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled),
+        card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled, native_pixels=native),
         files=tuple(files),
         shape=UnetShape.of_config(unet),
     )
@@ -134,24 +145,55 @@ def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
     family, channels = family_of_tensors(header.shapes)
     inpaint = _inpaint(channels)
-    check_parts(family, header.shapes)
     beside = configs_beside(path)
+    check_tensors(path, header, family)
+    check_parts(family, header.shapes, own_configs=beside is not None)
+    if beside is not None:
+        _check_beside(beside, family)
+    said = said_by_file(path, header, family, inpaint=inpaint)
     extra = sorted(file for file in beside.rglob("*") if file.suffix in (".json", ".txt")) if beside else []
     # Without a folder beside the file there is no card there either, and the family's facts hold.
-    distilled = distillation_of(path.stem)
-    card = read_card((beside or path) / "card.json", name=path.stem, family=family, distillation=distilled)
+    card = read_card(
+        (beside or path) / "card.json",
+        name=path.stem,
+        family=family,
+        distillation=distillation_of(path.stem),
+        native_pixels=said.native_pixels,
+    )
     return Checkpoint(
         id=path.stem,
         path=path,
         layout="file",
         family=family,
         inpaint=inpaint,
-        prediction=_prediction(prediction_of_file(path, header, family, inpaint=inpaint)),
+        prediction=_prediction(said.prediction),
+        zero_terminal_snr=said.zero_terminal_snr,
         zero_empty=family.zero_empty,
         card=card,
         files=(path, *extra),
         shape=_shape_of_tensors(header.shapes),
+        clip_skip=said.clip_skip,
     )
+
+
+def _check_beside(beside: Path, family: Family) -> None:
+    """The configs beside a single file, those of them that are there."""
+    scheduler = beside / "scheduler" / "scheduler_config.json"
+    if scheduler.is_file():
+        check_scheduler(_read_json(scheduler))
+    for part in family.weighted_parts:
+        if (beside / part / "config.json").is_file():
+            check_config(part, _read_json(beside / part / "config.json"), kind_of_part(part))
+
+
+def _native_pixels(unet: dict[str, Any], family: Family) -> int | None:
+    """The size that a UNet's config says it was trained at; None where it says none, or none that it could be."""
+    said = unet.get("sample_size")
+    height, width = said if isinstance(said, list) and len(said) == 2 else (said, said)
+    if not (isinstance(height, int) and isinstance(width, int)):
+        return None
+    pixels = height * width * family.vae_scale**2
+    return pixels if LEAST_NATIVE <= pixels <= MOST_NATIVE else None
 
 
 def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> UnetShape:
@@ -185,7 +227,8 @@ def _inpaint(channels: Any) -> bool:
 
 def _prediction(name: Any) -> str:
     if name not in ("epsilon", "v_prediction", "sample"):
-        raise CheckpointUnsupported(f"It predicts {name!r}, which Paintbridge's samplers do not know.")
+        trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
+        raise CheckpointUnsupported(f"It {trained}, which Paintbridge's samplers do not know.")
     return str(name)
 
 

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import Checkpoint, UnetShape, weight_files
+from .checkpoint import Checkpoint, UnetShape
+from .config_keys import check_config
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .family import FAMILIES, Family
 from .hashing import content_hash
-from .safetensors_header import read_header
+from .safetensors_header import SafetensorsHeader, read_header
 from .single_file import configs_beside
+from .tensor_names import check_leftovers, check_numbers
+from .weight_files import weight_files
 
 __all__ = ["CONDITIONS", "ControlNet", "check_fits", "inspect_controlnet"]
 
@@ -111,10 +114,11 @@ def _inspect_folder(path: Path) -> ControlNet:
         if "ControlNet" in str(kind):
             raise ConditionUnsupported(f"{path.name} is a {kind}, which Paintbridge does not paint with.")
         raise NotAControlNet(f"{path.name} is not a ControlNet.")
+    check_config(path.name, said, "ControlNetModel")
     weights = weight_files(path)
     for file in weights:
         if file.suffix == ".safetensors":
-            read_header(file)
+            check_numbers(file, read_header(file))
     shape, sized = UnetShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
@@ -129,6 +133,7 @@ def _inspect_file(path: Path) -> ControlNet:
             raise ConditionUnsupported(f"{path.name} is {title}, which Paintbridge does not take yet.")
     if _DIFFUSERS not in shapes and _ORIGINAL not in shapes:
         raise NotAControlNet(f"{path.name} is not a ControlNet.")
+    _check_file(path, header)
     widths = [shape[1] for name, shape in shapes.items() if _CROSS_ATTENTION.search(name) and len(shape) == 2]
     linear = any(len(shape) == 2 for name, shape in shapes.items() if _PROJECTION.search(name))
     sized = any(name.startswith(("add_embedding.", "label_emb.")) for name in shapes)
@@ -145,6 +150,20 @@ def _inspect_file(path: Path) -> ControlNet:
         condition=_condition(names),
         files=(path, *(sorted(beside.glob("*.json")) if beside else ())),
     )
+
+
+def _check_file(path: Path, header: SafetensorsHeader) -> None:
+    """Raises CheckpointUnsupported for what loading would leave out, or could not heed."""
+    check_numbers(path, header)
+    if any(name.startswith(_PREFIX) for name in header.shapes):
+        check_leftovers(path.name, (name for name in header.shapes if not name.startswith(_PREFIX)))
+    beside = configs_beside(path)
+    if beside is not None and (beside / "config.json").is_file():
+        try:
+            said = json.loads((beside / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointUnreadable(f"{beside.name}/config.json cannot be read.") from error
+        check_config(beside.name, said, "ControlNetModel")
 
 
 def _family(width: int, *, sized: bool, linear: bool) -> Family:

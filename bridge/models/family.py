@@ -4,14 +4,19 @@ Each family's facts stand in `FAMILIES`. `family_of_folder` reads the JSON confi
 `family_of_tensors` the tensor names and shapes of a single file in the original layout of CompVis and Stability AI.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import CheckpointUnsupported, LoraNoCheckpoint
 from .samplers import DPM_PP_2M
 
-__all__ = ["FAMILIES", "Family", "TextPart", "family_of_folder", "family_of_tensors"]
+__all__ = ["CONFIGS", "FAMILIES", "Family", "TextPart", "family_of_folder", "family_of_tensors"]
+
+CONFIGS = Path(__file__).resolve().parent / "configs"
+"""The families' configs, a folder each by the family's name, and CLIP's vocabulary in `clip`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Family:
     `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
     `vae_scale` pixels per latent along an edge. `texts` condition side by side; `sized` conditions on the picture's
     size; `zero_empty` conditions on zeros for an empty negative prompt, where a checkpoint says nothing else;
-    `v_told_by_spread` says that single files predict noise or v and do not say which.
+    `v_told_by_spread` says that single files predict noise or v and do not say which; `clip_skip` is the layer of the
+    text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's weights end before their last).
     """
 
     name: str
@@ -53,11 +59,18 @@ class Family:
     sized: bool = False
     zero_empty: bool = False
     v_told_by_spread: bool = False
+    clip_skip: int = 1
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:
         """The parts that have weights, by their names in a diffusers folder."""
         return ("unet", "vae", *(text.encoder for text in self.texts))
+
+    @property
+    def scaling_factor(self) -> float:
+        """What latents are multiplied by after the VAE, in the family's config."""
+        config = CONFIGS / self.name / "vae" / "config.json"
+        return float(json.loads(config.read_text(encoding="utf-8"))["scaling_factor"])
 
     @property
     def file_prefixes(self) -> dict[str, str]:
@@ -87,6 +100,7 @@ FAMILIES: dict[str, Family] = {
             DPM_PP_2M,
             texts=(TextPart(pad="!"),),
             v_told_by_spread=True,
+            clip_skip=2,
         ),
         Family(
             "SDXL",
@@ -101,6 +115,7 @@ FAMILIES: dict[str, Family] = {
             texts=_SDXL_TEXTS,
             sized=True,
             zero_empty=True,
+            clip_skip=2,
         ),
     )
 }
@@ -130,6 +145,11 @@ _FOREIGN_TENSORS = (
     ("encoder.conv_in.weight", "an autoencoder (VAE), not a whole checkpoint"),
     ("first_stage_model.encoder.conv_in.weight", "an autoencoder (VAE), not a whole checkpoint"),
 )
+
+_WHERE_TO = {
+    "ControlNet": "ControlNets belong into the folder controlnet beside.",
+    "VAE": "A checkpoint is given it by `vae` in checkpoints.toml (docs/checkpoints.md).",
+}
 
 
 def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> Family:
@@ -170,7 +190,7 @@ def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, in
             )
         for name, title in _FOREIGN_TENSORS:
             if name in shapes:
-                hint = "ControlNets belong into the folder controlnet beside." if "ControlNet" in title else ""
+                hint = next((hint for word, hint in _WHERE_TO.items() if word in title), "")
                 raise CheckpointUnsupported(f"This file is {title}.", hint=hint)
         raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
     for prefix, family in _TEXT_PREFIXES:

@@ -16,11 +16,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .checkpoint import inspect
+from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .family import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
 from .places import models_folder
 from .receipt import Receipt, read_receipt, write_receipt
+from .weight_files import HALF_FIRST, find_weights, shards_of
 
 __all__ = ["PullBusy", "PullConflict", "Step", "pull"]
 
@@ -31,13 +33,8 @@ _SMALL = 16 << 20
 _SPARE = 64 << 20
 _TOP = ("model_index.json", "card.json", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt")
 _SCHEDULER = "scheduler/scheduler_config.json"
-# The parts that have weights, and what their files are called.
-_PARTS = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-    "text_encoder_2": "model",
-}
+# The parts that have weights.
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
 class PullConflict(ModelsError):
@@ -166,7 +163,12 @@ def _fetch_all(
     for name in (*(f"{part}/config.json" for part in dict.fromkeys(("unet", "vae", *parts))), _SCHEDULER):
         fetch(name)
     _check_family(index, partial)
-    wanted = [by_name[name] for name in _wanted(by_name, parts)]
+
+    def read(name: str) -> str:
+        fetch(name)
+        return (partial / name).read_text(encoding="utf-8", errors="replace")
+
+    wanted = [by_name[name] for name in _wanted(by_name, parts, read)]
     _check_room(partial, wanted)
     total = sum(file.size for file in wanted)
     for file in wanted:
@@ -176,15 +178,18 @@ def _fetch_all(
 
 
 def _check_family(index: dict[str, Any], partial: Path) -> None:
-    unet, text_encoder = (
-        _read_json(path) if path.exists() else {}
-        for path in (partial / "unet" / "config.json", partial / "text_encoder" / "config.json")
-    )
-    family_of_folder(index, unet, text_encoder)
+    """What its configs tell of it, before its weights are fetched; the rest is told when all of it is there."""
+    configs = {part: _read_json(path) for part in _PARTS if (path := partial / part / "config.json").exists()}
+    unet = configs.get("unet", {})
+    family_of_folder(index, unet, configs.get("text_encoder", {}))
+    check_index(index)
+    check_scheduler(_read_json(partial / _SCHEDULER))
     if unet.get("in_channels", 4) not in (4, 9):
         raise CheckpointUnsupported(
             f"Its UNet takes {unet['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
         )
+    for part, config in configs.items():
+        check_config(part, config, kind_of_part(part))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -197,25 +202,27 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _wanted(by_name: dict[str, HubFile], parts: list[str]) -> list[str]:
+def _wanted(by_name: dict[str, HubFile], parts: list[str], read: Callable[[str], str]) -> list[str]:
     tokenizers = re.compile(r"tokenizer(_2)?/[\w.-]+\.(json|txt)")
     texts = {*_TOP, _SCHEDULER, *(f"{part}/config.json" for part in parts)}
     small = [name for name in by_name if name in texts or tokenizers.fullmatch(name)]
-    weights = [name for part in parts for name in _weights(part, set(by_name))]
+    weights = [name for part in parts for name in _weights(part, set(by_name), read)]
     return [*(name for name in small if by_name[name].size <= _SMALL), *weights]
 
 
-def _weights(part: str, names: set[str]) -> list[str]:
-    """The safetensors files of a part: half precision before full, whole before sharded."""
-    stem = f"{part}/{_PARTS[part]}"
-    for variant in (".fp16", ""):
-        if f"{stem}{variant}.safetensors" in names:
-            return [f"{stem}{variant}.safetensors"]
-        index = f"{stem}.safetensors.index{variant}.json"
-        if index in names:
-            shard = re.compile(re.escape(f"{stem}{variant}") + r"-\d+-of-\d+\.safetensors")
-            return [index, *sorted(filter(shard.fullmatch, names))]
-    if any(name.startswith(f"{part}/") and name.endswith((".bin", ".ckpt")) for name in names):
+def _weights(part: str, names: set[str], read: Callable[[str], str]) -> list[str]:
+    """The safetensors files of a part, half precision before full. `read` fetches an index of shards and gives it."""
+    own = {name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")}
+    found = find_weights(own, HALF_FIRST)
+    if found is not None:
+        shards = shards_of(read(f"{part}/{found.name}"), f"{part}/{found.name}") if found.sharded else ()
+        missing = [name for name in shards if name not in own]
+        if missing:
+            raise CheckpointUnreadable(
+                f"Its {part} is incomplete on the hub: {missing[0]} is not there.", hint="Choose another checkpoint."
+            )
+        return [f"{part}/{name}" for name in (found.name, *shards)]
+    if any(name.endswith((".bin", ".ckpt")) for name in own):
         raise CheckpointUnreadable(
             f"Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
             hint="Look for the same checkpoint as .safetensors.",

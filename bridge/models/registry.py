@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .checkpoint import Checkpoint, inspect
+from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
 from .places import OWN, Place, find_places, models_folder
 from .scan import candidates
@@ -42,7 +44,7 @@ class Registry:
         ``fresh``.
         """
         # In a folder that was added as a whole, what is no checkpoint may be a LoRA, and listed as such.
-        return tuple(
+        return _with_settings(
             entry
             for entry in self._shelf.entries(fresh=fresh)
             if entry.registered in (None, entry.path) or not isinstance(entry.found, LoraNoCheckpoint)
@@ -86,6 +88,31 @@ class Registry:
         if isinstance(entry, ModelsError):
             raise entry
         return entry
+
+
+def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoint], ...]:
+    """With what the artist says of checkpoints; what is said of none that there is, is trouble itself."""
+    told: list[Entry[Checkpoint]] = []
+    try:
+        tables = read_settings()
+    except ModelsError as error:
+        # Painting without what it says would be painting something else.
+        return tuple(replace(entry, found=error) for entry in entries)
+    for entry in entries:
+        if isinstance(entry.found, Checkpoint) and entry.name in tables:
+            try:
+                entry = replace(entry, found=with_settings(entry.found, tables))
+            except ModelsError as error:
+                entry = replace(entry, found=error)
+        told.append(entry)
+    names = {entry.name for entry in told}
+    for name in (name for name in tables if name not in names):
+        unknown = CheckpointUnknown(
+            f'{settings_file().name} has a table ["{name}"], but there is no such checkpoint.',
+            hint="Write the name as `paintbridge models list` does.",
+        )
+        told.append(Entry(f"{name} ({settings_file().name})", settings_file(), OWN, None, unknown))
+    return tuple(told)
 
 
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:

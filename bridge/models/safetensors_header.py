@@ -5,16 +5,18 @@ JSON, then the tensors' bytes.
 """
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CheckpointUnreadable
+from .errors import CheckpointUnreadable, CheckpointUnsupported
 
-__all__ = ["SafetensorsHeader", "read_floats", "read_header"]
+__all__ = ["SafetensorsHeader", "read_bytes", "read_floats", "read_header"]
 
 _MAX_HEADER_BYTES = 100_000_000
 _ARCHIVE_OF_PICKLES = b"PK\x03\x04"
+_GGUF = b"GGUF"
 _GET_AGAIN = "Download or copy the file again."
 
 
@@ -30,7 +32,8 @@ class SafetensorsHeader:
 def read_header(path: Path) -> SafetensorsHeader:
     """Reads and checks the header of the safetensors file at `path`, whatever its name ends in.
 
-    Raises CheckpointUnreadable for a pickle, a truncated file, or one that is no safetensors at all.
+    Raises CheckpointUnreadable for a pickle, a truncated file, or one that is no safetensors at all, and
+    CheckpointUnsupported for GGUF.
     """
     try:
         size = path.stat().st_size
@@ -41,8 +44,12 @@ def read_header(path: Path) -> SafetensorsHeader:
             opening = file.read(1) if fits else b""
             plausible = opening == b"{"
             text = opening + file.read(length - 1) if plausible else b""
+    except FileNotFoundError as error:
+        raise CheckpointUnreadable(f"{path.name} is missing.", hint=_GET_AGAIN) from error
     except OSError as error:
-        raise CheckpointUnreadable(f"{path.name} cannot be read.", hint="Check the file's permissions.") from error
+        raise CheckpointUnreadable(
+            f"{path.name} cannot be read ({error.strerror}).", hint="Check the file's permissions."
+        ) from error
     if not plausible:
         raise _not_safetensors(path, start)
     if len(text) < length:
@@ -69,25 +76,47 @@ def read_header(path: Path) -> SafetensorsHeader:
     return SafetensorsHeader(shapes, metadata if isinstance(metadata, dict) else {}, places)
 
 
+def read_bytes(path: Path, header: SafetensorsHeader, name: str) -> bytes:
+    """The bytes of one tensor, which should be small."""
+    _, begin, end = header.places[name]
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(end - begin)
+
+
 def read_floats(path: Path, header: SafetensorsHeader, name: str) -> tuple[float, ...]:
     """The numbers of one tensor, which should be small.
 
-    Raises CheckpointUnreadable where they are not F16, BF16 or F32.
+    Raises CheckpointUnreadable where they are no floats.
     """
-    kind, begin, end = header.places[name]
-    with path.open("rb") as file:
-        file.seek(begin)
-        content = file.read(end - begin)
-    if kind == "BF16":
-        # The upper half of a float32.
-        content = b"".join(b"\0\0" + content[at : at + 2] for at in range(0, len(content), 2))
-    letter = {"F16": "e", "BF16": "f", "F32": "f"}.get(kind)
+    kind, content = header.places[name][0], read_bytes(path, header, name)
+    if kind == "F8_E4M3":
+        return tuple(map(_e4m3, content))
+    if kind in ("BF16", "F8_E5M2"):
+        # The upper half of a float32, or of a float16.
+        width, kind = (2, "F32") if kind == "BF16" else (1, "F16")
+        content = b"".join(bytes(width) + content[at : at + width] for at in range(0, len(content), width))
+    letter = {"F16": "e", "F32": "f", "F64": "d"}.get(kind)
     if letter is None:
         raise CheckpointUnreadable(f"{path.name} holds {kind} numbers where floats belong.", hint=_GET_AGAIN)
     return struct.unpack(f"<{len(content) // struct.calcsize(letter)}{letter}", content)
 
 
-def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable:
+def _e4m3(byte: int) -> float:
+    """Micikevicius et al. 2022, "FP8 Formats for Deep Learning": no infinities, and one NaN of each sign."""
+    exponent, mantissa = byte >> 3 & 15, byte & 7
+    if byte & 127 == 127:
+        return math.nan
+    size = mantissa * 2.0**-9 if exponent == 0 else (8 + mantissa) * 2.0 ** (exponent - 10)
+    return -size if byte & 128 else size
+
+
+def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable | CheckpointUnsupported:
+    if start.startswith(_GGUF):
+        return CheckpointUnsupported(
+            f"{path.name} is a GGUF file, which Paintbridge does not read yet.",
+            hint="Get the same one as .safetensors, in half precision.",
+        )
     if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80":
         return CheckpointUnreadable(
             f"{path.name} is a pickle, which can run code when it is opened, so it is not loaded.",

@@ -4,11 +4,12 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..diffusion import ModelNotFinite
 from ..diffusion.device import is_out_of_memory
 from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported
 from .fill import fill
 from .generate import generate
-from .hints import about_offloading, what_would_fit
+from .hints import about_offloading, about_precision, what_would_fit
 from .kept import Kept
 from .parts import Part, PartHooks, together
 from .refine import refine
@@ -46,18 +47,29 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
 
     Raises `Cancelled` as soon as `hooks.check` does; PainterError, CanvasError and ModelsError, each with a `code`, for
     all that can go wrong. Where memory does not suffice, the job begins again with more of the checkpoint outside the
-    device. `OutOfMemory` leaves no picture's memory behind.
+    device; where half precision does not hold a checkpoint's numbers, in float32. `OutOfMemory` leaves no picture's
+    memory behind.
     """
     if request.kind not in KINDS:
         raise PainterError(f"There is no kind of job called {request.kind!r}.")
     kept = kept or Kept()
     hints: tuple[str, ...] = ()
-    while (painting := _painted(request, model, hooks, kept)) is None:
+    while True:
+        try:
+            painting = _painted(request, model, hooks, kept)
+        except ModelNotFinite as error:
+            if not (error.half and model.full_precision()):
+                raise
+            # Prompts, too, were encoded in half precision.
+            kept.free()
+            hints = (*hints, about_precision(model.checkpoint))
+            continue
+        if painting is not None:
+            return replace(painting, hints=(*painting.hints, *hints))
         if not model.offload():
             hint = what_would_fit(request, model.checkpoint)
             raise OutOfMemory("There is not enough memory to paint this.", hint=hint)
-        hints = (about_offloading(model.checkpoint),)
-    return replace(painting, hints=(*painting.hints, *hints))
+        hints = tuple(dict.fromkeys((*hints, about_offloading(model.checkpoint))))
 
 
 def _painted(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting | None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..diffusion import Components, Conditioning, encode_prompt
-from ..models.hashing import content_hash
 from .hints import about_sampler
 from .request import Request
 from .room import Room
@@ -36,7 +35,7 @@ def ask(components: Components, request: Request, room: Room, *, check: Callable
     )
     steps = request.steps if request.steps is not None else default_steps
     guidance = float(request.guidance if request.guidance is not None else default_guidance)
-    made_by = (content_hash(checkpoint.path, checkpoint.files, check=check), repr(checkpoint))
+    made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
     conditioning = room.kept.get(
         ("prompts", made_by, tuple(one.key for one in components.worn), request.prompt, request.negative_prompt),
         lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),

@@ -14,6 +14,7 @@ __all__ = [
     "about_infill",
     "about_known_names",
     "about_offloading",
+    "about_precision",
     "about_sampler",
     "what_would_fit",
 ]
@@ -70,6 +71,14 @@ def about_offloading(checkpoint: Checkpoint) -> str:
     return (
         f"{checkpoint.card.name} and this picture do not fit into the device's memory together, so from now on parts "
         "of it wait outside. That takes longer; a smaller selection or checkpoint does not need it."
+    )
+
+
+def about_precision(checkpoint: Checkpoint) -> str:
+    """A hint when the checkpoint computes in float32 from now on."""
+    return (
+        f"Half precision does not hold the numbers of {checkpoint.card.name}, so it is used in full precision from now "
+        "on. That takes twice the memory, and longer."
     )
 
 

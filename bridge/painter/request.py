@@ -121,6 +121,9 @@ class Model(Protocol):
     def offload(self) -> bool:
         """Has more of it wait outside the device when it is next loaded; False where that is not possible."""
 
+    def full_precision(self) -> bool:
+        """Has it computed in float32 when it is next loaded; False where it is so already."""
+
 
 def check_request(request: Request, checkpoint: Checkpoint) -> None:
     """Holds a request against what the painter takes, before any work.

@@ -144,6 +144,11 @@ _TABLE = (
         "The bridge cannot use this kind of checkpoint.",
         "Choose a checkpoint of a supported family.",
     ),
+    ErrorCode(
+        "model_not_finite",
+        "The checkpoint computed values that are no numbers, so there is no picture.",
+        "Get the checkpoint again, give it another VAE, or choose another one.",
+    ),
     # Fetching a checkpoint.
     ErrorCode(
         "pull_unknown",

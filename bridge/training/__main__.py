@@ -159,6 +159,7 @@ def _lora(order: Order, parent: Parent) -> dict[str, Any]:
     """A LoRA, from a folder of pictures."""
     from bridge.diffusion import find_device
     from bridge.models import ModelsError, inspect
+    from bridge.models.checkpoint_settings import with_settings
     from bridge.training.lessons import read_folder
     from bridge.training.lora import native_resolution, teach
     from bridge.training.lora_file import check_name
@@ -167,7 +168,7 @@ def _lora(order: Order, parent: Parent) -> dict[str, Any]:
     folder = Path(order["to"])
     path = check_name(order["name"], folder)
     try:
-        checkpoint = replace(inspect(Path(order["checkpoint_path"])), id=order["checkpoint"])
+        checkpoint = with_settings(replace(inspect(Path(order["checkpoint_path"])), id=order["checkpoint"]))
         wish = Wish(
             name=order["name"],
             caption=order["caption"],

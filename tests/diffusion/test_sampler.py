@@ -172,3 +172,31 @@ def test_dpm_sde_takes_k_diffusions_step():
 def test_unknown_sampler():
     with pytest.raises(KeyError):
         make_sampler("Euler of tomorrow", CONFIG, steps=4, strength=1.0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_a_checkpoints_own_scheduler_chose_changes_no_step(name):
+    """A config says how the UNet was trained; how its author liked to sample is another matter."""
+    trained = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "set_alpha_to_one": False}
+    chosen = {
+        "_class_name": "DPMSolverMultistepScheduler",
+        "algorithm_type": "sde-dpmsolver++",
+        "solver_type": "heun",
+        "lower_order_final": False,
+        "euler_at_final": True,
+        "use_lu_lambdas": True,
+        "final_sigmas_type": "sigma_min",
+        "timestep_spacing": "linspace",
+        "variance_type": "fixed_large",
+        "clip_sample": True,
+        "predict_x0": False,
+    }
+    walked = []
+    for config in (trained, {**trained, **chosen}):
+        sampler = make_sampler(name, config, steps=4, strength=1.0)
+        generator = torch.Generator().manual_seed(1)
+        latents = sampler.noise_only(torch.randn((1, 4, 4, 4), generator=generator))
+        for index in range(len(sampler.evaluations)):
+            latents, _ = sampler.step(0.3 * sampler.model_input(latents, index), latents, index, [generator])
+        walked.append(latents)
+    assert torch.equal(*walked)

@@ -5,14 +5,16 @@ import shutil
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
+from sharded import shard
 from single_files import save_single_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
-from bridge.diffusion import load
+from bridge.diffusion import Walk, denoise, encode_prompt, load
 from bridge.diffusion.architecture import part_kinds
 from bridge.diffusion.weights import FileWeights
-from bridge.models import FAMILIES, CheckpointUnreadable, inspect
+from bridge.models import FAMILIES, CheckpointUnreadable, CheckpointUnsupported, inspect
 from bridge.models.single_file import CONFIGS
 
 BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
@@ -27,6 +29,18 @@ PARAMETERS = {
         "text_encoder_2": 694_659_840,
     },
 }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A tiny checkpoint of each family, to be copied."""
+    root = tmp_path_factory.mktemp("built")
+    return {family: build(root / family, inpaint=False) for family, build in BUILDERS.items()}
+
+
+@pytest.fixture
+def copy_of(built, tmp_path):
+    return lambda family: shutil.copytree(built[family], tmp_path / "folder")
 
 
 def same(one, other, tolerance=0.0):
@@ -74,6 +88,101 @@ def test_missing_and_misshapen_tensors_are_refused(tmp_path, cpu, family, part):
     save_file({**whole, name: torch.zeros(3, 5, 7)}, path)
     with pytest.raises(CheckpointUnreadable, match="fit each other"):
         load(inspect(path), cpu, check=lambda: None)
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+def test_a_tensor_too_many_is_refused_by_its_name(copy_of, tmp_path, cpu, family):
+    """Each part's own are counted against the file; what CLIP brings beside its text encoder is none too many."""
+    folder = copy_of(family)
+    path = save_single_file(folder, tmp_path / "file.safetensors")
+    whole = load_file(path)
+    last = {"SD1": "cond_stage_model.transformer.text_model.", "SD2": "cond_stage_model.model."}
+    text = last.get(family, "conditioner.embedders.1.model.")
+    harmless = {f"{text}logit_scale": torch.ones(()), "model_ema.decay": torch.ones(())}
+    if family == "SD2":
+        harmless[f"{text}transformer.resblocks.23.ln_1.weight"] = torch.ones(32)
+        harmless[f"{text}text_projection"] = torch.ones(32, 32)
+    save_file({**whole, **harmless}, path)
+    assert same(load(inspect(path), cpu, check=lambda: None), load(inspect(folder), cpu, check=lambda: None))
+    layer = "encoder.layers.7.layer_norm1.weight" if family == "SD1" else "transformer.resblocks.7.ln_1.weight"
+    for name in (
+        "model.diffusion_model.input_blocks.9.0.in_layers.0.weight",
+        "model.diffusion_model.out.2.gate",
+        "first_stage_model.decoder.mid.attn_2.norm.weight",
+        f"{text}{layer}",
+    ):
+        save_file({**whole, **harmless, name: torch.ones(32)}, path)
+        with pytest.raises(CheckpointUnsupported, match=name):
+            load(inspect(path), cpu, check=lambda: None)
+
+
+def test_a_folder_with_a_tensor_too_many_is_refused_by_its_name(copy_of, cpu):
+    folder = copy_of("SDXL")
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        weights = next((folder / part).glob("*.safetensors"))
+        whole = load_file(weights)
+        save_file({**whole, "something.gate": torch.ones(3)}, weights, metadata={"format": "pt"})
+        with pytest.raises(CheckpointUnsupported, match=r"something\.gate"):
+            load(inspect(folder), cpu, check=lambda: None)
+        save_file({**whole, "text_model.embeddings.position_ids": torch.arange(77)}, weights, metadata={"format": "pt"})
+    # What counts places is none too many.
+    assert load(inspect(folder), cpu, check=lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [
+        ("SD1", torch.bfloat16),
+        ("SD1", torch.float8_e5m2),
+        ("SD2", torch.float64),
+        ("SD2", torch.float8_e4m3fn),
+        ("SDXL", torch.float8_e4m3fn),
+    ],
+)
+def test_every_kind_of_float_is_read(copy_of, tmp_path, cpu, family, kind):
+    folder = copy_of(family)
+    path = save_single_file(folder, tmp_path / "file.safetensors")
+
+    def cast(file):
+        tensors = load_file(file)
+        cast = {name: one.to(kind) if one.is_floating_point() else one for name, one in tensors.items()}
+        save_file(cast, file, metadata={"format": "pt"})
+
+    for file in (path, *folder.rglob("*.safetensors")):
+        cast(file)
+    one, other = (load(inspect(found), cpu, check=lambda: None) for found in (path, folder))
+    assert same(one, other)
+    assert (one.unet.dtype, one.text_encoder.dtype, one.vae.dtype) == (torch.float32,) * 3
+
+
+@pytest.mark.parametrize("variant", ["", "bf16", "non_ema"])
+def test_shards_and_variants_of_a_folder_are_loaded(copy_of, cpu, variant):
+    folder = copy_of("SD1")
+    expected = load(inspect(folder), cpu, check=lambda: None)
+    shard(folder / "unet", variant)
+    vae = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    text = folder / "text_encoder" / "model.safetensors"
+    if variant:
+        vae.rename(vae.with_name(f"diffusion_pytorch_model.{variant}.safetensors"))
+        text.rename(text.with_name(f"model.{variant}.safetensors"))
+    assert same(load(inspect(folder), cpu, check=lambda: None), expected)
+
+
+def test_a_distilled_sdxl_with_fewer_blocks_paints_from_its_folder(copy_of, cpu):
+    """Segmind's SSD-1B and Vega: layers by block and by attention, no attention in the middle."""
+    folder = copy_of("SDXL")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    config |= {
+        "transformer_layers_per_block": [1, [2]],
+        "reverse_transformer_layers_per_block": [[1, 2], 1],
+        "mid_block_type": "UNetMidBlock2D",
+    }
+    UNet2DConditionModel.from_config(config).save_pretrained(folder / "unet")
+    components = load(inspect(folder), cpu, check=lambda: None)
+    conditioning = encode_prompt(components, "a red flower", "")
+    walk = Walk((8, 8), conditioning, "Euler", 2, 5.0, 1.0)
+    (latents,) = denoise(components, walk, [1], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)
+    assert latents.isfinite().all()
 
 
 def test_without_configs_of_its_size_a_small_file_is_refused(tmp_path, cpu):

@@ -76,11 +76,15 @@ def test_hash_changes_with_weights_and_not_with_place(sound, copy):
     assert inspect(copy).hash != inspect(sound).hash
 
 
-def test_missing_card_gives_the_family_facts(copy):
+def test_missing_card_gives_the_configs_and_the_family_facts(copy):
     (copy / "card.json").unlink()
     card = inspect(copy).card
-    assert (card.native_pixels, card.default_steps, card.empty_prompt) == (512 * 512, 20, "denoise")
+    # The size that the UNet's config says; the family's where it says none.
+    assert (card.native_pixels, card.default_steps, card.empty_prompt) == (64 * 64, 20, "denoise")
     assert card.masked_picture == "grey"
+    for said, native in ((None, 512 * 512), (0, 512 * 512), ([16, 8], 128 * 64), ("large", 512 * 512)):
+        edit_json(copy / "unet" / "config.json", sample_size=said)
+        assert inspect(copy).card.native_pixels == native
 
 
 @pytest.mark.parametrize(
@@ -177,12 +181,21 @@ def test_single_file_is_told_by_its_tensors(tmp_path, text, family, channels):
 
 
 @pytest.mark.parametrize(
-    ("said", "prediction"), [("v", "v_prediction"), ("epsilon", "epsilon"), ("something", "epsilon")]
+    ("key", "said", "prediction"),
+    [
+        ("prediction_type", "v", "v_prediction"),
+        ("prediction_type", "epsilon", "epsilon"),
+        # As ComfyUI writes it.
+        ("predict_key", "v", "v_prediction"),
+    ],
 )
-def test_single_file_says_in_its_metadata_what_it_predicts(tmp_path, said, prediction):
+def test_single_file_says_in_its_metadata_what_it_predicts(tmp_path, key, said, prediction):
     tensors = {name: np.zeros(shape, np.float16) for name, shape in {INPUT: (8, 4, 3, 3), **VAE, **CLIP}.items()}
-    save_file(tensors, tmp_path / "a.safetensors", metadata={"modelspec.prediction_type": said})
+    save_file(tensors, tmp_path / "a.safetensors", metadata={f"modelspec.{key}": said})
     assert inspect(tmp_path / "a.safetensors").prediction == prediction
+    save_file(tensors, tmp_path / "c.safetensors", metadata={f"modelspec.{key}": "something"})
+    with pytest.raises(CheckpointUnsupported, match="something"):
+        inspect(tmp_path / "c.safetensors")
     save_file({**tensors, "v_pred": np.zeros(0, np.float16)}, tmp_path / "b.safetensors")
     assert inspect(tmp_path / "b.safetensors").prediction == "v_prediction"
 

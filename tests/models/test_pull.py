@@ -225,7 +225,8 @@ def test_what_cannot_be_painted_with_is_told_by_its_configs(hub):
 
 
 def test_pickles_are_never_fetched(hub):
-    del hub.files[UNET]
+    for name in [name for name in hub.files if name.startswith("unet/") and name.endswith(".safetensors")]:
+        del hub.files[name]
     with pytest.raises(CheckpointUnreadable, match="pickle"):
         pull(HUB_ID)
     assert all(name.endswith(".json") for name, _ in hub.downloads)

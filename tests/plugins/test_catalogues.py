@@ -29,7 +29,8 @@ MET = (
     *("canvas/*.py", "client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
     *("engine/local.py", "engine/process.py", "engine/shared.py", "engine/studio.py"),
     *("server/pictures.py", "server/pulls.py", "server/queue.py", "server/submission.py"),
-    *("models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py", "models/wildcards.py"),
+    *("diffusion/finite.py", "models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),
+    "models/wildcards.py",
 )
 # Python's own errors are for programmers, and so is the log.
 UNSEEN = {

@@ -11,10 +11,12 @@ import diffusers
 import numpy as np
 import torch
 
+from ...models.config_keys import SCHEDULE_KEYS
+
 __all__ = ["Schedule", "place", "timesteps_for"]
 
-# How a checkpoint's own scheduler chose timesteps and tamed pixels; samplers choose for themselves, and latents are not
-# pixels that end at 1.
+# Where diffusers' classes would choose timesteps or tame pixels by default; samplers choose for themselves, and latents
+# are not pixels that end at 1.
 _OURS = {
     "timestep_spacing": "trailing",
     "use_karras_sigmas": False,
@@ -44,7 +46,7 @@ class Schedule:
     """
 
     def __init__(self, scheduler_config: dict[str, Any]) -> None:
-        self._config = scheduler_config
+        self._config = {key: value for key, value in scheduler_config.items() if key in SCHEDULE_KEYS}
         signal = self.scheduler(diffusers.EulerDiscreteScheduler).alphas_cumprod
         self._sigmas: np.ndarray = (((1 - signal) / signal) ** 0.5).numpy()
         self.prediction = str(scheduler_config.get("prediction_type", "epsilon"))

@@ -1,0 +1,114 @@
+"""What an artist says of a checkpoint in place of its files: `checkpoints.toml` in the bridge's home.
+
+A table for each checkpoint, by its name in `paintbridge models list`. It is read anew at every look, so that a running
+bridge heeds it at once.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .card import revised
+from .checkpoint import Checkpoint
+from .errors import CheckpointUnreadable, ModelsError
+from .places import bridge_home, models_folder
+from .vae import inspect_vae
+
+__all__ = ["CARD_KEYS", "PREDICTIONS", "read_settings", "settings_file", "with_settings"]
+
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+CARD_KEYS = ("native_pixels", "default_steps", "default_guidance", "sampler")
+"""Keys that a card.json has as well."""
+
+_MOST_CLIP_SKIP = 12
+_MEND = "Correct it there; docs/checkpoints.md has all its keys."
+
+
+def settings_file() -> Path:
+    """Where they stand."""
+    return bridge_home() / "checkpoints.toml"
+
+
+def read_settings() -> dict[str, Mapping[str, Any]]:
+    """The tables by the checkpoints' names; none where there is no such file.
+
+    Raises CheckpointUnreadable where it is not TOML, or holds anything but tables.
+    """
+    path = settings_file()
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"{path} cannot be read ({error.strerror}).", hint="Check the file's permissions."
+        ) from error
+    except ValueError as error:
+        raise CheckpointUnreadable(f"{path.name} is not TOML: {error}.", hint=_MEND) from error
+    stray = next((name for name, table in found.items() if not isinstance(table, dict)), None)
+    if stray is not None:
+        raise CheckpointUnreadable(
+            f'{path.name} has {stray} outside any table; a table begins with the checkpoint\'s name, as ["{stray}"].',
+            hint=_MEND,
+        )
+    return found
+
+
+def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]] | None = None) -> Checkpoint:
+    """The checkpoint with what `checkpoints.toml` (`tables`, or read now) says of it under its id.
+
+    Raises CheckpointUnreadable for keys that there are not and values that cannot be meant; as `inspect_vae`.
+    """
+    table = (read_settings() if tables is None else tables).get(checkpoint.id)
+    if not table:
+        return checkpoint
+    where = f'{settings_file().name}, ["{checkpoint.id}"]'
+    unknown = next((key for key in table if key not in (*_CHECKS, *CARD_KEYS, "vae")), None)
+    if unknown is not None:
+        raise CheckpointUnreadable(
+            f"{where}: there is no setting {unknown}; there are {', '.join((*_CHECKS, 'vae', *CARD_KEYS))}.", hint=_MEND
+        )
+    for key, (right, wanted) in _CHECKS.items():
+        if key in table and not right(table[key]):
+            raise CheckpointUnreadable(f"{where}: {key} must be {wanted}, not {table[key]!r}.", hint=_MEND)
+    told = {key: table[key] for key in _CHECKS if key in table and table[key] != getattr(checkpoint, key)}
+    found = replace(checkpoint, **told, told=tuple(f"{key} = {value}" for key, value in told.items()))
+    if found.zero_terminal_snr and found.prediction == "epsilon" and told:
+        raise CheckpointUnreadable(
+            f"{where}: with zero_terminal_snr the first step sees nothing but noise, so what predicts noise (epsilon) "
+            "could not begin.",
+            hint='Say prediction = "v_prediction" as well, or leave zero_terminal_snr out.',
+        )
+    if "vae" in table:
+        found = replace(found, vae=_vae(table["vae"], checkpoint, where))
+    card = {key: table[key] for key in CARD_KEYS if key in table}
+    return replace(found, card=revised(found.card, card, where)) if card else found
+
+
+def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
+    if not isinstance(said, str) or not said:
+        raise CheckpointUnreadable(f"{where}: vae must be a name or a path, not {said!r}.", hint=_MEND)
+    own = models_folder() / "vae"
+    named = own / Path(said).expanduser()
+    path = named if named.exists() else named.with_name(f"{named.name}.safetensors")
+    if not path.exists():
+        raise CheckpointUnreadable(
+            f"{where}: there is no VAE {said}.", hint=f"Name a file or folder in {own}, or say a whole path."
+        )
+    try:
+        return inspect_vae(path, checkpoint.family)
+    except ModelsError as error:
+        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _whole(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "prediction": (lambda value: value in PREDICTIONS, f"one of {', '.join(PREDICTIONS)}"),
+    "zero_terminal_snr": (lambda value: isinstance(value, bool), "true or false"),
+    "clip_skip": (_whole(1, _MOST_CLIP_SKIP), f"a whole number from 1 to {_MOST_CLIP_SKIP}"),
+}

@@ -1,0 +1,98 @@
+"""A VAE by itself, which a checkpoint may be given in place of its own: a diffusers folder, or a file in either layout.
+
+Loads nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config_keys import check_config
+from .errors import CheckpointUnreadable, CheckpointUnsupported
+from .family import Family
+from .hashing import content_hash
+from .safetensors_header import read_header
+from .tensor_names import check_leftovers, check_numbers
+from .weight_files import weight_files
+
+__all__ = ["Vae", "inspect_vae"]
+
+_IN_CHECKPOINT = "first_stage_model."
+_DECODER = "decoder.conv_in.weight"
+_TAESD = ("decoder.layers.", "encoder.layers.", "1.weight")
+# Published scales are rounded, and no two families' are so close.
+_ROUNDING = 0.01
+
+
+@dataclass(frozen=True)
+class Vae:
+    """A VAE on disk. `layout` is "folder" or "file"; `files` are those that loading reads; `prefix` begins the names of
+    its tensors in a file.
+    """
+
+    path: Path
+    layout: str
+    files: tuple[Path, ...]
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its folder or file is called."""
+        return self.path.name if self.layout == "folder" else self.path.stem
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over `files`, 64 hex digits."""
+        return content_hash(self.path, self.files)
+
+
+def inspect_vae(path: Path, family: Family) -> Vae:
+    """What stands at `path`: a VAE for checkpoints of that family.
+
+    Raises CheckpointUnreadable for what is broken, pickled or not there, and CheckpointUnsupported for anything else
+    than such a VAE. A whole checkpoint, as a folder or a file, lends its own.
+    """
+    if path.is_dir():
+        return _inspect_folder(path / "vae" if (path / "model_index.json").is_file() else path, family)
+    if not path.is_file():
+        raise CheckpointUnreadable(
+            f"There is no VAE at {path}.", hint="Check the spelling, and that its disk is connected."
+        )
+    header = read_header(path)
+    check_numbers(path, header)
+    prefix = _IN_CHECKPOINT if any(name.startswith(_IN_CHECKPOINT) for name in header.shapes) else ""
+    shape = header.shapes.get(prefix + _DECODER, ())
+    if len(shape) != 4:
+        what = "TAESD, a small stand-in for a VAE" if any(n.startswith(_TAESD) for n in header.shapes) else "no VAE"
+        raise CheckpointUnsupported(f"{path.name} is {what}.", hint="Get one for the checkpoint's family.")
+    if shape[1] != family.latent_channels:
+        raise CheckpointUnsupported(
+            f"{path.name} is a VAE for latents of {shape[1]} channels, where {family.title} has "
+            f"{family.latent_channels}.",
+            hint="Get one for the checkpoint's family.",
+        )
+    if not prefix:
+        parts = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")
+        check_leftovers(path.name, (name for name in header.shapes if not name.startswith(parts)))
+    return Vae(path, "file", (path,), prefix)
+
+
+def _inspect_folder(path: Path, family: Family) -> Vae:
+    config = path / "config.json"
+    try:
+        said: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointUnreadable(f"{path.name}/config.json cannot be read.", hint="Get the VAE again.") from error
+    check_config(path.name, said, "AutoencoderKL")
+    scale = said.get("scaling_factor", family.scaling_factor)
+    if abs(scale / family.scaling_factor - 1) > _ROUNDING:
+        raise CheckpointUnsupported(
+            f"{path.name} scales its latents by {scale:g}, where {family.title} has {family.scaling_factor:g}.",
+            hint="Get a VAE for the checkpoint's family.",
+        )
+    weights = weight_files(path)
+    for file in weights:
+        if file.suffix == ".safetensors":
+            check_numbers(file, read_header(file))
+    return Vae(path, "folder", (config, *weights))
