@@ -83,7 +83,9 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
     inside = context.x >= 0 and context.y >= 0
     inside = inside and context.x + context.width <= canvas.width and context.y + context.height <= canvas.height
     if not inside:
-        raise BridgeError("bad_context", "The context reaches beyond the canvas.")
+        raise BridgeError(
+            "bad_context", "The context reaches beyond the canvas.", "Plan the job again: the canvas may have changed."
+        )
     try:
         check_scale(submit.kind, submit.scale)
     except CanvasError as error:
@@ -135,7 +137,11 @@ def _check_result(submit: Submit, settings: Settings) -> None:
     others = _LORA_BYTES * submit.prompt.count("<lora:") + _CONDITION_BYTES * len(submit.conditions)
     if submit.batch * (2 * prompts + others + _LAYER_BYTES) > FRAME_BYTES:
         # Each layer's recipe repeats them, once more with their choices made, and all recipes travel in one message.
-        raise BridgeError("out_of_range", f"The prompts are too long for {submit.batch} pictures at once.")
+        raise BridgeError(
+            "out_of_range",
+            f"The prompts are too long for {submit.batch} pictures at once.",
+            "Shorten them, or ask for fewer pictures at once.",
+        )
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
     if wanted.encoding == "webp" and wanted.depth != "u8":
