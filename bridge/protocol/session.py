@@ -278,12 +278,18 @@ class ClientSession:
         """Decode a frame.
 
         Returns:
-            The message, or None for an event that had arrived before; and what must be sent at once, if anything.
+            The message, or None for an event that had arrived before, and for a message of a type that is not known (a
+            later bridge's); and what must be sent at once, if anything.
 
         Raises:
             BridgeError: those of the decoder; ``unexpected_message`` when the server breaks the order.
         """
-        message = decode_server(frame)
+        try:
+            message = decode_server(frame)
+        except BridgeError as error:
+            if error.code == "unknown_type":
+                return None, None
+            raise
         if isinstance(message, (Error, Closing)):
             return self._receive_error(message), None
         if self._phase == "greeting":

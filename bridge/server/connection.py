@@ -35,9 +35,10 @@ from .outbox import Outbox
 from .service import Service
 from .session import Session
 
-__all__ = ["STALLED_SECONDS", "Connection", "Socket"]
+__all__ = ["HELLO_BYTES", "STALLED_SECONDS", "Connection", "Socket"]
 
-_HELLO_BYTES = 16 << 10
+HELLO_BYTES = 16 << 10
+"""Most bytes of the first message."""
 STALLED_SECONDS = 60.0
 """How long a client may take nothing of what is sent to it."""
 
@@ -125,7 +126,7 @@ class Connection:
     async def _receive(self, frame: bytes) -> None:
         message: ClientMessage | None = None
         try:
-            if not self.greeted and len(frame) > _HELLO_BYTES:
+            if not self.greeted and len(frame) > HELLO_BYTES:
                 raise BridgeError("frame_too_large", "The first message must be hello, and is short.")
             message = self._order.receive(frame)
             await self._handle(message)

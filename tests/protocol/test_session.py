@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgpack
 import pytest
 
 from bridge.protocol import messages as m
@@ -285,6 +286,13 @@ def test_a_session_that_cannot_be_resumed_has_lost_the_open_jobs_only(code):
     assert client.open_jobs() == []
     # The fresh session counts from 1, and the names of the lost jobs are free.
     client.submit(submit("a"))
+    assert client.receive(encode(m.Queued(1, "a", 0)))[0] == m.Queued(1, "a", 0)
+
+
+def test_a_message_of_a_later_bridge_is_passed_over():
+    client = greeted()
+    assert client.receive(msgpack.packb({"type": "weather", "sun": True})) == (None, None)
+    client.submit(submit())
     assert client.receive(encode(m.Queued(1, "a", 0)))[0] == m.Queued(1, "a", 0)
 
 
