@@ -18,26 +18,17 @@ _WORDS = {
     "surroundings suggest. It begins from the surroundings' colours, so little of the old shows through.",
     ("fill", "expand"): "Goes on beyond the picture's edge, after the canvas has grown. The only mode of `fill` whose "
     "layer covers what is transparent; send those pixels with alpha 0. It begins from the edge, carried outward.",
-    (
-        "fill",
-        "add",
-    ): "Puts a thing, which the prompt names, on what is there. It begins from grey (or, with a checkpoint "
-    "that was taught so, from the picture), so that the surroundings' colours do not pull at the thing.",
+    ("fill", "add"): "Puts a thing, which the prompt names, on what is there. It begins from grey (or, with a "
+    "checkpoint that was taught so, from the picture), so that the surroundings' colours do not pull at the thing.",
     ("fill", "remove"): "Takes away what is selected. It begins from pieces of the surroundings, copied at full "
     "resolution. Leave the prompt empty: whatever it asks for is painted there.",
     ("fill", "background"): "Keeps what is selected and repaints everything else, of the whole canvas.",
-    (
-        "refine",
-        "refine",
-    ): "Repaints what is there, as far from it as `strength` says: at 0.3 a little detail, at 1 nearly "
-    "afresh. Without a selection all of the canvas.",
+    ("refine", "refine"): "Repaints what is there, as far from it as `strength` says: at 0.3 a little detail, at 1 "
+    "nearly afresh. Without a selection all of the canvas.",
     ("generate", "generate"): "Paints afresh from the prompt, and looks at nothing: `picture` may be left out. The "
     "selection is the layer's alpha; `strength` has no effect, and a hint says so.",
-    (
-        "upscale",
-        "upscale",
-    ): "Enlarges the context by `scale`, and adds detail as `strength` says. The layer lies on the "
-    "enlarged canvas ([Layer](#layer)).",
+    ("upscale", "upscale"): "Enlarges the context by `scale`, and adds detail as `strength` says. The layer lies on "
+    "the enlarged canvas ([Layer](#layer)).",
 }
 
 
@@ -49,8 +40,8 @@ def modes() -> str:
     ]
     for kind, names in MODES.items():
         for mode in names:
-            # A kind of one mode is explained there.
-            if mode == "auto" and ("fill" != kind):
+            if mode == "auto" and kind != "fill":
+                # It comes to the kind's one mode.
                 continue
             answer = plan(
                 _CANVAS, _SELECTED, kind=kind, mode=mode, choice="auto", rect=None, grow=None, feather=None,
