@@ -78,7 +78,7 @@ _TABLE = (
     ),
     ErrorCode(
         "session_unknown",
-        "The bridge does not know this session; it has probably been restarted.",
+        "The bridge does not know this session; probably it was restarted.",
         "Send the lost jobs again.",
     ),
     ErrorCode(
