@@ -12,7 +12,22 @@ from dataclasses import dataclass
 from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from .geometry import Rect, Size
 
-__all__ = ["MODES", "Plan", "check_context", "check_scale", "model_size", "plan", "reach_of"]
+__all__ = [
+    "EXPAND_DEPTH",
+    "EXPAND_LENGTH",
+    "FEATHER_RANGE",
+    "FEATHER_SHARE",
+    "GROW",
+    "LEAST_ROOM",
+    "MODES",
+    "UPSCALE_ROOM",
+    "Plan",
+    "check_context",
+    "check_scale",
+    "model_size",
+    "plan",
+    "reach_of",
+]
 
 MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
@@ -22,18 +37,20 @@ MODES: dict[str, tuple[str, ...]] = {
 }
 """The modes of each job kind; "auto" is resolved by `plan`."""
 
-_MIN_ROOM = 64
-# What an upscale looks at around a selection: enough for resampling, and for a tile to see what goes on there.
-_UPSCALE_ROOM = 32
+LEAST_ROOM = 64
+"""Pixels of room around a selection, at least."""
+UPSCALE_ROOM = 32
+"""What an upscale looks at around a selection: enough for resampling, and for a tile to see what goes on there."""
 _SCALES = (2, 4)
-_GROW = 4.0
-_FEATHER_SHARE = 0.05
-_FEATHER_RANGE = (4.0, 64.0)
+GROW = 4.0
+FEATHER_SHARE = 0.05
+"""Of the selection's diagonal."""
+FEATHER_RANGE = (4.0, 64.0)
 # Modes that repaint what is selected, and look at what is around it.
 _SURROUNDED = ("fill", "expand", "add", "remove", "refine")
-# An outpainting selection lies along nearly all of a canvas edge, and reaches no further in than half of the canvas.
-_EXPAND_LENGTH = 0.9
-_EXPAND_DEPTH = 0.5
+EXPAND_LENGTH = 0.9
+EXPAND_DEPTH = 0.5
+"""A selection for outpainting lies along this share of a canvas side at least, and reaches no further in than that."""
 # A side of fewer latents than this tells the model nothing.
 _MIN_MODEL_SIDE = 64
 
@@ -97,7 +114,7 @@ def plan(
     selected = canvas.rect if bounds is None else bounds.cut_to(canvas)
     if selected is None:
         raise EmptySelection("The selection lies outside the canvas, so there is nothing to repaint; select again.")
-    grow = _checked("Grow", grow, _GROW if resolved in _SURROUNDED else 0.0)
+    grow = _checked("Grow", grow, GROW if resolved in _SURROUNDED else 0.0)
     feather = _checked("Feather", feather, _default_feather(selected, resolved))
     reach = reach_of(grow, feather)
     repainted = canvas.rect if resolved == "background" else selected
@@ -108,9 +125,9 @@ def plan(
     elif choice in ("auto", "selection"):
         room = reach
         if choice == "auto" and kind == "upscale":
-            room = max(room, _UPSCALE_ROOM)
+            room = max(room, UPSCALE_ROOM)
         elif choice == "auto" and kind != "generate":
-            room = max(room, _MIN_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
+            room = max(room, LEAST_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
         context = _with_room(repainted, room, canvas, math.inf if kind == "upscale" else max_aspect)
     else:
         raise ValueOutOfRange(f'There is no context choice "{choice}"; choose auto, selection, canvas or rect.')
@@ -194,17 +211,17 @@ def _lies_along_an_edge(bounds: Rect, canvas: Size) -> bool:
     cut = bounds.cut_to(canvas)
     if cut is None:
         return False
-    upright = cut.height >= _EXPAND_LENGTH * canvas.height and cut.width <= _EXPAND_DEPTH * canvas.width
-    lying = cut.width >= _EXPAND_LENGTH * canvas.width and cut.height <= _EXPAND_DEPTH * canvas.height
+    upright = cut.height >= EXPAND_LENGTH * canvas.height and cut.width <= EXPAND_DEPTH * canvas.width
+    lying = cut.width >= EXPAND_LENGTH * canvas.width and cut.height <= EXPAND_DEPTH * canvas.height
     at_side = cut.x == 0 or cut.right == canvas.width
     at_end = cut.y == 0 or cut.bottom == canvas.height
     return (upright and at_side) or (lying and at_end)
 
 
 def _default_feather(selected: Rect, mode: str) -> float:
-    low, high = _FEATHER_RANGE
+    low, high = FEATHER_RANGE
     if mode in _SURROUNDED:
-        return min(high, max(low, _FEATHER_SHARE * math.hypot(selected.width, selected.height)))
+        return min(high, max(low, FEATHER_SHARE * math.hypot(selected.width, selected.height)))
     return low if mode == "background" else 0.0
 
 

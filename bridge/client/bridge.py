@@ -47,7 +47,7 @@ class Bridge(Painting, Teaching):
     All socket work is done by one thread, on which the callbacks are called too: they must return soon, and may not
     block on the bridge (``submit`` and ``cancel`` do not). A connection that breaks is opened again by itself, and no
     event is lost or comes twice. When the bridge was restarted meanwhile, its jobs fail with ``session_unknown``, and
-    may be submitted again here.
+    with ``session_dropped`` when it gave up waiting; they may be submitted again here.
     """
 
     def __init__(

@@ -44,8 +44,8 @@ class Listener(Protocol):
     def interrupted(self, reason: Optional[Exception]) -> None:
         """The connection is gone; it is being opened again. Told anew, with the reason, whenever nobody answers."""
 
-    def session_lost(self, jobs: tuple[str, ...]) -> None:
-        """The bridge does not know the session any more, and with it these jobs. A fresh session is open."""
+    def session_lost(self, jobs: tuple[str, ...], error: BridgeError) -> None:
+        """The bridge has the session no more, and with it these jobs; the error says why. A fresh session is open."""
 
     def ended(self, error: Exception) -> None:
         """There will be no further connection."""
@@ -72,6 +72,8 @@ class Connection:
         self._runner: Optional[asyncio.Task[None]] = None
         self.answers = Answers()
         self.welcome: Optional[Welcome] = None
+        # Why the last session was lost that was.
+        self.session_error = BridgeError("session_unknown")
 
     @property
     def session(self) -> ClientSession:
@@ -273,9 +275,10 @@ class Connection:
         error = error_from_wire(message.code, message.message, message.hint)
         if not self._is_open.is_set():
             # Before the connection is open nothing was asked but to be let in.
-            if message.code != "session_unknown" or self._session.session == known_session:
+            if self._session.session == known_session:
                 raise error
-            self._listener.session_lost(self._session.lost_jobs)
+            self.session_error = error
+            self._listener.session_lost(self._session.lost_jobs, error)
             self._ready()
             return
         if error.code in _FINAL:

@@ -184,7 +184,7 @@ class Job:
 
         Raises:
             BridgeError: the bridge refused the job, or it failed there; ``session_unknown`` when the bridge was
-                restarted meanwhile: submit it again.
+                restarted meanwhile, ``session_dropped`` when it gave up waiting for this client: submit it again.
             JobCancelled: it was cancelled.
             ClientError: the connection is gone for good.
             TimeoutError: after ``timeout`` seconds; the job goes on.

@@ -262,11 +262,11 @@ class Jobs:
     def interrupted(self, reason: Optional[Exception]) -> None:
         self._call_back(self._on_connection, "interrupted", reason)
 
-    def session_lost(self, jobs: tuple[str, ...]) -> None:
+    def session_lost(self, jobs: tuple[str, ...], error: BridgeError) -> None:
         self._acks = Acknowledgements()
         for job in jobs:
             cancelled = job in self._entries and self._entries[job].cancelled
-            self._end(job, JobCancelled(job) if cancelled else BridgeError("session_unknown"))
+            self._end(job, JobCancelled(job) if cancelled else error)
 
     def ended(self, error: Exception) -> None:
         for job in list(self._entries):

@@ -74,8 +74,8 @@ async def download(connection: Connection, picture: Picture) -> memoryview:
     """Fetch a picture of a result, several chunks in flight, and check its hash. Goes on after a lost connection.
 
     Raises:
-        BridgeError: ``result_expired`` when the bridge has dropped it, ``session_unknown`` when it has forgotten the
-            whole session, ``picture_mismatch``.
+        BridgeError: ``result_expired`` when the bridge has dropped it; ``picture_mismatch``; why it has the session no
+            more.
         ClientError: there will be no further connection.
     """
     if picture.encoding == "raw" and picture.byte_count != raw_bytes(
@@ -87,7 +87,7 @@ async def download(connection: Connection, picture: Picture) -> memoryview:
     while not incoming.complete:
         await connection.wait_open()
         if connection.session.session != session:
-            raise BridgeError("session_unknown")
+            raise connection.session_error
         try:
             await _fetch(connection, incoming)
         except Disconnected:

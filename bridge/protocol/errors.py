@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
 
-__all__ = ["CODES", "BridgeError", "ErrorCode"]
+__all__ = ["CODES", "BridgeError", "CloseCode", "ErrorCode"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ _TABLE = (
     ErrorCode(
         "frame_too_large",
         "The message is larger than the bridge accepts.",
-        "Send pictures in smaller chunks, and shorter texts.",
+        "Shorten the texts; if they are short, update the plug-in: it sends too much at once.",
         closes=True,
     ),
     ErrorCode(
@@ -78,15 +79,29 @@ _TABLE = (
     ErrorCode(
         "too_many_connections",
         "Too many clients are connected.",
-        "Close one of them, or raise the limit in the settings.",
+        "Close one of them, then connect again.",
         closes=True,
     ),
     ErrorCode(
         "session_unknown",
-        "The bridge no longer knows this session; it was restarted, or the session lay idle too long.",
+        "The bridge does not know this session; probably it was restarted.",
         "Send the lost jobs again.",
     ),
-    ErrorCode("result_expired", "A result waited too long to be fetched, and was dropped.", "Send the job again."),
+    ErrorCode(
+        "session_dropped",
+        "The bridge gave up this session while its client was away.",
+        "Send the lost jobs again.",
+    ),
+    ErrorCode(
+        "result_expired",
+        "A result that had not been fetched made room for newer ones, and is lost.",
+        "Send the job again.",
+    ),
+    ErrorCode(
+        "unacknowledged",
+        "Too many events of this session wait to be acknowledged, so it takes no more jobs.",
+        "Disconnect and connect again; if it comes back, update the plug-in: it acknowledges nothing.",
+    ),
     ErrorCode("shutting_down", "The bridge is shutting down.", "Start it again, then send the job again."),
     # Pictures.
     ErrorCode(
@@ -94,13 +109,21 @@ _TABLE = (
         "The picture has more pixels than the bridge accepts.",
         "Select a smaller area, or choose a smaller context.",
     ),
-    ErrorCode("picture_unknown", "The bridge does not hold this picture.", "Send the picture again."),
-    ErrorCode("picture_mismatch", "The picture's data does not match its description.", "Send the picture again."),
-    ErrorCode("picture_unreadable", "The picture could not be decoded.", "Send it as raw pixels."),
+    ErrorCode("picture_unknown", "The bridge does not hold this picture.", "Send the job again, with its pictures."),
+    ErrorCode(
+        "picture_mismatch",
+        "The picture's data does not match its description.",
+        "Send the job again; if that does not help, update the plug-in.",
+    ),
+    ErrorCode(
+        "picture_unreadable",
+        "The picture could not be decoded.",
+        "Send the job again; if that does not help, update the plug-in.",
+    ),
     ErrorCode(
         "upload_budget",
-        "This session holds more pictures than the bridge allows.",
-        "Wait for a job to end, or send smaller pictures.",
+        "The pictures of jobs that wait or run leave no room for more.",
+        "Wait until one of these jobs has ended, then send this one again.",
     ),
     # Jobs.
     ErrorCode("empty_selection", "Nothing is selected on the canvas.", "Select the area to repaint, then try again."),
@@ -110,7 +133,9 @@ _TABLE = (
         "Select less, or choose a larger context.",
     ),
     ErrorCode(
-        "bad_context", "The area around the selection does not fit the canvas.", "Plan the job again, then submit it."
+        "bad_context",
+        "The area around the selection does not fit the canvas.",
+        "Choose another context, or try again: the canvas may have changed.",
     ),
     ErrorCode(
         "unsupported_mode",
@@ -127,9 +152,15 @@ _TABLE = (
         "The bridge does not have that sampler.",
         "Choose one of the samplers that the bridge offers.",
     ),
-    ErrorCode("job_exists", "A job of that name is under way already.", "Give each job a name of its own."),
-    ErrorCode("job_unknown", "The bridge has no such job.", "It may have ended already."),
-    ErrorCode("queue_full", "Too many jobs are waiting.", "Wait until one of them ends, or cancel one."),
+    ErrorCode(
+        "job_exists",
+        "A job of that name is under way, or its end is not acknowledged yet.",
+        "Update the plug-in: each job needs a name of its own.",
+    ),
+    ErrorCode(
+        "job_unknown", "The bridge has no such job.", "It may have ended already; then there is nothing to cancel."
+    ),
+    ErrorCode("queue_full", "Too many jobs are waiting.", "Wait until one of them has begun, or cancel one."),
     # Checkpoints.
     ErrorCode(
         "checkpoint_unknown",
@@ -235,6 +266,25 @@ _TABLE = (
 )
 
 CODES: Mapping[str, ErrorCode] = MappingProxyType({entry.code: entry for entry in _TABLE})
+
+
+class CloseCode(IntEnum):
+    """With which codes the bridge closes a websocket: RFC 6455, 7.4.1, and the registry that it founded."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> CloseCode:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    GOING_AWAY = 1001, "The bridge is shutting down; `closing` came before. The jobs have ended."
+    REFUSED = 1008, "The client was refused, or broke the protocol; the `error` that came before says how."
+    TOO_LARGE = 1009, "A frame was longer than `limits.frame_bytes`. No `error` comes before: it was not read."
+    NO_PONG = 1011, "A ping was not answered in time. The session waits to be resumed."
+    TRY_LATER = 1013, "Too many clients are connected (`too_many_connections`). Try again, with growing pauses."
+    TAKEN_OVER = 4001, "Another connection has resumed the session; `closing` came before. Leave it to that one."
 
 
 class BridgeError(Exception):

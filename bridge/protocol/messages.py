@@ -90,10 +90,11 @@ CHUNK_BYTES = 1 << 20
 JOB_KINDS = ("fill", "refine", "generate", "upscale")
 MODES: dict[str, tuple[str, ...]] = {
     "fill": ("auto", "fill", "expand", "add", "remove", "background"),
-    "refine": ("auto",),
-    "generate": ("auto",),
-    "upscale": ("auto",),
+    "refine": ("auto", "refine"),
+    "generate": ("auto", "generate"),
+    "upscale": ("auto", "upscale"),
 }
+"""The modes of each kind of job. Where there is but one, `auto` comes to it, and recipes name it."""
 SCALES = (2, 4)
 """How many times an `upscale` enlarges."""
 STRENGTHS = {"upscale": 0.3}

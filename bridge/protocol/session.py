@@ -46,6 +46,8 @@ TERMINAL_EVENTS = (Result, Trained, Failed, Cancelled)
 # What the bridge tells every client of its own accord, at any moment after the welcome.
 _NEWS = (Device, Checkpoints, Pulling, Pulled, Unpulled)
 
+_MISCOUNTED = "Update the plug-in: it counts events wrongly."
+
 E = TypeVar("E", bound=Union[Queued, Started, Progress, Result, Trained, Failed, Cancelled])
 Order = TypeVar("Order", bound=JobOrder)
 
@@ -181,7 +183,7 @@ class ServerSession:
             BridgeError: ``out_of_range`` for an event that was never sent.
         """
         if number > self._last:
-            raise BridgeError("out_of_range", f"Event {number} has not been sent yet.")
+            raise BridgeError("out_of_range", f"Event {number} has not been sent yet.", _MISCOUNTED)
         self._acknowledged = max(self._acknowledged, number)
         done = [event for key, event in self._unacknowledged.items() if key <= number]
         for event in done:
@@ -198,9 +200,10 @@ class ServerSession:
                 are gone.
         """
         if last_event > self._last:
-            raise BridgeError("out_of_range", f"Event {last_event} has not been sent yet.")
+            raise BridgeError("out_of_range", f"Event {last_event} has not been sent yet.", _MISCOUNTED)
         if last_event < self._acknowledged:
-            raise BridgeError("out_of_range", f"Events up to {self._acknowledged} were acknowledged, and are gone.")
+            gone = f"Events up to {self._acknowledged} were acknowledged, and are gone."
+            raise BridgeError("out_of_range", gone, _MISCOUNTED)
         return [event for number, event in self._unacknowledged.items() if number > last_event]
 
     def event_after(self, number: int) -> Optional[JobEvent]:
@@ -275,12 +278,18 @@ class ClientSession:
         """Decode a frame.
 
         Returns:
-            The message, or None for an event that had arrived before; and what must be sent at once, if anything.
+            The message, or None for an event that had arrived before, and for a message of a type that is not known (a
+            later bridge's); and what must be sent at once, if anything.
 
         Raises:
             BridgeError: those of the decoder; ``unexpected_message`` when the server breaks the order.
         """
-        message = decode_server(frame)
+        try:
+            message = decode_server(frame)
+        except BridgeError as error:
+            if error.code == "unknown_type":
+                return None, None
+            raise
         if isinstance(message, (Error, Closing)):
             return self._receive_error(message), None
         if self._phase == "greeting":
@@ -310,8 +319,8 @@ class ClientSession:
         return Resume(earlier, self.last_event)
 
     def _receive_error(self, message: Union[Error, Closing]) -> Union[Error, Closing]:
-        if isinstance(message, Error) and message.code == "session_unknown" and self._phase == "resuming":
-            # The bridge was restarted, or gave up waiting: its welcome's fresh session takes the old one's place.
+        if isinstance(message, Error) and self._phase == "resuming" and message.about == self.session:
+            # Whatever keeps it from being resumed: the welcome's fresh session takes its place.
             self._phase, self.session, self.last_event = "open", self._resuming, 0
             self.lost_jobs = tuple(self._states.open_jobs())
             for job in self.lost_jobs:

@@ -1,9 +1,10 @@
 """The codec: message <-> one msgpack map, ``{"type": ..., ...}``. One strict decoder serves both sides.
 
 The decoder is driven by the fields of :mod:`.messages`: unknown types and fields, missing fields, wrong types, NaN and
-infinities, and values out of range are typed errors that name the field's path, never its content. An integer is
-accepted where a float is declared, since JavaScript packs 1.0 as 1; nothing else is converted. Fields that hold their
-default may be left out, and are when encoding. msgpack: https://github.com/msgpack/msgpack/blob/master/spec.md
+infinities, and values out of range are typed errors that name the field's path, never its content. Only what a server
+says may have fields that are not known, which are left out: a later bridge may say more. An integer is accepted where a
+float is declared, since JavaScript packs 1.0 as 1; nothing else is converted. Fields that hold their default may be
+left out, and are when encoding. msgpack: https://github.com/msgpack/msgpack/blob/master/spec.md
 """
 
 from __future__ import annotations
@@ -112,22 +113,22 @@ def decode_client(frame: bytes) -> ClientMessage:
         BridgeError: ``frame_too_large bad_frame unknown_type unknown_field missing_field wrong_type out_of_range
             text_too_long``.
     """
-    return cast(ClientMessage, _decode(frame, CLIENT_MESSAGES))
+    return cast(ClientMessage, _decode(frame, CLIENT_MESSAGES, strict=True))
 
 
 def decode_server(frame: bytes) -> ServerMessage:
-    """Unpack what a server sent. Raises as :func:`decode_client`."""
-    return cast(ServerMessage, _decode(frame, SERVER_MESSAGES))
+    """Unpack what a server sent, but for fields that are not known. Raises as :func:`decode_client` otherwise."""
+    return cast(ServerMessage, _decode(frame, SERVER_MESSAGES, strict=False))
 
 
-def _decode(frame: bytes, messages: Mapping[str, type[Any]]) -> Any:
+def _decode(frame: bytes, messages: Mapping[str, type[Any]], *, strict: bool) -> Any:
     if len(frame) > FRAME_BYTES:
         raise BridgeError("frame_too_large")
     plain = _unpack(frame)
     kind = plain.pop("type", None)
     if not isinstance(kind, str) or kind not in messages:
         raise BridgeError("unknown_type")
-    return _build(messages[kind], plain, kind)
+    return _build(messages[kind], plain, kind, strict)
 
 
 def _unpack(frame: bytes) -> dict[str, Any]:
@@ -167,33 +168,33 @@ def _unique_keys(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     return result
 
 
-def _build(cls: type[Any], plain: Any, path: str) -> Any:
+def _build(cls: type[Any], plain: Any, path: str, strict: bool) -> Any:
     if not isinstance(plain, dict):
         raise _wrong_type(path, "a map")
     specs = field_specs(cls)  # type: ignore[arg-type]
-    if len(plain) > len(specs) or not plain.keys() <= {spec.name for spec in specs}:
+    if strict and not plain.keys() <= {spec.name for spec in specs}:
         raise BridgeError("unknown_field", f"{path} has a field that is not in the protocol.")
     values: dict[str, Any] = {}
     for spec in specs:
         where = f"{path}.{spec.name}"
         if spec.name in plain:
-            values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where)
+            values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where, strict)
         elif spec.required:
             raise BridgeError("missing_field", f"{where} is missing.")
     return cls(**values)
 
 
-def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any:
+def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> Any:
     origin = get_origin(kind)
     if origin is Union:
         inner = next(arg for arg in get_args(kind) if arg is not type(None))
-        return None if value is None else _convert(value, inner, limits, path)
+        return None if value is None else _convert(value, inner, limits, path, strict)
     if origin is tuple:
-        return _convert_list(value, get_args(kind)[0], limits, path)
+        return _convert_list(value, get_args(kind)[0], limits, path, strict)
     if origin is dict:
-        return _convert_map(value, get_args(kind)[1], limits, path)
+        return _convert_map(value, get_args(kind)[1], limits, path, strict)
     if is_dataclass(kind):
-        return _build(cast(type[Any], kind), value, path)
+        return _build(cast(type[Any], kind), value, path, strict)
     if kind is float and type(value) is int:
         value = _to_float(value, path)
     if type(value) is not kind:
@@ -211,18 +212,18 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> Any
     return value
 
 
-def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> tuple[Any, ...]:
+def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise _wrong_type(path, "a list")
     _check_range(len(value), limits, path, "length of ")
-    return tuple(_convert(item, kind, {}, f"{path}[{index}]") for index, item in enumerate(value))
+    return tuple(_convert(item, kind, {}, f"{path}[{index}]", strict) for index, item in enumerate(value))
 
 
-def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _wrong_type(path, "a map")
     _check_range(len(value), limits, path, "length of ")
-    return {key: _convert(item, kind, {}, path + "[...]") for key, item in value.items()}
+    return {key: _convert(item, kind, {}, path + "[...]", strict) for key, item in value.items()}
 
 
 def _to_float(value: int, path: str) -> float:

@@ -31,13 +31,16 @@ from .service import Service
 from .settings import Settings, settings_home
 from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
 
-__all__ = ["BridgeServer", "serve"]
+__all__ = ["PING_SECONDS", "PONG_SECONDS", "BridgeServer", "serve"]
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     _SIGNALS.append(signal.SIGBREAK)
-# A host's interpreter can be busy for long, with a filter or a large document; only what is truly gone is cut.
-_PING_SECONDS, _PONG_SECONDS = 20.0, 60.0
+PING_SECONDS = 20.0
+PONG_SECONDS = 60.0
+"""How long a ping's answer may take. A host's interpreter can be busy for long, with a filter or a large document; only
+what is truly gone is cut.
+"""
 
 
 def serve(
@@ -142,8 +145,8 @@ class BridgeServer:
             http=FrugalHttp,
             ws=FrugalWebSocket,
             ws_max_size=FRAME_BYTES,
-            ws_ping_interval=_PING_SECONDS,
-            ws_ping_timeout=_PONG_SECONDS,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PONG_SECONDS,
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,

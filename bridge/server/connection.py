@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..protocol.errors import BridgeError
+from ..protocol.errors import BridgeError, CloseCode
 from ..protocol.messages import (
     Ack,
     Cancel,
@@ -32,17 +32,17 @@ from .access import token_matches
 from .errors import PictureRefused
 from .logs import log, log_fault
 from .outbox import Outbox
-from .service import GOING_AWAY, Service
+from .service import Service
 from .session import Session
 
-__all__ = ["Connection", "Socket"]
+__all__ = ["HELLO_BYTES", "STALLED_SECONDS", "Connection", "Socket"]
 
-_HELLO_BYTES = 16 << 10
-_STALLED_SECONDS = 60.0
+HELLO_BYTES = 16 << 10
+"""Most bytes of the first message."""
+STALLED_SECONDS = 60.0
+"""How long a client may take nothing of what is sent to it."""
+
 _FAREWELL_SECONDS = 5.0
-# RFC 6455, 7.4.1: policy violation, and (registered later) try again later.
-_REFUSED = 1008
-_TRY_LATER = 1013
 
 
 class Socket:
@@ -83,7 +83,7 @@ class Connection:
     async def run(self, *, refused: BridgeError | None = None) -> None:
         """Serve the socket until it ends. With ``refused``, say so and close it."""
         sender = asyncio.create_task(
-            self._outbox.run(self._socket.send, self._socket.close, stalled_seconds=_STALLED_SECONDS)
+            self._outbox.run(self._socket.send, self._socket.close, stalled_seconds=STALLED_SECONDS)
         )
         reader = asyncio.create_task(self._refuse(refused) if refused else self._read())
         try:
@@ -126,7 +126,7 @@ class Connection:
     async def _receive(self, frame: bytes) -> None:
         message: ClientMessage | None = None
         try:
-            if not self.greeted and len(frame) > _HELLO_BYTES:
+            if not self.greeted and len(frame) > HELLO_BYTES:
                 raise BridgeError("frame_too_large", "The first message must be hello, and is short.")
             message = self._order.receive(frame)
             await self._handle(message)
@@ -147,7 +147,7 @@ class Connection:
         if session is None:
             raise BridgeError("unexpected_message")
         if not isinstance(message, Resume):
-            self._service.admit(session)
+            session.resumable = True
         match message:
             case Plan():
                 await self._outbox.answer(await self._service.plan(message))
@@ -185,9 +185,9 @@ class Connection:
 
     def _say_last(self, error: BridgeError, message: ClientMessage | None = None) -> None:
         if error.code == "shutting_down":
-            self._outbox.close(GOING_AWAY, Closing(error.message))
+            self._outbox.close(CloseCode.GOING_AWAY, Closing(error.message))
             return
-        code = _TRY_LATER if error.code == "too_many_connections" else _REFUSED
+        code = CloseCode.TRY_LATER if error.code == "too_many_connections" else CloseCode.REFUSED
         self._outbox.close(code, _error(error, message))
 
 

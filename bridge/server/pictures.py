@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Offer, Picture, Put
@@ -180,6 +180,13 @@ class PictureStore:
             if not self._pins[picture_hash]:
                 del self._pins[picture_hash]
 
+    def drop_unused(self) -> int:
+        """Give up all whole pictures that no job needs; how many bytes that frees."""
+        before = self._used
+        for picture_hash in [name for name in self._held if name not in self._pins]:
+            self._drop_held(picture_hash)
+        return before - self._used
+
     def drop_incoming(self) -> None:
         """Give up all unfinished uploads: their connection is gone."""
         for picture_hash in list(self._incoming):
@@ -192,7 +199,7 @@ class PictureStore:
             return self._incoming[picture_hash].picture.byte_count
         return described[picture_hash].byte_count if picture_hash in described else None
 
-    def _make_room(self, fresh: list[Picture], *, keep: Collection[str]) -> None:
+    def _make_room(self, fresh: list[Picture], *, keep: Mapping[str, Picture]) -> None:
         wanted = sum(picture.byte_count + _ENTRY_BYTES for picture in fresh)
         pinned = {*self._pins, *keep}
         idle = [name for name in self._held if name not in pinned]
@@ -202,12 +209,24 @@ class PictureStore:
         room += sum(len(self._held[name]) + _ENTRY_BYTES for name in idle)
         room += sum(self._incoming[name].picture.byte_count + _ENTRY_BYTES for name in stale)
         if wanted > room:
-            raise PictureRefused("upload_budget", fresh[-1].hash)
+            asked = sum(picture.byte_count + _ENTRY_BYTES for picture in keep.values())
+            if asked <= self._most_bytes:
+                # Jobs hold the rest, and let go of it when they end.
+                raise PictureRefused("upload_budget", fresh[-1].hash)
+            raise PictureRefused(
+                "upload_budget",
+                fresh[-1].hash,
+                f"The pictures take {asked} bytes together; the bridge holds {self._most_bytes} for a session.",
+                "Select a smaller area, choose a smaller context, or raise `upload_bytes` in the bridge's settings.",
+            )
         while self._used + wanted > self._most_bytes:
             if idle:
-                self._used -= len(self._held.pop(idle.pop(0))) + _ENTRY_BYTES
+                self._drop_held(idle.pop(0))
             else:
                 self._drop_incoming(stale.pop(0))
+
+    def _drop_held(self, picture_hash: str) -> None:
+        self._used -= len(self._held.pop(picture_hash)) + _ENTRY_BYTES
 
     def _drop_incoming(self, picture_hash: str) -> None:
         self._used -= self._incoming.pop(picture_hash).picture.byte_count + _ENTRY_BYTES

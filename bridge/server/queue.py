@@ -60,7 +60,12 @@ class FairQueue(Generic[W]):
         if mine >= self._most_of_session:
             raise BridgeError("queue_full", f"{mine} jobs of this session are waiting, which is the limit.")
         if len(self) >= self._most:
-            raise BridgeError("queue_full", f"{len(self)} jobs are waiting, which is the bridge's limit.")
+            # Most of them may be others', whom nobody here can ask.
+            raise BridgeError(
+                "queue_full",
+                f"{len(self)} jobs are waiting, which is the bridge's limit.",
+                "Wait until one of them has begun, then send this one again.",
+            )
 
     def add(self, entry: W) -> None:
         """Let an entry wait.

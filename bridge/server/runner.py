@@ -23,6 +23,7 @@ from ..protocol.messages import Cancelled, JobOrder, Progress, Queued, Started, 
 from .job import Job
 from .logs import log, log_fault
 from .queue import FairQueue
+from .session import Session
 
 __all__ = ["JobRunner"]
 
@@ -31,11 +32,18 @@ class JobRunner:
     """The jobs of all sessions: waiting ones in a fair queue, running ones in the engine's slots."""
 
     def __init__(
-        self, engine: Engine, *, most_of_session: int, most: int, learnt: Callable[[], Awaitable[object]]
+        self,
+        engine: Engine,
+        *,
+        most_of_session: int,
+        most: int,
+        learnt: Callable[[], Awaitable[object]],
+        ended: Callable[[Session], None],
     ) -> None:
-        """``learnt`` is awaited when there is a new LoRA, before its job is told so."""
+        """``learnt`` is awaited when there is a new LoRA, before its job is told. ``ended`` hears whose job ended."""
         self._engine = engine
         self._learnt = learnt
+        self._ended = ended
         self._queue: FairQueue[Job] = FairQueue(most_of_session=most_of_session, most=most)
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._closed = False
@@ -175,6 +183,7 @@ class JobRunner:
     def _end(self, job: Job, code: str) -> None:
         job.session.jobs.pop(job.name, None)
         job.session.pictures.unpin(job.pictures)
+        self._ended(job.session)
         now = monotonic()
         log(
             logging.INFO if code in ("result", "trained", "cancelled") else logging.WARNING,

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from time import monotonic
 
 from ..engine.port import Engine
-from ..protocol.errors import BridgeError
+from ..protocol.errors import BridgeError, CloseCode
 from ..protocol.messages import (
     PROTOCOL_VERSION,
     Closing,
@@ -28,6 +28,7 @@ from ..protocol.messages import (
 )
 from ..protocol.wire import FRAME_BYTES
 from .catalogue import Catalogue
+from .detached import DetachedSessions
 from .job import Job, named_pictures
 from .logs import log, log_fault
 from .outbox import Outbox
@@ -40,8 +41,6 @@ from .submission import check_order, named_loras, with_seed
 __all__ = ["Service"]
 
 _GRACE_SECONDS = 3.0
-GOING_AWAY = 1001
-TAKEN_OVER = 4001
 
 
 class Service:
@@ -55,12 +54,16 @@ class Service:
         self._engine = engine
         self._catalogue = catalogue
         self.stock = Stock(catalogue, self._outboxes)
+        self._sessions: dict[str, Session] = {}
+        self._detached = DetachedSessions(settings, self._forget)
         learnt = partial(self.stock.look, fresh=True)
         self._runner = JobRunner(
-            engine, most_of_session=settings.queued_jobs, most=settings.queued_jobs_total, learnt=learnt
+            engine,
+            most_of_session=settings.queued_jobs,
+            most=settings.queued_jobs_total,
+            learnt=learnt,
+            ended=self._detached.job_ended,
         )
-        self._sessions: dict[str, Session] = {}
-        self._leases: dict[str, asyncio.TimerHandle] = {}
         self.version = version("paintbridge")
         self._device: DeviceInfo | None = None
         self._device_task: asyncio.Task[None] | None = None
@@ -102,26 +105,11 @@ class Service:
         self.stock.greet(outbox)
         return session
 
-    def admit(self, session: Session) -> None:
-        """The client begins to use its session: from now on it counts.
-
-        Not before, since whoever comes back opens a fresh session first, and must not fail for want of room beside the
-        very session that he comes for.
-
-        Raises:
-            BridgeError: ``too_many_connections`` when there are too many sessions.
-        """
-        if session.admitted:
-            return
-        if sum(other.admitted for other in self._sessions.values()) >= self.settings.sessions:
-            self._forget_an_idle_session()
-        session.admitted = True
-
     def resume(self, message: Resume, fresh: Session, outbox: Outbox) -> Session:
         """Take up an earlier session in place of the fresh one. A connection that still has it loses it.
 
         Raises:
-            BridgeError: ``session_unknown``; ``out_of_range``. Then the fresh session goes on.
+            BridgeError: ``session_unknown``, ``session_dropped``, ``out_of_range``. Then the fresh session goes on.
         """
         earlier = self.session(message.session)
         if earlier is fresh:
@@ -130,10 +118,8 @@ class Service:
         earlier.resume(outbox, message.last_event)
         if holder is not None:
             holder.leave()
-            holder.close(TAKEN_OVER, Closing("The session was resumed on another connection."))
-        lease = self._leases.pop(earlier.id, None)
-        if lease is not None:
-            lease.cancel()
+            holder.close(CloseCode.TAKEN_OVER, Closing("The session was resumed on another connection."))
+        self._detached.take(earlier)
         del self._sessions[fresh.id]
         return earlier
 
@@ -142,24 +128,23 @@ class Service:
         if session.outbox is not outbox:
             return
         session.detach()
-        if not session.admitted:
-            del self._sessions[session.id]
+        if not session.resumable:
+            self._forget(session)
             return
         for job in list(session.jobs.values()):
             if job.submit.on_disconnect == "cancel":
                 self._runner.cancel(job)
         if not self.shutting_down:
-            loop = asyncio.get_running_loop()
-            self._leases[session.id] = loop.call_later(self.settings.resume_seconds, self._forget, session)
+            self._detached.add(session)
 
     def session(self, session_id: str) -> Session:
         """A session by its id.
 
         Raises:
-            BridgeError: ``session_unknown``.
+            BridgeError: ``session_unknown``, ``session_dropped``.
         """
         if session_id not in self._sessions:
-            raise BridgeError("session_unknown")
+            raise self._detached.why_gone(session_id)
         return self._sessions[session_id]
 
     # ------------------------------------------------------------ jobs
@@ -180,14 +165,10 @@ class Service:
         """Take a job, to paint or to learn. One that cannot be done ends at once with a ``failed`` event.
 
         Raises:
-            BridgeError: ``job_exists``; ``queue_full`` when the client acknowledges nothing.
+            BridgeError: ``job_exists``; ``unacknowledged``.
         """
         if session.backlog_full:
-            raise BridgeError(
-                "queue_full",
-                f"{session.events.waiting} events of this session wait to be acknowledged.",
-                "Acknowledge events, then send the job again.",
-            )
+            raise BridgeError("unacknowledged")
         message = with_seed(message)
         try:
             checkpoint: str | BridgeError = await self._choose_checkpoint(message)
@@ -218,12 +199,11 @@ class Service:
         self.shutting_down = True
         if self._device_task is not None:
             self._device_task.cancel()
-        for lease in self._leases.values():
-            lease.cancel()
+        self._detached.close()
         await asyncio.gather(self.stock.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
-            outbox.close(GOING_AWAY, Closing("The bridge is shutting down."))
+            outbox.close(CloseCode.GOING_AWAY, Closing("The bridge is shutting down."))
             told.append(asyncio.create_task(outbox.ended.wait()))
         if told:
             _, untold = await asyncio.wait(told, timeout=_GRACE_SECONDS)
@@ -272,20 +252,9 @@ class Service:
         return [session.outbox for session in self._sessions.values() if session.outbox is not None]
 
     def _forget(self, session: Session) -> None:
-        self._leases.pop(session.id, None)
-        self._sessions.pop(session.id, None)
+        del self._sessions[session.id]
         for job in list(session.jobs.values()):
             self._runner.cancel(job)
-
-    def _forget_an_idle_session(self) -> None:
-        """Make room for a session: that one goes which has been alone longest and has nothing to lose."""
-        for session_id in self._leases:
-            session = self._sessions[session_id]
-            if session.idle:
-                self._leases[session_id].cancel()
-                self._forget(session)
-                return
-        raise BridgeError("too_many_connections")
 
     def _limits(self) -> Limits:
         settings = self.settings

@@ -41,7 +41,7 @@ _PREVIEW_SIDE = 1024
 class Session:
     """One client, over all its connections. Belongs to one event loop.
 
-    ``admitted`` says that it has been used, and counts among the sessions that there may be.
+    ``resumable`` says that there may be something to come back for: its client has sent more than its greeting.
     """
 
     def __init__(self, session_id: str, settings: Settings) -> None:
@@ -50,7 +50,7 @@ class Session:
         self.pictures = PictureStore(most_pixels=settings.picture_pixels, most_bytes=settings.upload_bytes)
         self.results = ResultStore(most_bytes=settings.replay_bytes)
         self.jobs: dict[str, Job] = {}
-        self.admitted = False
+        self.resumable = False
         self.outbox: Outbox | None = None
         self._previews: dict[str, Preview] = {}
 
@@ -58,6 +58,16 @@ class Session:
     def idle(self) -> bool:
         """Whether nothing would be lost with it but uploads."""
         return not self.jobs and not self.events.waiting
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of pictures, uploaded and made, that it holds."""
+        return self.pictures.used_bytes + self.results.used_bytes
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that wait or run, and those whose result the client has not acknowledged."""
+        return len(self.jobs) + len(self.events.held_results())
 
     @property
     def backlog_full(self) -> bool:

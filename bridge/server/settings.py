@@ -59,11 +59,14 @@ class Settings:
     queued_jobs: int = _s(16, "Most jobs of one session that may wait.", min=1, max=1024)
     queued_jobs_total: int = _s(64, "Most jobs of all sessions together that may wait.", min=1, max=4096)
     batch: int = _s(16, "Most pictures of one job.", min=1, max=64)
-    sessions: int = _s(16, "Most sessions, those that wait to be resumed included.", min=1, max=4096)
+    kept_sessions: int = _s(
+        16, "Most sessions without a job that are kept for clients that are away; more give way.", min=1, max=4096
+    )
+    kept_bytes: int = _s(4096 * MIB, "Most bytes of pictures that those sessions hold together.", min=MIB)
     connections: int = _s(32, "Most connections.", min=1, max=256)
     unauthenticated_connections: int = _s(8, "Most connections that have not shown the token yet.", min=1, max=256)
     hello_seconds: float = _s(5.0, "How long a new connection may take to show the token.", min=0.01, max=60.0)
-    resume_seconds: float = _s(300.0, "How long a session outlives its connection.", min=0.0, max=86400.0)
+    resume_seconds: float = _s(300.0, "How long a session outlives its connection, at most.", min=0.0, max=86400.0)
     log_level: str = _s("info", "Least important lines that are logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _s("text", "Form of the log's lines.", choices=("text", "json"))
 

@@ -104,7 +104,9 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
     inside = context.x >= 0 and context.y >= 0
     inside = inside and context.x + context.width <= canvas.width and context.y + context.height <= canvas.height
     if not inside:
-        raise BridgeError("bad_context", "The context reaches beyond the canvas.")
+        raise BridgeError(
+            "bad_context", "The context reaches beyond the canvas.", "Plan the job again: the canvas may have changed."
+        )
     try:
         check_scale(submit.kind, submit.scale)
     except CanvasError as error:

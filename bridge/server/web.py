@@ -15,7 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from ..imaging.process import Imaging
-from ..protocol.errors import BridgeError
+from ..protocol.errors import BridgeError, CloseCode
 from .access import host_allowed, origin_allowed
 from .apis.app import with_apis
 from .connection import Connection, Socket
@@ -85,7 +85,7 @@ class _Doorkeeper:
             log(logging.WARNING, "refused", host=_values(scope, "host"), origin=_values(scope, "origin"))
             if scope["type"] == "websocket":
                 await receive()
-                await send({"type": "websocket.close", "code": 1008})
+                await send({"type": "websocket.close", "code": CloseCode.REFUSED})
             else:
                 await PlainTextResponse("This name or page may not call the bridge.\n", 403)(scope, receive, send)
             return
@@ -129,8 +129,19 @@ class _Counts:
         strangers = sum(not connection.greeted for connection in self._open)
         if self._service.shutting_down:
             return BridgeError("shutting_down")
-        if len(self._open) >= settings.connections or strangers >= settings.unauthenticated_connections:
-            return BridgeError("too_many_connections")
+        if len(self._open) >= settings.connections:
+            return BridgeError(
+                "too_many_connections",
+                f"{len(self._open)} clients are connected, which is the bridge's limit.",
+                "Close one of them, or raise `connections` in the bridge's settings.",
+            )
+        if strangers >= settings.unauthenticated_connections:
+            # Whoever they are, they have to show the token soon, or make room.
+            return BridgeError(
+                "too_many_connections",
+                f"{strangers} clients are connecting at this moment, which is the bridge's limit.",
+                "Connect again in a few seconds.",
+            )
         return None
 
 

@@ -11,9 +11,11 @@ from typing import Any, Union, get_args, get_origin
 from bridge.protocol.errors import CODES
 from bridge.protocol.messages import CLIENT_MESSAGES, PROTOCOL_VERSION, SERVER_MESSAGES
 from bridge.protocol.pixels import DEPTH_BYTES
-from bridge.protocol.wire import FRAME_BYTES, FieldSpec, encode, field_specs
+from bridge.protocol.wire import FieldSpec, encode, field_specs
 
 from .examples import to_json, worked_session
+from .figures import close_codes, figures
+from .jobs import modes, recipe_fields
 from .schema import parts
 
 __all__ = ["guide"]
@@ -27,7 +29,10 @@ def guide() -> str:
     """The whole page."""
     pieces = {
         "version": str(PROTOCOL_VERSION),
-        "frame_bytes": f"{FRAME_BYTES:,}",
+        **figures(),
+        "close_codes": close_codes(),
+        "modes": modes(),
+        **{f"recipe_{kind}": names for kind, names in recipe_fields().items()},
         "depths": "\n".join(f"| `{depth}` | {size} |" for depth, size in DEPTH_BYTES.items()),
         "session": _session(),
         "example": f"```js\n{_EXAMPLE.read_text(encoding='utf-8')}```",

@@ -51,7 +51,7 @@ class _Arguments:
         offered = {
             "auto": (_("Automatic"), _("Fill, or expand where the selection lies along an edge of the canvas")),
             "fill": (_("Fill"), _("Put something new in place of what is selected")),
-            "remove": (_("Remove"), _("Let the surroundings grow together over what is selected")),
+            "remove": (_("Remove"), _("Let the surroundings grow together over what is selected; no prompt is needed")),
             "add": (_("Add"), _("Put something new on top of what is selected")),
             "expand": (_("Expand"), _("Go on painting beyond the edge of the picture")),
             "background": (_("Background"), _("Repaint everything but what is selected")),

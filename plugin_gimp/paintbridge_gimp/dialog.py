@@ -38,6 +38,10 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Comman
                 combo.append_text(value)
 
     state = BridgeState(offer)
+    if "mode" in command.arguments:
+        # What would not be sent is not to be typed.
+        removing = Gimp.ValueArray.new_from_values([GObject.Value(GObject.TYPE_STRING, "remove")])
+        dialog.set_sensitive_if_in("prompt", None, "mode", removing, False)
     shown = _prepared(dialog, config, command.shown)
     dialog.get_label("advanced-title", _("Advanced"), False, False)
     dialog.fill_box("advanced-box", _prepared(dialog, config, command.folded))

@@ -24,6 +24,7 @@ __all__ = ["look", "paint"]
 # Arguments that the bridge takes under the same name, with an underscore.
 _SENT = ("prompt", "negative-prompt", "strength", "seed", "batch", "steps", "guidance", "sampler", "strict")
 _PLANNED = ("grow", "feather", "checkpoint")
+_REMOVE, _EXPAND = "remove", "expand"
 
 
 def paint(
@@ -36,13 +37,16 @@ def paint(
     """
     progress.say(_("Reading the image"))
     shared = {"kind": command.kind, **_values(config, _PLANNED)}
-    shared["mode"] = given(config, "mode") or command.mode
+    shared["mode"] = mode = _mode(command, config)
     shared["canvas"], shared["scale"] = scene.canvas, scene.scale
     planned = link.plan(selection=scene.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared)
     pixels: dict[str, Any] = {"selection": scene.coverage(planned.context)}
     if command.kind != "generate":
         alone = given(config, "source") == "layer"
         pixels["picture"] = scene.picture(planned.context, layer_alone=alone)
+
+    # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
+    prompt = "" if mode == _REMOVE else given(config, "prompt") or ""
 
     def follow(event: JobUpdate) -> None:
         check_open(scene.image)
@@ -54,9 +58,9 @@ def paint(
         result=ResultFormat(scene.depth),
         **shared,
         **pixels,
-        **_values(config, _SENT),
+        **{**_values(config, _SENT), "prompt": prompt},
     )
-    name = layer_name(given(config, "prompt") or "", command.title)
+    name = layer_name(prompt, _("Remove") if mode == _REMOVE else command.title)
     layers = add_layers(scene, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
     if result.hints:
         Gimp.message("\n".join(map(said, result.hints)))
@@ -73,12 +77,32 @@ def look(
     """
     check_open(image)
     margins = Margins()
-    if command.mode == "expand":
+    if command.mode == _EXPAND:
         margins = _margins(image, config)
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
     scale = int(given(config, "scale") or 1)
-    return Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
+    scene = Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
+    if scene.bounds is None:
+        _check_selected(_mode(command, config))
+    return scene
+
+
+def _check_selected(mode: str) -> None:
+    """To be asked where all of the canvas is meant: these modes would have nothing left to go by."""
+    if mode == _REMOVE:
+        raise Refused(
+            _("Nothing is selected, so there is nothing to remove."), _("Select what is to go, then try again.")
+        )
+    if mode == _EXPAND:
+        raise Refused(
+            _("Nothing is selected, so it is not known where the picture is to go on."),
+            _("Use Filters > Paintbridge > Expand Canvas, or select what is new, then try again."),
+        )
+
+
+def _mode(command: Command, config: Gimp.ProcedureConfig) -> str:
+    return given(config, "mode") or command.mode
 
 
 def _values(config: Gimp.ProcedureConfig, names: Sequence[str]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class PaintbridgeDocker(krita.DockWidget):
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
         else:
-            self._form.prompt.remember()
+            self._form.sent_off()
             self._paint(order)
 
     def again(self) -> None:

@@ -9,7 +9,7 @@ from bridge.protocol.messages import CheckpointInfo, Recipe
 
 from .advanced import Advanced
 from .fields import Choice, Count, Digits, Offered, Percent, Words, align, named
-from .modes import AUTOMATIC, job_of, mode_of, modes, name_of
+from .modes import AUTOMATIC, REMOVE, check_selected, job_of, mode_of, modes, name_of
 from .presets import Presets
 from .prompt import Prompt
 from .qt import QtWidgets, Signal
@@ -39,6 +39,8 @@ class Form(QtWidgets.QWidget):
         self._mode = named(Choice(), "mode")
         for mode, (title, tip) in modes().items():
             self._mode.add(mode, title, tip)
+        self._mode_before = AUTOMATIC
+        self._mode.changed.connect(self._turn_to_mode)
         strength = Percent("strength")
         strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
         self._checkpoint = named(Offered(_("The bridge's default")), "checkpoint", _("The model that paints"))
@@ -120,10 +122,25 @@ class Form(QtWidgets.QWidget):
         self._mode.setItemText(0, title if mode is None else f"{title}: {name_of(mode)}")
 
     def values(self, *, selected: bool) -> dict[str, Any]:
-        """Fields of ``submit``, with ``context`` as the kind of choice."""
+        """Fields of ``submit``, with ``context`` as the kind of choice.
+
+        Raises:
+            Refused: the mode needs a selection.
+        """
         wanted = {name: value for name, value in self._wanted().items() if name != "source"}
+        if not selected:
+            check_selected(wanted["mode"])
+        if wanted["mode"] == REMOVE:
+            wanted["prompt"] = ""
         job = job_of(wanted["mode"], strength=wanted["strength"], selected=selected)
         return {**wanted, **job}
+
+    def sent_off(self) -> None:
+        """These values were sent. To remove is for once: the next prompt is meant to be painted."""
+        if self._mode.wanted() == REMOVE:
+            self._mode.choose(self._mode_before)
+        else:
+            self.prompt.remember()
 
     def begin(self) -> None:
         """The values that the artist begins with."""
@@ -147,6 +164,12 @@ class Form(QtWidgets.QWidget):
     def _way_of_working(self) -> dict[str, Any]:
         """All values but those of one picture; for :meth:`recall`."""
         return {name: value for name, value in self._wanted().items() if name not in _OF_ONE_PICTURE}
+
+    def _turn_to_mode(self) -> None:
+        mode = self._mode.wanted()
+        self.prompt.setEnabled(mode != REMOVE)
+        if mode != REMOVE:
+            self._mode_before = mode
 
     def _suggest(self) -> None:
         """What suits depends on the checkpoint."""

@@ -11,7 +11,7 @@ from .qt import QtCore, Signal
 
 __all__ = ["Jobs"]
 
-_LOST_WITH = ("session_unknown", "shutting_down", "result_expired")
+_LOST_WITH = ("session_unknown", "session_dropped", "shutting_down", "result_expired")
 
 
 class Jobs(QtCore.QObject):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.client import Refused
 from bridge.protocol.messages import MODES
 
 from .words import _
 
-__all__ = ["AUTOMATIC", "job_of", "mode_of", "modes", "name_of"]
+__all__ = ["AUTOMATIC", "REMOVE", "check_selected", "job_of", "mode_of", "modes", "name_of"]
 
 AUTOMATIC = "auto"
+REMOVE = "remove"
+"""The mode that asks for nothing: no prompt is sent with it."""
+_EXPAND = "expand"
 # These make a layer of the canvas as it is; an upscale makes another canvas.
 _KINDS = ("fill", "refine", "generate")
 
@@ -20,9 +24,9 @@ def modes() -> dict[str, tuple[str, str]]:
     words = {
         AUTOMATIC: (_("Automatic"), _("What suits the selection and the strength")),
         "fill": (_("Fill"), _("Put something new in place of what is selected")),
-        "expand": (_("Expand"), _("Go on painting beyond the edge of the picture")),
+        _EXPAND: (_("Expand"), _("Go on painting beyond the edge of the picture")),
         "add": (_("Add"), _("Put something new on top of what is selected")),
-        "remove": (_("Remove"), _("Let the surroundings grow together over what is selected")),
+        REMOVE: (_("Remove"), _("Let the surroundings grow together over what is selected; no prompt is needed")),
         "background": (_("Background"), _("Repaint everything but what is selected")),
         "refine": (_("Refine"), _("Repaint what is selected and keep its forms: the lower the strength, the more")),
         "generate": (_("Generate"), _("Paint anew from the prompt alone, whatever is there")),
@@ -48,6 +52,24 @@ def job_of(mode: str, *, strength: float, selected: bool) -> dict[str, Any]:
     if mode in MODES["fill"]:
         return {"kind": "fill", "mode": mode}
     return {"kind": mode, "mode": AUTOMATIC}
+
+
+def check_selected(mode: str) -> None:
+    """To be asked where nothing is selected. Other modes take that for all of the canvas; these would have nothing left
+    to go by.
+
+    Raises:
+        Refused: the mode needs a selection.
+    """
+    if mode == REMOVE:
+        raise Refused(
+            _("Nothing is selected, so there is nothing to remove."), _("Select what is to go, then try again.")
+        )
+    if mode == _EXPAND:
+        raise Refused(
+            _("Nothing is selected, so it is not known where the picture is to go on."),
+            _("Make the canvas larger with Image > Resize Canvas, select what is new, then try again."),
+        )
 
 
 def mode_of(kind: str, mode: str) -> str:

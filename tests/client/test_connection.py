@@ -30,8 +30,8 @@ class Told:
     def interrupted(self, reason: Exception | None) -> None:
         self.calls.append("interrupted" if reason is None else reason)
 
-    def session_lost(self, jobs: tuple[str, ...]) -> None:
-        self.calls.append(("lost", jobs))
+    def session_lost(self, jobs: tuple[str, ...], error: BridgeError) -> None:
+        self.calls.append(("lost", jobs, error.code, error.message))
 
     def ended(self, error: Exception) -> None:
         self.calls.append(error)
@@ -101,9 +101,9 @@ async def test_a_replay_that_broke_off_is_not_counted_on(line):
     await line.hear(m.Resumed("s1", 2), m.Queued(1, "a", 0))
     await line.lose()
     await line.greet("s3")
-    await line.hear(m.Error("session_unknown", "Gone.", "Again."))
+    await line.hear(m.Error("session_dropped", "Gone.", "Again.", "s1"))
     assert line.is_open
-    assert line.told.calls[-2:] == [("lost", ("a",)), "opened"]
+    assert line.told.calls[-2:] == [("lost", ("a",), "session_dropped", "Gone."), "opened"]
     line.connection.session.submit(m.Submit("b", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8)))
     await line.hear(m.Queued(1, "b", 0))
     assert line.told.calls[-1] == m.Queued(1, "b", 0)
@@ -117,10 +117,10 @@ async def test_a_refused_greeting_is_an_error(line):
     assert caught.value.code == "unauthorized"
 
 
-async def test_a_refused_resume_is_an_error(line):
+async def test_an_error_before_it_is_open_that_is_not_about_the_session_is_an_error(line):
     await line.lose()
     await line.greet("s2")
     with pytest.raises(BridgeError) as caught:
-        await line.hear(m.Error("out_of_range", "Event 3 has not been sent yet.", "Well."))
-    assert caught.value.code == "out_of_range"
+        await line.hear(m.Error("internal", "Something went wrong.", "Well."))
+    assert caught.value.code == "internal"
     assert not line.is_open

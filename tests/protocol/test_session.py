@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgpack
 import pytest
 
 from bridge.protocol import messages as m
@@ -270,7 +271,8 @@ def test_resume_asks_for_what_was_missed_and_drops_what_comes_twice():
     assert client.last_event == 2
 
 
-def test_a_bridge_that_was_restarted_has_lost_the_open_jobs_only():
+@pytest.mark.parametrize("code", ["session_unknown", "session_dropped", "out_of_range", "a code of a later bridge's"])
+def test_a_session_that_cannot_be_resumed_has_lost_the_open_jobs_only(code):
     client = greeted()
     for job in ("a", "b", "c"):
         client.submit(submit(job))
@@ -278,7 +280,7 @@ def test_a_bridge_that_was_restarted_has_lost_the_open_jobs_only():
     client.disconnected()
     client.connect("token")
     client.receive(encode(welcome("s2")))
-    unknown = m.Error("session_unknown", "Gone.", "Again.")
+    unknown = m.Error(code, "Gone.", "Again.", "s1")
     assert client.receive(encode(unknown)) == (unknown, None)
     assert (client.session, client.open, client.last_event, client.lost_jobs) == ("s2", True, 0, ("a", "c"))
     assert client.open_jobs() == []
@@ -287,8 +289,15 @@ def test_a_bridge_that_was_restarted_has_lost_the_open_jobs_only():
     assert client.receive(encode(m.Queued(1, "a", 0)))[0] == m.Queued(1, "a", 0)
 
 
+def test_a_message_of_a_later_bridge_is_passed_over():
+    client = greeted()
+    assert client.receive(msgpack.packb({"type": "weather", "sun": True})) == (None, None)
+    client.submit(submit())
+    assert client.receive(encode(m.Queued(1, "a", 0)))[0] == m.Queued(1, "a", 0)
+
+
 def test_session_unknown_in_an_open_session_changes_nothing():
     client = greeted()
     client.submit(submit())
-    client.receive(encode(m.Error("session_unknown", "Gone.", "Again.")))
+    client.receive(encode(m.Error("session_unknown", "Gone.", "Again.", "s1")))
     assert (client.session, client.open_jobs(), client.lost_jobs) == ("s1", ["a"], ())

@@ -67,7 +67,7 @@ class Line:
         elif isinstance(message, m.Resume):
             self.server = self.sessions.get(message.session)
             if self.server is None:
-                self.to_client.append(encode(m.Error("session_unknown", "Gone.", "Again.")))
+                self.to_client.append(encode(m.Error("session_unknown", "Gone.", "Again.", message.session)))
                 return
             missed = self.server.replay(message.last_event)
             self.to_client.append(encode(m.Resumed(self.server.id, len(missed))))

@@ -14,6 +14,7 @@ from small_bridge import Bridge, a_job
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from bridge.protocol.errors import CloseCode
 from bridge.protocol.messages import PROTOCOL_VERSION, Error, Extent, Hello, Plan, Result
 from bridge.server.access import check_listening, host_allowed, is_loopback, origin_allowed, token_matches
 from bridge.server.errors import TlsRequired
@@ -201,7 +202,9 @@ async def test_strangers_are_few_and_do_not_keep_others_out_for_long(start: Call
     bridge = await start(unauthenticated_connections=2)
     strangers = [await bridge.open() for _ in range(2)]
     third = await bridge.open()
-    assert (await third.until(Error)).code == "too_many_connections"
+    error = await third.until(Error)
+    # There is nothing that its reader could close.
+    assert (error.code, error.hint) == ("too_many_connections", "Connect again in a few seconds.")
     await strangers[0].greet(bridge.token)
     await bridge.client()
 
@@ -211,7 +214,14 @@ async def test_connections_are_limited(start: Callable[..., Any]) -> None:
     for _ in range(2):
         await bridge.client()
     crowd = await bridge.open()
-    assert (await crowd.until(Error)).code == "too_many_connections"
+    error = await crowd.until(Error)
+    assert (error.code, error.message) == (
+        "too_many_connections",
+        "2 clients are connected, which is the bridge's limit.",
+    )
+    with pytest.raises(ConnectionClosed):
+        await crowd.hear()
+    assert crowd.socket.close_code == CloseCode.TRY_LATER
 
 
 _PING = b"\x89\xfd\0\0\0\0" + bytes(125)

@@ -253,7 +253,11 @@ async def test_a_full_queue_refuses_more(start: Callable[..., Any]) -> None:
     await two.say(a_job("fits"))
     await two.until(Queued)
     await two.say(a_job("too many altogether"))
-    assert (await two.until(Failed)).code == "queue_full"
+    failed = await two.until(Failed)
+    assert failed.code == "queue_full"
+    # Most of them are another's: nobody is asked to cancel one.
+    assert failed.message == "3 jobs are waiting, which is the bridge's limit."
+    assert failed.hint == "Wait until one of them has begun, then send this one again."
     bridge.engine.gate.set()
     await two.until(Result, lambda event: event.job == "fits")
 
@@ -266,7 +270,7 @@ async def test_who_acknowledges_nothing_is_refused_in_the_end(bridge: Bridge, mo
     assert result.event <= 21
     await client.say(a_job("more"))
     error = await client.until(Error)
-    assert (error.code, error.about) == ("queue_full", "more")
+    assert (error.code, error.about) == ("unacknowledged", "more")
     await client.say(Ack(result.event))
     await client.say(a_job("more"))
     await client.until(Result)

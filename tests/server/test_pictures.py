@@ -144,6 +144,19 @@ def test_pinned_pictures_fill_the_budget() -> None:
     assert picture.hash not in store
 
 
+def test_who_could_wait_for_a_job_is_asked_to_and_others_are_not() -> None:
+    store = _store(most_bytes=10 << 10)
+    _fill(store, *_kilobytes(6, 1))
+    store.pin([_kilobytes(6, 1)[1]])
+    with pytest.raises(BridgeError) as waits:
+        store.offer(Offer((_kilobytes(4, 2)[1],)))
+    with pytest.raises(BridgeError) as never:
+        store.offer(Offer((_kilobytes(6, 1)[1], _kilobytes(4, 2)[1])))
+    assert "Wait until one of these jobs has ended" in waits.value.hint
+    assert "Wait" not in never.value.hint
+    assert "12288 bytes" in never.value.message
+
+
 def test_an_offer_does_not_drive_out_its_own_pictures() -> None:
     store = _store(most_bytes=10 << 10)
     data, picture = _kilobytes(4, 1)

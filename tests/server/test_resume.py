@@ -19,9 +19,11 @@ from bridge.protocol.messages import (
     Get,
     Offer,
     Plan,
+    Planned,
     Progress,
     Put,
     Queued,
+    Rect,
     Result,
     Resume,
     Resumed,
@@ -172,7 +174,9 @@ async def test_after_its_time_a_session_is_forgotten_and_its_jobs_cancelled(star
         await asyncio.sleep(0.01)
     assert bridge.engine.steps.get("long", 0) == 0
     late = await _back(bridge, client, 0)
-    assert (await late.until(Error)).code == "session_unknown"
+    error = await late.until(Error)
+    assert error.code == "session_dropped"
+    assert error.message.endswith("Jobs lost with it: 1.")
 
 
 async def test_unfinished_uploads_end_with_their_connection(bridge: Bridge) -> None:
@@ -189,37 +193,132 @@ async def test_unfinished_uploads_end_with_their_connection(bridge: Bridge) -> N
     await back.store(data, picture)
 
 
-async def test_abandoned_sessions_make_room_for_new_ones_unless_they_hold_something(start: Callable[..., Any]) -> None:
-    bridge = await start(sessions=2)
-    keeper = await bridge.client()
-    await keeper.say(a_job("one"))
-    await keeper.until(Result)
-    await _gone(bridge, keeper)
-    for _ in range(3):
-        await _gone(bridge, await bridge.client())
+async def _leaves(bridge: Bridge, *jobs: str, **values: Any) -> Client:
+    """A client that has jobs painted, and goes without acknowledging any."""
+    client = await bridge.client()
+    for job in jobs:
+        await client.say(a_job(job, **values))
+        await client.until(Result)
+    await client.say(Plan(1, Extent(8, 8)))
+    await client.until(Planned)
+    await _gone(bridge, client)
+    return client
+
+
+async def _why_gone(bridge: Bridge, client: Client) -> Error:
+    back = await _back(bridge, client, 0)
+    error = await back.until(Error)
+    assert client.welcome is not None
+    assert error.about == client.welcome.session
+    # The fresh session is one to go on with.
+    await back.say(Plan(2, Extent(8, 8)))
+    await back.until(Planned)
+    await back.socket.close()
+    return error
+
+
+async def test_clients_that_leave_without_acknowledging_lock_nobody_out(bridge: Bridge) -> None:
+    left = [await _leaves(bridge, f"{number}") for number in range(18)]
+    newcomer = await bridge.client()
+    await newcomer.say(a_job("new"))
+    result = await newcomer.until(Result)
+    await newcomer.say(Ack(result.event))
+    # Who left last finds everything; who left first hears what became of it.
+    for client in reversed(left[2:]):
+        back = await _back(bridge, client, 0)
+        assert (await back.until(Result)).job == f"{left.index(client)}"
+        await back.say(Get("0" * 64))
+        await back.until(Error)
+        await back.socket.close()
+    error = await _why_gone(bridge, left[0])
+    assert error.code == "session_dropped"
+    assert "needed the room" in error.message
+    assert error.message.endswith("Jobs lost with it: 1.")
+    assert error.hint == "Send the lost jobs again."
+
+
+async def test_who_has_nothing_to_lose_gives_way_first(start: Callable[..., Any]) -> None:
+    bridge = await start(kept_sessions=2)
+    keeper = await _leaves(bridge, "one")
+    idle = [await _leaves(bridge) for _ in range(3)]
     back = await _back(bridge, keeper, 0)
     await back.until(Result)
+    assert (await _why_gone(bridge, idle[0])).message.endswith("Jobs lost with it: 0.")
 
 
-async def test_sessions_are_limited_but_whoever_comes_back_finds_room(start: Callable[..., Any]) -> None:
-    bridge = await start(sessions=1)
-    client = await bridge.client()
-    await client.say(a_job("one"))
-    result = await client.until(Result)
-    crowd = await bridge.client()
-    await crowd.say(Plan(1, Extent(8, 8)))
-    assert (await crowd.until(Error)).code == "too_many_connections"
-    with pytest.raises(ConnectionClosed):
-        await crowd.hear()
-    await _gone(bridge, client)
-    back = await _back(bridge, client, result.event - 1)
-    assert (await back.until(Result)) == result
+async def test_those_who_are_away_hold_no_more_bytes_than_they_may(start: Callable[..., Any]) -> None:
+    # Each result takes 3/4 of the budget, each upload a fifth.
+    bridge = await start(kept_bytes=1 << 20)
+    size: dict[str, Any] = {"canvas": Extent(512, 384), "context": Rect(0, 0, 512, 384)}
+    uploader = await bridge.client()
+    data, picture = grey(256, 208)
+    await uploader.store(data, picture)
+    kept = await _gone(bridge, uploader)
+    first = await _leaves(bridge, "first", **size)
+    assert kept.pictures.used_bytes > 0
+    second = await _leaves(bridge, "second", **size)
+    # Uploads go before results, and whoever has nothing else loses nothing.
+    assert kept.pictures.used_bytes == 0
+    assert (await _why_gone(bridge, first)).code == "session_dropped"
+    back = await _back(bridge, second, 0)
+    result = await back.until(Result)
+    await back.say(Get(result.layers[0].picture.hash))
+    await back.until(Put)
+    resumed = await _back(bridge, uploader, 0)
+    await resumed.until(Resumed)
+    await resumed.store(data, picture)
+
+
+async def test_the_last_to_leave_is_kept_whatever_it_holds(start: Callable[..., Any]) -> None:
+    bridge = await start(kept_bytes=1 << 20)
+    size: dict[str, Any] = {"canvas": Extent(1024, 512), "context": Rect(0, 0, 1024, 512)}
+    client = await _leaves(bridge, "large", **size)
+    await (await _back(bridge, client, 0)).until(Result)
+
+
+async def test_a_job_that_goes_on_keeps_its_session_and_its_end_counts(start: Callable[..., Any]) -> None:
+    bridge = await start(kept_sessions=1)
+    painter = await bridge.client()
+    bridge.engine.gate.clear()
+    await painter.say(a_job("long", on_disconnect="keep"))
+    await painter.until(Started)
+    session = await _gone(bridge, painter)
+    others = [await _leaves(bridge) for _ in range(2)]
+    assert (await _why_gone(bridge, others[0])).code == "session_dropped"
+    bridge.engine.gate.set()
+    while session.jobs:
+        await asyncio.sleep(0)
+    # It has just become quiet, so the one that was so before gives way to it.
+    assert (await _why_gone(bridge, others[1])).code == "session_dropped"
+    assert (await (await _back(bridge, painter, 0)).until(Result)).job == "long"
+
+
+async def test_a_session_whose_time_is_over_says_so(start: Callable[..., Any]) -> None:
+    bridge = await start(resume_seconds=0.05)
+    client = await _leaves(bridge, "one")
+    sessions = bridge.server.service._sessions
+    while client.welcome and client.welcome.session in sessions:
+        await asyncio.sleep(0.01)
+    error = await _why_gone(bridge, client)
+    assert error.code == "session_dropped"
+    assert error.message == (
+        "The client of this session was away for more than 0.05 seconds, so the bridge gave it up. "
+        "Jobs lost with it: 1."
+    )
+
+
+async def test_a_greeting_alone_is_no_session_to_keep(start: Callable[..., Any]) -> None:
+    bridge = await start(kept_sessions=1)
+    keeper = await _leaves(bridge)
+    for _ in range(3):
+        await _gone(bridge, await bridge.client())
+    await (await _back(bridge, keeper, 0)).until(Resumed)
 
 
 async def test_who_asks_for_much_and_reads_nothing_is_not_read_from_and_then_left(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.server.connection._STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("bridge.server.connection.STALLED_SECONDS", 0.3)
     client = await bridge.open(max_queue=1)
     welcome = await client.greet(bridge.token)
     data, picture = grey(512, 512)

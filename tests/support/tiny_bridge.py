@@ -144,6 +144,8 @@ class TinyBridge:
                     about = getattr(message, "job", None) or getattr(message, "hash", "")
                     if isinstance(message, m.Plan):
                         about = str(message.request)
+                    elif isinstance(message, m.Resume):
+                        about = message.session
                     await self._send(socket, m.Error(error.code, error.message, error.hint, about))
                     if error.closes:
                         return

@@ -96,7 +96,11 @@ class Gate:
         if self._service.shutting_down:
             raise BridgeError("shutting_down")
         if self._requests >= _MOST_REQUESTS and _is_large(scope):
-            raise BridgeError("too_many_connections", f"{self._requests} requests are under way.", "Wait for them.")
+            raise BridgeError(
+                "too_many_connections",
+                f"{self._requests} requests are under way.",
+                "Send it again when some of them have ended.",
+            )
 
 
 def _without_key(scope: Scope) -> tuple[Scope, str | None]:

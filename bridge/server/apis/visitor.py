@@ -118,13 +118,7 @@ class Visitor:
     async def _open(self) -> Session:
         if self._session is None:
             outbox = Outbox()
-            session = await self._service.open_session(outbox)
-            try:
-                self._service.admit(session)
-            except BridgeError:
-                self._service.lose(session, outbox)
-                raise
-            self._session = session
+            session = self._session = await self._service.open_session(outbox)
             self._listening = asyncio.create_task(self._listen(session, outbox), name="http apis")
         return self._session
 

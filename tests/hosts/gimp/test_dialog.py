@@ -22,6 +22,8 @@ STATUS, BUTTON = ((slice(868, 900), slice(*columns)) for columns in ((370, 1160)
 CANCEL = (1122, 882)
 # The dialog, and of it the prompt, and what lies below that, over which *Reset* opens.
 DIALOG, PROMPT, VALUES = ((slice(*rows), slice(0, 440)) for rows in ((0, 500), (100, 195), (195, 480)))
+# What is typed as a prompt, inside its frame.
+TEXT = (slice(170, 232), slice(14, 430))
 # Where the artist is offered to start the bridge: in the dialog, and, for a command without one, in a box.
 OFFERS = (("fill", "Generative Fill"), ("remove", "Paintbridge"))
 START = (363, 42)
@@ -130,6 +132,26 @@ def test_the_dialog_remembers_and_resets(gimp, bridge, image, output):
     gimp.desktop.screenshot(output / "after-reset.png")
     gimp.keys("ctrl+Return")
     assert wait_for_layers(gimp, image, 5)[0]["name"] == "Generative Fill", "an empty prompt"
+
+
+def test_a_prompt_cannot_be_typed_to_remove(gimp, bridge, image, output):
+    before = len(layers(gimp, image))
+    gimp.show()
+    connections = bridge.connections()
+    gimp.keys("shift+ctrl+f")
+    gimp.dialog("Generative Fill")
+    gimp.type("a red balloon")
+    wait_for(lambda: bridge.connections() > connections, "the bridge to be found")
+    assert wait_for_rest(gimp, DIALOG)[TEXT].max() > 200, "light words on a dark ground"
+    gimp.keys("Tab", "Down", "Down")
+    wait_for(lambda: gimp.screen()[TEXT].max() < 180, "the prompt to be greyed")
+    gimp.desktop.screenshot(output / "remove-in-the-dialog.png")
+    gimp.keys("ctrl+Return")
+    top = wait_for_layers(gimp, image, before + 1)[0]
+    assert top["name"] == "Remove"
+    recipe = gimp.call("recipe", layer=top["id"])
+    assert (recipe["mode"], recipe["prompt"]) == ("remove", "")
+    gimp.call("remove_layer", layer=top["id"])
 
 
 def test_remove_is_one_click_without_a_dialog(gimp, image):

@@ -27,11 +27,15 @@ def image(gimp, photo):
     gimp.call("close", image=loaded)
 
 
-def filled(gimp, bridge, image, selection, **arguments):
+REMOVE = {"kind": "fill", "mode": "remove"}
+REFINE = {"kind": "refine", "strength": 0.5, "steps": 2, "seed": 5}
+
+
+def filled(gimp, bridge, image, selection, name="remove", wanted=REMOVE, **arguments):
     """The new layer's place and pixels; and those of a plain client."""
     picture = gimp.pixels("dump_visible", (HEIGHT, WIDTH, 4), image=image, form="R'G'B'A u8")
-    wanted = reference(bridge, picture, selection, kind="fill", mode="remove")
-    result = gimp.call("run", name="remove", image=image, **arguments)
+    wanted = reference(bridge, picture, selection, **wanted)
+    result = gimp.call("run", name=name, image=image, **arguments)
     assert result["status"] == "success", result
     (layer,) = (found for found in gimp.call("describe", image=image)["layers"] if found["id"] in result["layers"])
     pixels = layer_pixels(gimp, layer)
@@ -53,8 +57,38 @@ def test_a_selection_of_any_shape(gimp, bridge, image, name):
 @pytest.mark.parametrize("all_of_it", [True, False])
 def test_everything_or_nothing_selected_is_the_whole_layer(gimp, bridge, image, all_of_it):
     gimp.call("select", image=image, shape="all" if all_of_it else "none")
-    at, pixels, wanted_at, wanted = filled(gimp, bridge, image, None)
+    at, pixels, wanted_at, wanted = filled(gimp, bridge, image, None, "refine", REFINE, steps=2, seed=5)
     assert at == wanted_at == [0, 0]
+    assert np.array_equal(pixels, wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("remove", {}, "there is nothing to remove"),
+        ("fill", {"mode": "remove", "prompt": "a red balloon"}, "there is nothing to remove"),
+        ("fill", {"mode": "expand"}, "it is not known where the picture is to go on"),
+    ],
+)
+def test_nothing_selected_is_nothing_to_remove_or_to_expand_into(gimp, image, name, arguments, words):
+    """All of the picture would become grey: nothing would be left to go by."""
+    gimp.call("select", image=image, shape="none")
+    before = gimp.call("describe", image=image)
+    refused = gimp.call("run", name=name, image=image, **arguments)
+    assert refused["status"] == "execution-error"
+    assert words in refused["error"]
+    assert "try again" in refused["error"]
+    assert gimp.call("describe", image=image) == before
+
+
+def test_to_remove_asks_for_nothing(gimp, bridge, image):
+    """A prompt that is left in the dialog would be painted where something was to go."""
+    gimp.call("select", image=image, shape="ellipse", numbers=[150, 80, 60, 50])
+    selection = gimp.pixels("dump_selection", (HEIGHT, WIDTH), image=image)
+    at, pixels, wanted_at, wanted = filled(
+        gimp, bridge, image, selection, "fill", mode="remove", prompt="a red balloon", steps=2
+    )
+    assert at == wanted_at
     assert np.array_equal(pixels, wanted)
 
 

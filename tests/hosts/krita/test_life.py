@@ -171,21 +171,21 @@ CHANGES = {
 def test_a_canvas_that_has_changed_since(scene: KritaScene, change: str, output: Path) -> None:
     docker = scene.docker
     code, words = CHANGES[change]
-    docker.ask("choose('mode', 'remove')\npart('prompt').setPlainText('late')")
+    docker.ask("choose('mode', 'remove')")
     docker.generate()
     docker.ask(f"{code}\ndocument().waitForDone()")
     docker.click("apply")
     says(docker, words, "add it where it was computed")
     docker.desktop.screenshot(output / f"{change}.png")
     assert docker.results() == 1, "the picture is kept"
-    assert docker.ask("node('late') is None")
+    assert docker.ask("node('Paintbridge') is None")
     docker.click("offer")
-    wait_for(lambda: docker.ask("node('late') is not None"), "the layer")
+    wait_for(lambda: docker.ask("node('Paintbridge') is not None"), "the layer")
     at = docker.ask("top()['at']")
     assert at[0] <= AREA[0] < AREA[0] + AREA[2] <= at[0] + at[2]
     assert at[1] <= AREA[1] < AREA[1] + AREA[3] <= at[1] + at[3]
     docker.ask("act('edit_undo')")
-    assert docker.ask("node('late') is None")
+    assert docker.ask("node('Paintbridge') is None")
 
 
 def test_one_layer_that_was_moved_is_no_other_canvas(scene: KritaScene) -> None:

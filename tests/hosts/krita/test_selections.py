@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from host_bridge import HostBridge
 from host_desktop import wait_for
+from host_reference import reference
 from krita_docker import KritaDocker
 from krita_scenes import KritaScene
 
@@ -43,21 +45,18 @@ SELECTIONS = {
     "40 pixels": covered((120, 90, 40, 40)),
     "feathered": feathered(30),
     "two islands": covered((20, 20, 30, 30), (340, 230, 40, 40)),
-    "whole canvas": covered((0, 0, WIDTH, HEIGHT)),
 }
 
 
-def paint(scene: KritaScene, prompt: str = "") -> np.ndarray:
+def paint(scene: KritaScene, mode: str = "remove") -> np.ndarray:
     """Let what is selected grow together, and apply it; the layer as wide as the canvas."""
     docker = scene.docker
-    docker.ask("choose('mode', 'remove')")
-    if prompt:
-        docker.ask(f"part('prompt').setPlainText({prompt!r})")
+    docker.ask(f"choose('mode', {mode!r})\npart('steps').setValue(2)")
     before = scene.seen()
     docker.generate()
     assert np.array_equal(scene.seen(), before), "nothing has changed yet"
     docker.click("apply")
-    name = prompt or "Paintbridge"
+    name = "Paintbridge"
     wait_for(lambda: docker.ask(f"node({name!r}) is not None") or docker.words("message"), "the layer")
     layer = scene.layer(name)
     after = scene.seen()
@@ -81,16 +80,59 @@ def far_from(coverage: np.ndarray) -> np.ndarray:
 def test_selections_of_every_kind(scene: KritaScene, name: str) -> None:
     coverage = SELECTIONS[name]
     scene.select(coverage)
-    layer = paint(scene, prompt="a red balloon")
-    assert scene.tree()[-1] == ["a red balloon", []]
+    layer = paint(scene)
+    assert scene.tree()[-1] == ["Paintbridge", []]
     assert (layer[..., 3][coverage == 255] == 255).all(), "what is selected is painted"
     assert not layer[..., 3][far_from(coverage)].any()
-    assert scene.ask("document().activeNode().name()") == "a red balloon"
+    assert scene.ask("document().activeNode().name()") == "Paintbridge"
 
 
-def test_nothing_selected_is_all_of_the_canvas(scene: KritaScene) -> None:
-    layer = paint(scene)
+@pytest.mark.parametrize("selected", [True, False])
+def test_everything_or_nothing_selected_is_all_of_the_canvas(scene: KritaScene, selected: bool) -> None:
+    if selected:
+        scene.select(covered((0, 0, WIDTH, HEIGHT)))
+    layer = paint(scene, "refine")
     assert (layer[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("remove", "there is nothing to remove"), ("expand", "it is not known where the picture is to go on")],
+)
+def test_nothing_selected_is_nothing_to_remove_or_to_expand_into(scene: KritaScene, mode: str, words: str) -> None:
+    """All of the canvas would become grey: nothing would be left to go by."""
+    docker = scene.docker
+    docker.ask(f"choose('mode', {mode!r})")
+    docker.click("generate")
+    said = docker.message()
+    assert words in said
+    assert "try again" in said
+    assert not docker.enabled("cancel"), "nothing was begun"
+    # What was meant is still chosen, and a selection is all that lacks.
+    scene.select(covered((0, 0, 60, HEIGHT)))
+    docker.click("dismiss")
+    docker.generate()
+    assert docker.words("message") == ""
+
+
+def test_to_remove_asks_for_nothing_and_is_for_once(scene: KritaScene, bridge: HostBridge) -> None:
+    """A prompt that is left from before would be painted where something was to go."""
+    docker = scene.docker
+    scene.select(covered((120, 90, 40, 40)))
+    wanted = cv2.cvtColor(scene.seen(), cv2.COLOR_BGRA2RGBA)
+    docker.ask("part('prompt').setPlainText('a red balloon'); choose('mode', 'fill'); choose('mode', 'remove')")
+    assert not docker.enabled("prompt")
+    docker.generate()
+    assert docker.ask("part('mode').currentData()") == "fill", "what comes next is meant to be painted"
+    assert docker.enabled("prompt")
+    assert docker.ask("part('prompt').toPlainText()") == "a red balloon"
+    docker.click("apply")
+    wait_for(lambda: docker.ask("node('Paintbridge') is not None"), "the layer")
+    layer = cv2.cvtColor(scene.layer("Paintbridge"), cv2.COLOR_BGRA2RGBA)
+    (made,) = reference(bridge, wanted, covered((120, 90, 40, 40)), kind="fill", mode="remove").layers
+    expected = np.zeros_like(layer)
+    expected[made.y :, made.x :][: made.picture.height, : made.picture.width] = made
+    assert np.array_equal(layer, expected)
 
 
 def test_a_selection_partly_off_the_canvas(scene: KritaScene) -> None:

@@ -60,7 +60,6 @@ def scene(docker: KritaDocker) -> Iterator[KritaScene]:
         "document().waitForDone()"
     )
     docker.ask(f"select(*{AREA})")
-    docker.ask("choose('mode', 'remove')\nNone")
     yield scene
     docker.ask("choose('source', 'visible')")
     docker.close_all()
@@ -107,6 +106,7 @@ def check(scene: KritaScene, bridge: HostBridge, source: str, layers: list[str],
     """Let a source be read, with layers chosen of which the first is the active one."""
     docker = scene.docker
     docker.ask(f"choose_layers(*{layers!r})\nchoose('source', {source!r})\ndocument().setModified(False)")
+    docker.ask("choose('mode', 'remove')\nNone")
     before, seen, wanted = docker.ask(STATE), scene.seen(), picture[..., [2, 1, 0, 3]]
     assert before[1:3] == [layers[0], sorted(layers)]
     docker.generate()

@@ -14,7 +14,6 @@ import httpx2
 import pytest
 from small_bridge import Bridge, GatedEngine
 
-from bridge.protocol.messages import Extent, Plan, Planned
 from bridge.server.apis.gate import Gate
 from bridge.server.apis.openai.shape import OpenAIShape
 from bridge.server.app import BridgeServer
@@ -176,20 +175,3 @@ async def test_a_second_port_that_is_taken(tmp_path: Any) -> None:
         with pytest.raises(AddressUnavailable, match=str(settings.a1111_port)) as refused:
             await server.run()
     assert "--a1111-port" in refused.value.hint
-
-
-async def test_no_room_for_another_session(start: Callable[..., Any], http: Callable[..., Any]) -> None:
-    bridge = await start(sessions=1)
-    artist = await bridge.client()
-    await artist.say(Plan(1, Extent(64, 64)))
-    await artist.until(Planned)
-    async with http(bridge) as client:
-        for _ in range(2):
-            response = await client.post("/sdapi/v1/txt2img", json={"width": 64, "steps": 1})
-            assert (response.status_code, response.json()["error"]) == (503, "too_many_connections")
-        assert len(bridge.server.service._sessions) == 1
-        await artist.socket.close()
-        async with asyncio.timeout(60):
-            # It has nothing to lose, and makes room once it has left.
-            while (await client.post("/sdapi/v1/txt2img", json={"width": 64, "steps": 1})).status_code != 200:
-                await asyncio.sleep(0.01)

@@ -221,7 +221,7 @@ export class Bridge extends EventTarget {
     } else if (message.type === "error") {
       // A job that was cancelled on its way to the bridge never arrived there; one that has ended needs no cancelling.
       if (message.code === "job_unknown") this.#end(message.about, () => entry?.reject(new JobCancelled()));
-      else if (message.code !== "session_unknown") this.#say("refused", message);
+      else this.#say("refused", message);
     } else {
       this.#say(message.type, message);
     }

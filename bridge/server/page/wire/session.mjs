@@ -58,7 +58,9 @@ export class Session {
    */
   receive(message) {
     const taken = { message: /** @type {Message | null} */ (message), reply: /** @type {Message | null} */ (null) };
-    if (message.type === "error") return { ...taken, lost: this.#refused(message) };
+    if (message.type === "error" && this.phase === "resuming" && message.about === this.id) {
+      return { message: null, reply: null, lost: this.#beginAnew() };
+    }
     if (message.type === "welcome") {
       taken.reply = this.#welcomed(message);
     } else if (message.type === "resumed") {
@@ -86,10 +88,8 @@ export class Session {
     return { type: "resume", session: this.id, last_event: this.lastEvent };
   }
 
-  /** @param {Message} error */
-  #refused(error) {
-    if (error.code !== "session_unknown" || this.phase !== "resuming") return [];
-    // The bridge was restarted, or gave up waiting: its fresh session takes the old one's place.
+  /** The earlier session cannot be resumed, for whatever reason: the welcome's fresh one takes its place. */
+  #beginAnew() {
     const lost = [...this.jobs.keys()];
     this.jobs.clear();
     this.id = this.fresh;
