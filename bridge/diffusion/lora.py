@@ -4,6 +4,7 @@ peft lays each LoRA beside the weights that it changes, and never touches these:
 as if it had never been loaded.
 """
 
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,9 +113,10 @@ class Adapters:
 
     def _delete(self, name: str) -> None:
         self._held.pop(name, None)
-        for layer in self._layers():
-            if name in layer.lora_A:
-                layer.delete_adapter(name)
+        with _peft_keeping_quiet():
+            for layer in self._layers():
+                if name in layer.lora_A:
+                    layer.delete_adapter(name)
         for model in self._parts.values():
             getattr(model, "peft_config", {}).pop(name, None)
 
@@ -130,8 +132,12 @@ class Adapters:
             for path, weight in weights.items()
             for side, tensor in (("A", weight.down), ("B", weight.up))
         }
-        # All alphas are in the weights already: a product of up and down counts as it is.
-        ranks = {f"^{path}": weight.down.shape[0] for path, weight in weights.items()}
+        # All alphas are in the weights already: a product of up and down counts as it is. There is one pattern for each
+        # rank, since peft tries them all on each layer.
+        paths: dict[int, list[str]] = {}
+        for path, weight in weights.items():
+            paths.setdefault(weight.down.shape[0], []).append(re.escape(path))
+        ranks = {f"^(?:{'|'.join(of_rank)})": rank for rank, of_rank in paths.items()}
         config = LoraConfig(rank_pattern=ranks, alpha_pattern=ranks, target_modules=list(weights))
         with _peft_keeping_quiet():
             inject_adapter_in_model(config, model, adapter_name=name, low_cpu_mem_usage=True, state_dict=states)
@@ -142,10 +148,13 @@ class Adapters:
             layer.set_adapter([], inference_mode=True)
 
     def _check_all_laid(self, model: Any, name: str, weights: Mapping[str, LoraWeight]) -> None:
+        layers: Iterator[tuple[str, Any]] = (
+            (path, module) for path, module in model.named_modules() if isinstance(module, BaseTunerLayer)
+        )
         laid = {
             path: (layer.lora_A[name].weight, layer.lora_B[name].weight)
-            for path, layer in model.named_modules()
-            if isinstance(layer, BaseTunerLayer) and name in layer.lora_A
+            for path, layer in layers
+            if name in layer.lora_A
         }
         # peft only warns of what has no place, and leaves on no device what it was not given.
         missing = [path for path in weights if path not in laid or any(weight.is_meta for weight in laid[path])]

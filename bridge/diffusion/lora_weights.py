@@ -1,5 +1,6 @@
 """A LoRA's weights from disk, by the modules of the checkpoint that they change, ready to be laid beside these."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,22 +44,27 @@ class LoraWeight:
 
     def is_finite(self) -> bool:
         """Whether there is no infinity and no NaN in it."""
-        return bool(torch.isfinite(self.down).all()) and bool(torch.isfinite(self.up).all())
+        for tensor in (self.down, self.up):
+            # A sum, which is quick, has them if there are any. Sums of sound numbers hardly ever have.
+            if not math.isfinite(tensor.sum(dtype=torch.float32)) and not bool(torch.isfinite(tensor).all()):
+                return False
+        return True
 
 
 class ModuleNames:
     """The linear and convolutional modules of a checkpoint's parts, by all names that LoRA files have for them."""
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
-        """`parts` are by their names in a diffusers folder, without LoRAs."""
+        """`parts` are by their names in a diffusers folder. What lies beside their weights already is left out."""
         self._modules: dict[str, dict[str, str]] = {}
         self._convolutional: set[tuple[str, str]] = set()
         for part, model in parts.items():
             originals = dict(_original_blocks(model)) if part == "unet" else {}
             names = self._modules[part] = {}
             for path, module in model.named_modules():
-                if not isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
+                if not isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)) or ".lora_" in path:
                     continue
+                path = path.removesuffix(".base_layer")
                 if isinstance(module, torch.nn.Conv2d):
                     self._convolutional.add((part, path))
                 names[flat_name(part, path)] = path
@@ -132,7 +138,7 @@ def _weight(file: Any, module: LoraModule, scales: LoraScales, path: str, *, con
 def _add(part: dict[str, LoraWeight], path: str, weight: LoraWeight, lora: Lora) -> None:
     known = part.setdefault(path, weight)
     # Some files hold the same layer under two names.
-    if not (torch.equal(known.down, weight.down) and torch.equal(known.up, weight.up)):
+    if known is not weight and not (torch.equal(known.down, weight.down) and torch.equal(known.up, weight.up)):
         raise LoraUnsupported(f"The LoRA {lora.id} changes {path} twice, each time in another way.")
 
 
@@ -150,8 +156,8 @@ def _original_name(path: str, blocks: Mapping[str, str]) -> str:
 
 
 def _original_blocks(unet: Any) -> Iterator[tuple[str, str]]:
-    """diffusers' names of the blocks' parts, and the original ones: there each pair of a residual and an attention block
-    is one block, and so is each change of size on the way down.
+    """diffusers' names of the blocks' parts, and the original ones. There each pair of a residual and an attention
+    block is one block, and so is each change of size on the way down.
     """
     kinds = (("resnets", 0), ("attentions", 1))
     index = 1

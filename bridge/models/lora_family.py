@@ -162,7 +162,7 @@ def _flux(modules: Sequence[LoraModule], shapes: Shapes) -> str:
     return "Flux 1" if double >= 5 or single >= 20 else "Flux"
 
 
-def _flux_in_diffusers_names(modules: Sequence[LoraModule], shapes: Shapes) -> str:
+def _flux_in_diffusers_names(modules: Sequence[LoraModule], _: Shapes) -> str:
     names = "\n".join(module.name for module in modules)
     if re.search(r"to_qkv_mlp_proj|_ff_(?:context_)?linear_(?:in|out)", names):
         return "Flux 2"
@@ -196,7 +196,6 @@ _ARCHITECTURES: tuple[tuple[re.Pattern[str], _Named], ...] = tuple(
         (r"distilled_guidance_layer", "Chroma"),
         (r"individual_token_refiner|_mlp_fc[12]$|_mod(?:ulation)?_linear$", "HunyuanVideo"),
         (r"(?:single|mode)_blocks_\d+_(?:[qkv]_proj|attn_out|mlp_in|mlp_out)$", "Flux 3"),
-        (r"^double_blocks_\d+_processor|^single_blocks_\d+_processor", "Flux 1"),
         (r"^(?:double|single)_blocks_\d+_", _flux),
         (r"(?:double|single)_stream_blocks_\d+_", "HiDream"),
         (r"^joint_transformer_blocks_\d+_|^(?:double|single)_layers_\d+_", "AuraFlow"),

@@ -64,7 +64,7 @@ def apart(one, other):
 
 
 def held_in(lora):
-    """What a file in diffusers' naming, or in kohya's without alphas, adds to each module's weight: by part and path."""
+    """What a file in diffusers' naming says that is added to each module's weight, by the module's name."""
     tensors = load_file(lora.path)
     ups = {name.replace("lora_A", "lora_B"): down for name, down in tensors.items() if "lora_A" in name}
     return {
@@ -232,16 +232,6 @@ def test_what_is_too_large_for_half_precision_is_told(tmp_path):
 
 
 @families
-def test_every_naming_of_the_same_weights_paints_the_same(easel, family):
-    work = easel(family)
-    painted = [work.paint((work.lora(layout=layout, parts=("unet",), seed=2), 0.7)) for layout in LAYOUTS]
-    assert max(apart(painted[0], other) for other in painted[1:]) < 1e-5
-    both = [work.paint((work.lora(layout=layout, seed=2), 0.7)) for layout in LAYOUTS if layout != "peft"]
-    assert max(apart(both[0], other) for other in both[1:]) < 1e-5
-    assert apart(both[0], painted[0]) > 0.01
-
-
-@families
 @pytest.mark.parametrize("layout", ["kohya", "diffusers"])
 def test_as_the_stock_pipeline_loads_it(easel, family, layout):
     work = easel(family)
@@ -375,7 +365,7 @@ def test_cancelled_while_loading(easel):
     plain = work.paint()
     held = work.components.adapters.held
     lora = work.lora(seed=77)
-    for looks in range(1, 6):
+    for looks in (1, 3, 30, 1000):
         left = iter(range(looks))
 
         def check(left=left):
@@ -389,7 +379,7 @@ def test_cancelled_while_loading(easel):
             assert torch.equal(work.paint(), plain)
         else:
             break
-    assert looks > 2
+    assert looks == 1000
     assert work.components.adapters.held == held + 1
 
 
@@ -398,7 +388,7 @@ def test_a_switch_reads_no_file_again(easel, monkeypatch):
     one, other = work.lora(seed=21), work.lora(seed=22)
     first = work.paint((one, 1.0))
     work.paint((other, 1.0))
-    monkeypatch.setattr("bridge.diffusion.lora._read", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr("bridge.diffusion.lora.read_weights", lambda *_, **__: pytest.fail("read again"))
     assert torch.equal(work.paint((one, 1.0)), first)
     work.paint((one, 0.2), (other, 0.9))
 
