@@ -25,6 +25,7 @@ from ..models import (
     inspect_lora,
 )
 from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
+from ..models.names import find_name, is_pickle
 from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
@@ -133,10 +134,11 @@ def _info(args: argparse.Namespace) -> dict[str, Any]:
         checkpoint = found.get(args.name)
     except CheckpointUnknown:
         loras = lora_registry()
-        entry = next((entry for entry in loras.entries() if entry.name == args.name), None)
-        if entry is None:
+        entries = {entry.name: entry for entry in loras.entries()}
+        name = find_name(args.name, entries)
+        if name is None:
             raise
-        said = lora_details(entry, loras.find(args.name))
+        said = lora_details(entries[name], loras.find(name))
         return _said(lora_details_words(said), **said)
     details = describe.details(_entry(found, checkpoint.id), checkpoint)
     return _said(describe.details_words(details), **details)
@@ -160,17 +162,18 @@ def _add(args: argparse.Namespace) -> dict[str, Any]:
 def _kinds_at(path: Path) -> tuple[str, ...]:
     """What a path holds: "checkpoint", "lora", or both. Raises ModelsError for what is one thing and cannot be used."""
     if path.is_dir() and not (path / "model_index.json").is_file():
-        place = Place(OWN, path, "deep")
+        place = Place(OWN, path)
         loras = [found for _, found in lora_candidates(place) if _is_lora(found)]
         lying = [found for _, found in candidates(place) if found not in loras]
+        usable = [found for found in lying if not is_pickle(found.name)]
         if not lying and not loras:
             raise CliError(
                 f"There is no checkpoint and no LoRA in {path}.",
                 "Name a diffusers folder, a .safetensors file, or a folder that holds some.",
             )
-        if len(lying) == 1 and not loras:
+        if not loras and (len(lying) == 1 or not usable):
             inspect(lying[0])
-        return (*(["checkpoint"] if lying else []), *(["lora"] if loras else []))
+        return (*(["checkpoint"] if usable else []), *(["lora"] if loras else []))
     if path.is_file() and _is_lora(path):
         inspect_lora(path)
         return ("lora",)
@@ -195,14 +198,15 @@ def _all_entries() -> tuple[Entry[Any], ...]:
 
 
 def _registered_as(path: Path) -> list[Entry[Any]]:
-    return [entry for entry in _all_entries() if entry.registered == path]
+    # What cannot be used may be listed as both kinds.
+    return list({entry.path: entry for entry in _all_entries() if entry.registered == path}.values())
 
 
 def _remove(args: argparse.Namespace) -> dict[str, Any]:
     entry = _named(args.name)
     if entry.registered is not None:
         others = [other.name for other in _registered_as(entry.registered)]
-        if len(others) > 1 and args.name == entry.name:
+        if len(others) > 1 and Path(args.name).expanduser().absolute() != entry.registered:
             raise CliError(
                 f"{entry.name} lies in {entry.registered}, which was added as a whole, with {len(others) - 1} others.",
                 f"To take them all away: paintbridge models remove {entry.registered}",
@@ -247,8 +251,9 @@ def _named(name: str) -> Entry[Any]:
     """The entry of that name, or one that was added by that path."""
     path = Path(name).expanduser().absolute()
     entries = _all_entries()
+    known = find_name(name, (entry.name for entry in entries))
     for entry in entries:
-        if name == entry.name or path == entry.registered:
+        if known == entry.name or path == entry.registered:
             return entry
     if any(path in read_registered(kind) for kind in KINDS):
         # It was added and holds nothing now.

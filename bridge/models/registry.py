@@ -6,7 +6,8 @@ from pathlib import Path
 
 from .checkpoint import Checkpoint, inspect
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
-from .places import OWN, Place, find_places, models_folder
+from .names import find_name
+from .places import CONTROLNETS, LORAS, OWN, Place, find_places, models_folder
 from .scan import candidates
 from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
@@ -57,7 +58,8 @@ class Registry:
         return {entry.name: entry.found for entry in self.entries() if isinstance(entry.found, ModelsError)}
 
     def get(self, checkpoint_id: str | None = None) -> Checkpoint:
-        """The checkpoint of that id; None is the default (the settings' choice, then mini, then the first).
+        """The checkpoint of that id, as `find_name` finds it; None is the default (the settings' choice, then mini,
+        then the first).
 
         Raises CheckpointUnknown, or the error that says why the checkpoint of that name cannot be used.
         """
@@ -78,10 +80,11 @@ class Registry:
                 "No checkpoint is installed, so nothing can be painted.",
                 hint="`paintbridge models list --recommended` names some, and `paintbridge models pull` fetches them.",
             )
-        if wanted not in found:
+        name = find_name(wanted, found)
+        if name is None:
             names = ", ".join(usable) or "none"
             raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
-        entry = found[wanted]
+        entry = found[name]
         if isinstance(entry, ModelsError):
             raise entry
         return entry
@@ -92,7 +95,7 @@ def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
     own = models_folder()
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            yield from lying_in(Place(OWN, folder, "flat"), candidates)
+            yield from lying_in(Place(OWN, folder, without=(LORAS, CONTROLNETS)), candidates)
     yield from lying_registered(candidates)
     for place in find_places():
         yield from lying_in(place, candidates)

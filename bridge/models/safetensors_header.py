@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CheckpointUnreadable
+from .names import is_pickle
 
 __all__ = ["SafetensorsHeader", "read_floats", "read_header"]
 
@@ -88,7 +89,7 @@ def read_floats(path: Path, header: SafetensorsHeader, name: str) -> tuple[float
 
 
 def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable:
-    if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80":
+    if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80" or is_pickle(path.name):
         return CheckpointUnreadable(
             f"{path.name} is a pickle, which can run code when it is opened, so it is not loaded.",
             hint="Get the same checkpoint as .safetensors.",

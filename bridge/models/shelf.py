@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from .errors import CheckpointUnreadable, ModelsError
+from .names import written_name
 from .places import OWN, Place
 from .registered import list_file, read_registered
 
@@ -94,7 +95,7 @@ class Shelf(Generic[T]):
                 continue
             seen.add(real)
             program = lying.place.program
-            name = _free_name(lying.name, program, entries)
+            name = _free_name(written_name(lying.name), program, entries)
             found = lying.problem or self._inspect(lying.path)
             if not isinstance(found, ModelsError):
                 found = replace(found, id=name)  # type: ignore[type-var]
@@ -145,10 +146,10 @@ def lying_registered(
         registered = read()
     except ModelsError as error:
         path = list_file()
-        yield Lying(Place(OWN, path, "flat"), path.name, path, None, error)
+        yield Lying(Place(OWN, path), path.name, path, None, error)
     else:
         for path in registered:
-            yield from lying_in(Place(OWN, path, "deep"), candidates, path)
+            yield from lying_in(Place(OWN, path), candidates, path)
 
 
 def _free_name(name: str, program: str, taken: Container[str]) -> str:
@@ -164,6 +165,9 @@ def _free_name(name: str, program: str, taken: Container[str]) -> str:
 
 
 def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes with the files. Raises OSError for what cannot be read."""
+    if path.is_dir():
+        os.scandir(path).close()
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     stats = ((str(file), file.stat()) for file in files if file.is_file())
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

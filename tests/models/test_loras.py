@@ -348,7 +348,7 @@ def test_other_programs_folders_are_looked_into(user, tiny):
     for name, folder in places.items():
         build_tiny_lora(tiny["SD1"], folder / f"{name}.safetensors", parts=("text_encoder",))
     (user / "ComfyUI" / "extra_model_paths.yaml").write_text(f"a:\n    base_path: {user}/shared\n    loras: loras\n")
-    # InvokeAI keeps all kinds of things side by side; pickles are no candidates.
+    # InvokeAI keeps all kinds of things side by side.
     saved(places["newer"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
     saved(places["comfy"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
     (places["webui"] / "old.pt").write_bytes(b"\x80")
@@ -364,7 +364,7 @@ def test_other_programs_folders_are_looked_into(user, tiny):
         "newer": "InvokeAI",
         "told": "ComfyUI",
     }
-    assert entries == {"vae": "ComfyUI"}
+    assert entries == {"vae": "ComfyUI", "old.pt": "Stable Diffusion WebUI"}
     assert {lora.id for lora in LoraRegistry().list()} == places.keys()
     assert Registry().problems() == {}
 
