@@ -148,7 +148,7 @@ class Studio:
         painting = paint_parts(parts, hooks, self._kept)
         asked_in = {seed: part for part in wordings for seed in part.seeds}
         seeds = picture_seeds(submit)
-        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.wording.hints)))
+        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.hints)))
         checkpoint_hash = content_hash(checkpoint.path, checkpoint.files, check=hooks.check)
         guided_by = used_conditions(submit, request.conditions, check=hooks.check)
         data: dict[str, Buffer] = {}

@@ -22,6 +22,12 @@ class Worded:
     worn: tuple[WornLora, ...]
     seeds: tuple[int, ...]
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What the artist should know of how it was read."""
+        bundled = {one.lora.id: one.lora.embeddings for one in self.worn if one.strength and one.lora.embeddings}
+        return (*self.wording.hints, *(_unread(name, words) for name, words in bundled.items()))
+
 
 def read_wordings(
     submit: Submit, loras: LoraRegistry, checkpoint: Checkpoint, *, check: Callable[[], None]
@@ -42,6 +48,11 @@ def read_wordings(
         Worded(wording, tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras), tuple(of_wording))
         for wording, of_wording in seeds.items()
     )
+
+
+def _unread(name: str, words: tuple[str, ...]) -> str:
+    shown = ", ".join(words)
+    return f"The LoRA {name} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is."
 
 
 def used_loras(worded: Worded) -> tuple[LoraUse, ...]:
