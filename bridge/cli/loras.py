@@ -37,7 +37,7 @@ def lora_details(entry: Entry[Lora], lora: Lora) -> dict[str, Any]:
     wants = lora.distillation
     return {
         **lora_row(entry, lora),
-        "naming": lora.naming,
+        "layout": lora.naming,
         "embeddings": list(lora.embeddings),
         "rank": lora.rank,
         "parts": list(lora.parts),
@@ -55,7 +55,7 @@ def lora_details_words(said: dict[str, Any]) -> str:
         "family": f"LoRA for {said['family']}",
         "in a prompt": f"<lora:{said['name']}:0.8>",
         "trigger words": ", ".join(said["trigger_words"]),
-        "naming": f"{said['naming']}, rank {said['rank']}",
+        "layout": f"{said['layout']}, rank {said['rank']}",
         "not used": f"its embeddings of {', '.join(said['embeddings'])}" if said["embeddings"] else "",
         "changes": ", ".join(part.replace("_", " ") for part in said["parts"]),
         "steps": said["default_steps"],

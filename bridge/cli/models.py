@@ -25,7 +25,7 @@ from ..models import (
     inspect_lora,
 )
 from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
-from ..models.names import find_name, is_pickle
+from ..models.names import find_name, is_pickle, text_only
 from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> Exit:
     except ModelsError as error:
         exit_code = Exit.FAILED if error.code in _FAILED else Exit.REFUSED
         raise CliError(error.message, error.hint, exit_code=exit_code, code=error.code) from error
-    print(json.dumps(done.pop("json"), indent=2) if args.json else done["words"])
+    print(json.dumps(done.pop("json"), indent=2) if args.json else text_only(done["words"]))
     return Exit.DONE
 
 
@@ -97,27 +97,28 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
         default = found.get().id
     except ModelsError:
         default = ""
-    checkpoints, problems, lines = [], {}, []
+    problems: dict[str, dict[str, Any]] = {}
+    checkpoints, lines = [], []
     for entry in found.entries():
         if isinstance(entry.found, Checkpoint):
             checkpoints.append(describe.row(entry, entry.found, default))
             lines.append(describe.row_words(checkpoints[-1]))
         else:
-            problems[entry.name] = describe.problem(entry, entry.found)
+            _add_problem(problems, entry, entry.found)
     loras = []
     for lora in lora_registry().entries():
         if isinstance(lora.found, Lora):
             loras.append(lora_row(lora, lora.found))
             lines.append(lora_row_words(loras[-1]))
-        elif lora.found:
-            problems.setdefault(lora.name, describe.problem(lora, lora.found))
+        else:
+            _add_problem(problems, lora, lora.found)
     controlnets = []
     for net in controlnet_registry().entries():
         if isinstance(net.found, ControlNet):
             controlnets.append(controlnet_row(net, net.found))
             lines.append(controlnet_row_words(controlnets[-1]))
         else:
-            problems.setdefault(net.name, describe.problem(net, net.found))
+            _add_problem(problems, net, net.found)
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
@@ -126,6 +127,15 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
         )
     words = "\n".join(lines)
     return _said(words, checkpoints=checkpoints, loras=loras, controlnets=controlnets, problems=problems)
+
+
+def _add_problem(problems: dict[str, dict[str, Any]], entry: Entry[Any], error: ModelsError) -> None:
+    """What cannot be used, once, though it may be looked for as several kinds; others of its name beside it."""
+    name, number = entry.name, 1
+    while name in problems and problems[name]["path"] != str(entry.path):
+        number += 1
+        name = f"{entry.name} ({number})"
+    problems.setdefault(name, describe.problem(entry, error))
 
 
 def _info(args: argparse.Namespace) -> dict[str, Any]:

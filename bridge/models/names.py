@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "written_name"]
+__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "text_only", "written_name"]
 
 ENDING = ".safetensors"
 """What the names of files end in that can be used; the case does not matter."""
@@ -25,9 +25,14 @@ def is_pickle(file_name: str) -> bool:
     return file_name.lower().endswith(PICKLES)
 
 
+def text_only(words: str) -> str:
+    """Words with paths in them, as they can be sent and printed: what is no text in a file's name becomes U+FFFD."""
+    return _NO_TEXT.sub("\ufffd", words)
+
+
 def written_name(name: str) -> str:
     """A name as it is shown and sent: composed (NFC), and text all through."""
-    return unicodedata.normalize("NFC", _NO_TEXT.sub("\ufffd", name))
+    return unicodedata.normalize("NFC", text_only(name))
 
 
 def same_name(name: str) -> str:

@@ -169,8 +169,11 @@ def test_a_name_that_is_no_text_is_listed_as_text(kind, user):
     (entry,) = kind.registry().entries()
     assert not isinstance(entry.found, ModelsError)
     assert entry.name == kind.name(Path("encre-\ufffd.safetensors"))
-    entry.name.encode()
     assert kind.find(kind.registry(), entry.name).path == path
+    path.write_bytes(b"broken")
+    with pytest.raises(ModelsError) as broken:
+        kind.find(kind.registry(), entry.name)
+    assert "encre-\ufffd" in broken.value.message
 
 
 def test_a_folder_that_cannot_be_read_hides_no_others(kind, user, monkeypatch):
