@@ -37,7 +37,8 @@ def lora_details(entry: Entry[Lora], lora: Lora) -> dict[str, Any]:
     wants = lora.distillation
     return {
         **lora_row(entry, lora),
-        "layout": lora.layout,
+        "layout": lora.naming,
+        "embeddings": list(lora.embeddings),
         "rank": lora.rank,
         "parts": list(lora.parts),
         "default_steps": wants.steps if wants else None,
@@ -55,6 +56,7 @@ def lora_details_words(said: dict[str, Any]) -> str:
         "in a prompt": f"<lora:{said['name']}:0.8>",
         "trigger words": ", ".join(said["trigger_words"]),
         "layout": f"{said['layout']}, rank {said['rank']}",
+        "not used": f"its embeddings of {', '.join(said['embeddings'])}" if said["embeddings"] else "",
         "changes": ", ".join(part.replace("_", " ") for part in said["parts"]),
         "steps": said["default_steps"],
         "guidance": said["default_guidance"],

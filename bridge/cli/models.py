@@ -25,11 +25,11 @@ from ..models import (
     inspect_lora,
 )
 from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
+from ..models.names import find_name, is_pickle, text_only
 from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
 from ..models.scan import candidates, lora_candidates
-from ..models.shelf import spelled
 from ..server.settings import load_settings, settings_home
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> Exit:
     except ModelsError as error:
         exit_code = Exit.FAILED if error.code in _FAILED else Exit.REFUSED
         raise CliError(error.message, error.hint, exit_code=exit_code, code=error.code) from error
-    print(json.dumps(done.pop("json"), indent=2) if args.json else done["words"])
+    print(json.dumps(done.pop("json"), indent=2) if args.json else text_only(done["words"]))
     return Exit.DONE
 
 
@@ -98,27 +98,28 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
         default = found.get().id
     except ModelsError:
         default = ""
-    checkpoints, problems, lines = [], {}, []
+    problems: dict[str, dict[str, Any]] = {}
+    checkpoints, lines = [], []
     for entry in found.entries():
         if isinstance(entry.found, Checkpoint):
             checkpoints.append(describe.row(entry, entry.found, default))
             lines.append(describe.row_words(checkpoints[-1]))
         else:
-            problems[entry.name] = describe.problem(entry, entry.found)
+            _add_problem(problems, entry, entry.found)
     loras = []
     for lora in lora_registry().entries():
         if isinstance(lora.found, Lora):
             loras.append(lora_row(lora, lora.found))
             lines.append(lora_row_words(loras[-1]))
-        elif lora.found:
-            problems.setdefault(lora.name, describe.problem(lora, lora.found))
+        else:
+            _add_problem(problems, lora, lora.found)
     controlnets = []
     for net in controlnet_registry().entries():
         if isinstance(net.found, ControlNet):
             controlnets.append(controlnet_row(net, net.found))
             lines.append(controlnet_row_words(controlnets[-1]))
         else:
-            problems.setdefault(net.name, describe.problem(net, net.found))
+            _add_problem(problems, net, net.found)
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
@@ -129,16 +130,26 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
     return _said(words, checkpoints=checkpoints, loras=loras, controlnets=controlnets, problems=problems)
 
 
+def _add_problem(problems: dict[str, dict[str, Any]], entry: Entry[Any], error: ModelsError) -> None:
+    """What cannot be used, once, though it may be looked for as several kinds; others of its name beside it."""
+    name, number = entry.name, 1
+    while name in problems and problems[name]["path"] != str(entry.path):
+        number += 1
+        name = f"{entry.name} ({number})"
+    problems.setdefault(name, describe.problem(entry, error))
+
+
 def _info(args: argparse.Namespace) -> dict[str, Any]:
     found = registry()
     try:
         checkpoint = found.get(args.name)
     except CheckpointUnknown:
         loras = lora_registry()
-        entry = next((entry for entry in loras.entries() if entry.name == spelled(args.name)), None)
-        if entry is None:
+        entries = {entry.name: entry for entry in loras.entries()}
+        name = find_name(args.name, entries)
+        if name is None:
             raise
-        said = lora_details(entry, loras.find(args.name))
+        said = lora_details(entries[name], loras.find(name))
         return _said(lora_details_words(said), **said)
     details = describe.details(_entry(found, checkpoint.id), checkpoint)
     return _said(describe.details_words(details), **details)
@@ -162,17 +173,18 @@ def _add(args: argparse.Namespace) -> dict[str, Any]:
 def _kinds_at(path: Path) -> tuple[str, ...]:
     """What a path holds: "checkpoint", "lora", or both. Raises ModelsError for what is one thing and cannot be used."""
     if path.is_dir() and not (path / "model_index.json").is_file():
-        place = Place(OWN, path, "deep")
+        place = Place(OWN, path)
         loras = [found for _, found in lora_candidates(place) if _is_lora(found)]
         lying = [found for _, found in candidates(place) if found not in loras]
+        usable = [found for found in lying if not is_pickle(found.name)]
         if not lying and not loras:
             raise CliError(
                 f"There is no checkpoint and no LoRA in {path}.",
                 "Name a diffusers folder, a .safetensors file, or a folder that holds some.",
             )
-        if len(lying) == 1 and not loras:
+        if not loras and (len(lying) == 1 or not usable):
             inspect(lying[0])
-        return (*(["checkpoint"] if lying else []), *(["lora"] if loras else []))
+        return (*(["checkpoint"] if usable else []), *(["lora"] if loras else []))
     if path.is_file() and _is_lora(path):
         inspect_lora(path)
         return ("lora",)
@@ -197,14 +209,15 @@ def _all_entries() -> tuple[Entry[Any], ...]:
 
 
 def _registered_as(path: Path) -> list[Entry[Any]]:
-    return [entry for entry in _all_entries() if entry.registered == path]
+    # What cannot be used may be listed as both kinds.
+    return list({entry.path: entry for entry in _all_entries() if entry.registered == path}.values())
 
 
 def _remove(args: argparse.Namespace) -> dict[str, Any]:
     entry = _named(args.name)
     if entry.registered is not None:
         others = [other.name for other in _registered_as(entry.registered)]
-        if len(others) > 1 and args.name == entry.name:
+        if len(others) > 1 and Path(args.name).expanduser().absolute() != entry.registered:
             raise CliError(
                 f"{entry.name} lies in {entry.registered}, which was added as a whole, with {len(others) - 1} others.",
                 f"To take them all away: paintbridge models remove {entry.registered}",
@@ -249,8 +262,9 @@ def _named(name: str) -> Entry[Any]:
     """The entry of that name, or one that was added by that path."""
     path = existing(Path(name).expanduser().absolute())
     entries = _all_entries()
+    known = find_name(name, (entry.name for entry in entries))
     for entry in entries:
-        if spelled(name) == entry.name or path == entry.registered:
+        if known == entry.name or path == entry.registered:
             return entry
     if any(path in read_registered(kind) for kind in KINDS):
         # It was added and holds nothing now.

@@ -1,10 +1,10 @@
 """LoRAs on a checkpoint's parts (Hu et al. 2021, "LoRA"): loaded once, then put on and taken off at no cost.
 
 peft lays each LoRA beside the weights that it changes, and never touches these: what is taken off leaves the checkpoint
-as if it had never been loaded. diffusers knows the trainers' names for the layers.
+as if it had never been loaded.
 """
 
-import json
+import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,25 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from diffusers.loaders.lora_pipeline import StableDiffusionLoraLoaderMixin
-from diffusers.utils.peft_utils import delete_adapter_layers
-from peft import LoraConfig
+from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError, safe_open
 
-from ..models import Lora, LoraUnreadable, LoraUnsupported
+from ..models import Lora, LoraUnsupported
 from .device import Device, is_out_of_memory
+from .lora_weights import LoraWeight, ModuleNames, read_weights
 from .placement import place_again
 
 __all__ = ["Adapters", "WornLora"]
 
-_loader: Any = StableDiffusionLoraLoaderMixin
-_delete_layers: Any = delete_adapter_layers
 # LoRAs that are held beside those that are worn, in bytes: some dozens for SD1, a few for SDXL.
 _BUDGET = 1 << 30
 _MISFITS = (ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError)
-_GET_AGAIN = "Download or copy the file again."
 
 
 @dataclass(frozen=True)
@@ -52,6 +46,7 @@ class Adapters:
     def __init__(self, parts: Mapping[str, Any], device: Device, *, title: str, budget: int = _BUDGET) -> None:
         """`parts` are those that LoRAs change, by their names in a diffusers folder. `title` names the checkpoint."""
         self._parts = dict(parts)
+        self._names = ModuleNames(parts)
         self._device = device
         self._title = title
         self._budget = budget
@@ -70,13 +65,10 @@ class Adapters:
         name = f"w{lora.content(check)}"
         if name not in self._held:
             try:
-                tensors = _read(lora)
-                check()
-                states, metadata = self._converted(lora, tensors)
-                for part in self._parts:
+                weights = read_weights(lora, self._names, self._device.torch_dtype, title=self._title, check=check)
+                for part, of_part in weights.items():
                     check()
-                    self._lay(part, name, states, metadata)
-                self._check_all_laid(name, states)
+                    self._lay(part, name, of_part)
             except BaseException as error:
                 self._delete(name)
                 if is_out_of_memory(error):
@@ -89,7 +81,7 @@ class Adapters:
                         hint="Choose the checkpoint that it was made for, or take it out of the prompt.",
                     ) from error
                 raise
-            self._held[name] = sum(tensor.nbytes for tensor in states.values())
+            self._held[name] = self._bytes(name)
         self._held.move_to_end(name)
         return name
 
@@ -108,6 +100,10 @@ class Adapters:
             for name in names:
                 layer.set_scale(name, strengths[name])
 
+    def _bytes(self, name: str) -> int:
+        layers = (layer for layer in self._layers() if name in layer.lora_A)
+        return sum(side[name].weight.nbytes for layer in layers for side in (layer.lora_A, layer.lora_B))
+
     def _let_go(self, worn: Mapping[str, float]) -> None:
         """Frees LoRAs that are not worn until the others fit the budget."""
         for name in [name for name in self._held if name not in worn]:
@@ -118,53 +114,52 @@ class Adapters:
     def _delete(self, name: str) -> None:
         self._held.pop(name, None)
         with _peft_keeping_quiet():
-            for model in self._parts.values():
-                _delete_layers(model, name)
+            for layer in self._layers():
+                if name in layer.lora_A:
+                    layer.delete_adapter(name)
+        for model in self._parts.values():
+            getattr(model, "peft_config", {}).pop(name, None)
 
     def _layers(self) -> Iterator[Any]:
         for model in self._parts.values():
             yield from (module for module in model.modules() if isinstance(module, BaseTunerLayer))
 
-    def _converted(
-        self, lora: Lora, tensors: dict[str, torch.Tensor]
-    ) -> tuple[dict[str, torch.Tensor], dict[str, Any] | None]:
-        """The tensors by diffusers' names, in the device's precision, and what peft is told of them."""
-        metadata = None
-        if lora.layout == "kohya":
-            tensors = _without_alphas(tensors)
-            tensors, _ = _loader.lora_state_dict(tensors, unet_config=self._parts["unet"].config)
-        elif lora.layout == "peft":
-            tensors = {name.replace("base_model.model.", "unet.", 1): tensor for name, tensor in tensors.items()}
-            metadata = _peft_config(lora)
-        else:
-            named = tuple(f"{part}." for part in self._parts)
-            tensors = {name if name.startswith(named) else f"unet.{name}": one for name, one in tensors.items()}
-            metadata = _said_by_diffusers(lora)
-        dtype = self._device.torch_dtype
-        return {name: tensor.to(dtype) for name, tensor in tensors.items()}, metadata
-
-    def _lay(self, part: str, name: str, states: Mapping[str, torch.Tensor], metadata: dict[str, Any] | None) -> None:
-        """Lays the LoRA beside the part's weights."""
-        if not any(key.startswith(f"{part}.") for key in states):
-            return
+    def _lay(self, part: str, name: str, weights: Mapping[str, LoraWeight]) -> None:
+        """Lays the LoRA beside the part's modules of these paths. Raises ValueError for a weight that was left out."""
         model = self._parts[part]
-        mine = None if metadata is None else {k: v for k, v in metadata.items() if k.startswith(f"{part}.")} or None
-        options = {"adapter_name": name, "metadata": mine, "network_alphas": None, "low_cpu_mem_usage": True}
+        states = {
+            f"{path}.lora_{side}.weight": tensor
+            for path, weight in weights.items()
+            for side, tensor in (("A", weight.down), ("B", weight.up))
+        }
+        # All alphas are in the weights already: a product of up and down counts as it is. There is one pattern for each
+        # rank, since peft tries them all on each layer.
+        paths: dict[int, list[str]] = {}
+        for path, weight in weights.items():
+            paths.setdefault(weight.down.shape[0], []).append(re.escape(path))
+        ranks = {f"^(?:{'|'.join(of_rank)})": rank for rank, of_rank in paths.items()}
+        config = LoraConfig(rank_pattern=ranks, alpha_pattern=ranks, target_modules=list(weights))
         with _peft_keeping_quiet():
-            if part == "unet":
-                _loader.load_lora_into_unet(dict(states), unet=model, **options)
-            else:
-                _loader.load_lora_into_text_encoder(dict(states), text_encoder=model, prefix=part, **options)
+            inject_adapter_in_model(config, model, adapter_name=name, low_cpu_mem_usage=True, state_dict=states)
+            set_peft_model_state_dict(model, states, adapter_name=name, low_cpu_mem_usage=True)
+        self._check_all_laid(model, name, weights)
         place_again(model, self._device)
         for layer in self._layers():
             layer.set_adapter([], inference_mode=True)
 
-    def _check_all_laid(self, name: str, states: Mapping[str, torch.Tensor]) -> None:
-        # diffusers only warns of layers that have no place in the model.
-        laid = sum(name in layer.lora_A for layer in self._layers())
-        wanted = sum(".lora_A" in key or ".down." in key for key in states)
-        if laid != wanted:
-            raise ValueError(f"{wanted - laid} of {wanted} layers have no place")
+    def _check_all_laid(self, model: Any, name: str, weights: Mapping[str, LoraWeight]) -> None:
+        layers: Iterator[tuple[str, Any]] = (
+            (path, module) for path, module in model.named_modules() if isinstance(module, BaseTunerLayer)
+        )
+        laid = {
+            path: (layer.lora_A[name].weight, layer.lora_B[name].weight)
+            for path, layer in layers
+            if name in layer.lora_A
+        }
+        # peft only warns of what has no place, and leaves on no device what it was not given.
+        missing = [path for path in weights if path not in laid or any(weight.is_meta for weight in laid[path])]
+        if missing or len(laid) != len(weights):
+            raise ValueError(f"{len(missing)} of {len(weights)} layers were not laid, {len(laid)} were")
 
 
 @contextmanager
@@ -173,48 +168,3 @@ def _peft_keeping_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"peft\.")
         yield
-
-
-def _read(lora: Lora) -> dict[str, torch.Tensor]:
-    try:
-        with safe_open(lora.path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise LoraUnreadable(f"{lora.path.name} cannot be read.", hint=_GET_AGAIN) from error
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values() if tensor.is_floating_point()):
-        raise LoraUnreadable(f"{lora.path.name} is damaged: it holds numbers without end.", hint=_GET_AGAIN)
-    return tensors
-
-
-def _without_alphas(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """kohya's alpha over rank, which scales each layer, worked into the layer itself."""
-    scaled = {name: tensor for name, tensor in tensors.items() if not name.endswith(".alpha")}
-    for name, down in tensors.items():
-        module, ending, _ = name.partition(".lora_down.weight")
-        alpha = tensors.get(f"{module}.alpha")
-        if ending and alpha is not None:
-            scaled[f"{module}.lora_up.weight"] = tensors[f"{module}.lora_up.weight"].float() * (
-                float(alpha) / down.shape[0]
-            )
-    return scaled
-
-
-def _peft_config(lora: Lora) -> dict[str, Any] | None:
-    """What peft wrote into `adapter_config.json` beside its file."""
-    if len(lora.files) == 1:
-        return None
-    try:
-        said = json.loads(lora.files[1].read_text(encoding="utf-8"))
-        return {f"unet.{key}": value for key, value in said.items() if key in LoraConfig.__dataclass_fields__}
-    except (OSError, ValueError, AttributeError) as error:
-        raise LoraUnreadable(f"{lora.files[1].name} of {lora.id} cannot be read.", hint=_GET_AGAIN) from error
-
-
-def _said_by_diffusers(lora: Lora) -> dict[str, Any] | None:
-    """What diffusers wrote into the file's header, by part."""
-    with safe_open(lora.path, framework="pt") as file:
-        said = (file.metadata() or {}).get("lora_adapter_metadata")
-    try:
-        return dict(json.loads(said)) if said else None
-    except (ValueError, TypeError) as error:
-        raise LoraUnreadable(f"The header of {lora.path.name} cannot be read.", hint=_GET_AGAIN) from error

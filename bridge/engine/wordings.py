@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..diffusion import WornLora
-from ..models import Checkpoint, LoraRegistry, WildcardRegistry
+from ..models import Checkpoint, Lora, LoraRegistry, WildcardRegistry
 from ..prompts import Wording, about_embeddings, read
 from ..protocol.messages import LoraUse, Submit
 from .port import picture_seeds
@@ -46,15 +46,21 @@ def read_wordings(
     found = loras.fitting(names, checkpoint)
     for lora in found.values():
         lora.content(check)
-    return tuple(
-        Worded(
-            wording,
-            tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras),
-            tuple(of_wording),
-            (*wording.hints, *about_embeddings(f"{wording.wanted}\n{wording.unwanted}", embeddings)),
+    worded = []
+    for wording, of_wording in seeds.items():
+        worn = tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras)
+        hints = (
+            *wording.hints,
+            *about_embeddings(f"{wording.wanted}\n{wording.unwanted}", embeddings),
+            *(_about_bundled(one.lora) for one in worn if one.strength and one.lora.embeddings),
         )
-        for wording, of_wording in seeds.items()
-    )
+        worded.append(Worded(wording, worn, tuple(of_wording), tuple(dict.fromkeys(hints))))
+    return tuple(worded)
+
+
+def _about_bundled(lora: Lora) -> str:
+    shown = ", ".join(lora.embeddings)
+    return f"The LoRA {lora.id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is."
 
 
 def used_loras(worded: Worded) -> tuple[LoraUse, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
-from .places import bridge_home, models_folder
+from .places import VAES, bridge_home, models_folder
 from .vae import inspect_vae
 
 __all__ = ["CARD_KEYS", "PREDICTIONS", "read_settings", "settings_file", "with_settings"]
@@ -90,7 +90,7 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
 def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
     if not isinstance(said, str) or not said:
         raise CheckpointUnreadable(f"{where}: vae must be a name or a path, not {said!r}.", hint=_MEND)
-    own = models_folder() / "vae"
+    own = models_folder() / VAES
     named = own / Path(said).expanduser()
     path = named if named.exists() else named.with_name(f"{named.name}.safetensors")
     if not path.exists():

@@ -7,9 +7,10 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .controlnet import CONDITIONS, ControlNet, check_fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
-from .places import OWN, Place, controlnets_folder, find_places
+from .names import find_name
+from .places import CONTROLNETS, OWN, Place, controlnets_folder, find_places
 from .scan import controlnet_candidates
-from .shelf import Entry, Lying, Shelf, lying_in, spelled
+from .shelf import Entry, Lying, Shelf, lying_in
 
 __all__ = ["ControlNetRegistry"]
 
@@ -34,7 +35,7 @@ class ControlNetRegistry:
 
     def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the ControlNets are those in their `controlnet`. `clock` gives seconds."""
-        self._folders = [Path(folder).expanduser() / "controlnet" for folder in folders]
+        self._folders = [Path(folder).expanduser() / CONTROLNETS for folder in folders]
         self._shelf = Shelf(lambda: _lying(self._folders), inspect_controlnet, clock=clock)
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[ControlNet], ...]:
@@ -61,7 +62,8 @@ class ControlNetRegistry:
 def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Checkpoint, name: str | None) -> ControlNet:
     nets = [entry.found for entry in entries if isinstance(entry.found, ControlNet)]
     if name is not None:
-        found = next((entry.found for entry in entries if entry.name == spelled(name)), None)
+        wanted = find_name(name, (entry.name for entry in entries))
+        found = next((entry.found for entry in entries if entry.name == wanted), None)
         if found is None:
             names = ", ".join(net.id for net in nets if net.fits(checkpoint)) or "none"
             raise ConditionUnsupported(
@@ -96,6 +98,6 @@ def _worth_a_word(entry: Entry[ControlNet]) -> bool:
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
     for folder in (*folders, controlnets_folder()):
         if folder.exists():
-            yield from lying_in(Place(OWN, folder, "deep"), controlnet_candidates)
+            yield from lying_in(Place(OWN, folder), controlnet_candidates)
     for place in find_places(kind="controlnet"):
         yield from lying_in(place, controlnet_candidates)

@@ -3,6 +3,8 @@
 import errno
 from typing import ClassVar
 
+from .names import text_only
+
 __all__ = [
     "NO_ROOM",
     "CheckpointUnknown",
@@ -26,9 +28,9 @@ class ModelsError(Exception):
     code: ClassVar[str] = "checkpoint_unreadable"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = text_only(message)
+        self.hint = text_only(hint)
+        super().__init__(self.message)
 
 
 class CheckpointUnreadable(ModelsError):

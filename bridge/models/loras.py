@@ -9,10 +9,11 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
 from .lora import Lora, check_fits, inspect_lora
-from .places import OWN, Place, find_places, loras_folder
+from .names import find_name, same_name
+from .places import LORAS, OWN, Place, find_places, loras_folder
 from .registered import read_registered
 from .scan import lora_candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered, spelled
+from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
 __all__ = ["LoraRegistry"]
 
@@ -29,7 +30,7 @@ class LoraRegistry:
 
     def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the LoRAs are those in their `loras`. `clock` gives seconds."""
-        self._folders = [Path(folder).expanduser() / "loras" for folder in folders]
+        self._folders = [Path(folder).expanduser() / LORAS for folder in folders]
         self._shelf = Shelf(lambda: _lying(self._folders), inspect_lora, clock=clock)
 
     def entries(self) -> tuple[Entry[Lora], ...]:
@@ -41,7 +42,7 @@ class LoraRegistry:
         return [entry.found for entry in self._shelf.entries(fresh=fresh) if isinstance(entry.found, Lora)]
 
     def find(self, name: str) -> Lora:
-        """The LoRA of that name; case, and a file's ending, do not matter.
+        """The LoRA of that name, as `find_name` finds it.
 
         Raises LoraUnknown with the names that are close, or the error that says why that LoRA cannot be used.
         """
@@ -61,13 +62,12 @@ class LoraRegistry:
 
 def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
     found = {entry.name: entry.found for entry in entries}
-    alike = {known.lower(): known for known in reversed(found)}
-    wanted = spelled(name).removesuffix(".safetensors")
-    known = wanted if wanted in found else alike.get(wanted.lower())
+    known = find_name(name, found)
     if known is None:
-        usable = [known for known, lora in found.items() if isinstance(lora, Lora)]
-        close = get_close_matches(wanted.lower(), [known.lower() for known in usable], n=3)
-        raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=_hint(usable, [alike[one] for one in close]))
+        usable = {same_name(known): known for known, lora in found.items() if isinstance(lora, Lora)}
+        close = get_close_matches(same_name(name), usable, n=3)
+        hint = _hint(list(usable.values()), [usable[one] for one in close])
+        raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=hint)
     entry = found[known]
     if isinstance(entry, ModelsError):
         raise entry
@@ -91,7 +91,7 @@ def _worth_a_word(entry: Entry[Lora]) -> bool:
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
     for folder in (*folders, loras_folder()):
         if folder.exists():
-            yield from lying_in(Place(OWN, folder, "deep"), lora_candidates)
+            yield from lying_in(Place(OWN, folder), lora_candidates)
     yield from lying_registered(lora_candidates, partial(read_registered, "lora"))
     for place in find_places(kind="lora"):
         yield from lying_in(place, lora_candidates)

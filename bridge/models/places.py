@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OWN", "Place", "bridge_home", "controlnets_folder", "find_places", "loras_folder", "models_folder"]
+__all__ = [
+    "CONTROLNETS",
+    "LORAS",
+    "OWN",
+    "VAES",
+    "Place",
+    "bridge_home",
+    "controlnets_folder",
+    "find_places",
+    "loras_folder",
+    "models_folder",
+]
 
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
@@ -43,13 +54,14 @@ _WEBUI = {
 class Place:
     """A folder in which things of one kind lie.
 
-    `program` is whose it is, in words. `layout` says how to look: "flat" (its children, or itself), "deep" (anywhere
-    below), "invoke" (below, by InvokeAI's rules) or "hub" (the Hugging Face cache).
+    `program` is whose it is, in words. `layout` says how to look: "deep" (itself, or anywhere below), "invoke" (below,
+    by InvokeAI's rules) or "hub" (the Hugging Face cache). Its children of the names in `without` are left out.
     """
 
     program: str
     folder: Path
-    layout: str
+    layout: str = "deep"
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,14 +120,18 @@ def models_folder() -> Path:
     return bridge_home() / "models"
 
 
+LORAS, CONTROLNETS, VAES = "loras", "controlnet", "vae"
+"""The folders of LoRAs, ControlNets and VAEs within a folder of checkpoints."""
+
+
 def loras_folder() -> Path:
     """Where artists put their LoRAs."""
-    return models_folder() / "loras"
+    return models_folder() / LORAS
 
 
 def controlnets_folder() -> Path:
     """Where artists put their ControlNets."""
-    return models_folder() / "controlnet"
+    return models_folder() / CONTROLNETS
 
 
 def find_places(
@@ -151,7 +167,7 @@ def _comfyui(machine: _Machine) -> Iterator[Place]:
 
 def _comfyui_folder(machine: _Machine, folder: Path, program: str) -> Iterator[Place]:
     for name in _COMFYUI[machine.kind]:
-        yield Place(program, folder / "models" / name, "deep")
+        yield Place(program, folder / "models" / name)
     yield from _extra_paths(machine, folder / "extra_model_paths.yaml", program)
 
 
@@ -165,7 +181,7 @@ def _extra_paths(machine: _Machine, file: Path, program: str) -> Iterator[Place]
             lines = group.get(name)
             for line in lines.splitlines() if isinstance(lines, str) else ():
                 if line.strip():
-                    yield Place(program, base / _expanded(line.strip()), "deep")
+                    yield Place(program, base / _expanded(line.strip()))
 
 
 def _krita(machine: _Machine) -> Iterator[Place]:
@@ -191,7 +207,7 @@ def _webui(machine: _Machine) -> Iterator[Place]:
     for root in machine.roots:
         for name, program in programs.items():
             for folder in _WEBUI[machine.kind]:
-                yield Place(program, root / name / folder, "deep")
+                yield Place(program, root / name / folder)
 
 
 def _invokeai(machine: _Machine) -> Iterator[Place]:

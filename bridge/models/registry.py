@@ -8,9 +8,10 @@ from pathlib import Path
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
-from .places import OWN, Place, find_places, models_folder
+from .names import find_name
+from .places import CONTROLNETS, LORAS, OWN, VAES, Place, find_places, models_folder
 from .scan import candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered, spelled
+from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
 __all__ = ["MINI", "Registry"]
 
@@ -59,7 +60,8 @@ class Registry:
         return {entry.name: entry.found for entry in self.entries() if isinstance(entry.found, ModelsError)}
 
     def get(self, checkpoint_id: str | None = None) -> Checkpoint:
-        """The checkpoint of that id; None is the default (the settings' choice, then mini, then the first).
+        """The checkpoint of that id, as `find_name` finds it; None is the default (the settings' choice, then mini,
+        then the first).
 
         Raises CheckpointUnknown, or the error that says why the checkpoint of that name cannot be used.
         """
@@ -73,7 +75,6 @@ class Registry:
         found = {entry.name: entry.found for entry in entries}
         usable = [name for name, entry in found.items() if isinstance(entry, Checkpoint)]
         wanted = checkpoint_id or self._default
-        wanted = None if wanted is None else spelled(wanted)
         if wanted is None:
             wanted = MINI.name if MINI.name in found else next(iter(usable), None)
         if wanted is None:
@@ -81,10 +82,11 @@ class Registry:
                 "No checkpoint is installed, so nothing can be painted.",
                 hint="`paintbridge models list --recommended` names some, and `paintbridge models pull` fetches them.",
             )
-        if wanted not in found:
+        name = find_name(wanted, found)
+        if name is None:
             names = ", ".join(usable) or "none"
             raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
-        entry = found[wanted]
+        entry = found[name]
         if isinstance(entry, ModelsError):
             raise entry
         return entry
@@ -120,7 +122,7 @@ def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
     own = models_folder()
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            yield from lying_in(Place(OWN, folder, "flat"), candidates)
+            yield from lying_in(Place(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), candidates)
     yield from lying_registered(candidates)
     for place in find_places():
         yield from lying_in(place, candidates)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CheckpointUnreadable, CheckpointUnsupported
+from .names import is_pickle
 
 __all__ = ["SafetensorsHeader", "read_bytes", "read_floats", "read_header"]
 
@@ -117,7 +118,7 @@ def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable | Checkpo
             f"{path.name} is a GGUF file, which Paintbridge does not read yet.",
             hint="Get the same one as .safetensors, in half precision.",
         )
-    if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80":
+    if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80" or is_pickle(path.name):
         return CheckpointUnreadable(
             f"{path.name} is a pickle, which can run code when it is opened, so it is not loaded.",
             hint="Get the same checkpoint as .safetensors.",

@@ -1,9 +1,10 @@
 """What lies in a place: what could be checkpoints, LoRAs or ControlNets, and its name. Judging it is not done here."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
+from .names import ENDING, is_pickle
 from .places import Place
 
 __all__ = ["candidates", "controlnet_candidates", "files_below", "lora_candidates"]
@@ -28,12 +29,10 @@ def candidates(place: Place) -> Iterator[tuple[str, Path]]:
         yield from _in_hub_cache(folder)
     elif folder.is_file() or _is_checkpoint(folder):
         yield folder.name, folder
-    elif place.layout == "flat":
-        yield from ((path.name, path) for path in sorted(folder.iterdir()) if _is_checkpoint(path))
     elif place.layout == "invoke":
         yield from _in_invokeai(folder)
     else:
-        yield from ((path.name, path) for path in _below(folder))
+        yield from ((path.name, path) for path in _below(folder, _is_checkpoint, without=place.without))
 
 
 def lora_candidates(place: Place) -> Iterator[tuple[str, Path]]:
@@ -44,13 +43,13 @@ def lora_candidates(place: Place) -> Iterator[tuple[str, Path]]:
     folder = place.folder
     if place.layout == "hub":
         for name, snapshot in _snapshots(folder):
-            yield from ((name, path) for path in sorted(snapshot.glob("*.safetensors")) if path.stem in _LORA_STEMS)
+            files = (path for path in sorted(snapshot.glob("*")) if path.stem in _LORA_STEMS and _is_weights(path))
+            yield from ((name if _is_usable(path) else f"{name}{path.suffix}", path) for path in files)
     elif folder.is_file():
         yield _lora_name(folder), folder
     else:
-        for path in _files_below(folder):
-            parents = path.relative_to(folder).parts[:-1]
-            if place.layout != "invoke" or "lora" in parents or (parents and _UUID.fullmatch(parents[0])):
+        for path in _below(folder, _is_weights):
+            if place.layout != "invoke" or _is_of_kind(path, folder, "lora"):
                 yield _lora_name(path), path
 
 
@@ -63,11 +62,10 @@ def controlnet_candidates(place: Place) -> Iterator[tuple[str, Path]]:
     if place.layout == "hub":
         yield from ((name, snapshot) for name, snapshot in _snapshots(folder) if _is_part(snapshot))
     elif folder.is_file():
-        yield folder.stem, folder
+        yield _part_name(folder), folder
     else:
-        for path in _parts_below(folder):
-            parents = path.relative_to(folder).parts[:-1]
-            if place.layout != "invoke" or "controlnet" in parents or (parents and _UUID.fullmatch(parents[0])):
+        for path in _below(folder, lambda path: _is_part(path) or _is_weights(path)):
+            if place.layout != "invoke" or _is_of_kind(path, folder, "controlnet"):
                 yield _part_name(path), path
 
 
@@ -86,14 +84,19 @@ def files_below(folder: Path, endings: Container[str], depth: int = _DEPTH) -> I
             yield path
 
 
-def _parts_below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if _is_part(path) or (path.suffix == ".safetensors" and path.is_file()):
-            yield path
-        elif depth and path.is_dir() and not _is_checkpoint(path):
-            yield from _parts_below(path, depth - 1)
+def _is_of_kind(path: Path, root: Path, kind: str) -> bool:
+    """Whether something in InvokeAI's folder may be of a kind. Newer folders do not tell, nor do pickles in them."""
+    parents = path.relative_to(root).parts[:-1]
+    return kind in parents or bool(parents and _UUID.fullmatch(parents[0]) and not is_pickle(path.name))
+
+
+def _is_usable(path: Path) -> bool:
+    return path.suffix.lower() == ENDING and path.is_file()
+
+
+def _is_weights(path: Path) -> bool:
+    """Whether it is a file of weights, if only a pickle, which is listed with that reason."""
+    return _is_usable(path) or (is_pickle(path.name) and path.is_file())
 
 
 def _is_part(path: Path) -> bool:
@@ -103,43 +106,55 @@ def _is_part(path: Path) -> bool:
 def _part_name(path: Path) -> str:
     if path.is_dir():
         return _folder_name(path)
-    return _folder_name(path.parent) if path.stem.startswith(_PART_STEM) else path.stem
+    return _file_name(path, of_folder=path.stem.startswith(_PART_STEM))
 
 
 def _lora_name(path: Path) -> str:
-    return _folder_name(path.parent) if path.stem in _LORA_STEMS else path.stem
+    return _file_name(path, of_folder=path.stem in _LORA_STEMS)
+
+
+def _file_name(path: Path, *, of_folder: bool) -> str:
+    """A file's name, or its folder's; a pickle's with its ending, for the same may lie beside it in a usable file."""
+    name = _folder_name(path.parent) if of_folder else path.stem
+    return name if _is_usable(path) else f"{name}{path.suffix}"
 
 
 def _folder_name(folder: Path) -> str:
     return f"invoke-{folder.name[:8]}" if _UUID.fullmatch(folder.name) else folder.name
 
 
-def _files_below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
+def _is_checkpoint(path: Path) -> bool:
+    return not path.name.startswith(".") and ((path / "model_index.json").is_file() or _is_weights(path))
+
+
+def _is_config_beside(path: Path) -> bool:
+    """Whether it is the folder `NAME.config` that belongs to a file `NAME.safetensors`."""
+    if path.suffix != ".config" or not path.is_dir():
+        return False
+    return any(beside.stem == path.stem and _is_usable(beside) for beside in path.parent.iterdir())
+
+
+def _below(
+    folder: Path, is_one: Callable[[Path], bool], *, without: tuple[str, ...] = (), depth: int = _DEPTH
+) -> Iterator[Path]:
+    """Everything below that is one of those that are looked for, without what hides and without these folders.
+
+    A folder below that cannot be read is one of them, and then told to be so.
+    """
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.name in without or _is_config_beside(path):
             continue
-        if path.suffix == ".safetensors" and path.is_file():
+        if is_one(path):
             yield path
         elif depth and path.is_dir() and not _is_checkpoint(path):
-            yield from _files_below(path, depth - 1)
-
-
-def _is_checkpoint(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    return (path / "model_index.json").is_file() or (path.suffix == ".safetensors" and path.is_file())
-
-
-def _below(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if _is_checkpoint(path):
-            yield path
-        elif depth and not path.name.startswith(".") and path.is_dir():
-            yield from _below(path, depth - 1)
+            try:
+                yield from list(_below(path, is_one, depth=depth - 1))
+            except OSError:
+                yield path
 
 
 def _in_invokeai(folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in _below(folder):
+    for path in _below(folder, _is_checkpoint):
         parents = path.relative_to(folder).parts
         if path.is_dir():
             yield _folder_name(path), path

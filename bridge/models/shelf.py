@@ -1,24 +1,21 @@
 """What lies in several places, each thing by a name of its own, looked at anew as the folders change."""
 
 import os
-import re
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from .errors import CheckpointUnreadable, ModelsError
+from .names import written_name
 from .places import OWN, Place
 from .registered import list_file, read_registered
 
-__all__ = ["Entry", "Lying", "Shelf", "lying_in", "lying_registered", "spelled"]
+__all__ = ["Entry", "Lying", "Shelf", "lying_in", "lying_registered"]
 
 _REMEMBERED_SECONDS = 1.0
-# Python has them in place of bytes that are not UTF-8 (PEP 383).
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class _Named(Protocol):
@@ -98,7 +95,7 @@ class Shelf(Generic[T]):
                 continue
             seen.add(real)
             program = lying.place.program
-            name = _free_name(spelled(lying.name), program, entries)
+            name = _free_name(written_name(lying.name), program, entries)
             found = lying.problem or self._inspect(lying.path)
             if not isinstance(found, ModelsError):
                 found = replace(found, id=name)  # type: ignore[type-var]
@@ -111,9 +108,7 @@ class Shelf(Generic[T]):
         entry: T | ModelsError
         if not _is_utf8(path):
             # The libraries that read weights take no other names, and a message could not hold it.
-            return CheckpointUnreadable(
-                f"The name of {spelled(str(path))} is not UTF-8.", hint="Rename the file, or its folder."
-            )
+            return CheckpointUnreadable(f"The name of {path} is not UTF-8.", hint="Rename the file, or its folder.")
         try:
             signature = _signature(path)
             known = self._known.get(path)
@@ -126,13 +121,6 @@ class Shelf(Generic[T]):
             return CheckpointUnreadable(f"{path} cannot be read ({error.strerror}).", hint="Check its permissions.")
         self._known[path] = (signature, entry)
         return entry
-
-
-def spelled(name: str) -> str:
-    """A name as it is listed and looked for: in Unicode's form NFC, as keyboards give it, whatever form the disk has;
-    what is not UTF-8 in it as replacement characters, for it can be neither shown nor sent.
-    """
-    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", name))
 
 
 def lying_in(
@@ -161,10 +149,10 @@ def lying_registered(
         registered = read()
     except ModelsError as error:
         path = list_file()
-        yield Lying(Place(OWN, path, "flat"), path.name, path, None, error)
+        yield Lying(Place(OWN, path), path.name, path, None, error)
     else:
         for path in registered:
-            yield from lying_in(Place(OWN, path, "deep"), candidates, path)
+            yield from lying_in(Place(OWN, path), candidates, path)
 
 
 def _free_name(name: str, program: str, taken: Container[str]) -> str:
@@ -188,6 +176,9 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes with the files. Raises OSError for what cannot be read."""
+    if path.is_dir():
+        os.scandir(path).close()
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     stats = ((str(file), file.stat()) for file in files if file.is_file())
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

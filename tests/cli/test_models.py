@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -252,6 +253,45 @@ def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, mo
         "controlnets": [],
         "problems": {},
     }
+
+
+def test_pickles_are_listed_as_what_they_are_and_not_added(run: Any, alone: Path, tiny: Path, tmp_path: Path) -> None:
+    folder = alone / "models"
+    for path in (folder / "deeper" / "old.ckpt", folder / "loras" / "old.ckpt", folder / "controlnet" / "old.pth"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"PK\x03\x04")
+    problems = run("models", "list", "--json", home=alone).json["problems"]
+    assert problems.keys() == {"old.ckpt", "old.ckpt (2)", "old.pth"}
+    assert all("is a pickle" in problem["message"] for problem in problems.values())
+    assert "! old.pth: old.pth is a pickle" in run("models", "list", home=alone).out
+    mixed = tmp_path / "mixed"
+    build_tiny_lora(tiny, mixed / "ink.safetensors")
+    for name in ("a.pt", "b.pt"):
+        (mixed / name).write_bytes(b"PK\x03\x04")
+    (tmp_path / "pickles").mkdir()
+    shutil.copy(mixed / "a.pt", tmp_path / "pickles")
+    shutil.copy(mixed / "b.pt", tmp_path / "pickles")
+    assert "is a pickle" in run("models", "add", tmp_path / "pickles", home=alone).err
+    assert sorted(run("models", "add", mixed, "--json", home=alone).json["names"]) == ["a.pt", "b.pt", "ink"]
+    assert run("models", "list", "--json", home=alone).json["problems"].keys() >= {"a.pt", "b.pt"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
+def test_names_that_are_no_text_are_printed_all_the_same(run: Any, alone: Path, tiny: Path) -> None:
+    folder = alone / "models" / "loras"
+    build_tiny_lora(tiny, folder / "ink.safetensors")
+    (folder / "ink.safetensors").rename(folder / os.fsdecode(b"encre-\xe9.safetensors"))
+    (folder / os.fsdecode(b"vieux-\xe9.pt")).write_bytes(b"\x80")
+    words = run("models", "list", home=alone).out
+    assert "+ encre-\ufffd: LoRA for Stable Diffusion 1" in words
+    assert "! vieux-\ufffd.pt: vieux-\ufffd.pt is a pickle" in words
+    assert run("models", "list", "--json", home=alone).json["loras"][0]["name"] == "encre-\ufffd"
+
+
+def test_a_lora_is_told_about_by_any_form_of_its_name(run: Any, alone: Path, tiny: Path) -> None:
+    build_tiny_lora(tiny, alone / "models" / "loras" / "Encre e\u0301.safetensors")
+    for name in ("Encre \xe9", "encre e\u0301", "ENCRE \xc9.safetensors"):
+        assert run("models", "info", name, "--json", home=alone).json["name"] == "Encre \xe9"
 
 
 def test_loras_are_listed_and_told_about(run: Any, alone: Path, tiny: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet
 from tiny_loras import build_tiny_lora
@@ -164,6 +166,19 @@ def test_the_infill_answers_pictures_of_which_nothing_is_asked(studio: Studio) -
     assert {layer.recipe.steps for layer in batch.layers} == {0, 3}
     only = done(studio, job("<lora:ink>", checkpoint="shy"))
     assert only.layers[0].recipe.steps == 0
+
+
+def test_embeddings_in_a_lora_are_told_of_and_the_rest_is_used(studio: Studio, home: Path) -> None:
+    folder = home / "loras"
+    bundled = {**load_file(folder / "ink.safetensors"), "bundle_emb.wash.string_to_param.*": torch.zeros(2, 32)}
+    save_file(bundled, folder / "washed.safetensors", {"ss_base_model_version": "sd_v1"})
+    ink, washed = (done(studio, job(f"a red flower <lora:{name}:0.8>")) for name in ("ink", "washed"))
+    assert np.array_equal(pixels(ink), pixels(washed))
+    assert washed.layers[0].recipe.loras[0].name == "washed"
+    (hint,) = set(washed.hints) - set(ink.hints)
+    assert "washed" in hint
+    assert "(wash)" in hint
+    assert done(studio, job("a red flower <lora:washed:0>")).hints == ink.hints
 
 
 def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(studio: Studio) -> None:

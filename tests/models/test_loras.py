@@ -49,6 +49,13 @@ def saved(path: Path, *shapes: tuple[str, tuple[int, ...]], **metadata: str) -> 
     return path
 
 
+def pair(down: str, width: int, out: int = 64, *, linear: bool = True) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """A layer that takes in `width` and gives `out` channels."""
+    up = down.replace("lora_down", "lora_up").replace("lora_A", "lora_B").replace(".down.", ".up.")
+    more = () if linear else (1, 1)
+    return (down, (4, width, *more)), (up, (out, 4, *more))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("family", ["SD1", "SDXL"])
 def test_every_naming_of_every_family(tiny, tmp_path, family, layout):
@@ -57,13 +64,14 @@ def test_every_naming_of_every_family(tiny, tmp_path, family, layout):
     parts = ("unet", "text_encoder", "text_encoder_2") if family == "SDXL" else ("unet", "text_encoder")
     assert lora.id == "ink"
     assert lora.family.name == family
-    assert lora.layout == layout.partition("-")[0]
+    assert lora.naming == {"original": "kohya"}.get(layout, layout.partition("-")[0])
     assert lora.rank == 3
     assert lora.parts == (("unet",) if layout == "peft" else parts)
     assert lora.hash == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 _KOHYA_K = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+_ORIGINAL_K = "output_blocks.5.1.transformer_blocks.0.attn2.to_k"
 _DIFFUSERS_K = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 
 
@@ -75,6 +83,18 @@ _DIFFUSERS_K = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2"
         (f"{_DIFFUSERS_K}.to_k.lora_A.weight", f"{_DIFFUSERS_K}.to_k.lora_B.weight"),
         (f"{_DIFFUSERS_K}.processor.to_k_lora.down.weight", f"{_DIFFUSERS_K}.processor.to_k_lora.up.weight"),
         (f"{_DIFFUSERS_K[5:]}.processor.to_k_lora.down.weight", f"{_DIFFUSERS_K[5:]}.processor.to_k_lora.up.weight"),
+        (f"{_ORIGINAL_K}.lora_down.weight", f"{_ORIGINAL_K}.lora_up.weight"),
+        (f"diffusion_model.{_ORIGINAL_K}.lora_down.weight", f"diffusion_model.{_ORIGINAL_K}.lora_up.weight"),
+        (f"diffusion_model.{_ORIGINAL_K}.lora_A.weight", f"diffusion_model.{_ORIGINAL_K}.lora_B.weight"),
+        (f"model.diffusion_model.{_ORIGINAL_K}.lora_A.weight", f"model.diffusion_model.{_ORIGINAL_K}.lora_B.weight"),
+        (
+            f"lora_unet_{_ORIGINAL_K.replace('.', '_')}.lora_down.weight",
+            f"lora_unet_{_ORIGINAL_K.replace('.', '_')}.lora_up.weight",
+        ),
+        (
+            f"base_model.model.{_ORIGINAL_K}.lora_A.default.weight",
+            f"base_model.model.{_ORIGINAL_K}.lora_B.default.weight",
+        ),
     ],
 )
 def test_the_family_by_what_the_cross_attention_takes_in(tmp_path, down, up, width, family):
@@ -90,6 +110,13 @@ def test_the_family_by_what_the_cross_attention_takes_in(tmp_path, down, up, wid
         ("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", 768, {}, "SDXL"),
         ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj", 1280, {}, "SDXL"),
         ("lora_unet_input_blocks_4_1_proj_in", 640, {}, "SDXL"),
+        ("diffusion_model.input_blocks.4.1.transformer_blocks.1.attn1.to_q", 640, {}, "SDXL"),
+        ("diffusion_model.label_emb.0.0", 2816, {}, "SDXL"),
+        ("diffusion_model.input_blocks.1.1.proj_in", 320, {}, "SD1"),
+        ("diffusion_model.input_blocks.1.1.proj_in", 320, {}, "SD2"),
+        ("lora_unet_output_blocks_11_1_proj_out", 320, {}, "SD1"),
+        ("text_encoders.clip_h.transformer.text_model.encoder.layers.0.self_attn.q_proj", 1024, {}, "SD2"),
+        ("text_encoders.clip_g.transformer.text_model.encoder.layers.0.self_attn.q_proj", 1280, {}, "SDXL"),
         ("lora_unet_mid_block_attentions_0_proj_in", 640, {"ss_base_model_version": "sdxl_base_v1-0"}, "SDXL"),
         ("lora_unet_mid_block_attentions_0_proj_in", 640, {"ss_base_model_version": "sd_v2_768_v"}, "SD2"),
         (
@@ -101,7 +128,7 @@ def test_the_family_by_what_the_cross_attention_takes_in(tmp_path, down, up, wid
     ],
 )
 def test_the_family_of_those_without_cross_attention(tmp_path, module, width, metadata, family):
-    shapes = ((f"{module}.lora_down.weight", (4, width)), (f"{module}.lora_up.weight", (width, 4)))
+    shapes = pair(f"{module}.lora_down.weight", width, linear=family != "SD1")
     assert inspect_lora(saved(tmp_path / "a.safetensors", *shapes, **metadata)).family.name == family
 
 
@@ -130,25 +157,158 @@ def test_distilled_loras_say_what_they_want(tiny, tmp_path, name, title):
     assert (found and found.title) == title
 
 
+_FOUND = (
+    "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight",
+    "lora_unet_mid_block_attentions_0_proj_in.lora_up.weight",
+)
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["lora_unet_x.hada_w1_a"], "LoHa"),
-        (["lora_unet_x.lokr_w1"], "LoKr"),
-        (["lora_unet_x.lora_down.weight", "lora_unet_x.lora_up.weight", "lora_unet_x.dora_scale"], "DoRA"),
-        (["lora_unet_x.lora_mid.weight", "lora_unet_x.lora_down.weight"], "middle layer"),
+        (["lora_unet_x.hada_w1_a"], "a LoHa"),
+        (["lora_unet_x.lokr_w1"], "a LoKr"),
+        ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.dora_scale"], "a DoRA"),
+        (
+            ["base_model.model.mid_block.x.lora_magnitude_vector", "base_model.model.mid_block.x.lora_A.weight"],
+            "a DoRA",
+        ),
         (["lora_unet_x.diff"], "whole weights"),
-        (["lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight"], "another architecture"),
-        (["transformer.transformer_blocks.0.attn.to_q.lora_A.weight"], "another architecture"),
+        ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.diff_b"], "whole weights"),
+        ([*_FOUND, "lora_unet_mid_block_attentions_0_norm.w_norm"], "whole weights"),
+        (["unet.x.lora_A.weight", "unet.x.lora_B.weight", "unet.x.lora_B.bias"], "biases"),
+        (["base_model.model.text_model.embeddings.token_embedding.lora_embedding_A"], "words that were taught"),
+        (["lora_unet_x.oft_blocks"], "an OFT"),
+        (["lora_unet_x.a1.weight", "lora_unet_x.alpha", "lora_unet_y.lora_down.weight"], "a GLoRA"),
         (["down_blocks.0.motion_modules.0.lora_A.weight"], "motion LoRA"),
-        (["lora_prior_unet_x.lora_down.weight", "lora_prior_unet_x.lora_up.weight"], "does not paint with"),
-        (["lora_unet_x.lora_blend.weight"], "does not know"),
+        (["lora_unet_x.lora_blend.weight"], "lora_unet_x.lora_blend.weight"),
+        ([*_FOUND, "a.word"], "such as a.word"),
+        ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.lora_A.weight"], "such as lora_unet_mid_block"),
+        ([*_FOUND, "bundle_emb.a"], "such as bundle_emb.a"),
+        ([*_FOUND, "lora_unet_surprise.lora_down.weight", "lora_unet_surprise.lora_up.weight"], "such as surprise"),
+        (
+            ["lora_unet_x.lora_down.weight", "lora_unet_x.lora_up.weight"],
+            "an architecture that Paintbridge does not know",
+        ),
     ],
 )
-def test_other_kinds_are_refused_by_name(tmp_path, names, words):
+def test_other_kinds_and_what_is_not_known_are_refused_by_name(tmp_path, names, words):
     with pytest.raises(LoraUnsupported, match=words) as refused:
         inspect_lora(saved(tmp_path / "a.safetensors", *((name, (4, 4)) for name in names)))
     assert not isinstance(refused.value, NotALora)
+
+
+@pytest.mark.parametrize(
+    ("module", "width", "out", "title"),
+    [
+        ("lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216, "Flux"),
+        ("lora_unet_double_blocks_18_img_attn_qkv", 3072, 9216, "Flux 1"),
+        ("lora_unet_single_blocks_0_linear1", 3072, 21504, "Flux 1"),
+        ("diffusion_model.single_blocks.0.linear1", 3072, 27648, "Flux 2"),
+        ("diffusion_model.double_blocks.0.img_attn.qkv", 6144, 18432, "Flux 2"),
+        ("diffusion_model.double_blocks.0.txt_mlp.0", 3072, 18432, "Flux 2"),
+        ("double_blocks.0.processor.qkv_lora1", 3072, 64, "Flux 1"),
+        ("transformer.single_transformer_blocks.0.proj_mlp", 3072, 12288, "Flux 1"),
+        ("lora_transformer_single_transformer_blocks_0_attn_to_q", 3072, 3072, "Flux"),
+        ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 3072, 64, "Flux 2"),
+        ("transformer.transformer_blocks.0.ff.linear_in", 3072, 64, "Flux 2"),
+        ("lora_unet_distilled_guidance_layer_layers_0_in_layer", 5120, 64, "Chroma"),
+        ("lora_unet_double_blocks_0_img_mlp_fc1", 3072, 64, "HunyuanVideo"),
+        ("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608, "Stable Diffusion 3"),
+        ("transformer.transformer_blocks.0.attn.add_q_proj", 1536, 1536, "Stable Diffusion 3"),
+        ("transformer.transformer_blocks.59.attn.add_q_proj", 3072, 3072, "Qwen-Image"),
+        ("lora_unet_transformer_blocks_0_img_mlp_net_0_proj", 3072, 64, "Qwen-Image"),
+        ("diffusion_model.layers.0.attention.qkv", 3840, 64, "Z-Image"),
+        ("transformer.layers.0.attention.to_q", 3840, 64, "Z-Image"),
+        ("diffusion_model.layers.0.attention.qkv", 2304, 64, "Lumina 2"),
+        ("diffusion_model.blocks.0.self_attn.q", 1536, 64, "Wan"),
+        ("lora_unet_blocks_0_cross_attn_k", 5120, 64, "Wan"),
+        ("transformer.blocks.0.attn1.to_q", 5120, 64, "Wan"),
+        ("diffusion_model.blocks.0.self_attn.q_proj", 2048, 64, "Anima or Cosmos"),
+        ("diffusion_model.blocks.0.attn.wq", 6144, 64, "Krea 2"),
+        ("diffusion_model.double_stream_blocks.0.block.attn1.to_q", 2560, 64, "HiDream"),
+        ("lora_prior_unet_x", 2048, 64, "Stable Cascade"),
+        ("transformer.transformer_blocks.0.attn1.to_q", 2048, 64, "another architecture"),
+        ("base_model.model.model.layers.0.self_attn.q_proj", 4096, 64, "a language model"),
+    ],
+)
+def test_other_architectures_are_called_by_their_names(tmp_path, module, width, out, title):
+    down = f"{module}.down.weight" if module.endswith("lora1") else f"{module}.lora_A.weight"
+    with pytest.raises(LoraUnsupported, match=f"for {title}, "):
+        inspect_lora(saved(tmp_path / "a.safetensors", *pair(down, width, out)))
+
+
+def test_clip_of_another_architecture_is_told_by_what_the_trainer_says(tmp_path):
+    layer = pair("lora_te1_text_model_encoder_layers_0_self_attn_q_proj.lora_down.weight", 768, 768)
+    path = saved(tmp_path / "a.safetensors", *layer, **{"modelspec.architecture": "flux-1-dev/lora"})
+    with pytest.raises(LoraUnsupported, match="for Flux, "):
+        inspect_lora(path)
+
+
+def test_alphas_that_are_left_of_other_layers_mean_nothing(tmp_path):
+    path = saved(tmp_path / "a.safetensors", *((name, (4, 4)) for name in _FOUND), ("lora_unet_gone.alpha", ()))
+    assert inspect_lora(path).parts == ("unet",)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ([(4, 640), (64, 8)], "damaged"),
+        ([(4, 640), (64, 4, 3, 3)], "damaged"),
+        ([(640,), (64, 4)], "damaged"),
+        ([(4, 640)], "incomplete"),
+    ],
+)
+def test_tensors_that_do_not_fit_each_other_are_damage(tmp_path, shapes, words):
+    with pytest.raises(LoraUnreadable, match=words):
+        inspect_lora(saved(tmp_path / "a.safetensors", *zip(_FOUND, shapes, strict=False)))
+
+
+def test_numbers_that_are_no_floats_are_refused_by_name(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({name: np.zeros((4, 4), np.int8) for name in _FOUND}, path)
+    with pytest.raises(LoraUnsupported, match="kind I8"):
+        inspect_lora(path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "refused"),
+    [
+        ({"use_dora": True}, "use_dora"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights"),
+        ({"init_lora_weights": "gaussian"}, None),
+        ({"bias": "all"}, "bias"),
+        ({"bias": "none"}, None),
+        ({"modules_to_save": ["conv_in"]}, "modules_to_save"),
+        ({"of_the_future": 3}, "of_the_future"),
+        ({"of_the_future": False, "target_modules": ["to_q"], "use_rslora": True}, None),
+    ],
+)
+def test_peft_settings_are_heeded_or_refused_by_name(tmp_path, setting, refused):
+    said = {"r": 4, "lora_alpha": 4, **setting}
+    header = {"lora_adapter_metadata": json.dumps({f"unet.{name}": value for name, value in said.items()})}
+    layer = pair("unet.mid_block.attentions.0.proj_in.lora_A.weight", 64)
+    in_header = saved(tmp_path / "a.safetensors", *layer, **header)
+    layer = pair("base_model.model.mid_block.attentions.0.proj_in.lora_A.weight", 64)
+    beside = saved(tmp_path / "adapter_model.safetensors", *layer)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(said))
+    for path in (in_header, beside):
+        if refused is None:
+            assert inspect_lora(path).family.name == "SD1"
+        else:
+            with pytest.raises(LoraUnsupported, match=refused):
+                inspect_lora(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"lora_alpha": "much"}', '{"alpha_pattern": {"(": 2}}', '{"alpha_pattern": 3}']
+)
+def test_settings_that_make_no_sense_are_told(tmp_path, text):
+    layer = pair("base_model.model.mid_block.attentions.0.proj_in.lora_A.weight", 64)
+    path = saved(tmp_path / "adapter_model.safetensors", *layer)
+    (tmp_path / "adapter_config.json").write_text(text)
+    with pytest.raises(LoraUnreadable):
+        inspect_lora(path)
 
 
 def test_what_is_no_lora_is_told(tmp_path):
@@ -191,7 +351,7 @@ def test_other_programs_folders_are_looked_into(user, tiny):
     for name, folder in places.items():
         build_tiny_lora(tiny["SD1"], folder / f"{name}.safetensors", parts=("text_encoder",))
     (user / "ComfyUI" / "extra_model_paths.yaml").write_text(f"a:\n    base_path: {user}/shared\n    loras: loras\n")
-    # InvokeAI keeps all kinds of things side by side; pickles are no candidates.
+    # InvokeAI keeps all kinds of things side by side.
     saved(places["newer"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
     saved(places["comfy"] / "vae.safetensors", ("encoder.conv_in.weight", (4, 4, 3, 3)))
     (places["webui"] / "old.pt").write_bytes(b"\x80")
@@ -207,7 +367,7 @@ def test_other_programs_folders_are_looked_into(user, tiny):
         "newer": "InvokeAI",
         "told": "ComfyUI",
     }
-    assert entries == {"vae": "ComfyUI"}
+    assert entries == {"vae": "ComfyUI", "old.pt": "Stable Diffusion WebUI"}
     assert {lora.id for lora in LoraRegistry().list()} == places.keys()
     assert Registry().problems() == {}
 

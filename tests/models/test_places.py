@@ -153,7 +153,7 @@ def test_what_lies_in_comfyui_is_used_in_place_or_listed_with_a_reason(user, tin
     (models / "checkpoints" / "put_checkpoints_here").write_text("")
     (models / "checkpoints" / "old.ckpt").write_bytes(b"\x80")
     entries = seen()
-    assert entries.keys() == {"sd15", "flux.safetensors"}
+    assert entries.keys() == {"sd15", "flux.safetensors", "old.ckpt"}
     assert entries["sd15"][0] == "ComfyUI"
     assert entries["sd15"][1].path == models / "diffusers" / "sd15"
     assert isinstance(entries["flux.safetensors"][1], CheckpointUnsupported)

@@ -12,12 +12,13 @@ from single_files import original_unet_name
 
 __all__ = ["LAYOUTS", "build_tiny_lora"]
 
-LAYOUTS = ("kohya", "diffusers", "diffusers-old", "peft")
+LAYOUTS = ("kohya", "original", "comfyui", "diffusers", "diffusers-old", "peft")
 
 _ATTENTION = re.compile(r"attn\d\.to_[qkv]\.weight$|attn\d\.to_out\.0\.weight$")
 _MORE = re.compile(r"ff\.net\.2\.weight$|resnets\.\d\.conv1\.weight$|proj_in\.weight$")
 _TEXT = re.compile(r"self_attn\.(?:q|k|v|out)_proj\.weight$|mlp\.fc1\.weight$")
 _KOHYA_PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
+_COMFYUI_TEXTS = {("SD2", "text_encoder"): "clip_h", ("SDXL", "text_encoder_2"): "clip_g"}
 _SAID = {"SD1": "sd_v1", "SD2": "sd_v2_768_v", "SDXL": "sdxl_base_v1-0"}
 
 
@@ -53,7 +54,7 @@ def build_tiny_lora(
             up = torch.randn(shape[0], rank, *(1 for _ in shape[2:]), generator=generator) * strength
             tensors |= _named(layout, part, name.removesuffix(".weight"), down, up, family, checkpoint)
     said = dict(metadata or {})
-    if layout == "kohya":
+    if layout in ("kohya", "original", "comfyui"):
         said |= {"ss_base_model_version": _SAID[family], "ss_network_dim": str(rank)}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=said or None)
@@ -68,17 +69,20 @@ def _shapes(part: Path) -> dict[str, tuple[int, ...]]:
 def _named(
     layout: str, part: str, module: str, down: torch.Tensor, up: torch.Tensor, family: str, checkpoint: Path
 ) -> dict[str, torch.Tensor]:
-    if layout == "kohya":
+    if layout in ("kohya", "original", "comfyui"):
         rank = len(down)
         prefix = _KOHYA_PREFIXES[part]
         if family == "SDXL" and part == "text_encoder":
             prefix = "lora_te1"
-        if family == "SDXL" and part == "unet":
+        if part == "unet" and (family == "SDXL" or layout != "kohya"):
             config = json.loads((checkpoint / "unet" / "config.json").read_text())
             module = original_unet_name(f"{module}.weight", config).removesuffix(".weight")
         if part != "unet" and not module.startswith("text_model."):
             module = f"text_model.{module}"
         name = f"{prefix}_{module.replace('.', '_')}"
+        if layout == "comfyui":
+            clip = _COMFYUI_TEXTS.get((family, part), "clip_l")
+            name = f"diffusion_model.{module}" if part == "unet" else f"text_encoders.{clip}.transformer.{module}"
         # Half of what the other layouts have, and doubled by alpha.
         return {
             f"{name}.lora_down.weight": down,

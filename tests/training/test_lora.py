@@ -96,7 +96,7 @@ def test_the_loss_falls_and_pictures_move_towards_the_style(sd1, taught):
 
 def test_the_file_says_what_it_is(sd1, taught):
     lora = inspect_lora(taught[0])
-    assert (lora.family.name, lora.layout, lora.rank, lora.parts) == ("SD1", "kohya", 16, ("unet",))
+    assert (lora.family.name, lora.naming, lora.rank, lora.parts) == ("SD1", "kohya", 16, ("unet",))
     assert lora.trigger_words == (CAPTION,)
     with safe_open(taught[0], "pt") as file:
         said = file.metadata()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....models.names import find_name
 from ....protocol.errors import BridgeError
 from ....protocol.messages import Condition
 from ..bodies import decode_base64
@@ -119,11 +120,12 @@ async def guide(
     """
     conditions = []
     for unit in units:
-        name = unit.model.rpartition(" [")[0] or unit.model
-        if name not in kinds:
+        wanted = unit.model.rpartition(" [")[0] or unit.model
+        name = find_name(wanted, kinds)
+        if name is None:
             raise BridgeError(
                 "unsupported_condition",
-                f"There is no ControlNet named {name!r} for scribbles or label maps.",
+                f"There is no ControlNet named {wanted!r} for scribbles or label maps.",
                 f"There are: {', '.join(kinds) or 'none'}.",
             )
         picture = unit.picture or repainted

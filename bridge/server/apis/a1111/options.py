@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ....models.names import find_name
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo
 
@@ -108,10 +109,11 @@ class Options:
     def _find(self, title: str, checkpoints: Sequence[CheckpointInfo]) -> str:
         matched = _TITLE.fullmatch(title)
         name = matched["name"] if matched else title
+        known = find_name(name, (entry.name for entry in checkpoints))
+        if known is not None:
+            return known
         for entry in checkpoints:
-            stem = entry.name.removesuffix(".safetensors")
-            sha256 = self._hashes.get(entry.name, "")
-            if name in (entry.name, stem) or (len(name) >= 6 and sha256.startswith(name.lower())):
+            if len(name) >= 6 and self._hashes.get(entry.name, "").startswith(name.lower()):
                 return entry.name
         names = ", ".join(entry.name for entry in checkpoints)
         raise BridgeError("checkpoint_unknown", f"No checkpoint is named {name!r}.", f"There are: {names}.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....models.names import find_name
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo, Extent
 from ..fields import Fields
@@ -107,9 +108,9 @@ def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> str | N
     """
     if not name or name.startswith(_THEIRS):
         return None
-    for entry in checkpoints:
-        if entry.name == name:
-            return name
+    known = find_name(name, (entry.name for entry in checkpoints))
+    if known is not None:
+        return known
     names = ", ".join(entry.name for entry in checkpoints)
     raise BridgeError("checkpoint_unknown", f"The model {name!r} does not exist.", f"There are: {names}.")
 

@@ -1,0 +1,68 @@
+"""Names of checkpoints, LoRAs and ControlNets: how they are written, and which count as the same.
+
+The same letters may be stored in several ways: macOS takes accents off their letters in file names (NFD), and keyboards
+write them as one (NFC). Unicode's rules: https://www.unicode.org/reports/tr15/.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "text_only", "written_name"]
+
+ENDING = ".safetensors"
+"""What the names of files end in that can be used; the case does not matter."""
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+"""What the names of pickles end in, which can run code when they are opened. They are listed, and never loaded."""
+
+# What Python has for bytes of a file's name that are no text.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+
+
+def is_pickle(file_name: str) -> bool:
+    """Whether it ends as pickles' names do."""
+    return file_name.lower().endswith(PICKLES)
+
+
+def text_only(words: str) -> str:
+    """Words with paths in them, as they can be sent and printed: what is no text in a file's name becomes U+FFFD."""
+    return _NO_TEXT.sub("\ufffd", words)
+
+
+def written_name(name: str) -> str:
+    """A name as it is shown and sent: composed (NFC), and text all through."""
+    return unicodedata.normalize("NFC", text_only(name))
+
+
+def same_name(name: str) -> str:
+    """What two names have in common that count as the same: composed, and regardless of case."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def find_name(name: str, known: Iterable[str]) -> str | None:
+    """Which of the `known` names is meant; None where there is none.
+
+    The very same one is looked for first, then regardless of accents' form, of a file's ending, and of case.
+    """
+    names = list(known)
+    if name in names:
+        return name
+    return next((one for form in _FORMS for one in names if form(one) == form(name)), None)
+
+
+def _without_ending(name: str) -> str:
+    return name[: -len(ENDING)] if name.lower().endswith(ENDING) else name
+
+
+def _without_any_ending(name: str) -> str:
+    return next((name[: -len(end)] for end in (ENDING, *PICKLES) if name.lower().endswith(end)), name)
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (
+    written_name,
+    lambda name: written_name(_without_ending(name)),
+    same_name,
+    lambda name: same_name(_without_ending(name)),
+    lambda name: same_name(_without_any_ending(name)),
+)
