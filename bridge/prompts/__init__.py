@@ -4,6 +4,7 @@ docs/prompts.md explains the syntax to artists; this room is where it is decided
 """
 
 from .errors import PromptUnreadable
+from .loras import drop_tags, take_tags
 from .wording import Fragment, NamedLora, Text, Wording, read, read_text
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "PromptUnreadable",
     "Text",
     "Wording",
+    "drop_tags",
     "read",
     "read_text",
+    "take_tags",
 ]

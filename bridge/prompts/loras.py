@@ -1,11 +1,12 @@
 """`<lora:name:0.8>`: a LoRA by its name, and how much of it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import PromptUnreadable
 
-__all__ = ["STRONGEST", "NamedLora", "take_loras"]
+__all__ = ["STRONGEST", "NamedLora", "drop_tags", "take_loras", "take_tags"]
 
 _MOST = 32
 
@@ -43,6 +44,16 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
             f"The prompt names {len(strengths)} LoRAs; a checkpoint can wear {_MOST} at once.", hint="Leave some out."
         )
     return _TAG.sub("", text), tuple(NamedLora(name, strength) for name, strength in strengths.items())
+
+
+def take_tags(text: str) -> tuple[tuple[str, str], ...]:
+    """The kind and the name of everything in angle brackets, as it is written, choices included: `("lora", "name")`."""
+    return tuple((kind, said.partition(":")[0].strip()) for kind, said in _TAG.findall(text))
+
+
+def drop_tags(text: str, unwanted: Callable[[str, str], bool]) -> str:
+    """`text` without those of :func:`take_tags` that are unwanted, by kind and name."""
+    return _TAG.sub(lambda tag: "" if unwanted(tag[1], tag[2].partition(":")[0].strip()) else tag[0], text)
 
 
 def _strength(name: str, number: str, said: str) -> float:
