@@ -20,6 +20,8 @@ _BARE = frozenset((0x01, *range(0xD0, 0xD9)))
 _CORE_BYTES = 12
 # Of TIFF: the tags, and the values' types (SHORT, LONG, LONG8) with their bytes.
 _WIDTH, _HEIGHT = 256, 257
+# Where the strips, or the tiles, begin, and how many bytes each has.
+_PIECES = ((273, 279), (324, 325))
 _NUMBERS = {3: 2, 4: 4, 16: 8}
 _MOST_BOXES = 4096
 
@@ -37,7 +39,7 @@ def read_size(data: bytes) -> tuple[str, Size | None]:
     kind = _kind(data)
     try:
         found = _READERS[kind](data) if kind else None
-    except (IndexError, ZeroDivisionError):
+    except (IndexError, KeyError, ValueError, ZeroDivisionError):
         found = None
     return kind, found
 
@@ -139,13 +141,24 @@ def _tiff(data: bytes) -> Size | None:
     directory = number(8, 8) if large else number(4, 4)
     count = number(directory, 8) if large else number(directory, 2)
     first, step, value = (directory + 8, 20, 12) if large else (directory + 2, 12, 8)
-    found: dict[int, int] = {}
-    for index in range(min(count, _MOST_BOXES)):
-        at = first + index * step
-        tag, kind = number(at, 2), number(at + 2, 2)
-        if tag in (_WIDTH, _HEIGHT) and kind in _NUMBERS:
-            found[tag] = number(at + value, _NUMBERS[kind])
-    return _plain(found[_WIDTH], found[_HEIGHT]) if len(found) == 2 else None
+    word = step - value
+
+    def numbers(at: int) -> list[int]:
+        length, many = _NUMBERS[number(at + 2, 2)], number(at + 4, word)
+        begin = at + value if length * many <= word else number(at + value, word)
+        if begin + length * many > len(data):
+            raise IndexError
+        return [number(begin + index * length, length) for index in range(many)]
+
+    places = {number(at, 2): at for at in (first + index * step for index in range(min(count, _MOST_BOXES)))}
+    (width,), (height,) = numbers(places[_WIDTH]), numbers(places[_HEIGHT])
+    for begins, lengths in _PIECES:
+        if begins in places and lengths in places:
+            pieces = zip(numbers(places[begins]), numbers(places[lengths]), strict=True)
+            if max((begin + length for begin, length in pieces), default=0) > len(data):
+                # libtiff would make up what is missing.
+                return None
+    return _plain(width, height)
 
 
 # ---------------------------------------------------------------- AVIF

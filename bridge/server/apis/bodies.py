@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
@@ -45,7 +45,7 @@ async def read_json(request: Request, *, most_bytes: int) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body, parse_constant=_no_number)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         raise BadBody("The body is not JSON.") from None
     if not isinstance(found, dict):
@@ -54,10 +54,6 @@ def _parsed(body: bytes) -> dict[str, Any]:
     if problems:
         raise FieldsRefused(problems)
     return found
-
-
-def _no_number(_name: str) -> NoReturn:
-    raise ValueError
 
 
 def _fault(name: str, value: Any) -> Problem | None:
@@ -71,7 +67,7 @@ def _fault(name: str, value: Any) -> Problem | None:
                 return Problem(name_shown, "it has half of a character in it (a lone surrogate).", "value")
         elif isinstance(found, float):
             if not math.isfinite(found):
-                return Problem(name_shown, "it has a number in it that is too large.", "value")
+                return Problem(name_shown, "it must be a number, and one that ends.", "float")
         elif isinstance(found, dict | list):
             if depth == _DEEPEST:
                 return Problem(name_shown, f"it is nested more than {_DEEPEST} times.", "value")

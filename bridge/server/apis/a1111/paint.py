@@ -148,6 +148,7 @@ class _Jobs:
             self.painter.service, order.prompt, order.negative_prompt, self.checkpoint
         )
         easel = self.painter.easel()
+        second = await self._second_checkpoint(easel, order.hires) if order.hires is not None else None
         job = {**await _lay_out(easel, order), "prompt": prompt, "negative_prompt": negative}
         job |= {"checkpoint": self.checkpoint, "conditions": await self._conditions(easel)}
         done = Paintings(hints=notes)
@@ -160,22 +161,33 @@ class _Jobs:
             done += first if order.hires is None else Paintings(hints=first.hints)
             for index, (file, recipe) in enumerate(zip(first.files, first.recipes, strict=True), passed + 1):
                 if order.hires is not None:
-                    done += await self._second(order.hires, file, index, {**job, "seed": recipe.seed})
+                    again = {**job, "seed": recipe.seed, "checkpoint": second}
+                    done += await self._second(order.hires, file, index, again)
         return done
+
+    async def _second_checkpoint(self, easel: Easel, hires: Hires) -> str | None:
+        """Which one paints the second pass. What would fail there does so before the first.
+
+        Raises:
+            BridgeError: ``checkpoint_unknown``, ``picture_too_large``.
+        """
+        order, painter = self.order, self.painter
+        scale = scale_for(Extent(order.width, order.height), hires.target) or 1
+        width, height = order.width * scale, order.height * scale
+        if max(width * height, hires.target.width * hires.target.height) > easel.most_pixels:
+            raise BridgeError("picture_too_large", f"A picture of {width} x {height} pixels is too large.")
+        if not hires.checkpoint:
+            return self.checkpoint
+        values = {"sd_model_checkpoint": hires.checkpoint}
+        return painter.options.override(values, await painter.checkpoints())[0]
 
     async def _second(self, hires: Hires, file: bytes, number: int, job: dict[str, Any]) -> Paintings:
         """A picture of the first pass, enlarged and painted over."""
         order, painter = self.order, self.painter
         if self.run.interrupted:
             return Paintings()
-        prompt, negative, checkpoint = job["prompt"], job["negative_prompt"], self.checkpoint
-        notes: tuple[str, ...] = ()
-        if hires.checkpoint:
-            values = {"sd_model_checkpoint": hires.checkpoint}
-            checkpoint, _, _ = painter.options.override(values, await painter.checkpoints())
-        if hires.prompt or hires.negative_prompt or hires.checkpoint:
-            wanted, unwanted = hires.prompt or order.prompt, hires.negative_prompt or order.negative_prompt
-            prompt, negative, notes = await without_unknown(painter.service, wanted, unwanted, checkpoint)
+        wanted, unwanted = hires.prompt or order.prompt, hires.negative_prompt or order.negative_prompt
+        prompt, negative, notes = await without_unknown(painter.service, wanted, unwanted, job["checkpoint"])
         easel = painter.easel()
         picture = easel.look(file)
         scale = scale_for(Extent(picture.width, picture.height), hires.target)
@@ -189,7 +201,6 @@ class _Jobs:
             "batch": 1,
             "steps": hires.steps or order.steps,
             "sampler": hires.sampler or order.sampler,
-            "checkpoint": checkpoint,
             "strength": order.strength,
             "conditions": await self._conditions(easel),
         }
