@@ -1,7 +1,8 @@
-"""For the server's tests: a small engine that keeps what it was asked."""
+"""For the server's tests: small engines that keep what they were asked, or go step by step."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from small_bridge import Bridge, GatedEngine
@@ -9,7 +10,7 @@ from small_bridge import Bridge, GatedEngine
 from bridge.engine.port import EngineEvent, Task
 from bridge.protocol.messages import Submit
 
-__all__ = ["Recording", "submits"]
+__all__ = ["Recording", "StepByStep", "submits"]
 
 
 class Recording(GatedEngine):
@@ -22,6 +23,14 @@ class Recording(GatedEngine):
     def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
         self.submits.append(task.submit)
         return super().submit(task)
+
+
+class StepByStep(GatedEngine):
+    """The gate closes behind each step."""
+
+    async def _pass_gate(self, cancelled: asyncio.Event) -> None:
+        await super()._pass_gate(cancelled)
+        self.gate.clear()
 
 
 def submits(bridge: Bridge) -> list[Submit]:

@@ -11,8 +11,8 @@ import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import as_base64, disc, from_base64, photograph
-from recording import Recording, submits
-from small_bridge import Bridge, Client, GatedEngine, a_job
+from recording import Recording, StepByStep, submits
+from small_bridge import Bridge, Client, a_job
 
 from bridge.protocol.messages import Cancelled, Extent, Queued, Rect, Result
 
@@ -126,14 +126,6 @@ async def test_progress_and_interrupt_in_mid_job(bridge, http):
         nulls = {name for name, value in info.items() if value is None}
         assert nulls == {"face_restoration_model", "sd_vae_name", "sd_vae_hash"}
         assert (await client.post(f"{PREFIX}/interrupt")).json() == {}
-
-
-class StepByStep(GatedEngine):
-    """The gate closes behind each step."""
-
-    async def _pass_gate(self, cancelled: asyncio.Event) -> None:
-        await super()._pass_gate(cancelled)
-        self.gate.clear()
 
 
 async def test_progress_counts_steps_and_jobs_and_shows_the_picture(start, http):

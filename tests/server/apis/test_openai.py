@@ -12,6 +12,7 @@ import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import bomb, disc, encode, from_base64, photograph, pixels_of
+from recording import StepByStep
 from small_bridge import Bridge
 
 from bridge.server.apis.openai.kept import Kept
@@ -303,22 +304,34 @@ def events(text: str) -> list[tuple[str, dict[str, Any]]]:
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
 
 
-async def test_a_stream_of_pictures_and_its_end(bridge: Bridge, http: Callable[..., Any]) -> None:
+async def test_a_stream_of_pictures_and_its_end(start: Callable[..., Any], http: Callable[..., Any]) -> None:
+    bridge = await start(StepByStep())
+    bridge.engine.gate.clear()
     asked = {"prompt": "x", "size": "96x64", "stream": True, "partial_images": 1, "n": 2, "response_format": "url"}
-    async with http() as client:
-        response = await client.post("/v1/images/generations", json=asked)
-        assert response.headers["content-type"].startswith("text/event-stream")
-        assert response.headers["paintbridge-ignored"] == "response_format"
-        told = events(response.text)
+    async with http(bridge) as client:
+        async with client.stream("POST", "/v1/images/generations", json=asked) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            assert response.headers["paintbridge-ignored"] == "response_format"
+            lines = []
+            async for line in response.aiter_lines():
+                lines.append(line)
+                # Of two steps the first has a preview, without which the second does not begin.
+                if line.startswith((": waiting", "event: image_generation.partial_image")):
+                    bridge.engine.gate.set()
+        told = events("\n".join(lines) + "\n")
         assert [name for name, _ in told] == ["image_generation.partial_image", *["image_generation.completed"] * 2]
         for name, data in told:
             assert (data["type"], data["size"], data["output_format"]) == (name, "96x64", "png")
             assert from_base64(data["b64_json"]).shape == (64, 96, 3)
         assert told[0][1]["partial_image_index"] == 0
         assert told[1][1]["usage"]["total_tokens"] == 0
+
+
+async def test_a_stream_of_an_edit(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
         sent = files(image=HOLED)
         response = await client.post("/v1/images/edits", data={"prompt": "x", "stream": "true"}, files=sent)
-        assert [name for name, _ in events(response.text)] == ["image_edit.completed"]
+    assert [name for name, _ in events(response.text)] == ["image_edit.completed"]
 
 
 @pytest.mark.parametrize(("prompt", "code"), [("fail", "out_of_memory"), ("break", "internal")])
