@@ -110,7 +110,9 @@ def test_names_that_no_browser_would_ever_send_are_refused(tmp_path: Path, key: 
 
 
 def test_names_as_browsers_send_them(tmp_path: Path) -> None:
-    origins = "https://art.example,http://art.example:8080,https://art.example:80/,app://obsidian.md,http://[::1]:90,null"
+    origins = (
+        "https://art.example,http://art.example:8080,https://art.example:80/,app://obsidian.md,http://[::1]:90,null"
+    )
     given = {"allowed_origins": origins, "allowed_hosts": "art.example,[::1],192.0.2.7"}
     settings = load_settings(given, environment={}, file=tmp_path / "none.toml")
     assert len(settings.allowed_origins) == 6

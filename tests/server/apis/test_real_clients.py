@@ -76,7 +76,8 @@ def test_openais_client_follows_a_stream_opens_an_address_and_makes_a_variation(
         assert pixels_of(opened.read()).shape == (64, 64, 3)
     file = io.BytesIO(encode(PHOTO))
     file.name = "photo.png"
-    with pytest.warns(DeprecationWarning):  # of OpenAI's own
+    # OpenAI itself has retired it.
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         varied = theirs.images.create_variation(image=file, n=1, response_format="b64_json")
     assert varied.data is not None
     assert pixels_of(base64.b64decode(varied.data[0].b64_json or "")).shape == PHOTO.shape
