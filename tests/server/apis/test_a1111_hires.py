@@ -48,9 +48,8 @@ async def test_each_picture_is_enlarged_by_a_job_of_its_own(recorded: Bridge, ht
     assert info["paintbridge"]["ignored"] == ["hr_upscaler"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "first", "size", "scale"),
-    [
+async def test_sizes(recorded: Bridge, http: Any) -> None:
+    cases: list[tuple[dict[str, int], tuple[int, int], tuple[int, int], int]] = [
         ({}, (64, 48), (128, 96), 2),
         ({"hr_scale": 3}, (64, 48), (192, 144), 4),
         ({"hr_scale": 1}, (64, 48), (64, 48), 1),
@@ -58,16 +57,15 @@ async def test_each_picture_is_enlarged_by_a_job_of_its_own(recorded: Bridge, ht
         ({"hr_resize_y": 60}, (64, 48), (80, 60), 2),
         ({"hr_resize_x": 128, "hr_resize_y": 128, "hr_scale": 9}, (64, 48), (128, 128), 4),
         ({"firstphase_width": 32, "firstphase_height": 32}, (32, 32), (64, 48), 2),
-    ],
-)
-async def test_sizes(recorded: Bridge, http: Any, fields: Any, first: Any, size: Any, scale: int) -> None:
+    ]
     async with http(recorded) as client:
-        asked = {"width": 64, "height": 48, "steps": 1, "enable_hr": True, **fields}
-        answer = (await client.post(TXT2IMG, json=asked)).json()
-    assert from_base64(answer["images"][0]).shape == (size[1], size[0], 3)
-    generate, second = submits(recorded)
-    assert generate.canvas == Extent(*first)
-    assert (second.kind, second.scale) == ("refine" if scale == 1 else "upscale", scale)
+        for fields, first, size, scale in cases:
+            asked = {"width": 64, "height": 48, "steps": 1, "enable_hr": True, **fields}
+            answer = (await client.post(TXT2IMG, json=asked)).json()
+            assert from_base64(answer["images"][0]).shape == (size[1], size[0], 3)
+            generate, second = submits(recorded)[-2:]
+            assert generate.canvas == Extent(*first)
+            assert (second.kind, second.scale) == ("refine" if scale == 1 else "upscale", scale)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import as_base64, disc, from_base64, photograph
@@ -25,15 +26,14 @@ async def test_its_heartbeat_and_its_lists(bridge: Bridge, http: Any) -> None:
 
 @pytest.mark.parametrize("bands", [1, 3, 4])
 @pytest.mark.parametrize(("pixels", "blur"), [(0, 0), (7, 0), (0, 3), (5, 2.5), (200, 0)])
-async def test_a_mask_grows_by_so_many_pixels_and_is_blurred(
-    bridge: Bridge, http: Any, bands: int, pixels: int, blur: float
+def test_a_mask_grows_by_so_many_pixels_and_is_blurred(
+    served: httpx2.Client, bands: int, pixels: int, blur: float
 ) -> None:
     mask = np.repeat(disc(60, 40, 8, 20, 6), bands, 2)
     if bands == 4:
         mask[..., 3] = 255
-    async with http() as client:
-        asked = {"mask": as_base64(mask), "mask_expansion": pixels, "blur": blur}
-        response = await client.post(f"{PREFIX}/mask/expansion/", json=asked)
+    asked = {"mask": as_base64(mask), "mask_expansion": pixels, "blur": blur}
+    response = served.post(f"{PREFIX}/mask/expansion/", json=asked)
     assert response.status_code == 200
     found = from_base64(response.json()["mask"])
     # So many times a filter for the largest of nine, as the plug-in's own server does it, all but the outermost pixels.
