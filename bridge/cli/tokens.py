@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> Exit:
             exit_code=Exit.NO_BRIDGE,
             code="no_bridge",
         )
-    print(f"{_http_address(str(url))}/key/{token}" if args.base_url else token)
+    # With a slash at the end: without it urljoin and aiohttp take the token for a file's name, and leave it out.
+    print(f"{_http_address(str(url))}/key/{token}/" if args.base_url else token)
     return Exit.DONE
 
 

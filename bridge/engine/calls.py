@@ -18,6 +18,7 @@ __all__ = [
     "Cancel",
     "Failed",
     "Finished",
+    "Free",
     "Happened",
     "InputsRead",
     "Logged",
@@ -68,6 +69,11 @@ class ResultTaken:
     """The engine has this job's layers; the worker may let go of them."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Free:
+    """Let go of all that is loaded, once what was handed over before is done."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
-from .calls import Begun, Cancel, Happened, Ready, Unfit, WorkerSettings
+from .calls import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
 from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
 from .process import WorkerProcess, crash_error
 
@@ -116,6 +116,11 @@ class LocalEngine:
             self._end(job, TaskCancelled())
         elif self._worker is not None:
             self._worker.send(Cancel(job.number))
+
+    def free(self) -> None:
+        """Let go of what is loaded, after the job that runs."""
+        if self._worker is not None:
+            self._worker.send(Free())
 
     async def device(self) -> DeviceInfo:
         """Where the models run; waits until that is known.

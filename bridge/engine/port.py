@@ -133,6 +133,9 @@ class Engine(Protocol):
         just have ended.
         """
 
+    def free(self) -> None:
+        """Let go of what is loaded, after the jobs that are under way; the next one loads what it needs."""
+
     async def device(self) -> DeviceInfo:
         """Where the models run. Waits until that is known.
 

@@ -35,6 +35,7 @@ from .calls import (
     Cancel,
     Failed,
     Finished,
+    Free,
     Happened,
     InputsRead,
     Logged,
@@ -102,7 +103,7 @@ class _Worker:
         self._connection = connection
         self._settings = settings
         self._saying = threading.Lock()
-        self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Job | Free | None] = queue.SimpleQueue()
         self._jobs: dict[int, _Job] = {}
         self._results: dict[int, SharedMemory] = {}
         self._tail: float | None = None
@@ -122,6 +123,9 @@ class _Worker:
         self.say(Ready(device))
         warm_up()
         while (job := self._waiting.get()) is not None:
+            if isinstance(job, Free):
+                studio.free()
+                continue
             self._do(studio, job)
             del self._jobs[job.run.number]
 
@@ -159,6 +163,8 @@ class _Worker:
                 told.cancelled.set()
         elif isinstance(message, ResultTaken):
             self._results.pop(message.number).close()
+        elif isinstance(message, Free):
+            self._waiting.put(message)
         elif isinstance(message, Stop):
             self._stop()
 

@@ -6,12 +6,27 @@ from dataclasses import dataclass
 
 from ..protocol.messages import Extent, Picture, Rect
 
-__all__ = ["Encoded", "Finish", "Ground", "Guide", "Guided", "Painted", "Selecting", "Stage", "Staged", "Thumbnail"]
+__all__ = [
+    "Encoded",
+    "Enlarge",
+    "Expand",
+    "Finish",
+    "Ground",
+    "Guide",
+    "Guided",
+    "Painted",
+    "Selecting",
+    "Stage",
+    "Staged",
+    "Thumbnail",
+]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as it came: ``kind`` is ``png``, ``jpeg`` or ``webp``, and its header was read and found acceptable."""
+    """A picture as it came: ``kind`` is as in :func:`.read_size`, and its header was read and found acceptable.
+    Its size is that of the data, before a camera's turn.
+    """
 
     data: bytes
     kind: str
@@ -60,7 +75,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Staged:
-    """A job's geometry, and its pictures with their bytes. ``selection`` None: everything is."""
+    """A job's geometry, and its pictures with their bytes. ``selection`` None: everything is. ``hints`` are for whoever
+    sent them.
+    """
 
     canvas: Extent
     context: Rect
@@ -68,6 +85,7 @@ class Staged:
     pixels: bytes
     selection: Picture | None
     coverage: bytes
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,10 +103,11 @@ class Guide:
 
 @dataclass(frozen=True)
 class Guided:
-    """A guiding picture, RGB or RGBA, with its bytes."""
+    """A guiding picture, RGB or RGBA, with its bytes; ``hints`` as in :class:`Staged`."""
 
     picture: Picture
     pixels: bytes
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,8 +139,39 @@ class Finish:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """Make a PNG of RGB pixels; the answer is its bytes."""
+    """Make a file of RGB pixels; the answer is its bytes. ``size`` is the file's, None: as the pixels are; ``kind`` as
+    in :class:`Finish`.
+    """
 
     width: int
     height: int
     pixels: bytes
+    size: Extent | None = None
+    kind: str = "png"
+
+
+@dataclass(frozen=True)
+class Enlarge:
+    """Bring a picture to another size by a filter alone; the answer is a PNG's bytes.
+
+    ``size`` counts where it is given, and ``factor`` otherwise; ``fit`` is as in :class:`Ground`. ``kernel`` is
+    ``lanczos3`` or ``nearest``. More than ``most_pixels`` are not made.
+    """
+
+    picture: Encoded
+    kernel: str
+    most_pixels: int
+    factor: float = 1.0
+    size: Extent | None = None
+    fit: str = "stretch"
+
+
+@dataclass(frozen=True)
+class Expand:
+    """Widen what is bright in a mask by so many pixels to all sides, then blur it (``blur`` is the Gaussian's standard
+    deviation in pixels), all but its outermost pixels; the answer is a PNG's bytes.
+    """
+
+    mask: Encoded
+    pixels: int
+    blur: float

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ..protocol.errors import BridgeError
-from .orders import Finish, Guide, Guided, Stage, Staged, Thumbnail
+from .orders import Enlarge, Expand, Finish, Guide, Guided, Stage, Staged, Thumbnail
 
 __all__ = ["Imaging"]
 
@@ -48,8 +48,18 @@ class Imaging:
         return files
 
     async def thumbnail(self, order: Thumbnail) -> bytes:
-        """Make a PNG of raw pixels."""
+        """Make a file of raw pixels."""
         file: bytes = await self._ask("thumbnail", order)
+        return file
+
+    async def enlarge(self, order: Enlarge) -> bytes:
+        """Make a PNG of another size. Raises BridgeError: the picture cannot be used, or would be too large."""
+        file: bytes = await self._ask("enlarge", order)
+        return file
+
+    async def expand(self, order: Expand) -> bytes:
+        """Make a PNG of a widened mask. Raises BridgeError: the mask cannot be used."""
+        file: bytes = await self._ask("expand", order)
         return file
 
     async def close(self) -> None:

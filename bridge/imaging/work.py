@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pyvips
+from PIL import Image, ImageFilter
 
 from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..protocol import messages as m
 from ..protocol.errors import BridgeError
 from ..protocol.pixels import LEAST_COVERAGE, describe
-from .orders import Encoded, Finish, Ground, Guide, Guided, Painted, Selecting, Stage, Staged, Thumbnail
+from .decoding import hints_of, load
+from .orders import (
+    Enlarge,
+    Expand,
+    Finish,
+    Ground,
+    Guide,
+    Guided,
+    Painted,
+    Selecting,
+    Stage,
+    Staged,
+    Thumbnail,
+)
 from .png import with_texts
 
-__all__ = ["finish", "guide", "stage", "thumbnail"]
+__all__ = ["enlarge", "expand", "finish", "guide", "stage", "thumbnail"]
 
-# A picture's bytes may be made by a stranger: only these loaders ever see them, whatever they look like.
-_LOADERS = {"png": "pngload_buffer", "jpeg": "jpegload_buffer", "webp": "webpload_buffer"}
 _LUMINANCE = [0.2126, 0.7152, 0.0722]
 _WHITE = [255, 255, 255]
 # 72 pixels an inch, as editors take it where nothing is said; libvips would say 25.4.
@@ -33,7 +46,7 @@ def stage(order: Stage) -> Staged:
     Raises:
         BridgeError: ``picture_unreadable``, ``picture_mismatch``, ``empty_selection``.
     """
-    upright = _load(order.ground.picture)
+    upright = load(order.ground.picture)
     ground = _fitted(_opaque(upright), order.ground.size, order.ground.fit)
     canvas = Size(ground.width, ground.height)
     context, coverage = canvas.rect, None
@@ -55,10 +68,10 @@ def stage(order: Stage) -> Staged:
     picture = describe(pixels, width=context.width, height=context.height, channels=3)
     extent = m.Extent(canvas.width, canvas.height)
     if coverage is None:
-        return Staged(extent, rect, picture, pixels, None, b"")
+        return Staged(extent, rect, picture, pixels, None, b"", hints_of(upright))
     selected = np.ascontiguousarray(coverage[context.slices]).tobytes()
     selection = describe(selected, width=context.width, height=context.height, channels=1)
-    return Staged(extent, rect, picture, pixels, selection, selected)
+    return Staged(extent, rect, picture, pixels, selection, selected, hints_of(upright))
 
 
 def guide(order: Guide) -> Guided:
@@ -67,13 +80,15 @@ def guide(order: Guide) -> Guided:
     Raises:
         BridgeError: ``picture_unreadable``, ``picture_mismatch``.
     """
-    image = _load(order.picture)
+    image = load(order.picture)
+    hints = hints_of(image)
     if image.bands < 3:
         image = image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
     image = _fitted(image.copy(interpretation="srgb"), order.canvas, order.fit, flat=order.flat)
     context = order.context
     pixels = _pixels(image.crop(context.x, context.y, context.width, context.height)).tobytes()
-    return Guided(describe(pixels, width=context.width, height=context.height, channels=image.bands), pixels)
+    described = describe(pixels, width=context.width, height=context.height, channels=image.bands)
+    return Guided(described, pixels, hints)
 
 
 def finish(order: Finish) -> tuple[bytes, ...]:
@@ -84,15 +99,52 @@ def finish(order: Finish) -> tuple[bytes, ...]:
     """
     ground = None
     if order.ground is not None:
-        upright = _load(order.ground.picture)
+        upright = load(order.ground.picture)
         ground = _pixels(_fitted(_opaque(upright), order.ground.size, order.ground.fit))
     return tuple(_file(_merged(ground, layer), layer, order) for layer in order.layers)
 
 
 def thumbnail(order: Thumbnail) -> bytes:
-    """Make a PNG."""
+    """Make a file."""
     pixels = np.frombuffer(order.pixels, np.uint8).reshape(order.height, order.width, 3)
-    return bytes(_image(pixels).pngsave_buffer(compression=1, keep="none"))
+    return _saved(_fitted(_image(pixels), order.size, "stretch"), order.kind)
+
+
+def enlarge(order: Enlarge) -> bytes:
+    """Make a PNG of another size.
+
+    Raises:
+        BridgeError: ``picture_unreadable``, ``picture_mismatch``, ``picture_too_large``.
+    """
+    image = load(order.picture)
+    factor = order.factor
+    size = order.size or m.Extent(max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    if size.width * size.height > order.most_pixels:
+        raise BridgeError("picture_too_large", f"A picture of {size.width} x {size.height} pixels is too large.")
+    fitted = _fitted(image, size, order.fit, flat=order.kernel == "nearest")
+    return _saved(fitted.copy(xres=_PER_MM, yres=_PER_MM), "png")
+
+
+def expand(order: Expand) -> bytes:
+    """Widen a mask.
+
+    Raises:
+        BridgeError: ``picture_unreadable``, ``picture_mismatch``.
+    """
+    image = load(order.mask)
+    mask = _pixels(image)
+    height, width, bands = mask.shape
+    # The largest of a square is that of its rows, and then of its columns. OpenCV leaves a single band's axis out.
+    across, down = (min(2 * order.pixels + 1, 2 * side - 1) for side in (width, height))
+    wide = cv2.dilate(cv2.dilate(mask, np.ones((1, across), np.uint8)), np.ones((down, 1), np.uint8))
+    if order.blur > 0:
+        # Pillow's, whose Gaussian is made of three boxes: clients know its look.
+        wide = np.asarray(Image.fromarray(wide).filter(ImageFilter.GaussianBlur(order.blur)))
+    wide = wide.reshape(height, width, bands).copy()
+    # What lies at the picture's edge stays as it was, so that nothing is selected there which was not.
+    for edge in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
+        wide[edge] = mask[edge]
+    return _saved(pyvips.Image.new_from_array(wide).copy(interpretation=image.interpretation), "png")
 
 
 def _merged(ground: np.ndarray | None, layer: Painted) -> np.ndarray:
@@ -109,38 +161,19 @@ def _merged(ground: np.ndarray | None, layer: Painted) -> np.ndarray:
 
 def _file(pixels: np.ndarray, layer: Painted, order: Finish) -> bytes:
     image = _fitted(_image(np.ascontiguousarray(pixels)), order.size, order.fit)
-    if order.kind == "jpeg":
+    saved = _saved(image, order.kind)
+    return with_texts(saved, layer.texts) if order.kind == "png" else saved
+
+
+def _saved(image: pyvips.Image, kind: str) -> bytes:
+    if kind == "jpeg":
         return bytes(image.jpegsave_buffer(Q=95, subsample_mode="off", keep="none"))
-    if order.kind == "webp":
+    if kind == "webp":
         return bytes(image.webpsave_buffer(lossless=True, keep="none"))
-    return with_texts(bytes(image.pngsave_buffer(compression=1, filter="up", keep="none")), layer.texts)
+    return bytes(image.pngsave_buffer(compression=1, filter="up", keep="none"))
 
 
-# ---------------------------------------------------------------- decoding
-
-
-def _load(encoded: Encoded) -> pyvips.Image:
-    """The upright picture, u8, in 1 to 4 bands, unpacked whole: what is broken is told here.
-
-    Raises:
-        BridgeError: ``picture_unreadable``, ``picture_mismatch``.
-    """
-    try:
-        image = getattr(pyvips.Image, _LOADERS[encoded.kind])(encoded.data, fail_on="truncated")
-        if (image.width, image.height) != (encoded.width, encoded.height):
-            raise BridgeError("picture_mismatch", "The picture's header says one size, and its data another.")
-        image = image.autorot()
-        if image.interpretation not in ("srgb", "b-w", "rgb16", "grey16"):
-            image = image.colourspace("srgb")
-        if image.format == "ushort":
-            image = (image / 257).rint().cast("uchar")
-        return image.copy_memory()
-    except pyvips.Error as error:
-        raise BridgeError(
-            "picture_unreadable",
-            f"The picture could not be decoded as {encoded.kind.upper()}: it is damaged or incomplete.",
-            "Save it again as PNG, and send that.",
-        ) from error
+# ---------------------------------------------------------------- pixels
 
 
 def _opaque(image: pyvips.Image) -> pyvips.Image:
@@ -177,7 +210,7 @@ def _scaled(image: pyvips.Image, width: int, height: int, flat: bool) -> pyvips.
 
 def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.ndarray:
     """(h, w) u8 of the canvas's size. It is brought to the upright picture's size first, and then follows it."""
-    image = _load(selecting.mask)
+    image = load(selecting.mask)
     alpha = image[image.bands - 1] if image.hasalpha() else None
     if selecting.by == "transparency":
         if alpha is None:

@@ -7,10 +7,12 @@ docs/prompts.md explains the syntax to artists; this room is where it is decided
 from .choices import LONGEST, Options
 from .elsewhere import about_embeddings
 from .errors import PromptUnreadable
+from .loras import LORA_TAGS, drop_tags, take_tags
 from .wording import Fragment, NamedLora, Text, Wording, read, read_text
 
 __all__ = [
     "LONGEST",
+    "LORA_TAGS",
     "Fragment",
     "NamedLora",
     "Options",
@@ -18,6 +20,8 @@ __all__ = [
     "Text",
     "Wording",
     "about_embeddings",
+    "drop_tags",
     "read",
     "read_text",
+    "take_tags",
 ]

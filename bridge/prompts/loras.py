@@ -2,20 +2,23 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import PromptUnreadable, quoted
 
-__all__ = ["STRONGEST", "NamedLora", "take_loras"]
+__all__ = ["LORA_TAGS", "STRONGEST", "NamedLora", "drop_tags", "take_loras", "take_tags"]
 
 _MOST = 32
+
+LORA_TAGS = ("lora", "lyco")
+"""The kinds of tags that name a LoRA, in lower case."""
 
 STRONGEST = 10.0
 """Weights and strengths lie within this and its negative. What artists use lies below 2."""
 
 # Things in angle brackets as the WebUI has them. A heart (<3) is none.
 _TAG = re.compile(r"(?<!\\)<(\w+):([^<>]*)>")
-_KINDS = ("lora", "lyco")
 _UNCLOSED = re.compile(r"(?<!\\)<(?:lora|lyco|hypernet):.*", re.IGNORECASE)
 _HOW = "Write <lora:name:0.8>, or <lora:name>."
 
@@ -40,7 +43,7 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
             raise PromptUnreadable(
                 f"<{kind}:{said}> names a hypernetwork, and Paintbridge reads none.", hint="Take it out of the prompt."
             )
-        if kind.lower() not in _KINDS:
+        if kind.lower() not in LORA_TAGS:
             raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
         name, _, number = said.partition(":")
         # One letter with an accent may be spelled as two characters.
@@ -54,6 +57,16 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
     if unclosed := _UNCLOSED.search(rest):
         raise PromptUnreadable(f'"{quoted(unclosed[0])}" has no ">" at its end.', hint=_HOW)
     return rest, tuple(NamedLora(name, strength) for name, strength in strengths.items())
+
+
+def take_tags(text: str) -> tuple[tuple[str, str], ...]:
+    """The kind and the name of everything in angle brackets, as it is written, choices included: `("lora", "name")`."""
+    return tuple((kind, said.partition(":")[0].strip()) for kind, said in _TAG.findall(text))
+
+
+def drop_tags(text: str, unwanted: Callable[[str, str], bool]) -> str:
+    """`text` without those of :func:`take_tags` that are unwanted, by kind and name."""
+    return _TAG.sub(lambda tag: "" if unwanted(tag[1], tag[2].partition(":")[0].strip()) else tag[0], text)
 
 
 def _strength(name: str, number: str, said: str) -> float:

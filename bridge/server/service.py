@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from importlib.metadata import version
 from time import monotonic
@@ -156,6 +156,26 @@ class Service:
     async def loras(self) -> tuple[LoraInfo, ...]:
         """LoRAs that prompts can name."""
         return (await self.stock.look()).loras
+
+    async def refused_loras(self, names: Collection[str], checkpoint: str | None) -> dict[str, BridgeError]:
+        """Why LoRAs cannot be used with a checkpoint (None: the default one), by their names; the others are left out.
+
+        Raises:
+            BridgeError: as :meth:`Catalogue.find`.
+        """
+        refused: dict[str, BridgeError] = {}
+        found = await self._catalogue.find(checkpoint) if names else None
+        for name in names:
+            assert found is not None
+            try:
+                await self._catalogue.check_loras((name,), found)
+            except BridgeError as error:
+                refused[name] = error
+        return refused
+
+    def free_memory(self) -> None:
+        """Have the engine let go of what is loaded, after the jobs that are under way."""
+        self._engine.free()
 
     async def controlnets(self) -> dict[str, str]:
         """The kinds of condition that ControlNets hear, by their names."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
@@ -23,6 +24,11 @@ A1111_PORT = 7860
 
 MIB = 1 << 20
 _PREFIX = "PAINTBRIDGE_"
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+# Other schemes: extensions of browsers, and the shells that editors bring. A page from a file has the origin null.
+_ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
+# Browsers leave a scheme's own port out.
+_OWN_PORT = re.compile(r"(?i:http://.*:80|https://.*:443)/?")
 # Read elsewhere: the first by settings_home, the others by clients.
 _NOT_SETTINGS = ("PAINTBRIDGE_HOME", "PAINTBRIDGE_URL", "PAINTBRIDGE_TOKEN")
 
@@ -41,8 +47,15 @@ class Settings:
     a1111_port: int = _s(
         0, "Second port, where clients of AUTOMATIC1111's API look: 7860 by `serve --a1111`; 0: none.", min=0, max=65535
     )
-    allowed_hosts: tuple[str, ...] = _s((), "Names, besides the loopback ones, by which clients may call the bridge.")
-    allowed_origins: tuple[str, ...] = _s((), "Web pages that may connect, as https://name or https://name:port.")
+    allowed_hosts: tuple[str, ...] = _s(
+        (), "Names, besides the loopback ones, by which clients may call the bridge: no scheme, no port."
+    )
+    allowed_origins: tuple[str, ...] = _s(
+        (),
+        "Web pages, besides the bridge's own, that may connect and ask the HTTP APIs, by their origin as browsers send "
+        "it: https://name, http://name:8080; no path, no port that is the scheme's own, no wildcard. A proxy that ends "
+        "TLS before the bridge gives the bridge's own page another origin, which must be named here too.",
+    )
     tls_certificate: Path | None = _s(None, "Certificate chain, a PEM file. Together with tls_key.")  # noqa: RUF009
     tls_key: Path | None = _s(None, "Private key of the certificate, a PEM file.")  # noqa: RUF009
     models_folders: tuple[Path, ...] = _s((), "Folders with checkpoints, besides `models` in the bridge's home.")
@@ -74,6 +87,16 @@ class Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_key is None else "tls_certificate"
             raise SettingsError("settings", missing, "TLS needs both a certificate and its key.")
+        for host in self.allowed_hosts:
+            if not _HOST.fullmatch(host):
+                raise SettingsError("settings", "allowed_hosts", f"{host!r} is no name alone, such as art.example.")
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin) or _OWN_PORT.fullmatch(origin):
+                raise SettingsError(
+                    "settings",
+                    "allowed_origins",
+                    f"{origin!r} is no origin as browsers send it, such as https://name or http://name:8080.",
+                )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,7 +18,7 @@ from websockets.frames import Frame
 from ..imaging.process import Imaging
 from ..protocol.errors import BridgeError, CloseCode
 from .access import host_allowed, origin_allowed
-from .apis.app import with_apis
+from .apis.app import unknown, with_apis
 from .connection import Connection, Socket
 from .logs import log
 from .page import page_routes
@@ -68,7 +69,10 @@ def build_app(service: Service, imaging: Imaging, own_hosts: tuple[str, ...] = (
     """The bridge as an ASGI application. ``own_hosts`` are names by which it may be called, besides the settings'."""
     counts = _Counts(service)
 
-    app = Starlette(routes=[*page_routes(), WebSocketRoute(WEBSOCKET_PATH, counts.serve)])
+    routes = [*page_routes(), WebSocketRoute(WEBSOCKET_PATH, counts.serve)]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: unknown})
+    # Behind a proxy the path is another, which is not known here.
+    app.router.redirect_slashes = False
     return _Doorkeeper(with_apis(app, service, imaging), service, own_hosts)
 
 

@@ -165,7 +165,7 @@ def test_the_address_for_clients_that_take_nothing_else(run: Any, running: Path,
     assert run("token", "--base-url", home=tmp_path).code == Exit.NO_BRIDGE
     said = json.loads((running / "runtime.json").read_text())
     address = said["url"].replace("ws://", "http://").removesuffix("/ws")
-    assert run("token", "--base-url", home=running).out == f"{address}/key/{said['token']}\n"
+    assert run("token", "--base-url", home=running).out == f"{address}/key/{said['token']}/\n"
 
 
 def test_the_token(run: Any, tmp_path: Path) -> None:

@@ -82,6 +82,20 @@ async def test_same_seed_same_pixels(engine: LocalEngine, jobs: Any) -> None:
     assert not np.array_equal(jobs.pixels(first), jobs.pixels(other))
 
 
+async def test_what_is_loaded_is_let_go_of_when_it_is_asked_for(engine: LocalEngine, jobs: Any) -> None:
+    async def loaded() -> set[int]:
+        events = await jobs.follow(engine, jobs.task("again"))
+        return {event.step for event in events if isinstance(event, TaskProgress) and event.stage == "load"}
+
+    await loaded()
+    kept = await loaded()
+    engine.free()
+    anew = await loaded()
+    # Its steps are the checkpoint's parts.
+    assert len(anew) > len(kept)
+    assert await loaded() == kept
+
+
 async def test_a_picture_of_a_batch_is_what_its_recipe_gives_alone(engine: LocalEngine, jobs: Any) -> None:
     batch = await jobs.finish(engine, jobs.task("batch", seed=(1 << 64) - 1, batch=3))
     assert [layer.recipe.seed for layer in batch.layers] == [(1 << 64) - 1, 0, 1]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from encoded_pictures import disc, encode, photograph, pixels_of
+from PIL import Image
 
 from bridge.imaging.header import read_header
 from bridge.imaging.orders import Encoded, Finish, Ground, Guide, Painted, Selecting, Stage, Staged
@@ -59,6 +62,49 @@ def test_kinds_of_pictures(kind):
         data = encode(PHOTO, ".png", palette=True, bitdepth=4)
         found = picture_of(stage(Stage(Ground(looked(data)))))
         assert np.array_equal(found, pixels_of(data)[..., :3])
+
+
+def saved(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    """The photograph in a file of Pillow's."""
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "exact"), [("BMP", True), ("TIFF", True), ("GIF", False), ("AVIF", False)])
+def test_other_kinds_of_files(kind, exact):
+    found = picture_of(stage(Stage(Ground(looked(saved(kind))))))
+    assert np.abs(found.astype(int) - PHOTO).mean() < (0.01 if exact else 6)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_bitmaps_of_fewer_colours(mode):
+    found = picture_of(stage(Stage(Ground(looked(saved("BMP", mode))))))
+    assert np.array_equal(found, np.asarray(Image.fromarray(PHOTO).convert(mode).convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG", "AVIF"])
+def test_of_several_frames_the_first_counts_and_it_is_told(kind):
+    second = Image.fromarray(255 - PHOTO)
+    staged = stage(Stage(Ground(looked(saved(kind, save_all=True, append_images=[second])))))
+    assert np.abs(picture_of(staged).astype(int) - PHOTO).mean() < 6
+    assert "the first was used" in staged.hints[0]
+    assert stage(Stage(Ground(looked(saved(kind))))).hints == ()
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "TIFF", "AVIF"])
+def test_what_is_cut_off_is_told(kind):
+    data = saved(kind)
+    with pytest.raises(BridgeError) as refused:
+        stage(Stage(Ground(looked(data[: len(data) // 2]))))
+    assert refused.value.code == "picture_unreadable"
+
+
+def test_numbers_of_other_kinds_are_refused():
+    file = io.BytesIO()
+    Image.fromarray(PHOTO[..., 0].astype(np.float32)).save(file, "TIFF")
+    with pytest.raises(BridgeError, match="8 or 16 bits"):
+        stage(Stage(Ground(looked(file.getvalue()))))
 
 
 def test_a_photograph_that_lies_on_its_side_is_put_upright_and_its_mask_follows():

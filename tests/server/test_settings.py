@@ -88,6 +88,37 @@ def test_tls_needs_both_halves(tmp_path: Path) -> None:
         load_settings({"tls_key": "key.pem"}, environment={}, file=tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("allowed_origins", "*"),
+        ("allowed_origins", "art.example"),
+        ("allowed_origins", "https://*.example"),
+        ("allowed_origins", "https://art.example/editor"),
+        ("allowed_origins", "https://art.example:443"),
+        ("allowed_origins", "http://art.example:80/"),
+        ("allowed_hosts", "https://art.example"),
+        ("allowed_hosts", "art.example:7830"),
+        ("allowed_hosts", "*"),
+    ],
+)
+def test_names_that_no_browser_would_ever_send_are_refused(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({key: value}, environment={}, file=tmp_path / "none.toml")
+    assert key in str(refused.value)
+    assert value in str(refused.value)
+
+
+def test_names_as_browsers_send_them(tmp_path: Path) -> None:
+    origins = (
+        "https://art.example,http://art.example:8080,https://art.example:80/,app://obsidian.md,http://[::1]:90,null"
+    )
+    given = {"allowed_origins": origins, "allowed_hosts": "art.example,[::1],192.0.2.7"}
+    settings = load_settings(given, environment={}, file=tmp_path / "none.toml")
+    assert len(settings.allowed_origins) == 6
+    assert settings.allowed_hosts == ("art.example", "[::1]", "192.0.2.7")
+
+
 def test_every_setting_has_a_flag_a_row_and_a_sentence(tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)

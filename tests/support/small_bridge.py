@@ -67,6 +67,7 @@ class GatedEngine:
         self.steps: dict[str, int] = {}
         self.pictures: dict[str, set[str]] = {}
         self.closed = False
+        self.freed = 0
         self._cancels: dict[str, asyncio.Event] = {}
 
     async def start(self) -> None:
@@ -102,6 +103,9 @@ class GatedEngine:
     def cancel(self, task_id: str) -> None:
         if task_id in self._cancels:
             self._cancels[task_id].set()
+
+    def free(self) -> None:
+        self.freed += 1
 
     async def close(self) -> None:
         self.closed = True

@@ -17,7 +17,7 @@ from .bodies import BadBody, BodyTooLarge
 from .fields import FieldsRefused
 from .hangup import HungUp
 
-__all__ = ["IGNORED", "Handler", "Shape", "answer", "http_status", "told"]
+__all__ = ["IGNORED", "Handler", "Shape", "answer", "http_status", "ignored_headers", "told"]
 
 IGNORED = "Paintbridge-Ignored"
 """Header that names the fields of a request that had no effect."""
@@ -58,12 +58,17 @@ class Shape(Protocol):
 
 def answer(content: Any, ignored: Iterable[str] = ()) -> Response:
     """An answer; ``ignored`` names fields that had no effect."""
+    return JSONResponse(content, headers=ignored_headers(ignored))
+
+
+def ignored_headers(ignored: Iterable[str]) -> dict[str, str]:
+    """The header that names fields which had no effect; the log names them too."""
     names = ", ".join(ignored)[:4096]
     if not names:
-        return JSONResponse(content)
+        return {}
     log(logging.INFO, "fields without effect", fields=names)
-    # Names are the client's own: what does not fit a header is shown as question marks.
-    return JSONResponse(content, headers={IGNORED: names.encode("ascii", "replace").decode()})
+    # Names are the client's own: what does not fit a header, line ends among it, is shown as question marks.
+    return {IGNORED: "".join(mark if " " <= mark <= "~" else "?" for mark in names)}
 
 
 def http_status(error: BridgeError) -> int:

@@ -1,7 +1,8 @@
 """Who may use the HTTP APIs: programs of this machine that show the token, and pages that the settings name.
 
 The token comes as a bearer, as the password of basic authentication, or, from clients that have nothing but a base
-URL, in the path: ``/key/TOKEN/...``. It stops counting when it is rotated. No path is ever logged.
+URL, in the path: ``/key/TOKEN/...``. It stops counting when it is rotated. No path is ever logged. A picture that an
+answer points at opens by its own name, which nobody can guess.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +23,13 @@ from ..logs import log
 from ..service import Service
 from .answers import IGNORED, Shape
 
-__all__ = ["PREFIXES", "Gate"]
+__all__ = ["KEPT", "Gate", "is_theirs", "tidied"]
 
-PREFIXES = ("/sdapi/", "/controlnet/", "/internal/", "/v1/", "/key/")
-"""Paths that belong to the HTTP APIs."""
+KEPT = "/v1/images/kept/"
+"""Before the name of a picture that an answer points at."""
+
+_PREFIXES = ("/sdapi/", "/controlnet/", "/internal/", "/v1/", "/key/")
+_SLASHES = re.compile("//+")
 
 _KEY = "/key/"
 # Each may hold a body of pictures in memory; small ones, such as those that stop others, are not counted.
@@ -86,7 +91,8 @@ class Gate:
                 "Run the program there, or use a client of the bridge's own protocol.",
             )
         given = shown if shown is not None else _token_of(scope)
-        if given is None or not token_matches(given, self._service.token()):
+        opens = scope["path"].startswith(KEPT) or (given is not None and token_matches(given, self._service.token()))
+        if not opens:
             log(logging.WARNING, "refused", client="http", code="unauthorized")
             raise BridgeError(
                 "unauthorized",
@@ -101,6 +107,19 @@ class Gate:
                 f"{self._requests} requests are under way.",
                 "Send it again when some of them have ended.",
             )
+
+
+def is_theirs(path: str) -> bool:
+    """Whether a path, tidied, belongs to the HTTP APIs."""
+    return f"{path}/".startswith(_PREFIXES)
+
+
+def tidied(scope: Scope) -> Scope:
+    """The request as if its path had no slash too many, as it has where clients join two parts of an address: none
+    after another, and none at the end.
+    """
+    path = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
+    return scope if path == scope["path"] else {**scope, "path": path, "raw_path": path.encode()}
 
 
 def _without_key(scope: Scope) -> tuple[Scope, str | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imaging.header import read_header
-from ...imaging.orders import Encoded, Finish, Ground, Guide, Painted, Selecting, Stage
+from ...imaging.orders import Encoded, Enlarge, Finish, Ground, Guide, Painted, Selecting, Stage
 from ...imaging.process import Imaging
 from ...protocol.messages import Condition, Extent, Layer, Recipe, Rect, ResultFormat, Submit
 from .visitor import Follow, Visited, Visitor
@@ -32,13 +32,14 @@ class Paintings:
 
 @dataclass
 class Easel:
-    """One request's pictures: laid out once, however many jobs are done on them."""
+    """One request's pictures: laid out once, however many jobs are done on them. ``hints`` are for whoever asked."""
 
     visitor: Visitor
     imaging: Imaging
     most_pixels: int
     ground: Ground | None = None
     canvas: Extent = field(default_factory=lambda: Extent(1, 1))
+    hints: tuple[str, ...] = ()
     _template: dict[str, Any] = field(default_factory=dict)
     _pictures: dict[str, bytes] = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ class Easel:
         self.ground = ground
         staged = await self.imaging.stage(Stage(ground, selecting))
         self.canvas = staged.canvas
+        self._hint(staged.hints)
         self._template = {
             "canvas": staged.canvas,
             "context": staged.context,
@@ -79,7 +81,12 @@ class Easel:
         flat = kind == "label_map"
         guided = await self.imaging.guide(Guide(picture, self.canvas, self._template["context"], fit, flat))
         self._pictures[guided.picture.hash] = guided.pixels
+        self._hint(guided.hints)
         return Condition(kind, guided.picture, **fields)
+
+    async def enlarge(self, order: Enlarge) -> bytes:
+        """Bring a picture to another size by a filter. Raises BridgeError as :meth:`.Imaging.enlarge`."""
+        return await self.imaging.enlarge(order)
 
     async def paint(
         self,
@@ -108,7 +115,11 @@ class Easel:
         # An upscale's layer is on no canvas that the ground could be.
         ground = self.ground if fields.get("kind") != "upscale" else None
         files = await self.imaging.finish(Finish(ground, painted, file_kind, size, fit))
-        return Paintings(files, tuple(layer.recipe for layer in done.layers), done.hints)
+        self._hint(done.hints)
+        return Paintings(files, tuple(layer.recipe for layer in done.layers), self.hints)
+
+    def _hint(self, hints: tuple[str, ...]) -> None:
+        self.hints = tuple(dict.fromkeys((*self.hints, *hints)))
 
 
 def _painted(layer: Layer, done: Visited, texts: tuple[tuple[str, str], ...]) -> Painted:

@@ -68,8 +68,10 @@ function showState(state, words) {
 
 /** @param {string} token */
 function connect(token) {
-  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-  const made = new Bridge(url, token, "the page");
+  // Beside the page, wherever that is: a proxy may have it in a folder.
+  const url = new URL("ws", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  const made = new Bridge(url.href, token, "the page");
   const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ act) =>
     made.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
   on("welcome", (welcome) => {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import as_base64, disc, from_base64, photograph
-from small_bridge import Bridge, Client, GatedEngine, a_job
+from recording import Recording, StepByStep, submits
+from small_bridge import Bridge, Client, a_job
 
-from bridge.engine.port import EngineEvent, Task
-from bridge.protocol.messages import Cancelled, Extent, Queued, Rect, Result, Submit
+from bridge.protocol.messages import Cancelled, Extent, Queued, Rect, Result
 
 PHOTO = photograph(200, 100)
 MASK = disc(200, 100, 60, 50, 20)
@@ -28,27 +28,10 @@ STATE = {
 }  # fmt: skip
 
 
-class Recording(GatedEngine):
-    """Keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.submits: list[Submit] = []
-
-    def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
-        self.submits.append(task.submit)
-        return super().submit(task)
-
-
 @pytest.fixture
 async def recorded(start: Callable[..., Any]) -> Bridge:
     bridge: Bridge = await start(Recording())
     return bridge
-
-
-def submits(bridge: Bridge) -> list[Submit]:
-    assert isinstance(bridge.engine, Recording)
-    return bridge.engine.submits
 
 
 async def until(client: httpx2.AsyncClient, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -135,16 +118,14 @@ async def test_progress_and_interrupt_in_mid_job(bridge, http):
         response = await request
         assert response.status_code == 200
         assert response.json()["images"] == []
-        assert json.loads(response.json()["info"])["all_seeds"] == []
+        info = json.loads(response.json()["info"])
+        # As there: what was to be made is told all the same. Clients with types read these texts.
+        assert info["all_seeds"] == [info["seed"] + index for index in range(3)]
+        assert info["infotexts"][0].startswith("\nSteps: 4, Sampler: Euler, ")
+        assert (info["sd_model_name"], info["sd_model_hash"]) == ("outline", "0" * 10)
+        nulls = {name for name, value in info.items() if value is None}
+        assert nulls == {"face_restoration_model", "sd_vae_name", "sd_vae_hash"}
         assert (await client.post(f"{PREFIX}/interrupt")).json() == {}
-
-
-class StepByStep(GatedEngine):
-    """The gate closes behind each step."""
-
-    async def _pass_gate(self, cancelled: asyncio.Event) -> None:
-        await super()._pass_gate(cancelled)
-        self.gate.clear()
 
 
 async def test_progress_counts_steps_and_jobs_and_shows_the_picture(start, http):
@@ -200,7 +181,7 @@ async def test_skip_ends_one_job_and_goes_on_with_the_next(bridge, http):
     assert json.loads(answer["info"])["all_seeds"] == [11]
 
 
-async def test_interrupt_ends_the_newest_of_this_api_and_no_websocket_clients(bridge, http):
+async def test_interrupt_ends_what_progress_shows_and_no_websocket_clients_job(bridge, http):
     bridge.engine.gate.clear()
     artist: Client = await bridge.client()
     await artist.say(a_job("mine"))
@@ -208,6 +189,9 @@ async def test_interrupt_ends_the_newest_of_this_api_and_no_websocket_clients(br
     async with http() as client:
         older = asyncio.create_task(client.post(f"{PREFIX}/txt2img", json={"steps": 1, "width": 64, "prompt": "old"}))
         await until(client, lambda told: told["state"]["job"] == "txt2img")
+        async with asyncio.timeout(60):
+            while sum(len(session.jobs) for session in bridge.server.service._sessions.values()) < 2:
+                await asyncio.sleep(0.01)
         newer = asyncio.create_task(client.post(f"{PREFIX}/img2img", json=picture_job(steps=1)))
         async with asyncio.timeout(60):
             while sum(len(session.jobs) for session in bridge.server.service._sessions.values()) < 3:
@@ -215,10 +199,11 @@ async def test_interrupt_ends_the_newest_of_this_api_and_no_websocket_clients(br
         # A job of the artist's that came later still: it is not this API's.
         await artist.say(a_job("later"))
         await artist.until(Queued, lambda event: event.job == "later")
+        assert (await client.get(f"{PREFIX}/progress")).json()["state"]["job"] == "txt2img"
         await client.post(f"{PREFIX}/interrupt")
-        assert (await newer).json()["images"] == []
+        assert (await older).json()["images"] == []
         bridge.engine.gate.set()
-        assert len((await older).json()["images"]) == 1
+        assert len((await newer).json()["images"]) == 1
     for job in ("mine", "later"):
         assert (await artist.until(Result)).job == job
     assert not any(isinstance(message, Cancelled) for message in artist.seen)
@@ -269,3 +254,23 @@ async def test_a_bridge_that_ends_says_so(bridge, http):
         response = await request
     assert response.status_code == 503
     assert "shutting down" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("how", ["interrupt", "skip"])
+async def test_they_stop_the_job_that_is_painted_when_two_requests_take_turns(start, http, how):
+    bridge = await start(StepByStep())
+    bridge.engine.gate.clear()
+    async with http(bridge) as client:
+        long = asyncio.create_task(client.post(f"{PREFIX}/txt2img", json={"steps": 1, "n_iter": 2, "width": 64}))
+        await until(client, lambda _: len(bridge.engine.order) == 1)
+        short = asyncio.create_task(client.post(f"{PREFIX}/img2img", json=picture_job(steps=1)))
+        async with asyncio.timeout(60):
+            while sum(len(session.jobs) for session in bridge.server.service._sessions.values()) < 2:
+                await asyncio.sleep(0.01)
+        # The first request's first job ends, and the second request's job is next: its second one has to wait.
+        bridge.engine.gate.set()
+        await until(client, lambda told: told["state"]["job"] == "img2img")
+        await client.post(f"{PREFIX}/{how}")
+        assert (await short).json()["images"] == []
+        bridge.engine.gate.set()
+        assert len((await long).json()["images"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,53 @@ async def test_options_and_flags(bridge: Bridge, http: Callable[..., Any]) -> No
         )
         assert (changed.status_code, changed.json()) == (200, None)
         assert changed.headers["paintbridge-ignored"] == "grid_save"
-        assert (await client.get(f"{PREFIX}/options")).json()["samples_format"] == "webp"
+        set_now = (await client.get(f"{PREFIX}/options")).json()
+        assert (set_now["samples_format"], set_now["grid_save"]) == ("webp", True)
         refused = await client.post(f"{PREFIX}/options", json={"samples_format": "avif"})
         assert refused.status_code == 400
         assert (await client.get(f"{PREFIX}/cmd-flags")).json()["api"] is True
-        for what in ("checkpoints", "loras", "vae"):
+        for what in ("checkpoints", "embeddings", "loras", "vae"):
             assert (await client.post(f"{PREFIX}/refresh-{what}")).json() is None
         assert (await client.get("/internal/ping")).json() == {}
+
+
+async def test_options_are_remembered_and_those_without_effect_told_with_every_picture(
+    bridge: Bridge, http: Callable[..., Any]
+) -> None:
+    async with http() as client:
+        asked = {"CLIP_stop_at_last_layers": 2, "sd_vae": "other.safetensors", "send_seed": False, "sd_lora": "None"}
+        changed = await client.post(f"{PREFIX}/options", json=asked)
+        assert changed.headers["paintbridge-ignored"] == "CLIP_stop_at_last_layers, sd_vae, send_seed"
+        assert asked.items() <= (await client.get(f"{PREFIX}/options")).json().items()
+        missed = ["options.CLIP_stop_at_last_layers", "options.sd_vae"]
+        for overrides, ignored in (
+            ({}, missed),
+            ({"sd_vae": "Automatic"}, missed[:1]),
+            ({"sd_vae": "third"}, ["override_settings.sd_vae", missed[0]]),
+        ):
+            job = {"width": 64, "steps": 1, "override_settings": overrides}
+            answer = (await client.post(f"{PREFIX}/txt2img", json=job)).json()
+            assert json.loads(answer["info"])["paintbridge"]["ignored"] == ignored
+        too_much = await client.post(f"{PREFIX}/options", json={"notes": "x" * (1 << 17)})
+        assert too_much.status_code == 400
+        again = await client.post(f"{PREFIX}/options", json={"CLIP_stop_at_last_layers": 1, "sd_vae": "Automatic"})
+        assert "paintbridge-ignored" not in again.headers
+        plain = await client.post(f"{PREFIX}/txt2img", json={"width": 64, "steps": 1})
+        assert "paintbridge-ignored" not in plain.headers
+
+
+async def test_the_memory_is_given_back_when_a_client_asks_for_it(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
+        assert (await client.post(f"{PREFIX}/unload-checkpoint")).json() == {}
+        assert bridge.engine.freed == 1
+        assert (await client.post(f"{PREFIX}/reload-checkpoint")).json() == {}
+
+
+async def test_nothing_here_describes_pictures(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
+        response = await client.post(f"{PREFIX}/interrogate", json={"image": "", "model": "clip"})
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith("Model not found")
 
 
 async def test_a_checkpoint_that_has_just_come_is_listed_after_refresh(

@@ -61,6 +61,43 @@ async def test_wrong_types_and_ranges(bridge: Bridge, http: Any, field: str, val
     assert bridge.engine.order == []
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "half a \ud83d"},
+        {"negative_prompt": "\udc00 it"},
+        {"sampler_name": "\ud800"},
+        {"styles": ["fine", "\ud800"]},
+        {"override_settings": {"sd_model_checkpoint": "\ud800"}},
+        {"override_settings": {"\ud800": 1}},
+        {"alwayson_scripts": {"controlnet": {"args": [{"model": "\ud800"}]}}},
+        {"alwayson_scripts": {"\ud800": {}}},
+        {"unheard_of": {"deep": [[["\ud800"]]]}},
+    ],
+)
+async def test_half_a_character_anywhere(bridge: Bridge, http: Any, fields: dict[str, Any]) -> None:
+    for packed in (
+        json.dumps(fields).encode(),
+        json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+    ):
+        async with http() as client:
+            for endpoint in ("txt2img", "img2img", "options", "png-info", "extra-single-image", "interrogate"):
+                response = await client.post(f"{PREFIX}/{endpoint}", content=packed)
+                assert response.status_code == 422
+                (problem,) = response.json()["detail"]
+                assert problem["loc"] == ["body", *fields]
+                assert "surrogate" in problem["msg"]
+    assert bridge.engine.order == []
+
+
+@pytest.mark.parametrize("value", ["1e999", "[-1e999]", "NaN", '{"a": Infinity}', "[" * 500 + "]" * 500])
+async def test_what_cannot_be_repeated_in_the_answer(bridge: Bridge, http: Any, value: str) -> None:
+    async with http() as client:
+        response = await client.post(f"{PREFIX}/txt2img", content=f'{{"unheard_of": {value}}}')
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["loc"] == ["body", "unheard_of"]
+
+
 async def test_all_that_is_wrong_is_told_at_once(bridge: Bridge, http: Any) -> None:
     told = await refused(
         http, "img2img", {"init_images": [PICTURE], "steps": "x", "inpainting_fill": 9, "mask_blur": -1}, 422
@@ -76,7 +113,8 @@ async def test_all_that_is_wrong_is_told_at_once(bridge: Bridge, http: Any) -> N
         ({"init_images": ["!!!"]}, 400, "Base64"),
         ({"init_images": [PICTURE[:-3]]}, 400, "Base64"),
         ({"init_images": [packed(encode(PHOTO)[:-200])]}, 400, "damaged"),
-        ({"init_images": [packed(b"GIF89a" + bytes(30))]}, 400, "PNG"),
+        ({"init_images": [packed(b"GIF89a" + bytes(30))]}, 400, "GIF header"),
+        ({"init_images": [packed(b"%PDF-1.7" + bytes(30))]}, 400, "AVIF"),
         ({"init_images": [packed(bomb())]}, 413, "25000 x 20000"),
         ({"init_images": ["https://example.org/a.png"]}, 400, "address"),
         ({"init_images": [PICTURE], "mask": packed(bomb())}, 413, "25000 x 20000"),

@@ -8,7 +8,7 @@ import logging
 import socket
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
@@ -175,3 +175,29 @@ async def test_a_second_port_that_is_taken(tmp_path: Any) -> None:
         with pytest.raises(AddressUnavailable, match=str(settings.a1111_port)) as refused:
             await server.run()
     assert "--a1111-port" in refused.value.hint
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+async def test_slashes_that_clients_put_in_when_they_join_addresses(
+    bridge: Bridge, http: Callable[..., Any], endpoint: str
+) -> None:
+    home = bridge.url.replace("ws://", "http://").removesuffix("/ws")
+    base = f"{home}/key/{bridge.token}/"
+    paths = (f"{base}{endpoint}", f"{base}{endpoint}/", urljoin(base, endpoint[1:]), base + endpoint.replace("/", "//"))
+    async with http(headers={}) as client:
+        for address in paths:
+            response = await client.get(address)
+            assert (response.status_code, response.headers.get("location")) == (200, None), address
+        bearer = {"Authorization": f"Bearer {bridge.token}"}
+        for address in (f"{home}/{endpoint}", f"{home}{endpoint}/"):
+            assert (await client.get(address, headers=bearer)).status_code == 200
+            assert (await client.get(address)).status_code == 401
+
+
+async def test_whatever_there_is_not_is_answered_in_json(bridge: Bridge, http: Callable[..., Any]) -> None:
+    key = f"/key/{bridge.token}"
+    async with http(headers={}) as client:
+        for path in ("/config", "/user", "/user/", "/unheard-of", f"{key}/config", f"{key}/user", key, f"{key}/"):
+            response = await client.get(path)
+            assert (response.status_code, response.json()) == (404, {"detail": "Not Found"}), path
+        assert set((await client.get(f"{key}/v1/unheard-of")).json()) == {"error"}

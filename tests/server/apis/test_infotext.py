@@ -34,7 +34,8 @@ def test_there_and_back() -> None:
 
 def test_what_is_said_of_a_masked_picture() -> None:
     fields = {name: getattr(ORDER, name) for name in ORDER.__dataclass_fields__}
-    order = ImageOrder(**fields, picture=b"p", mask=b"m", strength=0.5, mask_blur=4.0, full_res_padding=32)
+    fields["strength"] = 0.5
+    order = ImageOrder(**fields, picture=b"p", mask=b"m", mask_blur=4.0, full_res_padding=32)
     parts = parse_infotext(infotext(order, RECIPE, "1.0"))
     assert (parts["Denoising strength"], parts["Mask blur"]) == ("0.5", "4")
     assert (parts["Inpaint area"], parts["Masked area padding"]) == ("Only masked", "32")

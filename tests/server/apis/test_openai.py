@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,11 @@ import cv2
 import httpx2
 import numpy as np
 import pytest
-from encoded_pictures import bomb, disc, encode, from_base64, photograph
+from encoded_pictures import bomb, disc, encode, from_base64, photograph, pixels_of
+from recording import StepByStep
 from small_bridge import Bridge
+
+from bridge.server.apis.openai.kept import Kept
 
 PHOTO = photograph(120, 80)
 MASK = disc(120, 80, 50, 40, 14)
@@ -120,8 +124,13 @@ def told(response: httpx2.Response) -> dict[str, Any]:
         ({"prompt": "x", "size": "huge"}, 400, "size", "invalid_value"),
         ({"prompt": "x", "size": "0x64"}, 400, "size", "invalid_value"),
         ({"prompt": "x", "size": "99999x99999"}, 400, "size", "invalid_value"),
-        ({"prompt": "x", "response_format": "url"}, 400, "response_format", "invalid_value"),
-        ({"prompt": "x", "stream": True}, 400, "stream", "invalid_value"),
+        ({"prompt": "x", "response_format": "file"}, 400, "response_format", "invalid_value"),
+        ({"prompt": "x", "stream": "now"}, 400, "stream", "invalid_value"),
+        ({"prompt": "x", "stream": True, "partial_images": 4}, 400, "partial_images", "invalid_value"),
+        ({"prompt": "fail", "stream": True, "model": "unheard-of"}, 404, None, "model_not_found"),
+        ({"prompt": "half \ud83d"}, 400, "prompt", "invalid_value"),
+        ({"prompt": "x", "user": "\udc00"}, 400, "user", "invalid_value"),
+        ({"prompt": "x", "\ud800": 1}, 400, "\\ud800", "invalid_value"),
         ({"prompt": "x", "output_format": "gif"}, 400, "output_format", "invalid_value"),
         ({"prompt": "x", "model": "unheard-of"}, 404, None, "model_not_found"),
         ({"prompt": "fail"}, 500, None, "out_of_memory"),
@@ -132,7 +141,8 @@ async def test_generations_that_are_refused(
     bridge: Bridge, http: Callable[..., Any], fields: Any, status: int, param: str | None, code: str
 ) -> None:
     async with http() as client:
-        response = await client.post("/v1/images/generations", json={"size": "64x64", **fields})
+        body = json.dumps({"size": "64x64", **fields})
+        response = await client.post("/v1/images/generations", content=body)
     assert response.status_code == status
     error = told(response)
     assert (error["param"], error["code"]) == (param, code)
@@ -181,8 +191,16 @@ async def test_forms_that_are_broken_or_hold_too_much(start: Callable[..., Any],
         assert bare.status_code == 400
         texts = await client.post("/v1/images/edits", data={"prompt": "x", "image": "a text"}, files={"mask": b"m"})
         assert "it must be a file" in told(texts)["message"]
-        two = await client.post("/v1/images/edits", files=[("image[]", encode(PHOTO)), ("image[]", encode(PHOTO))])
-        assert "one picture" in told(two)["message"]
+        many = await client.post("/v1/images/edits", data={"prompt": "x"}, files=[("image[]", encode(PHOTO))] * 17)
+        assert "at most 16" in told(many)["message"]
+        two = [("mask", encode(HOLED)), ("mask", encode(HOLED)), ("image", encode(PHOTO))]
+        masks = await client.post("/v1/images/edits", data={"prompt": "x"}, files=two)
+        assert "at most 1" in told(masks)["message"]
+        half = b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n+2AA-\r\n--x--'
+        kind = {"Content-Type": "multipart/form-data; boundary=x; charset=utf-7"}
+        response = await client.post("/v1/images/variations", content=half, headers=kind)
+        assert response.status_code == 400
+        assert told(response)["param"] == "prompt"
         large = await client.post("/v1/images/edits", files={"image": bytes(1 << 21)})
         assert large.status_code == 413
         told(large)
@@ -196,6 +214,144 @@ async def test_who_hangs_up_leaves_no_job_behind(bridge: Bridge, http: Callable[
             while not bridge.engine.order:
                 await asyncio.sleep(0.01)
         request.cancel()
+        async with asyncio.timeout(60):
+            while any(session.jobs for session in bridge.server.service._sessions.values()):
+                await asyncio.sleep(0.01)
+
+
+async def test_several_pictures_in_an_edit_are_the_first_and_the_answer_says_so(
+    bridge: Bridge, http: Callable[..., Any]
+) -> None:
+    async with http() as client:
+        sent = [("image[]", encode(HOLED)), ("image[]", encode(PHOTO[:40])), ("image[]", b"never looked at")]
+        response = await client.post("/v1/images/edits", data={"prompt": "x", "quality": "high"}, files=sent)
+    answer = response.json()
+    assert from_base64(answer["data"][0]["b64_json"]).shape == PHOTO.shape
+    assert response.headers["paintbridge-ignored"] == "quality, image[1], image[2]"
+    assert answer["paintbridge"]["ignored"] == ["quality", "image[1]", "image[2]"]
+    assert "the first" in answer["paintbridge"]["notes"][0]
+
+
+async def test_a_variation_keeps_the_forms_and_needs_no_prompt(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
+        sent = {"n": "2", "size": "64x64", "response_format": "b64_json", "prompt": "not there"}
+        response = await client.post("/v1/images/variations", data=sent, files=files(image=PHOTO))
+        assert response.status_code == 200
+        assert [from_base64(entry["b64_json"]).shape for entry in response.json()["data"]] == [(64, 64, 3)] * 2
+        assert response.headers["paintbridge-ignored"] == "prompt"
+        missing = await client.post("/v1/images/variations", data=sent, files={"other": b"x"})
+        assert told(missing)["param"] == "image"
+
+
+async def test_an_address_opens_without_the_token_until_that_is_rotated(
+    bridge: Bridge, http: Callable[..., Any]
+) -> None:
+    asked = {"prompt": "x", "size": "64x64", "response_format": "url", "output_format": "webp", "n": 2}
+    async with http() as client, http(headers={}) as stranger:
+        data = (await client.post("/v1/images/generations", json=asked)).json()["data"]
+        assert [set(entry) for entry in data] == [{"url"}] * 2
+        home = str(client.base_url).rstrip("/")
+        assert data[0]["url"].startswith(f"{home}/v1/images/kept/")
+        assert bridge.token not in data[0]["url"]
+        got = await stranger.get(data[0]["url"])
+        assert (got.status_code, got.headers["content-type"]) == (200, "image/webp")
+        assert pixels_of(got.content).shape == (64, 64, 3)
+        unknown = await stranger.get("/v1/images/kept/unheard-of.png")
+        assert unknown.status_code == 404
+        told(unknown)
+        page = await stranger.get(data[0]["url"], headers={"Origin": "https://evil.example"})
+        assert page.status_code == 403
+        bridge.server.runtime.rotate_token()
+        assert (await stranger.get(data[1]["url"])).status_code == 404
+
+
+async def test_an_address_is_the_one_that_the_client_has_called(bridge: Bridge, http: Callable[..., Any]) -> None:
+    asked = {"prompt": "x", "size": "64x64", "response_format": "url"}
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "art.example:8443", "X-Forwarded-Prefix": "/paint/"}
+    broken = {"X-Forwarded-Proto": "file", "X-Forwarded-Host": "a b", "X-Forwarded-Prefix": "//evil"}
+    async with http() as client:
+        beginnings = []
+        for headers in (forwarded, broken):
+            answer = (await client.post("/v1/images/generations", json=asked, headers=headers)).json()
+            beginnings.append(answer["data"][0]["url"].partition("/v1/")[0])
+        assert beginnings == ["https://art.example:8443/paint", str(client.base_url).rstrip("/")]
+
+
+async def test_clients_of_older_models_may_take_either(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
+        for model, kinds in (("dall-e-3", {"url", "b64_json"}), ("gpt-image-1", {"b64_json"}), ("", {"b64_json"})):
+            asked = {"prompt": "x", "size": "64x64", "model": model}
+            (entry,) = (await client.post("/v1/images/generations", json=asked)).json()["data"]
+            assert set(entry) == kinds
+
+
+def test_kept_pictures_go_after_an_hour_and_when_there_are_too_many() -> None:
+    now = 0.0
+    kept = Kept(lambda: "token", clock=lambda: now)
+    first = kept.add(b"first", "png").rpartition("/")[2]
+    now = 3599.0
+    assert kept.answer(first) is not None
+    now = 3600.0
+    assert kept.answer(first) is None
+    names = [kept.add(bytes(100 << 20), "png").rpartition("/")[2] for _ in range(3)]
+    assert [kept.answer(name) is not None for name in names] == [False, True, True]
+
+
+def events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """The events of an answer, by name; lines that say nothing are left out."""
+    parts = [part.split("\n") for part in text.split("\n\n") if part and not part.startswith(":")]
+    assert all(len(part) == 2 and part[0].startswith("event: ") for part in parts)
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
+
+
+async def test_a_stream_of_pictures_and_its_end(start: Callable[..., Any], http: Callable[..., Any]) -> None:
+    bridge = await start(StepByStep())
+    bridge.engine.gate.clear()
+    asked = {"prompt": "x", "size": "96x64", "stream": True, "partial_images": 1, "n": 2, "response_format": "url"}
+    async with http(bridge) as client:
+        async with client.stream("POST", "/v1/images/generations", json=asked) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            assert response.headers["paintbridge-ignored"] == "response_format"
+            lines = []
+            async for line in response.aiter_lines():
+                lines.append(line)
+                # Of two steps the first has a preview, without which the second does not begin.
+                if line.startswith((": waiting", "event: image_generation.partial_image")):
+                    bridge.engine.gate.set()
+        told = events("\n".join(lines) + "\n")
+        assert [name for name, _ in told] == ["image_generation.partial_image", *["image_generation.completed"] * 2]
+        for name, data in told:
+            assert (data["type"], data["size"], data["output_format"]) == (name, "96x64", "png")
+            assert from_base64(data["b64_json"]).shape == (64, 96, 3)
+        assert told[0][1]["partial_image_index"] == 0
+        assert told[1][1]["usage"]["total_tokens"] == 0
+
+
+async def test_a_stream_of_an_edit(bridge: Bridge, http: Callable[..., Any]) -> None:
+    async with http() as client:
+        sent = files(image=HOLED)
+        response = await client.post("/v1/images/edits", data={"prompt": "x", "stream": "true"}, files=sent)
+    assert [name for name, _ in events(response.text)] == ["image_edit.completed"]
+
+
+@pytest.mark.parametrize(("prompt", "code"), [("fail", "out_of_memory"), ("break", "internal")])
+async def test_a_stream_that_has_begun_tells_its_failure(
+    bridge: Bridge, http: Callable[..., Any], prompt: str, code: str
+) -> None:
+    async with http() as client:
+        response = await client.post("/v1/images/generations", json={"prompt": prompt, "size": "64x64", "stream": True})
+    ((name, data),) = events(response.text)
+    assert (name, data["error"]["code"]) == ("error", code)
+    assert "secret" not in response.text
+
+
+async def test_who_hangs_up_in_a_stream_leaves_no_job_behind(bridge: Bridge, http: Callable[..., Any]) -> None:
+    bridge.engine.gate.clear()
+    asked = {"prompt": "x", "size": "64x64", "stream": True, "partial_images": 3}
+    async with http() as client:
+        async with client.stream("POST", "/v1/images/generations", json=asked) as response:
+            assert await anext(response.aiter_lines()) == ": waiting"
+            assert any(session.jobs for session in bridge.server.service._sessions.values())
         async with asyncio.timeout(60):
             while any(session.jobs for session in bridge.server.service._sessions.values()):
                 await asyncio.sleep(0.01)

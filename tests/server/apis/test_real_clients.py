@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import httpx2
 import numpy as np
@@ -61,6 +62,27 @@ def test_openais_client(theirs: openai.OpenAI) -> None:
     assert not changed[:, :20].any()
 
 
+def test_openais_client_follows_a_stream_opens_an_address_and_makes_a_variation(theirs: openai.OpenAI) -> None:
+    told = list(theirs.images.generate(prompt="a bird", size="64x64", stream=True, partial_images=1))  # type: ignore[call-overload]
+    # Previews of so quick a job may come too late to be shown.
+    assert {event.type for event in told[:-1]} <= {"image_generation.partial_image"}
+    assert told[-1].type == "image_generation.completed"
+    assert pixels_of(base64.b64decode(told[-1].b64_json)).shape == (64, 64, 3)
+    with pytest.raises(openai.NotFoundError, match="does not exist"):
+        theirs.images.generate(prompt="x", model="unheard-of", stream=True)
+    (made,) = theirs.images.generate(prompt="x", size="64x64", response_format="url").data or ()  # type: ignore[call-overload]
+    assert made.url is not None
+    with urlopen(made.url) as opened:
+        assert pixels_of(opened.read()).shape == (64, 64, 3)
+    file = io.BytesIO(encode(PHOTO))
+    file.name = "photo.png"
+    # OpenAI itself has retired it.
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        varied = theirs.images.create_variation(image=file, n=1, response_format="b64_json")
+    assert varied.data is not None
+    assert pixels_of(base64.b64decode(varied.data[0].b64_json or "")).shape == PHOTO.shape
+
+
 def test_openais_client_knows_the_errors(theirs: openai.OpenAI, address: tuple[str, str]) -> None:
     with pytest.raises(openai.BadRequestError, match="WIDTHxHEIGHT") as refused:
         theirs.images.generate(prompt="x", size="1x1")  # type: ignore[call-overload]
@@ -90,6 +112,19 @@ def test_a_client_of_automatic1111s_api(webui: webuiapi.WebUIApi) -> None:
     assert not changed[:, :75].any()
     enlarged = webui.extra_single_image(image=Image.fromarray(PHOTO), upscaler_1="Paintbridge", upscaling_resize=2)
     assert enlarged.image.size == (2 * WIDTH, 2 * HEIGHT)
+    others = webui.extra_batch_images(
+        images=[made.image, masked.image], upscaler_1=webuiapi.Upscaler.Lanczos, upscaling_resize=2
+    )
+    assert [image.size for image in others.images] == [(192, 128), (2 * WIDTH, 2 * HEIGHT)]
+    fixed = webui.txt2img(
+        prompt="a cat <lora:nowhere:1>", steps=2, width=64, height=64, enable_hr=True, hr_scale=1.5,
+        hr_upscaler=webuiapi.HiResUpscaler.Latent, denoising_strength=0.5,
+    )  # fmt: skip
+    assert fixed.image.size == (96, 96)
+    assert fixed.info["paintbridge"]["ignored"] == ["hr_upscaler"]
+    assert "nowhere" in fixed.info["paintbridge"]["notes"][0]
+    with pytest.raises(RuntimeError, match="describes a picture in words"):
+        webui.interrogate(made.image)
     assert webui.png_info(made.image).info == made.info["infotexts"][0]
     assert webui.get_progress()["progress"] == 0
     assert webui.interrupt() == {}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ....protocol.messages import Recipe
+from ....protocol.messages import ConditionUse, Recipe
 from .orders import ImageOrder, Order
 
-__all__ = ["infotext", "parse_infotext"]
+__all__ = ["Planned", "infotext", "parse_infotext"]
 
 _NEGATIVE = "Negative prompt: "
 # A value with a comma or a colon in it stands in quotes, as JSON.
@@ -18,17 +19,35 @@ _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _LEAST_PAIRS = 3
 
 
-def infotext(order: Order, recipe: Recipe, version: str) -> str:
+@dataclass(frozen=True)
+class Planned:
+    """What the text says of a picture that was not made: what was asked for. Named as in :class:`.Recipe`."""
+
+    sampler: str
+    guidance: float
+    seed: int
+    checkpoint: str
+    checkpoint_hash: str
+    conditions: tuple[ConditionUse, ...] = ()
+
+
+def infotext(order: Order, made: Recipe | Planned, version: str) -> str:
     """The text for one picture."""
     said: dict[str, Any] = {
         "Steps": order.steps,
-        "Sampler": recipe.sampler,
-        "CFG scale": _plain(recipe.guidance),
-        "Seed": recipe.seed,
+        "Sampler": made.sampler,
+        "CFG scale": _plain(made.guidance),
+        "Seed": made.seed,
         "Size": f"{order.width}x{order.height}",
-        "Model hash": recipe.checkpoint_hash[:10],
-        "Model": recipe.checkpoint,
+        "Model hash": made.checkpoint_hash[:10],
+        "Model": made.checkpoint,
     }
+    if order.hires is not None:
+        target = order.hires.target
+        said["Denoising strength"] = _plain(order.strength)
+        said["Hires resize"] = f"{target.width}x{target.height}"
+        said["Hires steps"] = order.hires.steps or order.steps
+        said["Hires upscaler"] = "Paintbridge"
     if isinstance(order, ImageOrder):
         said["Denoising strength"] = _plain(order.strength)
         if order.mask is not None:
@@ -36,7 +55,7 @@ def infotext(order: Order, recipe: Recipe, version: str) -> str:
             if order.full_res:
                 said["Inpaint area"] = "Only masked"
                 said["Masked area padding"] = order.full_res_padding
-    for number, use in enumerate(recipe.conditions):
+    for number, use in enumerate(made.conditions):
         said[f"ControlNet {number}"] = (
             f"Module: none, Model: {use.controlnet} [{use.controlnet_hash[:8]}], Weight: {_plain(use.strength)}, "
             f"Guidance Start: {_plain(use.start)}, Guidance End: {_plain(use.end)}"

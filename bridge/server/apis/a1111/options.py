@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,25 +16,35 @@ __all__ = ["Options"]
 _CHECKPOINT, _FORMAT = "sd_model_checkpoint", "samples_format"
 _KINDS = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 _TITLE = re.compile(r"(?P<name>.*?)(?: \[(?P<hash>[0-9a-f]{6,64})\])?")
-# What clients ask for; as things are here.
-_FIXED: dict[str, Any] = {
+# What would change pictures, as it is done here.
+_AS_PAINTED: dict[str, Any] = {
     "CLIP_stop_at_last_layers": 1,
-    "enable_pnginfo": True,
+    "eta_ancestral": 1.0,
+    "eta_ddim": 0.0,
     "eta_noise_seed_delta": 0,
-    "face_restoration_model": None,
     "img2img_background_color": "#ffffff",
     "img2img_color_correction": False,
+    "initial_noise_multiplier": 1.0,
     "inpainting_mask_weight": 1.0,
-    "live_previews_enable": True,
+    "sd_hypernetwork": "None",
     "sd_lora": "None",
     "sd_vae": "Automatic",
+}
+# Other things that clients ask for.
+_ASKED_FOR: dict[str, Any] = {
+    "enable_pnginfo": True,
+    "face_restoration_model": None,
+    "live_previews_enable": True,
     "send_seed": True,
     "upscaler_for_img2img": None,
 }
+_FIXED = {**_AS_PAINTED, **_ASKED_FOR}
+_MOST_BYTES = 64 << 10
 
 
 class Options:
-    """Of all clients of this API together, as there; forgotten with the bridge's end.
+    """Of all clients of this API together, as there; forgotten with the bridge's end. What has no effect is remembered
+    all the same, so that clients find what they have set.
 
     Hashes of checkpoints are known once they have painted: before that, gigabytes would have to be read.
     """
@@ -41,6 +52,7 @@ class Options:
     def __init__(self) -> None:
         self._checkpoint: str | None = None
         self._format = "png"
+        self._said: dict[str, Any] = {}
         self._hashes: dict[str, str] = {}
 
     def learn(self, checkpoint: str, sha256: str) -> None:
@@ -52,6 +64,7 @@ class Options:
         name = self._checkpoint or (checkpoints[0].name if checkpoints else "")
         return {
             **_FIXED,
+            **self._said,
             _CHECKPOINT: self.title(name),
             "sd_checkpoint_hash": self._hashes.get(name, ""),
             _FORMAT: self._format,
@@ -71,6 +84,15 @@ class Options:
             for entry in checkpoints
         ]
 
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Names of the options that were set, would change pictures, and do not."""
+        return tuple(name for name, fixed in _AS_PAINTED.items() if self._said.get(name, fixed) != fixed)
+
+    def sha256(self, checkpoint: str) -> str:
+        """A checkpoint's hash; empty: it has not painted yet."""
+        return self._hashes.get(checkpoint, "")
+
     def title(self, checkpoint: str) -> str:
         """What a checkpoint is called in lists."""
         sha256 = self._hashes.get(checkpoint)
@@ -83,7 +105,10 @@ class Options:
             BridgeError: ``checkpoint_unknown``, ``out_of_range``. Then none is set.
         """
         checkpoint, kind, ignored = self.override(values, checkpoints)
-        self._checkpoint, self._format = checkpoint, kind
+        said = {**self._said, **{name: value for name, value in values.items() if name not in (_CHECKPOINT, _FORMAT)}}
+        if len(json.dumps(said)) > _MOST_BYTES:
+            raise BridgeError("out_of_range", f"All options together take more than {_MOST_BYTES} bytes.", "Set fewer.")
+        self._checkpoint, self._format, self._said = checkpoint, kind, said
         return ignored
 
     def override(

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....protocol.errors import BridgeError
+from ....protocol.messages import Extent
 from ..bodies import decode_base64
 from ..fields import Fields
 from .controlnet import Unit, read_units
+from .hires import FIELDS as HIRES
+from .hires import Hires, read_hires
 from .samplers import resolve_sampler
 
 __all__ = ["ImageOrder", "Order", "read_img2img", "read_txt2img"]
@@ -24,7 +27,6 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "disable_extra_networks": False,
     "do_not_save_grid": (False, True),
     "do_not_save_samples": (False, True),
-    "enable_hr": False,
     "eta": (0, 1),
     "firstpass_image": None,
     "force_task_id": None,
@@ -47,11 +49,8 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "subseed_strength": 0,
     "tiling": False,
 }
-# They say how, and `enable_hr` whether.
-_HIRES = ("hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_prompt",
-          "hr_negative_prompt", "hr_checkpoint_name", "hr_sampler_name", "hr_scheduler", "firstphase_width",
-          "firstphase_height")  # fmt: skip
 _IMAGE_WITHOUT_EFFECT: dict[str, Any] = {
+    "enable_hr": False,
     "image_cfg_scale": (0, 1.5),
     "initial_noise_multiplier": (0, 1),
     "latent_mask": None,
@@ -61,7 +60,9 @@ _IMAGE_WITHOUT_EFFECT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Order:
-    """One request. ``sampler`` is one of the bridge's; ``overrides`` are the settings that it names for itself."""
+    """One request. ``sampler`` is one of the bridge's; ``overrides`` are the settings that it names for itself;
+    ``strength`` is that of a picture's or of the second pass ``hires``.
+    """
 
     prompt: str
     negative_prompt: str
@@ -76,6 +77,8 @@ class Order:
     send_images: bool
     overrides: dict[str, Any]
     restore_afterwards: bool
+    strength: float = 0.75
+    hires: Hires | None = None
     units: tuple[Unit, ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -87,7 +90,6 @@ class ImageOrder(Order):
     picture: bytes = field(default=b"", repr=False)
     mask: bytes | None = field(default=None, repr=False)
     resize_mode: int = 0
-    strength: float = 0.75
     mask_blur: float = 4.0
     fill: int = 0
     full_res: bool = True
@@ -104,10 +106,13 @@ def read_txt2img(body: dict[str, Any]) -> Order:
     """
     fields = Fields(body)
     common = _read_common(fields)
-    # Of use with `enable_hr` alone.
-    fields.without_effect(denoising_strength=fields.raw("denoising_strength"))
-    for name in _HIRES:
-        fields.raw(name)
+    if fields.flag("enable_hr", False):
+        common["strength"] = _strength(fields)
+        first, common["hires"] = read_hires(fields, Extent(common["width"], common["height"]))
+        common["width"], common["height"] = first.width, first.height
+    else:
+        for name in ("denoising_strength", *HIRES):
+            fields.raw(name)
     fields.check()
     return Order(**common, ignored=fields.ignored())
 
@@ -126,12 +131,9 @@ def read_img2img(body: dict[str, Any]) -> ImageOrder:
         fields.refuse("init_images", "the bridge repaints one picture a request.")
     mask = fields.text("mask", most=1 << 40)
     blurs = [fields.number(f"mask_blur_{axis}", 4.0, 0.0, 1024.0) for axis in "xy"]
-    strength = fields.number("denoising_strength", 0.75, 0.0, 1.0)
-    if strength < _LEAST_STRENGTH:
-        fields.ignore("denoising_strength")
     image: dict[str, Any] = {
         "resize_mode": fields.integer("resize_mode", 0, 0, 3),
-        "strength": max(_LEAST_STRENGTH, strength),
+        "strength": _strength(fields),
         "mask_blur": fields.number("mask_blur", max(blurs), 0.0, 1024.0),
         "fill": fields.integer("inpainting_fill", 0, 0, 3),
         "full_res": fields.flag("inpaint_full_res", True),
@@ -150,6 +152,13 @@ def read_img2img(body: dict[str, Any]) -> ImageOrder:
         mask=decode_base64(mask) if mask else None,
         ignored=fields.ignored(),
     )
+
+
+def _strength(fields: Fields) -> float:
+    strength = fields.number("denoising_strength", 0.75, 0.0, 1.0)
+    if strength < _LEAST_STRENGTH:
+        fields.ignore("denoising_strength")
+    return max(_LEAST_STRENGTH, strength)
 
 
 def _read_common(fields: Fields) -> dict[str, Any]:

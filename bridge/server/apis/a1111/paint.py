@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ....imaging.orders import Ground, Selecting, Thumbnail
 from ....imaging.process import Imaging
 from ....protocol.errors import BridgeError
-from ....protocol.messages import CheckpointInfo, Extent, Recipe
+from ....protocol.messages import CheckpointInfo, Condition, Extent, Recipe
 from ...service import Service
 from ..painting import Easel, Paintings
 from ..visitor import JobStopped, Visitor
+from .answering import answer
 from .controlnet import guide
 from .extras import ExtraOrder, upscale
-from .infotext import infotext
+from .hires import Hires, scale_for
+from .infotext import Planned, infotext
+from .loras import without_unknown
 from .options import Options
 from .orders import ImageOrder, Order
 from .runs import Run, Runs
@@ -41,9 +44,9 @@ class Painter:
     def __init__(self, service: Service, visitor: Visitor, imaging: Imaging) -> None:
         self.options = Options()
         self.runs = Runs(visitor.stop)
-        self._service = service
-        self._visitor = visitor
-        self._imaging = imaging
+        self.service = service
+        self.visitor = visitor
+        self.imaging = imaging
 
     async def paint(self, order: Order, parameters: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Do a request. Returns the answer, and the names of fields that had no effect.
@@ -59,22 +62,42 @@ class Painter:
         if not order.restore_afterwards:
             self.options.change(order.overrides, checkpoints)
         ignored = (*order.ignored, *(f"override_settings.{name}" for name in unheeded))
-        easel = self._easel()
-        with self.runs.run("img2img" if isinstance(order, ImageOrder) else "txt2img", order.n_iter, order.steps) as run:
-            job = {**await _lay_out(easel, order), "checkpoint": checkpoint}
-            if order.units:
-                repainted = order.picture if isinstance(order, ImageOrder) else None
-                job["conditions"] = await guide(easel, order.units, await self._service.controlnets(), repainted)
-            done = await self._rounds(easel, order, run, job, file_kind)
+        ignored += tuple(f"options.{name}" for name in self.options.missed if name not in order.overrides)
+        rounds = order.n_iter * (1 if order.hires is None else 1 + order.batch_size)
+        name = "img2img" if isinstance(order, ImageOrder) else "txt2img"
+        with self.runs.run(name, rounds, order.steps) as run:
+            jobs = _Jobs(self, order, run, checkpoint, file_kind)
+            done = await jobs.paint()
         for recipe in done.recipes:
             self.options.learn(recipe.checkpoint, recipe.checkpoint_hash)
-        return await asyncio.to_thread(self._answer, order, parameters, done, run, ignored), ignored
+        content = await asyncio.to_thread(
+            answer, order, parameters, done, run, ignored, self._planned(order, checkpoint, checkpoints), self.version
+        )
+        return content, ignored
 
-    async def upscale(self, order: ExtraOrder) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Enlarge a picture. Returns and raises as :meth:`paint`."""
+    async def upscale(self, orders: Sequence[ExtraOrder]) -> tuple[list[str], tuple[str, ...]]:
+        """Enlarge pictures, all but those that were left when they were interrupted. Returns them in Base64, and hints.
+
+        Raises:
+            BridgeError: it was refused, or failed.
+        """
         checkpoint, _, _ = self.options.override({}, await self.checkpoints())
-        with self.runs.run("extras", 1, 0) as run:
-            return await upscale(self._easel(), order, run, self._visitor.name(), checkpoint), order.ignored
+        easels = [(self.easel(), order) for order in orders]
+        pictures = [easel.look(order.picture) for easel, order in easels]
+        images: list[str] = []
+        hints: dict[str, None] = {}
+        with self.runs.run("extras", len(orders), 0) as run:
+            for number, ((easel, order), picture) in enumerate(zip(easels, pictures, strict=True)):
+                if run.interrupted:
+                    break
+                run.begin(self.visitor.name(), number)
+                try:
+                    file = await upscale(easel, order, picture, run, checkpoint)
+                except JobStopped:
+                    continue
+                images.append((await asyncio.to_thread(base64.b64encode, file)).decode())
+                hints.update(dict.fromkeys(easel.hints))
+        return images, tuple(hints)
 
     async def progress(self, *, with_image: bool) -> dict[str, Any]:
         """The answer to `progress`."""
@@ -82,94 +105,133 @@ class Painter:
         run = self.runs.current
         if with_image and run is not None and run.preview is not None:
             preview = run.preview
-            png = await self._imaging.thumbnail(Thumbnail(preview.width, preview.height, preview.data))
+            png = await self.imaging.thumbnail(Thumbnail(preview.width, preview.height, preview.data))
             state["current_image"] = base64.b64encode(png).decode()
         return state
 
     async def checkpoints(self) -> Sequence[CheckpointInfo]:
         """Those that are here."""
-        return (await self._service.stock.look()).checkpoints
+        return (await self.service.stock.look()).checkpoints
 
-    # ------------------------------------------------------------ inside
+    def easel(self) -> Easel:
+        """For one request's pictures."""
+        return Easel(self.visitor, self.imaging, self.service.settings.picture_pixels)
 
-    def _easel(self) -> Easel:
-        return Easel(self._visitor, self._imaging, self._service.settings.picture_pixels)
+    @property
+    def version(self) -> str:
+        """The bridge's."""
+        return self.service.version
 
-    async def _rounds(self, easel: Easel, order: Order, run: Run, job: dict[str, Any], file_kind: str) -> Paintings:
-        done = Paintings()
+    def _planned(self, order: Order, checkpoint: str | None, checkpoints: Sequence[CheckpointInfo]) -> Planned:
+        name = checkpoint or (checkpoints[0].name if checkpoints else "")
+        return Planned(order.sampler, order.cfg_scale, order.seed, name, self.options.sha256(name))
+
+
+@dataclass
+class _Jobs:
+    """One request's jobs."""
+
+    painter: Painter
+    order: Order
+    run: Run
+    checkpoint: str | None
+    file_kind: str
+
+    async def paint(self) -> Paintings:
+        """All of its pictures, but for those that were stopped.
+
+        Raises:
+            BridgeError: it was refused, or failed.
+        """
+        order = self.order
+        prompt, negative, notes = await without_unknown(
+            self.painter.service, order.prompt, order.negative_prompt, self.checkpoint
+        )
+        easel = self.painter.easel()
+        second = await self._second_checkpoint(easel, order.hires) if order.hires is not None else None
+        job = {**await _lay_out(easel, order), "prompt": prompt, "negative_prompt": negative}
+        job |= {"checkpoint": self.checkpoint, "conditions": await self._conditions(easel)}
+        done = Paintings(hints=notes)
+        # The picture between the passes must lose nothing.
+        file_kind = self.file_kind if order.hires is None else "png"
         for number in range(order.n_iter):
-            if run.interrupted:
-                break
-            run.begin(self._visitor.name(), number)
-            try:
-                done += await easel.paint(
-                    run.job,
-                    run.follow,
-                    lambda recipe: [("parameters", infotext(order, recipe, self._service.version))],
-                    file_kind=file_kind,
-                    seed=(order.seed + number * order.batch_size) % (1 << 64),
-                    **job,
-                )
-            except JobStopped:
-                # By `skip` or `interrupt`; what is done already is the answer.
-                continue
+            seed = (order.seed + number * order.batch_size) % (1 << 64)
+            passed = number if order.hires is None else number * (1 + order.batch_size)
+            first = await self._job(easel, passed, file_kind, {**job, "seed": seed})
+            done += first if order.hires is None else Paintings(hints=first.hints)
+            for index, (file, recipe) in enumerate(zip(first.files, first.recipes, strict=True), passed + 1):
+                if order.hires is not None:
+                    again = {**job, "seed": recipe.seed, "checkpoint": second}
+                    done += await self._second(order.hires, file, index, again)
         return done
 
-    def _answer(
-        self, order: Order, parameters: dict[str, Any], done: Paintings, run: Run, ignored: tuple[str, ...]
-    ) -> dict[str, Any]:
-        images = [base64.b64encode(file).decode() for file in done.files] if order.send_images else []
-        return {
-            "images": images,
-            "parameters": _repeated(parameters),
-            "info": json.dumps(self._info(order, done, run, ignored)),
-        }
+    async def _second_checkpoint(self, easel: Easel, hires: Hires) -> str | None:
+        """Which one paints the second pass. What would fail there does so before the first.
 
-    def _info(self, order: Order, done: Paintings, run: Run, ignored: tuple[str, ...]) -> dict[str, Any]:
-        seeds = [recipe.seed for recipe in done.recipes]
-        made_by: Recipe | None = done.recipes[0] if done.recipes else None
-        return {
-            "prompt": order.prompt,
-            "all_prompts": [order.prompt] * len(seeds),
-            "negative_prompt": order.negative_prompt,
-            "all_negative_prompts": [order.negative_prompt] * len(seeds),
-            "seed": order.seed,
-            "all_seeds": seeds,
-            "subseed": -1,
-            "all_subseeds": [-1] * len(seeds),
-            "subseed_strength": 0,
-            "width": order.width,
-            "height": order.height,
-            "sampler_name": order.sampler,
-            "cfg_scale": order.cfg_scale,
-            "steps": order.steps,
-            "batch_size": order.batch_size,
-            "restore_faces": False,
-            "face_restoration_model": None,
-            "sd_model_name": made_by.checkpoint if made_by else None,
-            "sd_model_hash": made_by.checkpoint_hash[:10] if made_by else None,
-            "sd_vae_name": None,
-            "sd_vae_hash": None,
-            "seed_resize_from_w": -1,
-            "seed_resize_from_h": -1,
-            "denoising_strength": order.strength if isinstance(order, ImageOrder) else None,
-            "extra_generation_params": {},
-            "index_of_first_image": 0,
-            "infotexts": [infotext(order, recipe, self._service.version) for recipe in done.recipes],
-            "styles": [],
-            "job_timestamp": run.since.strftime("%Y%m%d%H%M%S"),
-            "clip_skip": 1,
-            "is_using_inpainting_conditioning": False,
-            "version": f"Paintbridge {self._service.version}",
-            "paintbridge": {"ignored": list(ignored), "notes": list(done.hints)},
+        Raises:
+            BridgeError: ``checkpoint_unknown``, ``picture_too_large``.
+        """
+        order, painter = self.order, self.painter
+        scale = scale_for(Extent(order.width, order.height), hires.target) or 1
+        width, height = order.width * scale, order.height * scale
+        if max(width * height, hires.target.width * hires.target.height) > easel.most_pixels:
+            raise BridgeError("picture_too_large", f"A picture of {width} x {height} pixels is too large.")
+        if not hires.checkpoint:
+            return self.checkpoint
+        values = {"sd_model_checkpoint": hires.checkpoint}
+        return painter.options.override(values, await painter.checkpoints())[0]
+
+    async def _second(self, hires: Hires, file: bytes, number: int, job: dict[str, Any]) -> Paintings:
+        """A picture of the first pass, enlarged and painted over."""
+        order, painter = self.order, self.painter
+        if self.run.interrupted:
+            return Paintings()
+        wanted, unwanted = hires.prompt or order.prompt, hires.negative_prompt or order.negative_prompt
+        prompt, negative, notes = await without_unknown(painter.service, wanted, unwanted, job["checkpoint"])
+        easel = painter.easel()
+        picture = easel.look(file)
+        scale = scale_for(Extent(picture.width, picture.height), hires.target)
+        ground = Ground(picture, hires.target, "crop") if scale == 1 else Ground(picture)
+        await easel.lay_out(ground, None)
+        second = {
+            **job,
+            **({"kind": "refine"} if scale == 1 else {"kind": "upscale", "scale": scale}),
+            "prompt": prompt,
+            "negative_prompt": negative,
+            "batch": 1,
+            "steps": hires.steps or order.steps,
+            "sampler": hires.sampler or order.sampler,
+            "strength": order.strength,
+            "conditions": await self._conditions(easel),
         }
+        done = await self._job(easel, number, self.file_kind, second, size=hires.target, fit="crop")
+        return Paintings(hints=notes) + done
+
+    async def _conditions(self, easel: Easel) -> tuple[Condition, ...]:
+        order = self.order
+        if not order.units:
+            return ()
+        repainted = order.picture if isinstance(order, ImageOrder) else None
+        return await guide(easel, order.units, await self.painter.service.controlnets(), repainted)
+
+    async def _job(self, easel: Easel, number: int, file_kind: str, job: dict[str, Any], **finish: Any) -> Paintings:
+        if self.run.interrupted:
+            return Paintings()
+        self.run.begin(self.painter.visitor.name(), number)
+
+        def describe(recipe: Recipe) -> list[tuple[str, str]]:
+            return [("parameters", infotext(self.order, recipe, self.painter.version))]
+
+        try:
+            return await easel.paint(self.run.job, self.run.follow, describe, file_kind=file_kind, **finish, **job)
+        except JobStopped:
+            # By `skip` or `interrupt`; what is done already is the answer.
+            return Paintings()
 
 
 async def _lay_out(easel: Easel, order: Order) -> dict[str, Any]:
     """Lay the request's picture out; the job's fields."""
     job: dict[str, Any] = {
-        "prompt": order.prompt,
-        "negative_prompt": order.negative_prompt,
         "batch": order.batch_size,
         "steps": order.steps,
         "guidance": order.cfg_scale,
@@ -201,11 +263,3 @@ async def _lay_out(easel: Easel, order: Order) -> dict[str, Any]:
     kind, mode, afresh = _MASKED[order.fill]
     strength = 1.0 if afresh else order.strength
     return {**job, "kind": kind, "mode": mode, "strength": strength, "grow": 0.0, "feather": order.mask_blur}
-
-
-def _repeated(parameters: dict[str, Any]) -> dict[str, Any]:
-    """A request's fields, without its pictures unless it asks for them."""
-    if parameters.get("include_init_images") is True:
-        return parameters
-    pictures = ("init_images", "mask", "latent_mask", "alwayson_scripts")
-    return {name: None if name in pictures else value for name, value in parameters.items()}

@@ -20,10 +20,13 @@ from ..fields import Fields
 from ..hangup import unless_hung_up
 from ..visitor import Visitor
 from .controlnet import LISTS, control_types
-from .extras import UPSCALERS, read_extra
+from .extras import UPSCALERS, html_info, read_batch, read_extra
 from .infotext import parse_infotext
 from .orders import read_img2img, read_txt2img
 from .paint import Painter
+from .photoshop import LISTS as PHOTOSHOPS_LISTS
+from .photoshop import PREFIX as PHOTOSHOPS
+from .photoshop import expand_mask, filter_controlnets
 from .samplers import samplers, schedulers
 from .shape import A1111Shape
 
@@ -43,23 +46,33 @@ _FIXED: dict[str, Any] = {
     "/sdapi/v1/upscalers": UPSCALERS,
     "/internal/ping": {},
     **LISTS,
+    **PHOTOSHOPS_LISTS,
 }
+_NO_INTERROGATION = (
+    "Model not found: no model here describes a picture in words. Write the prompt yourself, or have another server "
+    "describe the picture."
+)
 
 
 def routes(service: Service, imaging: Imaging) -> list[Route]:
     """All endpoints, for one bridge."""
     api = _Api(service, Painter(service, Visitor(service), imaging))
+    refreshed = ("checkpoints", "embeddings", "loras", "vae")
     found = {
         ("POST", "/sdapi/v1/txt2img"): api.txt2img,
         ("POST", "/sdapi/v1/img2img"): api.img2img,
         ("POST", "/sdapi/v1/extra-single-image"): api.extra_single_image,
+        ("POST", "/sdapi/v1/extra-batch-images"): api.extra_batch_images,
+        ("POST", "/sdapi/v1/interrogate"): api.interrogate,
         ("GET", "/sdapi/v1/progress"): api.progress,
         ("POST", "/sdapi/v1/interrupt"): api.interrupt,
         ("POST", "/sdapi/v1/skip"): api.skip,
         ("GET", "/sdapi/v1/options"): api.get_options,
         ("POST", "/sdapi/v1/options"): api.set_options,
         ("GET", "/sdapi/v1/sd-models"): api.sd_models,
-        **{("POST", f"/sdapi/v1/refresh-{what}"): api.refresh for what in ("checkpoints", "loras", "vae")},
+        **{("POST", f"/sdapi/v1/refresh-{what}"): api.refresh for what in refreshed},
+        ("POST", "/sdapi/v1/unload-checkpoint"): api.unload_checkpoint,
+        ("POST", "/sdapi/v1/reload-checkpoint"): api.reload_checkpoint,
         ("GET", "/sdapi/v1/loras"): api.loras,
         ("GET", "/sdapi/v1/samplers"): _fixed(samplers()),
         ("GET", "/sdapi/v1/schedulers"): _fixed(schedulers()),
@@ -69,6 +82,8 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("POST", "/sdapi/v1/png-info"): api.png_info,
         ("GET", "/controlnet/model_list"): api.controlnets,
         ("GET", "/controlnet/control_types"): api.control_types,
+        ("POST", f"{PHOTOSHOPS}/mask/expansion"): api.expand_mask,
+        ("POST", f"{PHOTOSHOPS}/controlnet/filter"): api.filter_controlnets,
         **{("GET", path): _fixed(content) for path, content in _FIXED.items()},
     }
     shape = A1111Shape()
@@ -91,8 +106,36 @@ class _Api:
         return await self._paint(request, self._painter.paint(order, body))
 
     async def extra_single_image(self, request: Request) -> Response:
-        order = await asyncio.to_thread(read_extra, await self._body(request))
-        return await self._paint(request, self._painter.upscale(order))
+        orders, ignored = await asyncio.to_thread(read_extra, await self._body(request))
+        images, hints = await unless_hung_up(request, self._painter.upscale(orders))
+        return answer({"html_info": html_info(hints), "image": images[0] if images else ""}, ignored)
+
+    async def extra_batch_images(self, request: Request) -> Response:
+        orders, ignored = await asyncio.to_thread(read_batch, await self._body(request))
+        images, hints = await unless_hung_up(request, self._painter.upscale(orders))
+        return answer({"html_info": html_info(hints), "images": images}, ignored)
+
+    async def interrogate(self, request: Request) -> Response:
+        await self._body(request)
+        return A1111Shape().refuse(_NO_INTERROGATION, 404)
+
+    async def unload_checkpoint(self, _request: Request) -> Response:
+        self._service.free_memory()
+        return answer({})
+
+    async def reload_checkpoint(self, _request: Request) -> Response:
+        # The next job loads what it needs, as always.
+        return answer({})
+
+    async def expand_mask(self, request: Request) -> Response:
+        most = self._service.settings.picture_pixels
+        work = expand_mask(self._painter.imaging, await self._body(request), most)
+        content, ignored = await unless_hung_up(request, work)
+        return answer(content, ignored)
+
+    async def filter_controlnets(self, request: Request) -> Response:
+        body = await self._body(request)
+        return answer(filter_controlnets(body, await self._service.controlnets()))
 
     async def progress(self, request: Request) -> Response:
         skip = request.query_params.get("skip_current_image", "false").lower() in ("true", "1")

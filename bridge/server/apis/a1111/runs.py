@@ -1,11 +1,12 @@
 """The requests of this API that are under way: how far they are, and how they are stopped.
 
-`interrupt` and `skip` name no job there: they stop the newest one that came over this API, and no other client's.
+`interrupt` and `skip` name no job there: they stop the one that `progress` shows, and no other client's.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,15 +20,18 @@ __all__ = ["Run", "Runs"]
 
 @dataclass(eq=False)
 class Run:
-    """One request: ``rounds`` jobs, one after the other."""
+    """One request: ``rounds`` jobs, one after the other. ``turn`` counts the jobs of all requests that have started, up
+    to the one that this request is at; 0: that one waits.
+    """
 
     name: str
     rounds: int
     steps: int
+    turns: Iterator[int] = field(default_factory=itertools.count, repr=False)
     job: str = ""
     round: int = 0
     step: int = 0
-    started: bool = False
+    turn: int = 0
     seconds_left: float | None = None
     preview: Preview | None = None
     interrupted: bool = False
@@ -36,13 +40,13 @@ class Run:
 
     def begin(self, job: str, number: int) -> None:
         """The next job."""
-        self.job, self.round, self.step = job, number, 0
-        self.preview, self.skipped = None, False
+        self.job, self.round, self.step, self.turn = job, number, 0, 0
+        self.seconds_left, self.preview, self.skipped = None, None, False
 
     def follow(self, event: Happened) -> None:
         """Something happened to the job."""
         if isinstance(event, Started):
-            self.started = True
+            self.turn = next(self.turns)
         elif isinstance(event, Preview):
             self.preview = event
         elif isinstance(event, Progress):
@@ -63,11 +67,12 @@ class Runs:
         """``stop`` stops a job."""
         self._stop = stop
         self._runs: list[Run] = []
+        self._turns = itertools.count(1)
 
     @contextlib.contextmanager
     def run(self, name: str, rounds: int, steps: int) -> Iterator[Run]:
         """A request that has come, until it is answered."""
-        run = Run(name, rounds, steps)
+        run = Run(name, rounds, steps, self._turns)
         self._runs.append(run)
         try:
             yield run
@@ -75,21 +80,23 @@ class Runs:
             self._runs.remove(run)
 
     def interrupt(self) -> None:
-        """End the newest request; it is answered with what is done."""
-        if self._runs:
-            self._runs[-1].interrupted = True
-            self._stop(self._runs[-1].job)
+        """End the current request; it is answered with what is done."""
+        run = self.current
+        if run is not None:
+            run.interrupted = True
+            self._stop(run.job)
 
     def skip(self) -> None:
-        """End the job that the newest request is at; it goes on with the next."""
-        if self._runs:
-            self._runs[-1].skipped = True
-            self._stop(self._runs[-1].job)
+        """End the job that the current request is at; it goes on with the next."""
+        run = self.current
+        if run is not None:
+            run.skipped = True
+            self._stop(run.job)
 
     @property
     def current(self) -> Run | None:
-        """The one that is being painted, or that will be next."""
-        return next((run for run in self._runs if run.started), self._runs[0] if self._runs else None)
+        """The one whose job was the last to start, or that will be next: one job is done at a time."""
+        return max(self._runs, key=lambda run: run.turn, default=None)
 
     def state(self) -> dict[str, Any]:
         """The answer to `progress`, all but its picture."""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from ....models.names import find_name
@@ -13,68 +14,86 @@ from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo, Extent
 from ..fields import Fields
 
-__all__ = ["Order", "Pictures", "find_checkpoint", "native_size", "read_order", "read_pictures"]
+__all__ = ["Form", "Order", "Pictures", "find_checkpoint", "native_size", "read_order", "read_pictures"]
 
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _LEAST_SIDE, _MOST_SIDE = 64, 16384
 _KINDS = ("png", "jpeg", "webp")
 # Theirs, which clients may name without being asked: they stand for the bridge's default.
-_THEIRS = ("dall-e-", "gpt-image-", "chatgpt-image-")
+_ADDRESSED = "dall-e-"
+_THEIRS = (_ADDRESSED, "gpt-image-", "chatgpt-image-")
+_MOST_PARTIAL = 3
+_MOST_IMAGES = 16
 _WITHOUT_EFFECT: dict[str, Any] = {
     "background": "auto",
     "input_fidelity": None,
     "moderation": "auto",
     "output_compression": 100,
-    "partial_images": 0,
     "quality": "auto",
     "style": None,
 }
 
 
+class Form(StrEnum):
+    """How pictures are answered. Both: a client that expects an address by default, and may take either."""
+
+    BASE64 = "b64_json"
+    ADDRESS = "url"
+    BOTH = "both"
+
+
 @dataclass(frozen=True)
 class Order:
-    """One request. ``checkpoint`` None: the bridge's default; ``size`` None: as it comes."""
+    """One request. ``checkpoint`` None: the bridge's default; ``size`` None: as it comes; ``stream``: in events, with
+    so many ``partial_images`` before the end.
+    """
 
     prompt: str
     checkpoint: str | None
     count: int
     size: Extent | None
     file_kind: str
+    form: Form
+    stream: bool
+    partial_images: int
     ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """An edit's files."""
+    """An edit's files, and the names of those that had no effect."""
 
     image: bytes
     mask: bytes | None
+    ignored: tuple[str, ...] = ()
 
 
-def read_order(values: Mapping[str, Any], checkpoints: Sequence[CheckpointInfo]) -> Order:
-    """Read a request's fields, all but its pictures.
+def read_order(values: Mapping[str, Any], checkpoints: Sequence[CheckpointInfo], *, prompted: bool = True) -> Order:
+    """Read a request's fields, all but its pictures. ``prompted``: it needs a prompt; else it has none.
 
     Raises:
         FieldsRefused
         BridgeError: ``checkpoint_unknown``.
     """
     fields = Fields(values)
-    prompt = fields.text("prompt")
-    if not prompt:
+    prompt = fields.text("prompt") if prompted else ""
+    if prompted and not prompt:
         fields.refuse("prompt", "it is missing.", "missing")
     name = fields.text("model")
     count = fields.integer("n", 1, 1, 10)
     size = _size(fields)
-    if fields.choice("response_format", "b64_json", ("b64_json", "url")) == "url":
-        fields.refuse("response_format", "the bridge keeps no pictures to point at; ask for b64_json.")
+    stream = fields.flag("stream", False)
+    partial_images = fields.integer("partial_images", 0, 0, _MOST_PARTIAL)
+    form = _form(fields, name, stream)
+    if partial_images and not stream:
+        fields.ignore("partial_images")
     file_kind = fields.choice("output_format", "png", _KINDS)
-    if fields.flag("stream", False):
-        fields.refuse("stream", "the bridge answers in one piece; leave it out.")
     # It names a person to the service, and there is none.
     fields.raw("user")
     fields.without_effect(**_WITHOUT_EFFECT)
     fields.check()
-    return Order(prompt, find_checkpoint(name, checkpoints), count, size, file_kind, fields.ignored())
+    checkpoint = find_checkpoint(name, checkpoints)
+    return Order(prompt, checkpoint, count, size, file_kind, form, stream, partial_images, fields.ignored())
 
 
 def read_pictures(form: Mapping[str, Sequence[str | bytes]]) -> tuple[Pictures, dict[str, Any]]:
@@ -86,18 +105,20 @@ def read_pictures(form: Mapping[str, Sequence[str | bytes]]) -> tuple[Pictures, 
     fields = Fields({})
     images = [*form.get("image", ()), *form.get("image[]", ())]
     masks = list(form.get("mask", ()))
-    for name, files, most in (("image", images, 1), ("mask", masks, 1)):
+    for name, files, most in (("image", images, _MOST_IMAGES), ("mask", masks, 1)):
         if not all(isinstance(file, bytes) for file in files):
             fields.refuse(name, "it must be a file.")
         elif len(files) > most:
-            fields.refuse(name, "the bridge edits one picture a request.")
+            fields.refuse(name, f"there must be at most {most}.")
     if not images:
         fields.refuse("image", "it is missing.", "missing")
     fields.check()
     rest = {name: values[-1] for name, values in form.items() if name not in ("image", "image[]", "mask")}
     image, mask = images[0], masks[0] if masks else None
     assert isinstance(image, bytes)
-    return Pictures(image, mask if isinstance(mask, bytes) else None), rest
+    # The first is the one that a mask belongs to, there as well; nothing here takes the others as models.
+    unheeded = tuple(f"image[{index}]" for index in range(1, len(images)))
+    return Pictures(image, mask if isinstance(mask, bytes) else None, unheeded), rest
 
 
 def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> str | None:
@@ -120,6 +141,16 @@ def native_size(checkpoint: str | None, checkpoints: Sequence[CheckpointInfo]) -
     found = next((entry for entry in checkpoints if checkpoint in (None, entry.name)), None)
     side = math.isqrt(found.native_pixels) // 8 * 8 if found else 512
     return Extent(side, side)
+
+
+def _form(fields: Fields, model: str, stream: bool) -> Form:
+    default = Form.BOTH if model.startswith(_ADDRESSED) and not stream else Form.BASE64
+    if fields.raw("response_format") is None:
+        return default
+    form = Form(fields.choice("response_format", Form.BASE64, (Form.BASE64, Form.ADDRESS)))
+    if stream and form is Form.ADDRESS:
+        fields.ignore("response_format")
+    return form
 
 
 def _size(fields: Fields) -> Extent | None:

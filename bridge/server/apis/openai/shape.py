@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import JSONResponse, Response
 
 from ....protocol.errors import BridgeError
@@ -21,9 +23,13 @@ class OpenAIShape:
 
     def refused(self, error: BridgeError) -> Response:
         """An error of the bridge."""
-        return _refusal(
-            f"{error.message} {error.hint}", http_status(error), code=_CODES.get(error.code, error.code), param=None
-        )
+        return JSONResponse(self.content(error), http_status(error))
+
+    @staticmethod
+    def content(error: BridgeError) -> dict[str, Any]:
+        """What is said of an error of the bridge."""
+        code = _CODES.get(error.code, error.code)
+        return _content(f"{error.message} {error.hint}", http_status(error), code=code, param=None)
 
     def refuse_fields(self, error: FieldsRefused) -> Response:
         """Fields that cannot be used; the first is named."""
@@ -37,5 +43,9 @@ class OpenAIShape:
 
 
 def _refusal(message: str, status: int, *, code: str | None, param: str | None) -> Response:
+    return JSONResponse(_content(message, status, code=code, param=param), status)
+
+
+def _content(message: str, status: int, *, code: str | None, param: str | None) -> dict[str, Any]:
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
-    return JSONResponse({"error": {"message": message, "type": kind, "param": param, "code": code}}, status)
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -2,7 +2,8 @@
 
 import { byId, inputById } from "./dom.mjs";
 
-const KEY = "paintbridge-token";
+// Of this page alone: a proxy may have other bridges in other folders.
+const KEY = `paintbridge-token:${new URL(".", location.href).pathname}`;
 
 /** @returns {Promise<string>} */
 export async function findToken() {
