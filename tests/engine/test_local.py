@@ -122,7 +122,8 @@ async def test_depths_of_results(engine: LocalEngine, jobs: Any) -> None:
     # The decoder gives more than 8 bits, and what lies beyond 0..1 survives in floats only.
     precise = np.clip(layers["f32"], 0, 1)
     assert np.abs(layers["u8"] - precise).max() <= 0.501 / 255
-    assert np.abs(layers["u16"] - precise).max() <= 0.501 / 65535
+    # Near the top a float32 has steps of 1/256 of a 16-bit level, and rounding takes two of them.
+    assert np.abs(layers["u16"] - precise).max() <= (0.5 + 2 / 256) / 65535
     assert np.abs(layers["f16"] - layers["f32"]).max() <= 2e-3
     assert len(np.unique(layers["u16"])) > len(np.unique(layers["u8"]))
 
