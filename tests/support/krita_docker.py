@@ -16,7 +16,6 @@ __all__ = ["KritaDocker"]
 _FUNCTIONS = """
 import base64, zlib
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
-from PyQt5 import QtCore, QtWidgets
 docker = next(docker for docker in Krita.dockers() if docker.objectName() == "paintbridge")
 def part(name):
     return docker.findChild(QtWidgets.QWidget, "paintbridge_" + name)
