@@ -1,7 +1,8 @@
 """Hands on a Wayland desktop: a pointer and a keyboard that a compositor of wlroots takes for real ones.
 
-They stay plugged in as long as the connection: a compositor has clients forget a pointer that is gone. The two protocols
-(``wlr-virtual-pointer-unstable-v1``, ``virtual-keyboard-unstable-v1``) are spoken directly, since they are small.
+They stay plugged in as long as the connection: a compositor has clients forget a pointer that is gone. The two
+protocols (``wlr-virtual-pointer-unstable-v1``, ``virtual-keyboard-unstable-v1``) are spoken directly, since they are
+small.
 """
 
 from __future__ import annotations

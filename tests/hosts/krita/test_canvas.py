@@ -16,6 +16,8 @@ WIDTH, HEIGHT = 600, 400
 # Bright, so that whatever darkens it is seen; blue, green, red, alpha.
 COLOUR = (40, 160, 200, 255)
 AREA = (200, 120, 200, 160)
+# No colour of the palette's.
+OURS = (90, 200, 150)
 _FUNCTIONS = """
 def film():
     return next((one for one in window.findChildren(QtWidgets.QWidget, "paintbridge_overlay") if one.isVisible()), None)
@@ -64,8 +66,8 @@ def test_a_soft_edge_has_no_frame(shown: KritaDocker, output: Path) -> None:
     # Without the border, where the canvas itself is resampled.
     inside = [x + 4, y + 4, width - 8, height - 8]
     docker.desktop.xdotool("mousemove", 10, 10)
-    layer = docker.ask("list(docker._overlay._sight.image.pixelColor(4, docker._overlay._sight.image.height() // 2).getRgb())")
-    assert 0 < layer[3] < 255, "soft"
+    alpha = "image = docker._overlay._sight.image\nimage.pixelColor(4, image.height() // 2).alpha()"
+    assert 0 < docker.ask(alpha) < 255, "soft"
     path = output / "soft-edge.png"
     wait_for(lambda: differs(screen(docker, path, inside)) <= 2, "no frame around it", 30)
 
@@ -74,3 +76,39 @@ def differs(seen: np.ndarray) -> int:
     """The most that any pixel differs from the document's colour."""
     blue, green, red, _ = COLOUR
     return int(np.abs(seen - [red, green, blue]).max())
+
+
+def test_kritas_palette_lies_on_the_picture(shown: KritaDocker, output: Path) -> None:
+    """That of the right button, the picture still being seen around it."""
+    docker = shown
+    x, y, width, height = docker.ask("picture_on_screen()")
+    docker.desktop.xdotool("mousemove", x + width // 2, y + height // 2, "click", 3)
+    wait_for(lambda: docker.ask("palette() is not None"), "the palette")
+    # Its ring; what is beside that is transparent.
+    left, top, side, _ = docker.ask("on_screen(palette(), palette().rect())")
+    # In the document's own colour ours could not be told.
+    docker.ask(f"plain = docker._overlay._sight\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
+    docker.ask("docker._overlay.show(type(plain)(plain.document, image, plain.area))")
+    path = output / "palette.png"
+    wait_for(lambda: ours(docker, path).any(), "the picture around the palette", 30)
+    seen = ours(docker, path)
+    rows, columns = np.mgrid[0:side, 0:side]
+    disk = np.hypot(rows - side / 2, columns - side / 2) < side / 3
+    assert seen[top : top + side, left : left + side][disk].mean() < 0.01
+    docker.desktop.xdotool("key", "Escape")
+    docker.desktop.xdotool("mousemove", 10, 10)
+    wait_for(lambda: docker.ask("palette() is None"), "the palette to be gone")
+
+
+def ours(docker: KritaDocker, path: Path) -> np.ndarray:
+    """Where the screen is of the picture's colour."""
+    seen = screen(docker, path, [0, 0, *docker.desktop.size])
+    found: np.ndarray = np.abs(seen - OURS).max(axis=2) < 10
+    return found
+
+
+def test_another_canvas_gets_the_picture_too(shown: KritaDocker) -> None:
+    """Krita replaces it, and deletes what lies on it, when another way to draw it is set."""
+    docker = shown
+    docker.ask("import sys\nsys.modules['paintbridge_krita.qt'].sip.delete(film())")
+    wait_for(lambda: docker.ask("film() is not None"), "the picture to be there again", 30)
