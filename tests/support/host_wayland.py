@@ -16,6 +16,8 @@ _CONFIG = """
 xwayland disable
 output * resolution {width}x{height}
 default_border none
+default_floating_border none
+for_window [floating] move absolute position 0 0
 exec echo $WAYLAND_DISPLAY
 """
 
@@ -26,7 +28,7 @@ def chosen_desktop(room: HostRoom, share: Path) -> Desktop:
 
 
 class WaylandDesktop(Desktop):
-    """As any desktop. The first window fills the screen."""
+    """As any desktop. The first window fills the screen, and those that belong to it lie in its upper left corner."""
 
     _hands: WaylandHands
 

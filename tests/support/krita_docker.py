@@ -19,6 +19,11 @@ SRGB = "sRGB-elle-V2-srgbtrc.icc"
 docker = next(docker for docker in Krita.dockers() if docker.objectName() == "paintbridge")
 def part(name):
     return docker.findChild(QtWidgets.QWidget, "paintbridge_" + name)
+def on_screen(widget, point):
+    # On Wayland no window knows where it is: all are in the corner.
+    wayland = QtGui.QGuiApplication.platformName() == "wayland"
+    place = widget.mapTo(widget.window(), point) if wayland else widget.mapToGlobal(point)
+    return [place.x(), place.y()]
 def centre(name):
     widget = part(name)
     within = widget.parent()
@@ -26,8 +31,7 @@ def centre(name):
         if isinstance(within, QtWidgets.QScrollArea):
             within.ensureWidgetVisible(widget)
         within = within.parent()
-    point = widget.mapToGlobal(widget.rect().center())
-    return [point.x(), point.y()]
+    return on_screen(widget, widget.rect().center())
 def bright(name):
     image = part(name).icon().pixmap(32, 32).toImage()
     shown = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]

@@ -21,14 +21,12 @@ OURS = (90, 200, 150)
 _FUNCTIONS = """
 def film():
     return next((one for one in window.findChildren(QtWidgets.QWidget, "paintbridge_overlay") if one.isVisible()), None)
-def on_screen(widget, area):
-    # On Wayland no window knows where it is. The first one fills the screen.
-    origin = widget.mapTo(widget.window(), QtCore.QPoint(0, 0))
-    return [area.x() + origin.x(), area.y() + origin.y(), area.width(), area.height()]
+def area_on_screen(widget, area):
+    return [*on_screen(widget, area.topLeft()), area.width(), area.height()]
 def picture_on_screen():
     shown = film()
     area = QtCore.QRectF(0, 0, document().width(), document().height())
-    return on_screen(shown, shown._placing().mapRect(area).toAlignedRect())
+    return area_on_screen(shown, shown._placing().mapRect(area).toAlignedRect())
 def palette():
     return next((one for one in window.findChildren(QtWidgets.QWidget)
                  if one.metaObject().className() == "KisPopupPalette" and one.isVisible()), None)
@@ -85,7 +83,7 @@ def test_kritas_palette_lies_on_the_picture(shown: KritaDocker, output: Path) ->
     docker.desktop.xdotool("mousemove", x + width // 2, y + height // 2, "click", 3)
     wait_for(lambda: docker.ask("palette() is not None"), "the palette")
     # Its ring; what is beside that is transparent.
-    left, top, side, _ = docker.ask("on_screen(palette(), palette().rect())")
+    left, top, side, _ = docker.ask("area_on_screen(palette(), palette().rect())")
     # In the document's own colour ours could not be told.
     docker.ask(f"plain = docker._overlay._sight\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
     docker.ask("docker._overlay.show(type(plain)(plain.document, image, plain.area))")
@@ -95,9 +93,7 @@ def test_kritas_palette_lies_on_the_picture(shown: KritaDocker, output: Path) ->
     rows, columns = np.mgrid[0:side, 0:side]
     disk = np.hypot(rows - side / 2, columns - side / 2) < side / 3
     assert seen[top : top + side, left : left + side][disk].mean() < 0.01
-    docker.desktop.xdotool("key", "Escape")
-    docker.desktop.xdotool("mousemove", 10, 10)
-    wait_for(lambda: docker.ask("palette() is None"), "the palette to be gone")
+    docker.ask("palette().hide()")
 
 
 def ours(docker: KritaDocker, path: Path) -> np.ndarray:
