@@ -58,7 +58,7 @@ def test_looking_at_the_selection_sees_to_no_events(scene: KritaScene, chosen: s
     """It is done twice a second, whatever else is under way: with one layer chosen, and with several."""
     ask = scene.docker.ask
     ask(chosen)
-    assert ask("seen_to(add_layer)") > 0, "the timer tells"
+    assert ask("seen_to(QtWidgets.QApplication.processEvents)") > 0, "the timer tells"
     assert ask("seen_to(look)") == 0
 
 
