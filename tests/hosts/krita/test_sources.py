@@ -135,8 +135,9 @@ def check_layer(scene: KritaScene, bridge: HostBridge, picture: np.ndarray) -> N
 def test_a_mask_that_is_looked_at_alone(scene: KritaScene, bridge: HostBridge) -> None:
     """Isolated, by Alt and a click in the Layers docker: the model still sees the picture, not the mask."""
     docker = scene.docker
-    seen = scene.seen()
     docker.ask("node('offset').addChildNode(document().createTransparencyMask('mask'), None)\ndocument().waitForDone()")
+    docker.ask("document().refreshProjection()")
+    seen = scene.seen()
     docker.ask("choose_layers('mask')\nKrita.action('isolate_active_layer').trigger()\ndocument().waitForDone()")
     assert docker.ask("document().pixelData(0, 0, 10, 10).size()") == 100, "a byte for each pixel"
     docker.generate()
