@@ -19,6 +19,7 @@ __all__ = ["Overlay", "Sight"]
 
 # From here on the canvas itself shows pixels as squares.
 _SQUARES_FROM = 2.0
+# So many units of a widget are whole pixels on screens of 125, 150 and 175 %.
 _WHOLE = 4
 _DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
@@ -160,7 +161,6 @@ class _Film(QtWidgets.QWidget):
         area = self._sight.area
         shown = placing.mapRect(QtCore.QRectF(area.x, area.y, area.width, area.height)).toAlignedRect()
         shown = shown.adjusted(-1, -1, 1, 1).intersected(self.rect())
-        # At a place that is whole in the screen's pixels too, for scales of quarters.
         shown.setTopLeft(QtCore.QPoint(shown.x() // _WHOLE * _WHOLE, shown.y() // _WHOLE * _WHOLE))
         if shown.isEmpty():
             return
