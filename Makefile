@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test serve docs pictures lint mini plugins client clean
+.PHONY: demo test hosts hosts-trixie hosts-sid hosts-experimental hosts-wayland serve docs pictures lint mini plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -18,6 +18,15 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+# In all the hosts that Debian has, one after the other: Krita 5.2 and GIMP 3.0, Krita 5.3 and GIMP 3.2, Krita 6, and that on Wayland.
+hosts: hosts-trixie hosts-sid hosts-experimental hosts-wayland
+
+hosts-trixie hosts-sid hosts-experimental: hosts-%: $(VENV)/.installed-dev
+	TEST_HOSTS_RELEASE=$* $(BIN)/python -m pytest tests/hosts
+
+hosts-wayland: $(VENV)/.installed-dev
+	TEST_HOSTS_RELEASE=experimental TEST_HOSTS_WAYLAND=1 $(BIN)/python -m pytest tests/hosts/krita
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py

@@ -20,7 +20,7 @@ _GROUP, _KEY = "[python]", f"enable_{_PACKAGE}"
 
 
 class Krita:
-    """Krita 5.2 and later."""
+    """Krita 5.2 to 6."""
 
     name = "krita"
     title = "Krita"

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.protocol.messages import Submit
 
+from .keys import Typed
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .words import _
 
@@ -103,7 +104,7 @@ class Offered(Choice):
         super().choose(value)
 
 
-class Suited(_Still, QtWidgets.QDoubleSpinBox):
+class Suited(_Still, Typed, QtWidgets.QDoubleSpinBox):
     """A number, or, one step below its range, None: "what suits"."""
 
     changed = Signal()
@@ -138,7 +139,7 @@ class Suited(_Still, QtWidgets.QDoubleSpinBox):
         self.setValue(self.minimum() if value is None else value)
 
 
-class Words(QtWidgets.QLineEdit):
+class Words(Typed, QtWidgets.QLineEdit):
     """A line of text."""
 
     changed = Signal()
@@ -169,7 +170,7 @@ class Digits(Words):
         self.setText("" if value is None else str(value))
 
 
-class Count(_Still, QtWidgets.QSpinBox):
+class Count(_Still, Typed, QtWidgets.QSpinBox):
     """A number that always stands there."""
 
     changed = Signal()
@@ -206,7 +207,7 @@ class _Slider(_Still, QtWidgets.QSlider):
     pass
 
 
-class _Number(_Still, QtWidgets.QSpinBox):
+class _Number(_Still, Typed, QtWidgets.QSpinBox):
     pass
 
 

@@ -6,8 +6,10 @@ is called on a thread of its own, and whose result the generator gets back.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Generator
+from types import TracebackType
 from typing import Any, Callable, Optional
 
 from .inbox import Inbox
@@ -21,6 +23,9 @@ Steps = Generator[Optional[Callable[[], Any]], Any, Any]
 class Flow(QtCore.QObject):
     """Runs a generator. It ends with one of ``done``, with what the generator returned, and ``failed``; or with neither
     after :meth:`stop`. It lives as long as it runs, whoever else holds it.
+
+    No step begins in the middle of another one's, of whichever flow: some of Krita's functions see to events before
+    they return (adding a layer, making it the active one, making a document and converting its colours).
     """
 
     done = Signal(object)
@@ -53,9 +58,13 @@ class Flow(QtCore.QObject):
         steps = self._steps
         if steps is None:
             return
+        if _turn.taken:
+            _turn.waiting.append(functools.partial(self._go_on, value, error))
+            return
         self._stepping = True
         try:
-            work = steps.send(value) if error is None else steps.throw(error)
+            with _turn:
+                work = steps.send(value) if error is None else steps.throw(error)
         except StopIteration as end:
             self._tell(self.done, end.value)
         except Exception as failure:  # noqa: BLE001 - whoever started it shows it, whatever it is
@@ -86,6 +95,28 @@ class Flow(QtCore.QObject):
         if self._worked is not None:
             self._worked.close()
         return steps
+
+
+class _Turn:
+    """Taken while a step of any flow is being made; use it as a context manager. ``waiting`` come after that."""
+
+    def __init__(self) -> None:
+        self.taken = False
+        self.waiting: list[Callable[[], None]] = []
+
+    def __enter__(self) -> None:
+        self.taken = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.taken = False
+        waiting, self.waiting = self.waiting, []
+        for go_on in waiting:
+            QtCore.QTimer.singleShot(0, go_on)
+
+
+_turn = _Turn()
 
 
 def _work(work: Callable[[], Any], answer: Callable[[Any], None]) -> None:

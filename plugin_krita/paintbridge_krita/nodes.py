@@ -6,9 +6,25 @@ import krita
 
 from .flow import Steps
 
-__all__ = ["hidden_document", "layer_of", "place_above", "settled"]
+__all__ = ["active_node", "chosen_nodes", "hidden_document", "layer_of", "place_above", "settled"]
 
 _RESOLUTION = 72.0
+
+
+def chosen_nodes(document: krita.Document) -> list[krita.Node]:
+    """Those that are selected in the Layers docker; none where another document is looked at."""
+    window = krita.Krita.instance().activeWindow()
+    view = None if window is None else window.activeView()
+    # A view's are its window's: of whichever document is looked at there.
+    return view.selectedNodes() if view is not None and view.document() == document else []
+
+
+def active_node(document: krita.Document) -> krita.Node | None:
+    """The layer or mask that is active. Where one is selected, it is that one: since Krita 5.3 ``Document.activeNode``
+    sees to events before it returns, and with them to steps of other jobs and to the closing of documents.
+    """
+    chosen = chosen_nodes(document)
+    return chosen[0] if len(chosen) == 1 else document.activeNode()
 
 
 def layer_of(node: krita.Node | None) -> krita.Node | None:
@@ -22,7 +38,7 @@ def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None
     """The parent, and the node below, of a new layer above the active one: the picture must be seen where it is put, so
     that it goes above a group that is hidden, or that a mask rotates, scales or bends.
     """
-    below = node = layer_of(document.activeNode())
+    below = node = layer_of(active_node(document))
     root = document.rootNode()
     while node is not None and node.parentNode() is not None and node.parentNode() != root:
         node = node.parentNode()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from . import settings
 from .fields import named
 from .icons import dress
-from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from .keys import Typed
+from .qt import Qt, QtGui, QtWidgets, Signal
 from .words import _
 
 __all__ = ["Prompt"]
@@ -78,11 +79,7 @@ class Prompt(QtWidgets.QWidget):
             menu.addAction(_("Nothing has been sent yet")).setEnabled(False)
 
 
-class _Text(QtWidgets.QPlainTextEdit):
-    """Krita has shortcuts for nearly every key. It asks the widget with the focus first, with an event of its own:
-    what is accepted there comes as a key, and is no shortcut.
-    """
-
+class _Text(Typed, QtWidgets.QPlainTextEdit):
     sent = Signal()
     stepped = Signal(int)
 
@@ -91,12 +88,6 @@ class _Text(QtWidgets.QPlainTextEdit):
         self.setTabChangesFocus(True)
         margins = 2 * (self.frameWidth() + int(self.document().documentMargin()))
         self.setFixedHeight(self.fontMetrics().lineSpacing() * _LINES + margins)
-
-    def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.ShortcutOverride and self._meaning(event) is not None:
-            event.accept()
-            return True
-        return bool(super().event(event))
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         meaning = self._meaning(event)

@@ -6,6 +6,8 @@ import krita
 
 from bridge.protocol.messages import Rect
 
+from .nodes import active_node, chosen_nodes
+
 __all__ = ["bounds_of", "selection_of"]
 
 
@@ -24,7 +26,10 @@ def bounds_of(document: krita.Document) -> Rect | None:
 
 
 def _selection(document: krita.Document) -> krita.Selection | None:
-    mask = _local_mask(document.activeNode())
+    chosen = chosen_nodes(document)
+    # Only one of those that are chosen is active. Which one need not be asked where none has a selection of its own.
+    without = chosen and all(_local_mask(node) is None for node in chosen)
+    mask = None if without else _local_mask(active_node(document))
     return document.selection() if mask is None else mask.selection()
 
 

@@ -9,7 +9,7 @@ from bridge.protocol.messages import Rect
 
 from .colors import ColorSpace
 from .flow import Steps
-from .nodes import hidden_document, layer_of, settled
+from .nodes import active_node, chosen_nodes, hidden_document, layer_of, settled
 from .words import _
 
 __all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
@@ -26,9 +26,10 @@ def read(document: krita.Document, source: str, area: Rect) -> Steps:
     """
     box = (area.x, area.y, area.width, area.height)
     if source == VISIBLE:
-        return document.pixelData(*box), ColorSpace.of(document)
+        # Not the document's own pixels: of a layer or mask that is isolated those are that one's alone, in its colours.
+        return document.rootNode().projectionPixelData(*box), ColorSpace.of(document)
     if source == ACTIVE:
-        node = layer_of(document.activeNode())
+        node = layer_of(active_node(document))
         if node is None:
             raise Refused(_("No layer is active."), _("Select the layer to look at, then try again."))
         return node.projectionPixelData(*box), ColorSpace.of(node)
@@ -38,8 +39,7 @@ def read(document: krita.Document, source: str, area: Rect) -> Steps:
 
 def _chosen(document: krita.Document) -> list[krita.Node]:
     """From the lowest to the highest. What lies in a group that is chosen comes with it."""
-    views = krita.Krita.instance().activeWindow().views()
-    nodes = [layer_of(node) for view in views if view.document() == document for node in view.selectedNodes()]
+    nodes = [layer_of(node) for node in chosen_nodes(document)]
     picked = {node.uniqueId() for node in nodes if node is not None}
     found, waiting = [], list(reversed(document.rootNode().childNodes()))
     while waiting:

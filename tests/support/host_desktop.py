@@ -21,6 +21,9 @@ from mortal import mortal
 __all__ = ["Desktop", "wait_for"]
 
 _PATIENCE = 300.0
+# Of an X server with evdev's keys. By its name xdotool would press Alt with it: newer keymaps have F keys with several
+# levels, and it takes the one that switches the terminal.
+_F_KEYS = {f"F{number}": 66 + number for number in range(1, 11)} | {"F11": 95, "F12": 96}
 _MOUNTS = """
 set -eu
 root=$1 share=$2
@@ -60,7 +63,7 @@ class Desktop:
         self.share = share
         self.home = share / "home"
         self.home.mkdir(parents=True, exist_ok=True)
-        self._room = room
+        self.room = room
         self.size = (width, height)
         self._screen: subprocess.Popen[bytes] | None = None
         self._anchor = 0
@@ -69,20 +72,18 @@ class Desktop:
         self._logs: list[IO[bytes]] = []
 
     def __enter__(self) -> Desktop:
-        # -displayfd: the server itself finds a number that nobody has; abstract sockets are shared with everybody.
-        screen = "{}x{}x24".format(*self.size)
-        server = ["Xvfb", "-displayfd", "1", "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
-        if self._room.root is not None:
+        server = self._server()
+        if self.room.root is not None:
             alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "sh", "-c", _MOUNTS, "sh"]
-            server = [*alone, str(self._room.root), str(self.share), *server]
-        log = (self.share / "xvfb.log").open("wb")
-        self._logs.append(log)
-        self._screen = subprocess.Popen(mortal(server), stdout=subprocess.PIPE, stderr=log)
+            server = [*alone, str(self.room.root), str(self.share), *server]
+        log = self.share / "screen.log"
+        output = log.open("wb")
+        self._logs.append(output)
+        self._screen = subprocess.Popen(mortal(server), stdout=subprocess.PIPE, stderr=output)
         assert self._screen.stdout is not None
-        number = self._screen.stdout.readline().strip().decode()
-        assert number, (self.share / "xvfb.log").read_text()
-        self._display = f":{number}"
-        if self._room.root is not None:
+        self._display = self._screen.stdout.readline().strip().decode()
+        assert self._display, log.read_text()
+        if self.room.root is not None:
             (self._anchor,) = (child.pid for child in psutil.Process(self._screen.pid).children())
         return self
 
@@ -105,9 +106,9 @@ class Desktop:
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/games",
             "HOME": str(self.home),
-            "DISPLAY": self._display,
             "LANG": "C.UTF-8",
             "NO_AT_BRIDGE": "1",
+            **self._session(),
             **(extra or {}),
         }
 
@@ -149,18 +150,41 @@ class Desktop:
 
     def xdotool(self, *arguments: object) -> str:
         """The hands: move, click, type, find windows."""
-        return self.run(["xdotool", *(str(argument) for argument in arguments)]).strip()
+        words = [str(argument) for argument in arguments]
+        if words[0] == "key":
+            words = [_by_code(word) for word in words]
+        return self.run(["xdotool", *words]).strip()
 
     def screenshot(self, path: Path) -> Path:
         """The whole screen, into a file anywhere."""
         inner = self.share / "screenshot.png"
-        self.run(["import", "-window", "root", str(inner)])
+        self.run(self._camera(inner))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(inner.read_bytes())
         return path
 
+    def _server(self) -> list[str]:
+        """What shows the screen. It writes the name of its display, in a line."""
+        # -displayfd: the server itself finds a number that nobody has; abstract sockets are shared with everybody.
+        screen = "{}x{}x24".format(*self.size)
+        return ["Xvfb", "-displayfd", "1", "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+
+    def _session(self) -> dict[str, str]:
+        """How a program finds the screen."""
+        return {"DISPLAY": f":{self._display}"}
+
+    def _camera(self, path: Path) -> list[str]:
+        """What takes a picture of it."""
+        return ["import", "-window", "root", str(path)]
+
     def _inside(self, command: Sequence[str]) -> list[str]:
-        if self._room.root is None:
+        if self.room.root is None:
             return list(command)
         target = ["--target", str(self._anchor)]
         return ["nsenter", *target, "--mount", "--pid", f"--root=/proc/{self._anchor}/root", "--wd=/", "--", *command]
+
+
+def _by_code(keys: str) -> str:
+    """F keys by their codes, alone or with others: ``shift+F9``."""
+    *held, last = keys.split("+")
+    return "+".join([*held, str(_F_KEYS.get(last, last))])

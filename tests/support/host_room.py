@@ -1,12 +1,13 @@
 """Where the real hosts run for the tests: a Debian of their own in a chroot, or else whatever is installed here.
 
-The chroot is built once, into the user's cache folder, in a minute or two. It is never changed afterwards: each
+A chroot is built once, into the user's cache folder, in a minute or two. It is never changed afterwards: each
 :class:`~host_desktop.Desktop` lays its own mounts over it, which end with it. ``TEST_HOSTS_FOLDER`` names another
-folder, ``TEST_HOSTS_RELEASE`` another release of Debian: ``sid`` has newer hosts.
+folder, ``TEST_HOSTS_RELEASE`` one of the :class:`Release`: others have newer hosts.
 """
 
 from __future__ import annotations
 
+import enum
 import fcntl
 import hashlib
 import os
@@ -21,17 +22,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HostRoom", "NoHosts", "find_host_room"]
+__all__ = ["HostRoom", "NoHosts", "Release", "chosen_release", "find_host_room"]
 
-_RELEASE = os.environ.get("TEST_HOSTS_RELEASE", "trixie")
+
+class Release(enum.Enum):
+    """Debian's suites, by the hosts that they have."""
+
+    TRIXIE = "trixie"
+    """Krita 5.2, GIMP 3.0."""
+    SID = "sid"
+    """Krita 5.3, GIMP 3.2."""
+    EXPERIMENTAL = "experimental"
+    """Krita 6, with a compositor for Wayland; no GIMP. Debian's sid, and of experimental nothing but Krita."""
+
+
 _MIRROR = "http://deb.debian.org/debian"
-_PACKAGES = (
-    *("krita", "python3-pyqt5"),
-    *("gimp", "gir1.2-gimp-3.0", "gir1.2-gtk-3.0", "python3-gi"),
+_DESKTOP = (
     *("xvfb", "xauth", "xdotool", "imagemagick", "dbus-x11"),
     # Letters, Chinese ones too.
     *("fonts-dejavu-core", "fonts-wqy-microhei"),
 )
+_QT5_HOSTS = ("krita", "python3-pyqt5", "gimp", "gir1.2-gimp-3.0", "gir1.2-gtk-3.0", "python3-gi", *_DESKTOP)
+_PACKAGES = {
+    Release.TRIXIE: _QT5_HOSTS,
+    Release.SID: _QT5_HOSTS,
+    # Krita only recommends PyQt6, and without the plug-in for SVG it has no icons.
+    Release.EXPERIMENTAL: (
+        *("krita/experimental", "krita-data/experimental", "python3-pyqt6", "qt6-svg-plugins", "qt6-wayland"),
+        *("sway", "grim"),
+        *_DESKTOP,
+    ),
+}
 _NEEDED = ("krita", "gimp", "Xvfb", "xdotool", "import")
 # All mounts of the build are in a namespace of its own, so none is left whatever happens.
 _ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--")
@@ -39,13 +60,20 @@ _BUILD = """
 set -eu
 root=$1 mirror=$2 release=$3 debootstrap=$4 keyring=$5
 shift 5
+base=$release
+[ "$release" != experimental ] || base=sid
 DEBOOTSTRAP_DIR=${debootstrap%/usr/sbin/debootstrap}/usr/share/debootstrap \
-    sh "$debootstrap" --variant=minbase --keyring="$keyring" "$release" "$root" "$mirror"
+    sh "$debootstrap" --variant=minbase --keyring="$keyring" "$base" "$root" "$mirror"
 printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"  # nothing of it may start as a service
 chmod +x "$root/usr/sbin/policy-rc.d"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+if [ "$release" != "$base" ]; then
+    echo "deb $mirror $release main" > "$root/etc/apt/sources.list.d/$release.list"
+    # A mirror may be weeks behind.
+    chroot "$root" apt-get update --quiet --option Acquire::Check-Valid-Until=false
+fi
 chroot "$root" apt-get install --yes --quiet --no-install-recommends "$@"
 chroot "$root" apt-get clean
 """
@@ -68,19 +96,27 @@ class HostRoom:
         return any((self.root / folder / program).exists() for folder in ("usr/bin", "usr/games"))
 
 
+def chosen_release() -> Release:
+    """The one that the environment names, or else the oldest."""
+    return Release(os.environ.get("TEST_HOSTS_RELEASE", Release.TRIXIE.value))
+
+
 def find_host_room() -> HostRoom:
-    """The chroot, built now if need be; else what is installed here.
+    """The chroot of the chosen release, built now if need be; else, for the oldest, what is installed here.
 
     Raises:
         NoHosts: neither is to be had.
     """
+    release = chosen_release()
     reason = _why_no_chroot()
     if reason is None:
-        root = _cache() / f"hosts-{_RELEASE}-{_recipe()}"
+        root = _cache() / f"hosts-{release.value}-{_recipe(release)}"
         with _locked(root.with_suffix(".lock")):
             if not root.is_dir():
-                _build(root)
+                _build(root, release)
         return HostRoom(root)
+    if release is not Release.TRIXIE:
+        raise NoHosts(f"A chroot of Debian's {release.value} cannot be made here ({reason}).")
     room = HostRoom(None)
     missing = [program for program in _NEEDED if not room.which(program)]
     if not missing:
@@ -108,9 +144,9 @@ def _cache() -> Path:
     return Path(named) if named else Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "paintbridge"
 
 
-def _recipe() -> str:
+def _recipe(release: Release) -> str:
     """A chroot of another recipe is another one."""
-    return hashlib.sha256(repr((_RELEASE, _PACKAGES, _BUILD)).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((release.value, _PACKAGES[release], _BUILD)).encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -121,15 +157,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, release: Release) -> None:
     """Build beside, and rename at the end, so that a half-built one is never taken for a whole one."""
-    print(f"\nBuilding a Debian with Krita and GIMP for the tests, in {root}: once, 1.6 GB.", file=sys.stderr)
+    print(f"\nBuilding Debian's {release.value} with hosts for the tests, in {root}: once, 1.6 GB.", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="paintbridge-debootstrap-") as tools:
         debootstrap, keyring = _debootstrap(Path(tools))
         half = root.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
         log = root.with_suffix(".log")
-        arguments = [str(half), _MIRROR, _RELEASE, str(debootstrap), str(keyring), *_PACKAGES]
+        arguments = [str(half), _MIRROR, release.value, str(debootstrap), str(keyring), *_PACKAGES[release]]
         with log.open("w") as output:
             done = subprocess.run(
                 [*_ALONE, "sh", "-c", _BUILD, "sh", *arguments], stdout=output, stderr=output, check=False

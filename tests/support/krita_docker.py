@@ -16,10 +16,14 @@ __all__ = ["KritaDocker"]
 _FUNCTIONS = """
 import base64, zlib
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
-from PyQt5 import QtCore, QtWidgets
 docker = next(docker for docker in Krita.dockers() if docker.objectName() == "paintbridge")
 def part(name):
     return docker.findChild(QtWidgets.QWidget, "paintbridge_" + name)
+def on_screen(widget, point):
+    # On Wayland no window knows where it is: all are in the corner.
+    wayland = QtGui.QGuiApplication.platformName() == "wayland"
+    place = widget.mapTo(widget.window(), point) if wayland else widget.mapToGlobal(point)
+    return [place.x(), place.y()]
 def centre(name):
     widget = part(name)
     within = widget.parent()
@@ -27,8 +31,7 @@ def centre(name):
         if isinstance(within, QtWidgets.QScrollArea):
             within.ensureWidgetVisible(widget)
         within = within.parent()
-    point = widget.mapToGlobal(widget.rect().center())
-    return [point.x(), point.y()]
+    return on_screen(widget, widget.rect().center())
 def bright(name):
     image = part(name).icon().pixmap(32, 32).toImage()
     shown = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]

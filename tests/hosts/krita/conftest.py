@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from host_bridge import HostBridge
-from host_desktop import Desktop
 from host_gate import HostGate
 from host_room import HostRoom
+from host_wayland import chosen_desktop
 from krita_docker import KritaDocker
 from krita_host import KritaHost
 from tiny_checkpoints import build_tiny_sd1
@@ -43,7 +43,7 @@ def gate(share: Path, bridge: HostBridge) -> Iterator[HostGate]:
 
 @pytest.fixture(scope="session")
 def docker(host_room: HostRoom, share: Path, gate: HostGate) -> Iterator[KritaDocker]:
-    with Desktop(host_room, share) as desktop:
+    with chosen_desktop(host_room, share) as desktop:
         host = KritaHost(desktop)
         host.install()
         host.start()

@@ -57,6 +57,8 @@ def test_a_fill_on_a_very_large_document(large: KritaDocker, output: Path) -> No
         wait_for(lambda: docker.results() == 0, "the layer")
     (output / "never-blocked.txt").write_text(found.table())
     assert docker.ask("top()['at']")[2] >= SIDE // 2
-    assert {"Document.pixelData", "Selection.pixelData", "Node.setPixelData"} <= set(found.calls)
+    # The root's class depends on Krita's version.
+    called = {name.partition(".")[2] for name in found.calls}
+    assert {"projectionPixelData", "pixelData", "setPixelData"} <= called
     assert {name: most for name, most in found.ours.items() if most > LONGEST} == {}
     assert not [gap for gap in found.gaps if gap[2] > LONGEST], found.table()

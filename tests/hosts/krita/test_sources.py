@@ -107,11 +107,17 @@ def check(scene: KritaScene, bridge: HostBridge, source: str, layers: list[str],
     docker = scene.docker
     docker.ask(f"choose_layers(*{layers!r})\nchoose('source', {source!r})\ndocument().setModified(False)")
     docker.ask("choose('mode', 'remove')\nNone")
-    before, seen, wanted = docker.ask(STATE), scene.seen(), picture[..., [2, 1, 0, 3]]
+    before, seen = docker.ask(STATE), scene.seen()
     assert before[1:3] == [layers[0], sorted(layers)]
     docker.generate()
     assert docker.ask(STATE) == before, "nothing is toggled, and nothing is to be undone"
     assert np.array_equal(scene.seen(), seen)
+    check_layer(scene, bridge, picture)
+
+
+def check_layer(scene: KritaScene, bridge: HostBridge, picture: np.ndarray) -> None:
+    """Apply what was made: the same as of this picture, as Krita has it."""
+    docker, wanted = scene.docker, picture[..., [2, 1, 0, 3]]
     docker.click("apply")
     wait_for(lambda: docker.ask("node('Paintbridge') is not None"), "the layer")
     layer = scene.layer("Paintbridge")[..., [2, 1, 0, 3]]
@@ -124,6 +130,20 @@ def check(scene: KritaScene, bridge: HostBridge, source: str, layers: list[str],
     expected[made.y :, made.x :][: made.picture.height, : made.picture.width] = made
     assert np.array_equal(layer, expected)
     assert layer[..., 3].any()
+
+
+def test_a_mask_that_is_looked_at_alone(scene: KritaScene, bridge: HostBridge) -> None:
+    """Isolated, by Alt and a click in the Layers docker: the model still sees the picture, not the mask."""
+    docker = scene.docker
+    docker.ask("node('offset').addChildNode(document().createTransparencyMask('mask'), None)\ndocument().waitForDone()")
+    docker.ask("document().refreshProjection()")
+    seen = scene.seen()
+    docker.ask("choose_layers('mask')\nKrita.action('isolate_active_layer').trigger()\ndocument().waitForDone()")
+    assert docker.ask("document().pixelData(0, 0, 10, 10).size()") == 100, "a byte for each pixel"
+    docker.ask("choose('mode', 'remove')\nNone")
+    docker.generate()
+    docker.ask("Krita.action('isolate_active_layer').trigger()\ndocument().waitForDone()")
+    check_layer(scene, bridge, seen)
 
 
 def test_what_ends_while_it_is_being_read(scene: KritaScene) -> None:

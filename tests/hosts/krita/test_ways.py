@@ -66,6 +66,40 @@ def test_pictures_by_the_keyboard(opened: KritaDocker) -> None:
     wait_for(lambda: len(tree(docker)) == 2, "the first as a layer")
 
 
+FIELDS = {"prompt": "a red star", "negative_prompt": "a blue tree", "seed": "12", "steps": "17"}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_keys_of_text_are_the_fields(opened: KritaDocker, name: str) -> None:
+    """Krita has them too: it fills the layer, adds one, goes to another one, and merges two."""
+    docker = opened
+    if name == "steps":
+        docker.click("advanced")
+        wait_for(lambda: docker.ask("part('steps').isVisible()"), "the advanced values")
+    docker.ask("document().rootNode().addChildNode(document().createNode('second', 'paintlayer'), None)")
+    docker.ask("document().waitForDone()")
+    written = f"part({name!r}).toPlainText() if {name!r} == 'prompt' else part({name!r}).text()"
+    state = (
+        "[[node.name() for node in layers(document())], Krita.activeWindow().activeView().selectedNodes()[0].name(),"
+        " Krita.action('edit_undo').text(), window.isFullScreen(), window.menuBar().isVisible()]"
+    )
+    before, pixels = docker.ask(state), docker.ask("projection()")
+    docker.type(name, FIELDS[name])
+    docker.desktop.xdotool("key", "Insert", "ctrl+e", "Prior", "Next", "ctrl+d", "ctrl+u", "ctrl+Delete")
+    docker.type(name, FIELDS[name])
+    wait_for(lambda: docker.ask(written) == FIELDS[name], "the words")
+    docker.desktop.xdotool("key", "End", "ctrl+BackSpace")
+    left = FIELDS[name].removesuffix(FIELDS[name].split()[-1])
+    wait_for(lambda: docker.ask(written) == left, "the last word to be deleted", 60)
+    docker.desktop.xdotool("key", "Tab")
+    wait_for(lambda: not docker.ask(f"part({name!r}).hasFocus()"), "the next field to have the focus")
+    docker.ask("document().waitForDone()")
+    assert docker.ask(state) == before
+    assert docker.ask("projection()") == pixels
+    if name == "steps":
+        docker.click("advanced")
+
+
 def test_a_group_of_all_is_one_step(opened: KritaDocker) -> None:
     docker = opened
     docker.ask("part('batch').setValue(2)")

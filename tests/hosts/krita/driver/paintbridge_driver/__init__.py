@@ -1,24 +1,33 @@
 """A plug-in for the tests alone: runs what a test sends, on Krita's own thread, and says what came of it.
 
 A test sends one line of JSON, ``{"code": ...}``: statements, the last of which may be an expression. It gets one line
-back, ``{"value": ...}`` or ``{"error": traceback}``. Names that are assigned stay for the code that follows.
+back, ``{"value": ...}`` or ``{"error": traceback}``. Names that are assigned stay for the code that follows; Krita and
+Qt's modules are there from the start.
 """
 
 import ast
 import json
 import os
+import sys
 import traceback
 
 import krita
-from PyQt5 import QtNetwork
+
+# As the plug-in does: told by what Krita has loaded already.
+if "PyQt6.QtCore" in sys.modules:
+    from PyQt6 import QtCore, QtGui, QtNetwork, QtWidgets
+else:
+    from PyQt5 import QtCore, QtGui, QtNetwork, QtWidgets
+
+_QT = {"QtCore": QtCore, "QtGui": QtGui, "QtWidgets": QtWidgets}
 
 
 class Driver(QtNetwork.QTcpServer):
     def __init__(self):
         super().__init__()
-        self._names = {"Krita": krita.Krita.instance(), "krita": krita}
+        self._names = {"Krita": krita.Krita.instance(), "krita": krita, **_QT}
         self.newConnection.connect(self._take)
-        self.listen(QtNetwork.QHostAddress(QtNetwork.QHostAddress.LocalHost))
+        self.listen(QtNetwork.QHostAddress(QtNetwork.QHostAddress.SpecialAddress.LocalHost))
         path = os.environ["PAINTBRIDGE_DRIVER"]
         with open(path + ".new", "w") as file:
             file.write(str(self.serverPort()))
