@@ -60,6 +60,7 @@ def closed():
     part("batch").setValue(1)
     part("seed").clear()
     part("prompt").clear()
+    part("negative_prompt").clear()
     part("strength").setValue(100)
     part("steps").setValue(0)
     choose("mode", "auto")
