@@ -23,7 +23,12 @@ _SLIDERS = ("strength",)
 
 
 def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command) -> tuple[bool, Optional[Link]]:
-    """Show it. Returns whether the artist pressed the button, and if so the connection, if there is one by then."""
+    """Show it. Returns whether the artist pressed the button, and if so the connection, if there is one by then.
+
+    It never begins with the mode Remove, though *Repeat* still does that: whoever opens it again has something to say.
+    """
+    if "mode" in command.arguments and config.get_property("mode") == "remove":
+        config.set_property("mode", "auto")
     dialog = GimpUi.ProcedureDialog.new(procedure, config, command.title)
     dialog.set_ok_label(_("_Paint"))
     combos = {name: _combo(dialog, config, name) for name in _OFFERED if name in command.arguments}

@@ -152,6 +152,15 @@ def test_a_prompt_cannot_be_typed_to_remove(gimp, bridge, image, output):
     recipe = gimp.call("recipe", layer=top["id"])
     assert (recipe["mode"], recipe["prompt"]) == ("remove", "")
     gimp.call("remove_layer", layer=top["id"])
+    # The dialog does not stay there.
+    gimp.show()
+    gimp.keys("shift+ctrl+f")
+    gimp.dialog("Generative Fill")
+    gimp.keys("ctrl+Return")
+    again = wait_for_layers(gimp, image, before + 1)[0]
+    recipe = gimp.call("recipe", layer=again["id"])
+    assert (recipe["mode"], recipe["prompt"]) == ("fill", "a red balloon")
+    gimp.call("remove_layer", layer=again["id"])
 
 
 def test_remove_is_one_click_without_a_dialog(gimp, image):
