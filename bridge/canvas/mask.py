@@ -23,7 +23,7 @@ from .errors import EmptySelection, ValueOutOfRange
 from .geometry import Edges, Rect, Size
 from .types import FloatArray
 
-__all__ = ["LEAST_COVERAGE", "Masks", "build_masks", "selection_bounds", "settle_selection"]
+__all__ = ["LEAST_COVERAGE", "Masks", "build_masks", "check_selected", "selection_bounds", "settle_selection"]
 
 LEAST_COVERAGE = 1 / 128
 """Less coverage than this is none, and as little less than 1 is all: what the tail of a feather or of a sigmoid, or
@@ -82,14 +82,8 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
     return Masks(denoise, alpha)
 
 
-def settle_selection(selection: FloatArray) -> FloatArray:
-    """Set to 0 what counts as not selected, and to 1 what counts as wholly selected.
-
-    Args:
-        selection: (h, w), coverage 0..1.
-
-    Returns:
-        (h, w), with no value within `LEAST_COVERAGE` of 0 or of 1 but these themselves.
+def check_selected(selection: FloatArray) -> None:
+    """See that a selection (h, w) is one, and selects anything.
 
     Raises:
         EmptySelection: nothing is selected, as in a mask that holds 0 and 1 of 255.
@@ -106,6 +100,21 @@ def settle_selection(selection: FloatArray) -> FloatArray:
         )
     if greatest <= 0:
         raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")
+
+
+def settle_selection(selection: FloatArray) -> FloatArray:
+    """Set to 0 what counts as not selected, and to 1 what counts as wholly selected.
+
+    Args:
+        selection: (h, w), coverage 0..1.
+
+    Returns:
+        (h, w), with no value within `LEAST_COVERAGE` of 0 or of 1 but these themselves.
+
+    Raises:
+        EmptySelection, ValueOutOfRange: as `check_selected`.
+    """
+    check_selected(selection)
     settled = np.where(selection < LEAST_COVERAGE, np.float32(0), selection)
     return np.where(settled > 1 - LEAST_COVERAGE, np.float32(1), settled).astype(np.float32, copy=False)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..canvas.mask import LEAST_COVERAGE
+from ..canvas.mask import LEAST_COVERAGE, check_selected
 from ..protocol.errors import CODES, BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
@@ -48,6 +48,7 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
     selection = None
     if submit.selection is not None:
         selection = _coverage(_decoded(submit, submit.selection, data, "selection", (1,)), "selection")
+        check_selected(selection)
     picture = None
     if submit.picture is not None:
         picture = with_alpha(_decoded(submit, submit.picture, data, "picture", (3, 4)))
