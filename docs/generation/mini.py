@@ -76,8 +76,10 @@ def _wrapped(text: str) -> str:
 
 def _removal(found: dict[str, dict[str, float]]) -> str:
     rows = [
-        f"| {name} | {row['lpips']:.4f} | {row['lpips_in_box']:.3f} | {row['seam_ratio']:.2f} | {row['seconds']:.1f} "
-        f"| {row['processor_seconds']:.1f} |"
+        f"| {name} | {row['lpips']:.4f} ({row['lpips_worst']:.3f}) "
+        f"| {row['lpips_in_box']:.3f} ({row['lpips_in_box_worst']:.3f}) "
+        f"| {row['seam_ratio']:.2f} ({row['seam_ratio_worst']:.2f}) "
+        f"| {row['seconds']:.1f} | {row['processor_seconds']:.1f} |"
         for name, row in found.items()
         if name != "untouched"
     ]
@@ -85,7 +87,7 @@ def _removal(found: dict[str, dict[str, float]]) -> str:
         [
             _wrapped(
                 "Removal with an empty prompt, 12 held-out photographs of 512x512 x 3 kinds of masks; LPIPS (AlexNet) "
-                "to the photograph, less is better:"
+                "to the photograph, less is better. Means, and in brackets the worst; seconds are medians:"
             ),
             "",
             "| by | LPIPS | in the mask's box | seam ratio | s | processors' s |",
