@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .distance import distance_to
 from .types import BoolArray, FloatArray, IndexArray
 
 __all__ = ["OVERLAP", "overlap_edges"]
@@ -30,7 +31,9 @@ def overlap_edges(
     Returns:
         (h, w, 3), equal to `completed` in the target, and farther than `OVERLAP` from it.
     """
-    distance, labels = cv2.distanceTransformWithLabels(
+    # OpenCV tells the nearest pixel by an approximate distance; how far it is counts exactly.
+    distance = distance_to(target)
+    _, labels = cv2.distanceTransformWithLabels(
         (~target).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     targets = np.flatnonzero(target)
