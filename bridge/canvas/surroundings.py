@@ -17,14 +17,15 @@ NEUTRAL = 0.5
 
 # How far a membrane may lie from the harmonic surface, at most: a quarter of one of 255 levels.
 _TOLERANCE = 0.25 / 255
-# Edges are carried over larger areas than this at half the size: what is smooth loses nothing by it.
+# More pixels than this are filled at half the size: what is smooth loses nothing by it.
 _MOST_PIXELS = 1024 * 1024
 
 
 def membrane(picture: FloatArray, known: BoolArray, check: Callable[[], None] = lambda: None) -> FloatArray:
     """Stretch a smooth membrane over the unknown pixels, held at the known ones: the harmonic surface between them.
 
-    Solves Laplace's equation, level across the picture's sides. What is linear around a hole is linear within.
+    Solves Laplace's equation, level across the picture's sides. What is linear around a hole is linear within. Above a
+    million pixels it is solved at half the size.
 
     Args:
         picture: (h, w, 3); known: (h, w).
@@ -38,6 +39,8 @@ def membrane(picture: FloatArray, known: BoolArray, check: Callable[[], None] = 
         return picture
     if not known.any():
         return np.full_like(picture, NEUTRAL)
+    if known.size > _MOST_PIXELS:
+        return _by_halves(lambda half, of_half: membrane(half, of_half, check), picture, known)
     unknown = ~known
     rim = known & (cv2.filter2D(unknown.astype(np.float32), -1, NEIGHBOURS, borderType=cv2.BORDER_CONSTANT) > 0)
     held = picture[rim]
@@ -64,7 +67,7 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
     if not known.any():
         return np.full_like(picture, NEUTRAL)
     if known.size > _MOST_PIXELS:
-        return _extended_by_halves(picture, known)
+        return _by_halves(extend_edges, picture, known)
     distance, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -86,8 +89,10 @@ def extend_edges(picture: FloatArray, known: BoolArray) -> FloatArray:
     return result
 
 
-def _extended_by_halves(picture: FloatArray, known: BoolArray) -> FloatArray:
-    """`extend_edges` at half the size, enlarged under what is known."""
+def _by_halves(
+    fill: Callable[[FloatArray, BoolArray], FloatArray], picture: FloatArray, known: BoolArray
+) -> FloatArray:
+    """`fill` at half the size, enlarged under what is known."""
     height, width = known.shape
     padding = ((0, height % 2), (0, width % 2))
     # Set, not multiplied: what is unknown may be anything, even not a number.
@@ -97,7 +102,7 @@ def _extended_by_halves(picture: FloatArray, known: BoolArray) -> FloatArray:
     share = np.asarray(cv2.resize(weight, half, interpolation=cv2.INTER_AREA)).reshape(half[::-1])
     summed = np.asarray(cv2.resize(colour, half, interpolation=cv2.INTER_AREA)).reshape(*half[::-1], 3)
     mean = np.asarray(summed / np.maximum(share, 0.25)[..., None], np.float32)
-    filled = _enlarge(extend_edges(mean, share > 0), 2 * half[0], 2 * half[1])[:height, :width]
+    filled = _enlarge(fill(mean, share > 0), 2 * half[0], 2 * half[1])[:height, :width]
     result: FloatArray = np.where(known[..., None], picture, filled)
     return result
 

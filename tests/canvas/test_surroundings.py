@@ -69,6 +69,15 @@ def test_nothing_known_is_grey_and_nothing_unknown_is_the_picture(fill):
     assert np.array_equal(fill(picture, np.ones((20, 30), bool)), picture)
 
 
+def test_a_large_membrane_keeps_a_slope():
+    # It is made at half the size, which must shift nothing.
+    slope = planes(np.random.default_rng(16), 1105, 1301)
+    known = np.ones((1105, 1301), bool)
+    known[301:903, 200:1107] = known[40:43, 50:1200] = False
+    filled = membrane(np.where(known[..., None], slope, np.float32(np.nan)), known)
+    assert np.abs(filled - slope).max() < 0.5 / 255
+
+
 def test_edges_carried_over_large_areas_stay_in_line_with_what_is_known():
     # At half the size a slope must not be shifted.
     columns = np.broadcast_to(np.linspace(0, 1, 1300, dtype=np.float32)[None, :, None], (1100, 1300, 3)).copy()
