@@ -44,7 +44,8 @@ def infill(
         check: called often while "remove" looks for patches, which can take minutes; what it raises ends the work.
 
     Returns:
-        (h, w, 3), equal to the picture where the hole is 0 and the picture valid. The same on every run.
+        (h, w, 3), equal to the picture where the hole is 0 and the picture valid; but "remove" of what lies beyond all
+        that is known begins up to 16 pixels within that (`overlap.overlap_edges`). The same on every run.
 
     Raises:
         ModeUnsupported: an unknown mode.
