@@ -76,7 +76,7 @@ class Sources:
         described = np.empty((centres.size, _DESCRIBED), np.float32)
         for start in range(0, centres.size, _BLOCK):
             block = slice(start, start + _BLOCK)
-            described[block, :_COMPONENTS] = times(self._gather(image, centres[block]), self._basis)
+            described[block] = times(self._gather(image, centres[block]), self._basis)
         places = np.clip(np.column_stack(np.divmod(centres, self.width)), self._first, self._last)
         described[:, _COMPONENTS:] = places * self._place
         return described
@@ -139,11 +139,14 @@ def _corners(area: BoolArray) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _principal(covariance: AnyArray, rng: np.random.Generator) -> FloatArray:
-    """The first eigenvectors, as columns, nearly: a few turns of subspace iteration tell patches apart as well."""
+    """(n, 16): the first eigenvectors, as columns, nearly, and zeros, with which the product is the faster.
+
+    A few turns of subspace iteration tell patches apart as well as exact eigenvectors.
+    """
     basis = rng.standard_normal((covariance.shape[0], _COMPONENTS))
     for _ in range(_TURNS):
         basis, _triangle = np.linalg.qr(covariance @ basis)
-    return np.ascontiguousarray(basis, np.float32)
+    return np.asarray(np.pad(basis, ((0, 0), (0, _DESCRIBED - _COMPONENTS))), np.float32)
 
 
 def _try(candidate: IndexArray, allowed: BoolArray | None, wanted: FloatArray, field: Field, sources: Sources) -> None:

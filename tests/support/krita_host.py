@@ -75,12 +75,15 @@ class KritaHost:
     def ask(self, code: str) -> Any:
         """Run code on Krita's thread; what its last expression gives."""
         assert self._socket is not None
-        self._socket.sendall(json.dumps({"code": code}).encode() + b"\n")
         line = b""
-        while not line.endswith(b"\n"):
-            part = self._socket.recv(1 << 16)
-            assert part, self._gone()
-            line += part
+        try:
+            self._socket.sendall(json.dumps({"code": code}).encode() + b"\n")
+            while not line.endswith(b"\n"):
+                part = self._socket.recv(1 << 16)
+                assert part, self._gone()
+                line += part
+        except ConnectionError:
+            raise AssertionError(self._gone()) from None
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]
         return answer["value"]
