@@ -5,7 +5,6 @@ That a linear map suffices for a glance was shown for SD1 by Keturn (2022); fitt
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,18 +18,16 @@ _LONGEST_SIDE = 1024
 
 
 @torch.no_grad()
-def fit_latent_to_rgb(vae: Any) -> torch.Tensor:
-    """Least squares from scaled latents, with a constant, to the VAE's pixels: (channels + 1, 3), for colours 0..1.
+def fit_latent_to_rgb(decode: Callable[[torch.Tensor], torch.Tensor], channels: int) -> torch.Tensor:
+    """Least squares from latents, with a constant, to the VAE's pixels: (channels + 1, 3), for colours 0..1.
 
-    Fitted on the decoded pictures of a few smooth seeded latents, each 8x8, which takes a fraction of a second. NaN
-    where the VAE decodes to what is no number.
+    `decode` takes latents (1, channels, h, w) to pixels (1, 3, h', w'), -1..1. Fitted on the decoded pictures of a few
+    smooth seeded latents, each 8x8, which takes a fraction of a second. NaN where the VAE decodes to what is no number.
     """
     generator = torch.Generator().manual_seed(0)
-    channels = int(vae.config.latent_channels)
     coarse = torch.randn((6, channels, 3, 3), generator=generator)
     latents = interpolate(coarse, size=(8, 8), mode="bicubic", align_corners=True)
-    device, dtype = next(vae.parameters()).device, next(vae.parameters()).dtype
-    pixels = [vae.decode((one[None] / vae.config.scaling_factor).to(device, dtype)).sample for one in latents]
+    pixels = [decode(one[None]) for one in latents]
     colours = interpolate(torch.cat(pixels).float().cpu(), size=(8, 8), mode="area") / 2 + 0.5
     if not colours.isfinite().all():
         return torch.full((channels + 1, 3), torch.nan)

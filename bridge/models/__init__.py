@@ -2,6 +2,7 @@
 
 from .card import Card
 from .checkpoint import Checkpoint, inspect
+from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
 from .embeddings import EmbeddingNames
@@ -15,7 +16,7 @@ from .errors import (
     LoraUnsupported,
     ModelsError,
 )
-from .family import FAMILIES, Family
+from .families import FAMILIES, Family
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
 from .recommended import RECOMMENDED, Recommendation, names_by_hub_id
@@ -25,6 +26,7 @@ from .shelf import Entry
 from .wildcards import WildcardRegistry
 
 __all__ = [
+    "CONTROL_KINDS",
     "FAMILIES",
     "MINI",
     "RECOMMENDED",
@@ -35,6 +37,7 @@ __all__ = [
     "CheckpointUnreadable",
     "CheckpointUnsupported",
     "ConditionUnsupported",
+    "ControlKind",
     "ControlNet",
     "ControlNetRegistry",
     "EmbeddingNames",
@@ -46,9 +49,11 @@ __all__ = [
     "LoraUnreadable",
     "LoraUnsupported",
     "ModelsError",
+    "PictureReading",
     "Recommendation",
     "Registry",
     "WildcardRegistry",
+    "control_kind",
     "inspect",
     "inspect_controlnet",
     "inspect_lora",

@@ -6,20 +6,22 @@ weights: names tell, the file's or folder's own, or the one that its trainer wro
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import Checkpoint, UnetShape
+from .checkpoint import Checkpoint, DenoiserShape
 from .config_keys import check_config
+from .control_kinds import kind_of_words
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
-from .family import FAMILIES, Family
+from .families import FAMILIES, Family
 from .hashing import content_hash
 from .safetensors_header import SafetensorsHeader, read_header
 from .single_file import configs_beside
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["CONDITIONS", "ControlNet", "check_fits", "inspect_controlnet"]
+__all__ = ["ControlNet", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -28,24 +30,6 @@ _FAMILY_OF_WIDTH = {768: "SD1", 1024: "SD2", 2048: "SDXL"}
 _CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
 _PROJECTION = re.compile(r"proj_in\.weight$")
 _WORD = re.compile(r"[A-Za-z]+")
-
-CONDITIONS: dict[str, str | None] = {
-    # Lines drawn by hand.
-    "scribble": "scribble",
-    "sketch": "scribble",
-    # Areas in the colours of ADE20K's things.
-    "seg": "label_map",
-    "segmentation": "label_map",
-    "ade": "label_map",
-    # Trained on pictures that no condition of Paintbridge's means yet.
-    **dict.fromkeys(
-        (
-            "canny", "softedge", "hed", "lineart", "mlsd", "depth", "normal", "normalbae", "openpose", "pose", "tile",
-            "inpaint", "shuffle", "qr", "qrcode", "brightness", "blur", "recolor",
-        )
-    ),
-}  # fmt: skip
-"""What a word in a ControlNet's name says about the pictures that it was trained on: the kind of condition, or none."""
 
 _OTHER_KINDS = (
     ("lllite", "a ControlNet-LLLite"),
@@ -70,28 +54,31 @@ class ControlNet:
     path: Path
     layout: str
     family: Family
-    shape: UnetShape
+    shape: DenoiserShape
     condition: str | None
     files: tuple[Path, ...]
 
     @property
     def hash(self) -> str:
         """SHA-256 over `files`, 64 hex digits."""
-        return content_hash(self.path, self.files)
+        return self.content()
+
+    def content(self, check: Callable[[], None] | None = None) -> str:
+        """As `hash`; `check` is called every few megabytes and may raise to end the reading."""
+        return content_hash(self.path, self.files, check=check)
 
     def fits(self, checkpoint: Checkpoint) -> bool:
         """Whether it was made for UNets like the checkpoint's."""
         return (self.family, self.shape) == (checkpoint.family, checkpoint.shape)
 
-
-def check_fits(net: ControlNet, checkpoint: Checkpoint) -> None:
-    """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
-    if not net.fits(checkpoint):
-        raise ConditionUnsupported(
-            f"{net.id} was made for {net.family.title}, and does not fit {checkpoint.id} "
-            f"({checkpoint.family.title}{'' if net.family != checkpoint.family else ', of another size'}).",
-            hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
-        )
+    def check_fits(self, checkpoint: Checkpoint) -> None:
+        """Raises ConditionUnsupported where it was made for other UNets than the checkpoint's."""
+        if not self.fits(checkpoint):
+            raise ConditionUnsupported(
+                f"{self.id} was made for {self.family.title}, and does not fit {checkpoint.id} "
+                f"({checkpoint.family.title}{'' if self.family != checkpoint.family else ', of another size'}).",
+                hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
+            )
 
 
 def inspect_controlnet(path: Path) -> ControlNet:
@@ -119,7 +106,7 @@ def _inspect_folder(path: Path) -> ControlNet:
     for file in weights:
         if file.suffix == ".safetensors":
             check_numbers(file, read_header(file))
-    shape, sized = UnetShape.of_config(said), said.get("addition_embed_type") == "text_time"
+    shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
     return ControlNet(path.name, path, "folder", family, shape, _condition(names), (config, *weights))
@@ -146,7 +133,7 @@ def _inspect_file(path: Path) -> ControlNet:
         path=path,
         layout="file",
         family=_family(width, sized=sized, linear=linear),
-        shape=UnetShape(first[0], width),
+        shape=DenoiserShape(first[0], width),
         condition=_condition(names),
         files=(path, *(sorted(beside.glob("*.json")) if beside else ())),
     )
@@ -180,8 +167,4 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 def _condition(names: tuple[str, ...]) -> str | None:
-    for name in names:
-        for word in _WORD.findall(name):
-            if word.lower() in CONDITIONS:
-                return CONDITIONS[word.lower()]
-    return None
+    return kind_of_words(word for name in names for word in _WORD.findall(name))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .checkpoint import Checkpoint
-from .controlnet import CONDITIONS, ControlNet, check_fits, inspect_controlnet
+from .control_kinds import control_kind
+from .controlnet import ControlNet, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .names import find_name
 from .places import CONTROLNETS, OWN, Place, controlnets_folder, find_places
@@ -60,6 +61,7 @@ class ControlNetRegistry:
 
 
 def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Checkpoint, name: str | None) -> ControlNet:
+    title = control_kind(kind).title
     nets = [entry.found for entry in entries if isinstance(entry.found, ControlNet)]
     if name is not None:
         wanted = find_name(name, (entry.name for entry in entries))
@@ -71,12 +73,8 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
             )
         if isinstance(found, ModelsError):
             raise found
-        check_fits(found, checkpoint)
+        found.check_fits(checkpoint)
         return found
-    if kind not in CONDITIONS.values():
-        raise ConditionUnsupported(
-            f"Paintbridge cannot be guided by a {kind.replace('_', ' ')} yet.", hint="Leave the condition out."
-        )
     meant = [net for net in nets if net.condition == kind]
     fitting = [net for net in meant if net.fits(checkpoint)]
     if fitting:
@@ -85,7 +83,7 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
-        f"{checkpoint.id} cannot be guided by a {kind.replace('_', ' ')}: no ControlNet for that and for "
+        f"{checkpoint.id} cannot be guided by a {title}: no ControlNet for that and for "
         f"{checkpoint.family.title} is here.{there}",
         hint=f"Put one{fetch} into {controlnets_folder()}, its name as it is, or leave the condition out.",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from .checkpoint import Checkpoint
 from .distillation import Distillation, distillation_of
 from .errors import LoraUnreadable, LoraUnsupported
-from .family import Family
+from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
 from .lora_scales import read_scales

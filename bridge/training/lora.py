@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from bridge.diffusion import Device, load
-from bridge.diffusion.architecture import hears_guidance
+from bridge.diffusion.architectures.unet import UNetModel
 from bridge.diffusion.device import is_out_of_memory
 from bridge.models import Checkpoint
 from bridge.models.distillation import distillation_of
@@ -65,10 +65,10 @@ def teach(
         raise CheckpointUnteachable(checkpoint.id)
     device = replace(device, dtype=_precision(device))
     try:
-        components = load(checkpoint, device, check=check)
-        if hears_guidance(components):
+        model = load(checkpoint, device, check=check)
+        if not isinstance(model, UNetModel) or model.guidance_embeds:
             raise CheckpointUnteachable(checkpoint.id)
-        stage = LoraStage(components, lessons, wish, check=check)
+        stage = LoraStage(model, lessons, wish, check=check)
         prepared()
         schedule = Schedule(
             steps=wish.steps,
@@ -100,7 +100,7 @@ def teach(
     if trained.finished and trained.main:
         said: dict[str, object] = {**asdict(wish), "pictures": len(lessons)}
         header = described(checkpoint, wish.name, wish.caption, [lesson.caption for lesson in lessons], said)
-        write_lora(to, stage.components.unet, wish.alpha, header)
+        write_lora(to, stage.model.unet, wish.alpha, header)
         state.unlink(missing_ok=True)
     return Taught(trained.step, trained.finished, to)
 

@@ -17,8 +17,9 @@ from peft import LoraConfig
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from bridge.diffusion import Components, Conditioning, Walk, decode, denoise, encode, predict
-from bridge.diffusion.text import TextStates, encode_texts
+from bridge.diffusion import DenoiseInputs, EncodedPrompts, ModelInputs, PromptEmbeds, denoise
+from bridge.diffusion.architectures.unet import UNetModel
+from bridge.diffusion.text_encoders.clip import encode_texts
 from bridge.prompts import Fragment
 from bridge.training.averages import averaged
 from bridge.training.grid import save_grid
@@ -63,14 +64,14 @@ class _Plane:
 
 
 class _Losses(nn.Module):
-    def __init__(self, components: Components) -> None:
+    def __init__(self, model: UNetModel) -> None:
         super().__init__()
-        self.unet = components.unet
-        self._components = components
+        self.unet = model.unet
+        self._model = model
         kind: Any = diffusers.DDIMScheduler
         self.signal: Tensor
-        self.register_buffer("signal", kind.from_config(components.scheduler_config).alphas_cumprod.float())
-        self._prediction = components.scheduler_config.get("prediction_type", "epsilon")
+        self.register_buffer("signal", kind.from_config(model.scheduler_config).alphas_cumprod.float())
+        self._prediction = model.scheduler_config.get("prediction_type", "epsilon")
 
     def forward(
         self,
@@ -84,10 +85,15 @@ class _Losses(nn.Module):
     ) -> dict[str, Tensor]:
         signal = self.signal[timesteps][:, None, None, None]
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        given = noisy if conditions is None else torch.cat([noisy, conditions], 1)
-        dtype = self._components.device.torch_dtype
-        text = TextStates(states.to(dtype), None if pooled is None else pooled.to(dtype))
-        predicted = predict(self._components, given.to(dtype), timesteps, text).float()
+        dtype = self._model.device.torch_dtype
+        inputs = ModelInputs(
+            latents=noisy.to(dtype),
+            timestep=timesteps,
+            prompt=PromptEmbeds(states.to(dtype), None if pooled is None else pooled.to(dtype)),
+            mask=None if conditions is None else conditions[:, :1],
+            masked_image_latents=None if conditions is None else conditions[:, 1:],
+        )
+        predicted = self._model.predict(inputs).float()
         error = (predicted - self._target(latents, noise, signal)).square().mean(1, keepdim=True)
         each = (error * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
         return {"loss": (each * self._importance(signal.flatten())).mean()}
@@ -107,19 +113,17 @@ class _Losses(nn.Module):
 
 
 class LoraStage:
-    """Trains a LoRA in the components' UNet. What it needs of the other parts it takes at once, and lets go of them."""
+    """Trains a LoRA in the model's UNet. What it needs of the other parts it takes at once, and lets go of them."""
 
-    def __init__(
-        self, components: Components, lessons: Sequence[Lesson], wish: Wish, *, check: Callable[[], None]
-    ) -> None:
+    def __init__(self, model: UNetModel, lessons: Sequence[Lesson], wish: Wish, *, check: Callable[[], None]) -> None:
         """``check`` is called before each picture is encoded, and may raise."""
         self._wish = wish
-        self._text = _encoded_captions(components, lessons)
+        self._text = _encoded_captions(model, lessons)
         rng = np.random.default_rng(wish.seed)
-        self._planes = [_plane(components, lesson, rng, check=check) for lesson in lessons]
+        self._planes = [_plane(model, lesson, rng, check=check) for lesson in lessons]
         # The VAE stays, for samples; captions are all encoded.
-        self.components = replace(components, text_encoder=None, text_encoder_2=None)
-        unet = components.unet
+        self.model = replace(model, text_encoders=())
+        unet = model.unet
         torch.manual_seed(wish.seed)
         # peft takes fractions of alpha, too, whatever its types say.
         alpha: Any = wish.alpha
@@ -130,7 +134,7 @@ class LoraStage:
         if sum(parameter.numel() for parameter in unet.parameters()) > LARGE:
             unet.enable_gradient_checkpointing()
             unet.train()
-        self.module: nn.Module = _Losses(self.components)
+        self.module: nn.Module = _Losses(self.model)
 
     def batch(self, step: int, process: int) -> dict[str, Tensor]:
         batches = self._batches_of_epoch(step // self._batches_an_epoch, process)
@@ -141,7 +145,7 @@ class LoraStage:
         made = {
             "latents": latents,
             "weights": torch.cat([plane.weights for plane in chosen]),
-            "states": torch.cat([text.states for text in texts]),
+            "states": torch.cat([text.embeds for text in texts]),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
             "timesteps": torch.from_numpy(rng.integers(0, 1000, len(chosen))),
         }
@@ -177,7 +181,7 @@ class LoraStage:
     @torch.no_grad()
     def samples(self, averages: dict[str, Tensor], path: Path) -> None:
         """The first picture's caption, painted without what has been learnt, and with it."""
-        unet = self.components.unet
+        unet = self.model.unet
         unet.disable_adapters()
         before = self._painted()
         unet.enable_adapters()
@@ -186,61 +190,63 @@ class LoraStage:
         save_grid(torch.cat([before, after]), path, columns=2)
 
     def _painted(self) -> Tensor:
-        components, plane = self.components, self._planes[0]
-        card = components.checkpoint.card
-        asked = Conditioning(self._text[plane.caption], self._text[""], ())
+        model, plane = self.model, self._planes[0]
+        card = model.checkpoint.card
         _, _, height, width = plane.latents.shape
         whole = None if plane.conditions is None else plane.conditions[:1]
-        walk = Walk(
+        inputs = DenoiseInputs(
             size=(height, width),
-            conditioning=asked,
+            prompts=EncodedPrompts(self._text[plane.caption], self._text[""]),
             sampler=card.default_sampler,
             steps=card.default_steps,
             guidance=card.default_guidance,
             strength=1.0,
-            hole=None if whole is None else whole[:, :1],
-            masked=None if whole is None else whole[:, 1:],
+            mask=None if whole is None else whole[:, :1],
+            masked_image_latents=None if whole is None else whole[:, 1:],
         )
         [latents] = denoise(
-            components, walk, [self._wish.seed], check=_go_on, progress=lambda _: None, preview=lambda *_: None
+            model, inputs, [self._wish.seed], check=_go_on, progress=lambda _: None, preview=lambda *_: None
         )
-        rgb = torch.from_numpy(decode(components, latents, check=_go_on))
+        rgb = torch.from_numpy(model.decode(latents))
         return rgb.permute(2, 0, 1)[None] * 2 - 1
 
 
-def _encoded_captions(components: Components, lessons: Sequence[Lesson]) -> dict[str, TextStates]:
+def _encoded_captions(model: UNetModel, lessons: Sequence[Lesson]) -> dict[str, PromptEmbeds]:
     """The states of every caption, and of none, all equally long; captions are words, not prompts with weights."""
     captions = list(dict.fromkeys(["", *(lesson.caption for lesson in lessons)]))
-    encoded = encode_texts(components, [((Fragment(caption),),) if caption else () for caption in captions])
-    text = {caption: _on_cpu(states) for caption, (states, _) in zip(captions, encoded, strict=True)}
-    if components.checkpoint.zero_empty:
+    texts = [((Fragment(caption),),) if caption else () for caption in captions]
+    encoded = encode_texts(model.text_encoders, texts, model)
+    text = {caption: _on_cpu(embeds) for caption, (embeds, _) in zip(captions, encoded, strict=True)}
+    if model.checkpoint.force_zeros_for_empty_prompt:
         text[""] = text[""].zeros()
     return text
 
 
-def _on_cpu(text: TextStates) -> TextStates:
-    return TextStates(text.states.cpu(), None if text.pooled is None else text.pooled.cpu())
+def _on_cpu(text: PromptEmbeds) -> PromptEmbeds:
+    return PromptEmbeds(text.embeds.cpu(), None if text.pooled is None else text.pooled.cpu())
 
 
-def _plane(components: Components, lesson: Lesson, rng: np.random.Generator, *, check: Callable[[], None]) -> _Plane:
+def _plane(model: UNetModel, lesson: Lesson, rng: np.random.Generator, *, check: Callable[[], None]) -> _Plane:
     rgb = lesson.pixels.astype(np.float32) / 255
-    latents = encode(components, rgb, check=check).cpu()
+    check()
+    latents = model.encode(rgb).cpu()
     coverage = torch.from_numpy(lesson.coverage.astype(np.float32) / 255)[None, None]
     weights = interpolate(coverage, size=latents.shape[2:], mode="area")
     conditions = None
-    if components.checkpoint.inpaint:
+    if model.checkpoint.inpaint:
         height, width = lesson.size
         masks = [np.ones((height, width), np.float32)]
         masks += [mask_somewhere(rng, height, width).astype(np.float32) for _ in range(MASKS - 1)]
-        masked = [_conditions(components, rgb, mask, check=check) for mask in masks]
+        masked = [_conditions(model, rgb, mask, check=check) for mask in masks]
         conditions = torch.cat(masked)
     return _Plane(latents, weights, conditions, lesson.caption)
 
 
-def _conditions(components: Components, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:
+def _conditions(model: UNetModel, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:
     """The mask and the masked picture's latents, (1, 5, h, w): grey under the mask, as the stock pipeline makes it."""
     hidden = np.where(mask[..., None] > 0, np.float32(0.5), rgb)
-    latents = encode(components, hidden, check=check).cpu()
+    check()
+    latents = model.encode(hidden).cpu()
     hole = interpolate(torch.from_numpy(mask)[None, None], size=latents.shape[2:], mode="nearest")
     return torch.cat([hole, latents], 1)
 

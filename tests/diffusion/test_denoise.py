@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bridge.diffusion import Walk, denoise, encode_prompt, steps_taken
+from bridge.diffusion import DenoiseInputs, denoise, steps_taken
 
 
 class Stop(Exception):
@@ -13,13 +13,13 @@ class Stop(Exception):
 def walk(components, **changes):
     settings = {
         "size": (8, 8),
-        "conditioning": encode_prompt(components, "a red flower", ""),
+        "prompts": components.encode_prompts("a red flower", ""),
         "sampler": "DDIM",
         "steps": 4,
         "guidance": 3.0,
         "strength": 1.0,
     }
-    return Walk(**{**settings, **changes})
+    return DenoiseInputs(**{**settings, **changes})
 
 
 def run(components, what, seeds, *, check=lambda: None, progress=lambda _: None, preview=lambda *_: None):
@@ -76,19 +76,19 @@ def test_progress_counts_over_all_pictures(tiny):
 
 def test_guidance_of_one_takes_the_wanted_prompt_alone(tiny):
     components = tiny(inpaint=False)
-    other = encode_prompt(components, "a red flower", "blue sky")
+    other = components.encode_prompts("a red flower", "blue sky")
     plain = run(components, walk(components, guidance=1.0), [3])[0]
-    assert torch.equal(run(components, walk(components, guidance=1.0, conditioning=other), [3])[0], plain)
+    assert torch.equal(run(components, walk(components, guidance=1.0, prompts=other), [3])[0], plain)
     near = run(components, walk(components, guidance=1.0001), [3])[0]
     assert float((near - plain).abs().max()) < 1e-2
 
 
 def test_low_coverage_changes_less_than_high(tiny):
     components = tiny(inpaint=False)
-    original = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
-    coverage = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
-    found = run(components, walk(components, steps=8, original=original, coverage=coverage), [1])[0]
-    moved = (found - original).abs().mean(dim=(0, 1, 2))
+    init_latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+    denoise_mask = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
+    found = run(components, walk(components, steps=8, init_latents=init_latents, denoise_mask=denoise_mask), [1])[0]
+    moved = (found - init_latents).abs().mean(dim=(0, 1, 2))
     assert float(moved[0]) < 1e-6
     assert float(moved[1]) > 0
     assert float(moved[-2:].mean()) > 2 * float(moved[1:3].mean())
@@ -96,9 +96,10 @@ def test_low_coverage_changes_less_than_high(tiny):
 
 def test_strength_takes_its_share_of_the_steps(tiny):
     components = tiny(inpaint=False)
-    original = torch.zeros(1, 4, 8, 8)
+    init_latents = torch.zeros(1, 4, 8, 8)
     counts = [
-        steps_taken(components, walk(components, steps=10, strength=s, original=original)) for s in (0.01, 0.5, 1)
+        steps_taken(components, walk(components, steps=10, strength=s, init_latents=init_latents))
+        for s in (0.01, 0.5, 1)
     ]
     assert counts == [1, 5, 10]
 

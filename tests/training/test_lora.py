@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 
-from bridge.diffusion import ComponentCache, Walk, WornLora, denoise, encode, encode_prompt, find_device
+from bridge.diffusion import DenoiseInputs, ModelCache, WeightedLora, denoise, find_device
 from bridge.models import Checkpoint, inspect
 from bridge.models.lora import inspect_lora
 from bridge.training.errors import CheckpointUnteachable, LoraNameUnusable, LossNotFinite, StateInvalid
@@ -60,18 +60,18 @@ def learn(checkpoint: Checkpoint, to: Path, **options) -> list[float]:
 
 def distance_from_style(checkpoint: Checkpoint, lora: Path | None) -> float:
     """How far what is painted lies from the nearest picture of the style, in latents, mean of four seeds."""
-    worn = () if lora is None else (WornLora(inspect_lora(lora), 1.0),)
-    components = ComponentCache(DEVICE).get(checkpoint, check=nothing, worn=worn)
-    walk = Walk(
+    worn = () if lora is None else (WeightedLora(inspect_lora(lora), 1.0),)
+    components = ModelCache(DEVICE).get(checkpoint, check=nothing, loras=worn)
+    walk = DenoiseInputs(
         size=(7, 8),
-        conditioning=encode_prompt(components, CAPTION, ""),
+        prompts=components.encode_prompts(CAPTION, ""),
         sampler="DDIM",
         steps=8,
         guidance=1.0,
         strength=1.0,
     )
     painted = denoise(components, walk, [1, 2, 3, 4], check=nothing, progress=nothing, preview=nothing)
-    style = torch.cat([encode(components, one.pixels.astype(np.float32) / 255, check=nothing) for one in LESSONS])
+    style = torch.cat([components.encode(one.pixels.astype(np.float32) / 255) for one in LESSONS])
     return float(np.mean([(style - one).square().mean((1, 2, 3)).min() for one in painted]))
 
 
@@ -139,8 +139,8 @@ def test_the_stock_pipeline_changes_the_same_layers_by_as_much(kind):
         "velocity": StableDiffusionPipeline,
         "SDXL": StableDiffusionXLPipeline,
     }[kind.name]
-    worn = (WornLora(inspect_lora(kind.path), 1.0),)
-    ours = ComponentCache(DEVICE).get(kind.checkpoint, check=nothing, worn=worn).unet
+    worn = (WeightedLora(inspect_lora(kind.path), 1.0),)
+    ours = ModelCache(DEVICE).get(kind.checkpoint, check=nothing, loras=worn).unet
     stock = pipeline.from_pretrained(kind.checkpoint.path, safety_checker=None, feature_extractor=None)
     stock.load_lora_weights(str(kind.path))
     theirs = {name: layer for name, layer in stock.unet.named_modules() if hasattr(layer, "lora_A")}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bridge.canvas.geometry import Rect
-from bridge.painter import Cancelled, Kept, paint
+from bridge.painter import Cancelled, ResultCache, paint
 
 # Its name in the package is the function's.
 filling = importlib.import_module("bridge.painter.fill")
@@ -30,7 +30,7 @@ def counted(monkeypatch, model):
     ran = []
     components = model.load(lambda: None)
     for name, part, method in (
-        ("text", components.text_encoder, "forward"),
+        ("text", components.modules["text_encoder"], "forward"),
         ("encode", components.vae, "encode"),
         ("unet", components.unet, "forward"),
     ):
@@ -52,7 +52,7 @@ def counted(monkeypatch, model):
     ],
 )
 def test_another_seed_starts_denoising_at_once(studio, canvas, selection, kind, mode, strength, inpaint, monkeypatch):
-    model, kept = studio.model(inpaint=inpaint), Kept()
+    model, kept = studio.model(inpaint=inpaint), ResultCache()
     request = studio.request(canvas, selection, kind=kind, mode=mode, strength=strength, prompt="a lake")
     ran = counted(monkeypatch, model)
     paint(request, model, studio.Hooks(), kept)
@@ -86,7 +86,7 @@ def test_another_seed_starts_denoising_at_once(studio, canvas, selection, kind, 
     ids=str,
 )
 def test_whatever_differs_is_made_anew(studio, canvas, selection, change):
-    model, kept = studio.model(inpaint=True), Kept()
+    model, kept = studio.model(inpaint=True), ResultCache()
     request = studio.request(canvas, selection, prompt="a lake", strength=0.8, steps=1)
     paint(request, model, studio.Hooks(), kept)
     if "picture" in change:
@@ -101,7 +101,7 @@ def test_whatever_differs_is_made_anew(studio, canvas, selection, change):
 
 
 def test_two_checkpoints_share_pixels_alone(studio, canvas, selection):
-    kept = Kept()
+    kept = ResultCache()
     request = studio.request(canvas, selection, prompt="a lake", steps=1)
     paint(request, studio.model(), studio.Hooks(), kept)
     other = studio.model(seed=3)
@@ -110,7 +110,7 @@ def test_two_checkpoints_share_pixels_alone(studio, canvas, selection):
 
 
 def test_a_cancelled_job_leaves_nothing_wrong_behind(studio, canvas, selection):
-    model, kept = studio.model(), Kept()
+    model, kept = studio.model(), ResultCache()
     request = studio.request(canvas, selection, prompt="a lake")
     for stage in ("infill", "encode", "denoise"):
         hooks = studio.Hooks(lambda stages, stage=stage: any(name == stage for name, _, _ in stages))
@@ -121,7 +121,7 @@ def test_a_cancelled_job_leaves_nothing_wrong_behind(studio, canvas, selection):
 
 
 def test_bytes_are_bounded_and_the_oldest_leave():
-    kept, made = Kept(budget=4000), []
+    kept, made = ResultCache(budget=4000), []
 
     def get(key, size):
         return kept.get(key, lambda: (made.append(key), (torch.zeros(size // 8), np.zeros(size // 8, np.float32)))[1])

@@ -11,9 +11,9 @@ from small_devices import APART, waits
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.canvas.geometry import Rect
-from bridge.diffusion import ComponentCache
+from bridge.diffusion import ModelCache
 from bridge.models import inspect
-from bridge.painter import Cancelled, Kept, OutOfMemory, paint
+from bridge.painter import Cancelled, OutOfMemory, ResultCache, paint
 
 BOX = Rect(120, 90, 70, 60)
 FAILURES = [
@@ -40,7 +40,7 @@ class Scarce:
 
     def __init__(self, model, monkeypatch, part, method, *, times=0, most=None, failure=FAILURES[0]):
         self.calls = 0
-        owner = getattr(model.load(lambda: None), part)
+        owner = model.load(lambda: None).modules[part]
         real = getattr(owner, method)
 
         def scarce(*args, **options):
@@ -62,7 +62,7 @@ def pixels(painting):
     ids=str,
 )
 def test_once_is_tried_again_and_ends_as_if_nothing_had_been(studio, request_, part, method, failure, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, kept = studio.model(), ResultCache()
     expected = pixels(paint(request_, model, studio.Hooks()))
     Scarce(model, monkeypatch, part, method, times=1, failure=failure)
     assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), kept)), expected)
@@ -70,7 +70,7 @@ def test_once_is_tried_again_and_ends_as_if_nothing_had_been(studio, request_, p
 
 @pytest.mark.parametrize("method", ["encode", "decode"])
 def test_the_vae_goes_by_tiles_where_it_must(studio, request_, method, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, kept = studio.model(), ResultCache()
     expected = paint(request_, model, studio.Hooks())
     whole = 72 * 56 if method == "encode" else 9 * 7
     with monkeypatch.context() as patch:
@@ -91,7 +91,7 @@ def test_the_vae_goes_by_tiles_where_it_must(studio, request_, method, monkeypat
 
 @parts
 def test_what_does_not_fit_is_said_and_the_next_job_is_well(studio, request_, part, method, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, kept = studio.model(), ResultCache()
     expected = pixels(paint(request_, model, studio.Hooks(), kept))
     kept.free()
     with monkeypatch.context() as patch:
@@ -119,8 +119,8 @@ def test_running_out_while_loading(studio, request_):
                 raise FAILURES[0]
             return model.load(check, loaded)
 
-        def spare(self, nets):
-            model.spare(nets)
+        def evict_unused(self, nets):
+            model.evict_unused(nets)
 
         def offload(self):
             return False
@@ -154,14 +154,17 @@ class SmallDevice:
     """A device on which the UNet paints only while no more than `room` of the checkpoint's parts are all there."""
 
     def __init__(self, studio, tmp_path, monkeypatch, room):
-        self.cache = ComponentCache(APART)
+        self.cache = ModelCache(APART)
         self.model = self.cache.on_demand(studio.model().checkpoint)
         self.other = self.cache.on_demand(inspect(build_tiny_sd1(tmp_path / "other", inpaint=True)))
         real = UNet2DConditionModel.forward
 
         def scarce(unet, *args, **options):
             held = self.model.load(lambda: None)
-            if unet is held.unet and sum(not waits(part) for part in (held.text_encoder, held.vae, unet)) > room:
+            if (
+                unet is held.unet
+                and sum(not waits(part) for part in (held.modules["text_encoder"], held.vae, unet)) > room
+            ):
                 raise FAILURES[0]
             return real(unet, *args, **options)
 
@@ -171,7 +174,7 @@ class SmallDevice:
 @pytest.mark.parametrize("room", [1, 0], ids=["all but the UNet", "all"])
 def test_what_does_not_fit_waits_outside_the_device(studio, request_, room, tmp_path, monkeypatch):
     expected = pixels(paint(request_, studio.model(), studio.Hooks()))
-    small, kept, hooks = SmallDevice(studio, tmp_path, monkeypatch, room), Kept(), studio.Hooks()
+    small, kept, hooks = SmallDevice(studio, tmp_path, monkeypatch, room), ResultCache(), studio.Hooks()
     painting = paint(request_, small.model, hooks, kept)
     assert np.array_equal(pixels(painting), expected)
     assert any("wait outside" in hint for hint in painting.hints)
