@@ -117,11 +117,14 @@ def solved(name, steps, *, mean=0.7, spread=0.4):
     return float((latents - (mean + spread * noise)).abs().mean())
 
 
-def test_euler_is_of_first_order_and_the_others_of_second():
-    for name, order in ((EULER, 1), (HEUN, 2), (DPM_PP_2M, 2)):
-        coarse, fine = solved(name, 40), solved(name, 160)
-        assert 0.7 * 4**order < coarse / fine < 1.5 * 4**order, name
-    assert max(solved(HEUN, 10), solved(DPM_PP_2M, 10)) < solved(EULER, 10) / 2
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    # 4 is first order, 16 second. DPM++ 2M begins with a step of first order, whose end in log-SNR lies at infinity.
+    [(EULER, 3.5, 5), (HEUN, 13, 20), (DPM_PP_2M, 7, 20)],
+)
+def test_order_of_convergence(name, least, most):
+    assert least < solved(name, 40) / solved(name, 160) < most
+    assert name == EULER or solved(name, 10) < solved(EULER, 10) / 2
 
 
 @pytest.mark.parametrize(
