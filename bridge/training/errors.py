@@ -2,7 +2,7 @@
 
 __all__ = [
     "CheckpointUnfit",
-    "CheckpointUnteachable",
+    "CheckpointUntrainable",
     "DataHashMismatch",
     "DataUnavailable",
     "DiskFull",
@@ -33,7 +33,7 @@ class TrainingError(Exception):
 
 
 class CheckpointUnfit(TrainingError):
-    """A checkpoint that training was to begin from has not the recipe's parts, or is not a whole one."""
+    """A checkpoint that training was to be initialised from lacks the recipe's parts, or is incomplete."""
 
     code = "checkpoint_unfit"
 
@@ -81,7 +81,7 @@ class DiskFull(TrainingError):
 
 
 class NotWritable(TrainingError):
-    """A file cannot be written where it should lie."""
+    """A file cannot be written to its folder."""
 
     code = "not_writable"
 
@@ -102,7 +102,7 @@ class LossNotFinite(TrainingError):
 
 
 class RecipeInvalid(TrainingError):
-    """A recipe lacks something, or says something that cannot be."""
+    """A recipe lacks a key, or has an invalid value."""
 
     code = "recipe_invalid"
 
@@ -123,7 +123,7 @@ class StateInvalid(TrainingError):
 
 
 class PictureUnusable(TrainingError):
-    """A picture that was given to learn from cannot be learnt from."""
+    """An image of a dataset cannot be trained on."""
 
     code = "picture_unreadable"
 
@@ -151,8 +151,8 @@ class LoraNameUnusable(TrainingError):
         super().__init__(f"A LoRA can't be named {name!r}: {reason}.", "Choose another name.")
 
 
-class CheckpointUnteachable(TrainingError):
-    """A checkpoint that nothing can be taught."""
+class CheckpointUntrainable(TrainingError):
+    """A checkpoint that no LoRA can be trained for."""
 
     code = "checkpoint_unsupported"
 
