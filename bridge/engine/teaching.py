@@ -41,7 +41,7 @@ class Teacher:
     home: Path
 
     def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[TrainingImage]:
-        """The pictures, ready to be learnt from.
+        """The pictures, ready to be trained on.
 
         Raises:
             BridgeError: ``picture_mismatch picture_unreadable``; CanvasError; ModelsError; PictureUnusable.

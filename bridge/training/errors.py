@@ -39,8 +39,8 @@ class CheckpointUnfit(TrainingError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
-            f"Training can't begin from {path}: {reason}.",
-            "Name a checkpoint that this recipe made, or begin from nothing.",
+            f"Training can't be initialised from {path}: {reason}.",
+            "Name a checkpoint that this recipe made, or train from scratch.",
         )
 
 
@@ -97,7 +97,7 @@ class LossNotFinite(TrainingError):
     def __init__(self, step: int) -> None:
         super().__init__(
             f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped.",
-            "The last state on disk is good. Begin anew with a lower learning rate if the same happens again.",
+            "The last state on disk is good. Start again with a lower learning rate if it happens again.",
         )
 
 
@@ -118,7 +118,7 @@ class StateInvalid(TrainingError):
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
             f"The training state {path} can't be used: {reason}.",
-            "Train as it was begun, or delete it to begin anew.",
+            "Use the same pictures and arguments, or delete it to start over.",
         )
 
 
@@ -128,7 +128,7 @@ class PictureUnusable(TrainingError):
     code = "picture_unreadable"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} can't be learnt from: {reason}.", "Take it out, or save it anew, and start again.")
+        super().__init__(f"{name} can't be trained on: {reason}.", "Take it out, or save it anew, and start again.")
 
 
 class NoPictures(TrainingError):
@@ -158,7 +158,7 @@ class CheckpointUntrainable(TrainingError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} was distilled to paint in few steps, and would lose that by being taught.",
+            f"{name} was distilled to paint in few steps, and would lose that in training.",
             "Choose the checkpoint that it was made from: a LoRA for that one works on both.",
         )
 

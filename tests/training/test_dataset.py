@@ -105,7 +105,7 @@ def test_a_broken_file_is_named(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)).save(tmp_path / "whole.png")
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(PictureUnusable, match=r"cut\.png can't be learnt from: it is damaged"):
+    with pytest.raises(PictureUnusable, match=r"cut\.png can't be trained on: it is damaged"):
         read(tmp_path)
     (tmp_path / "cut.png").write_bytes(b"not a picture")
     with pytest.raises(PictureUnusable, match=r"cut\.png"):

@@ -184,7 +184,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_file(sd1, tmp_path):
 def test_a_state_of_other_pictures_is_refused(sd1, tmp_path):
     path = tmp_path / "lora.safetensors"
     train_style(sd1, path, steps=6, max_hours=0.0, dataset=DATASET[:3])
-    with pytest.raises(StateInvalid, match="Train as it was begun"):
+    with pytest.raises(StateInvalid, match="Use the same pictures and arguments"):
         train_style(sd1, path, steps=6, dataset=DATASET[:4])
 
 
