@@ -150,5 +150,5 @@ def _blend(latents: torch.Tensor, held: torch.Tensor, denoise_mask: torch.Tensor
 
 
 def _sampler(model: LatentModel, inputs: DenoiseInputs) -> Sampler:
-    schedule = model.schedule(inputs.tile or inputs.size)
+    schedule = model.schedule(inputs.tile or inputs.size, inputs.steps)
     return make_sampler(inputs.sampler, schedule, steps=inputs.steps, strength=inputs.strength)

@@ -7,7 +7,7 @@ picture in latents; a *tile* is a rectangle of it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from ..models import Checkpoint, Lora
 from .device import Device
+from .schedules import NoiseSchedule
 
 __all__ = [
     "Conditioner",
@@ -243,8 +244,8 @@ class LatentModel(Protocol):
         `check` may raise to end the loading of LoRAs. Raises LoraUnreadable and LoraUnsupported.
         """
 
-    def schedule(self, size: tuple[int, int]) -> Any:
-        """The noise schedule for planes of that size, (h, w) in latents, on which a shift may depend."""
+    def schedule(self, size: tuple[int, int], steps: int) -> NoiseSchedule:
+        """The noise schedule for planes of that size, (h, w) in latents, and so many steps: both may shift it."""
 
     def encode_prompts(self, positive: str, negative: str) -> EncodedPrompts:
         """Both prompts, whose words may have weights. A hint names the words that do not fit.

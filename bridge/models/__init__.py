@@ -15,6 +15,7 @@ from .errors import (
     LoraUnreadable,
     LoraUnsupported,
     ModelsError,
+    SamplerUnsupported,
 )
 from .families import FAMILIES, Family
 from .lora import Lora, inspect_lora
@@ -52,6 +53,7 @@ __all__ = [
     "PictureReading",
     "Recommendation",
     "Registry",
+    "SamplerUnsupported",
     "WildcardRegistry",
     "control_kind",
     "inspect",

@@ -5,15 +5,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .card import LEAST_NATIVE, MOST_NATIVE, Card, read_card
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors
+from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
 from .hashing import content_hash
 from .safetensors_header import read_header
+from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .single_file import check_parts, configs_beside, said_by_file
 from .tensor_names import check_numbers, check_tensors
 from .vae import Vae
@@ -42,7 +43,7 @@ class Checkpoint:
     """A model on disk.
 
     `layout` is "folder" or "file"; `inpaint` says that its denoiser takes further channels (mask, masked picture);
-    `prediction` is "epsilon", "v_prediction" or "sample", `zero_terminal_snr` says that its noise schedule ends in
+    `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in
     noise alone; `force_zeros_for_empty_prompt` that an empty negative prompt conditions on zeros. `files` are those
     that loading reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None:
     the family's. `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files
@@ -54,7 +55,7 @@ class Checkpoint:
     layout: str
     family: Family
     inpaint: bool
-    prediction: str
+    prediction: Prediction
     zero_terminal_snr: bool
     force_zeros_for_empty_prompt: bool
     card: Card
@@ -107,6 +108,8 @@ def _inspect_folder(path: Path) -> Checkpoint:
     denoiser = _read_json(path / "unet" / "config.json") if "unet" in index else {}
     text_encoder = _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {}
     family = family_of_folder(index, denoiser, text_encoder)
+    if (inspect_own := own_inspection(family)) is not None:
+        return cast(Checkpoint, inspect_own(path))
     check_index(index)
     inpaint = _inpaint(denoiser.get("in_channels", 4))
     scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
@@ -146,6 +149,8 @@ def _inspect_folder(path: Path) -> Checkpoint:
 def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
     family = family_of_tensors(header.shapes)
+    if (inspect_own := own_inspection(family)) is not None:
+        return cast(Checkpoint, inspect_own(path))
     inpaint = _inpaint(header.shapes[FIRST_CONVOLUTION][1])
     beside = configs_beside(path)
     check_tensors(path, header, family)
@@ -227,11 +232,11 @@ def _inpaint(channels: Any) -> bool:
     return bool(channels == 9)
 
 
-def _prediction(name: Any) -> str:
-    if name not in ("epsilon", "v_prediction", "sample"):
+def _prediction(name: Any) -> Prediction:
+    if name not in DIFFUSION_PREDICTIONS:
         trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
         raise CheckpointUnsupported(f"It {trained}, which Paintbridge's samplers do not know.")
-    return str(name)
+    return Prediction(name)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from enum import Enum
 
 from .errors import ConditionUnsupported
 
-__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "control_kind", "kind_of_words"]
+__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "control_kind", "kind_of_words", "register_control_kind"]
 
 
 class PictureReading(Enum):
@@ -54,7 +54,11 @@ _OTHER_WORDS = frozenset(
         "inpaint", "shuffle", "qr", "qrcode", "brightness", "blur", "recolor",
     )
 )  # fmt: skip
-_KIND_OF_WORD = {word: kind.name for kind in CONTROL_KINDS.values() for word in kind.words}
+
+
+def register_control_kind(kind: ControlKind) -> None:
+    """Pictures of this kind guide from now on."""
+    CONTROL_KINDS[kind.name] = kind
 
 
 def control_kind(name: str) -> ControlKind:
@@ -68,9 +72,10 @@ def control_kind(name: str) -> ControlKind:
 
 def kind_of_words(words: Iterable[str]) -> str | None:
     """The kind that the first word with a meaning tells; None: pictures of no kind here, or no word tells."""
+    meanings = {word: kind.name for kind in CONTROL_KINDS.values() for word in kind.words}
     for word in (word.lower() for word in words):
-        if word in _KIND_OF_WORD:
-            return _KIND_OF_WORD[word]
+        if word in meanings:
+            return meanings[word]
         if word in _OTHER_WORDS:
             return None
     return None

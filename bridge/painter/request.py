@@ -10,8 +10,9 @@ from ..canvas.composite import Layer
 from ..canvas.errors import ValueOutOfRange
 from ..canvas.geometry import Rect, Size
 from ..diffusion import GuideFiles, LatentModel
-from ..models import SAMPLERS, Checkpoint, control_kind
-from .errors import PictureMissing, SamplerUnsupported
+from ..models import Checkpoint, control_kind
+from ..models.samplers import check_sampler
+from .errors import PictureMissing
 
 __all__ = ["Condition", "Hooks", "ModelSource", "PaintedLayer", "Painting", "Request", "check_request"]
 
@@ -141,10 +142,8 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
         control_kind(condition.kind)
         condition.guide.check_fits(checkpoint)
-    if request.sampler is not None and request.sampler not in SAMPLERS:
-        raise SamplerUnsupported(
-            f"There is no sampler named {request.sampler!r}.", hint=f"Choose one of {', '.join(SAMPLERS)}."
-        )
+    if request.sampler is not None:
+        check_sampler(request.sampler, checkpoint.family.schedule)
     ranges = (
         ("Strength", request.strength, 0.01, 1.0),
         ("Steps", request.steps, 1, 1000),

@@ -1,7 +1,7 @@
 """CLIP's byte-pair vocabulary, cut to what a small checkpoint needs, and a small text encoder of CLIP's kind.
 
-Radford et al. 2021 (arXiv:2103.00020). A caption's words encode into the same pieces as with the whole vocabulary,
-because every merge that they need is kept; other words fall into smaller pieces.
+Radford et al. 2021 (arXiv:2103.00020). A caption's words become the same tokens as with the whole vocabulary, because
+every merge that they need is kept; other words become smaller tokens.
 """
 
 import gzip

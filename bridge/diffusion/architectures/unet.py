@@ -25,6 +25,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, encode_texts
 from ..text_encoders.hints import prompt_hints
 from ..weights import weights_of
@@ -75,9 +76,9 @@ class UNetModel:
         """Whether the UNet is told the guidance (LCM)."""
         return getattr(self.unet.config, "time_cond_proj_dim", None) is not None
 
-    def schedule(self, size: tuple[int, int]) -> Any:  # noqa: ARG002
+    def schedule(self, size: tuple[int, int], steps: int) -> VariancePreservingSchedule:  # noqa: ARG002
         """The same for planes of every size."""
-        return self.scheduler_config
+        return VariancePreservingSchedule(self.scheduler_config)
 
     def configured(
         self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..schedule import ScheduleKind
+
 __all__ = ["CONFIGS", "Family", "TextPart"]
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -35,8 +37,8 @@ class Family:
     the picture's size; `force_zeros_for_empty_prompt` conditions on zeros for an empty negative prompt, where a
     checkpoint says nothing else; `v_told_by_spread` says that single files predict noise or v and do not say which;
     `clip_skip` is the layer of the text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's
-    weights end before their last). `architecture` and `denoiser` name what loads it (`bridge.diffusion.architectures`)
-    and its denoiser's folder.
+    weights end before their last). `schedule` is the kind of noise schedule that its samplers must take. `architecture`
+    and `denoiser` name what loads it (`bridge.diffusion.architectures`) and its denoiser's folder.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Family:
     force_zeros_for_empty_prompt: bool = False
     v_told_by_spread: bool = False
     clip_skip: int = 1
+    schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING
     architecture: str = "unet"
     denoiser: str = "unet"
 

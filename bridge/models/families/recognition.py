@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .family import Family
@@ -24,7 +25,7 @@ class FolderConfigs:
     text_encoder: Mapping[str, Any]
 
     @property
-    def is_unet(self) -> bool:
+    def is_stable_diffusion(self) -> bool:
         """Whether the denoiser is of the Stable Diffusion line."""
         return (
             "unet" in self.index and self.denoiser.get("_class_name", "UNet2DConditionModel") == "UNet2DConditionModel"
@@ -33,11 +34,15 @@ class FolderConfigs:
 
 @dataclass(frozen=True)
 class Recognition:
-    """A family, and what tells its checkpoints; either may raise CheckpointUnsupported for what nearly is one."""
+    """A family, and what tells its checkpoints; either may raise CheckpointUnsupported for what nearly is one.
+
+    `inspect` makes the `Checkpoint` of one that was told; None: as those of the Stable Diffusion line are.
+    """
 
     family: Family
     is_folder: Callable[[FolderConfigs], bool]
     is_file: Callable[[Shapes], bool]
+    inspect: Callable[[Path], Any] | None = None
 
 
 def is_file_with(prefix: str) -> Callable[[Shapes], bool]:

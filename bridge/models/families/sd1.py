@@ -20,7 +20,7 @@ SD1 = Family(
 
 
 def _is_folder(configs: FolderConfigs) -> bool:
-    return configs.is_unet
+    return configs.is_stable_diffusion
 
 
 recognition = Recognition(SD1, _is_folder, is_file_with("cond_stage_model.transformer."))

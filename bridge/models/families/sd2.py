@@ -24,7 +24,7 @@ SD2 = Family(
 
 def _is_folder(configs: FolderConfigs) -> bool:
     exact = configs.text_encoder.get("hidden_act", "quick_gelu") == "gelu"
-    return configs.is_unet and (exact or bool(configs.denoiser.get("use_linear_projection")))
+    return configs.is_stable_diffusion and (exact or bool(configs.denoiser.get("use_linear_projection")))
 
 
 recognition = Recognition(SD2, _is_folder, is_file_with("cond_stage_model.model."))
