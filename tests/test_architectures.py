@@ -21,8 +21,6 @@ LIBRARIES = ("diffusers", "transformers")
 KNOW_CLASSES = {
     "diffusion/architectures/unet.py",
     "diffusion/weights.py",
-    # Imports in advance, while nobody waits, what an architecture will.
-    "engine/studio.py",
 }
 SAY_UNET = {
     "diffusion/architectures/__init__.py",

@@ -20,7 +20,7 @@ from ..models.vae import Vae
 from ..models.weight_files import variant_of
 from .leftovers import leftovers
 
-__all__ = ["FileWeights", "FolderWeights", "load_controlnet", "weights_of"]
+__all__ = ["FileWeights", "FolderWeights", "import_classes", "load_controlnet", "weights_of"]
 
 _clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
 # CLIP's names as merging tools of 2022 wrote them.
@@ -189,6 +189,16 @@ def _trained_as(checkpoint: Checkpoint, scheduler_config: dict[str, Any]) -> dic
     """The schedule with what the checkpoint's inspection told of it."""
     told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
     return {**scheduler_config, **told}
+
+
+def import_classes() -> None:
+    """Imports what the libraries put off until it is used: some 2 s."""
+    for library, names in (
+        (diffusers, ("AutoencoderKL", "ControlNetModel", "DDIMScheduler", "UNet2DConditionModel")),
+        (transformers, ("CLIPTextModel", "CLIPTokenizer")),
+    ):
+        for name in names:
+            getattr(library, name)
 
 
 def weights_of(checkpoint: Checkpoint) -> FolderWeights | FileWeights:

@@ -74,8 +74,9 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
 
 def warm_up() -> None:
     """Import now, while nobody waits, what the model libraries put off until it is used: 2 s of the first job."""
-    from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel  # noqa: F401
-    from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
+    from ..diffusion.weights import import_classes
+
+    import_classes()
 
 
 class Studio:

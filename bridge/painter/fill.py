@@ -48,14 +48,14 @@ def fill(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -
 
 
 def first_guess(prepared: PreparedInput, check: Callable[[], None]) -> np.ndarray:
-    """What the model begins from, (h, w, 3) of the context, by the scene's `infill_mode`."""
+    """What the model begins from, (h, w, 3) of the context, by `PreparedInput.infill_mode`."""
     if prepared.infill_mode == "refine":
         return prepared.rgb
     return infill(prepared.rgb, prepared.masks.denoise, prepared.valid, prepared.infill_mode, check)
 
 
 def _continued(prepared: PreparedInput, check: Callable[[], None]) -> np.ndarray:
-    """The surroundings continued into the hole at full resolution, over what was transparent too if that is covered.
+    """The surroundings continued into the mask at full resolution, over what was transparent too if that is covered.
 
     Of a picture whose canvas has grown nothing is selected that shows: then it is continued from close to its edge.
     Only the last pixels before that are given up, where lenses and sharpening leave fringes.

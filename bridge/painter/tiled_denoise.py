@@ -1,6 +1,6 @@
 """The second pass of a large selection: what was painted small and enlarged is refined in tiles, at canvas density.
 
-All tiles are denoised together: at each step the model looks at the latent plane through overlapping tiles, and what it
+All tiles are denoised together: at each step the model predicts overlapping tiles of the latent plane, and what it
 predicts is blended before the plane takes its step (Bar-Tal et al. 2023, "MultiDiffusion"). Neighbours thus agree at
 every step, all noise is cut from one seeded plane, and memory is bounded by the tile.
 """
@@ -86,7 +86,7 @@ def tile_side(model: LatentModel) -> int:
 
 
 def plan_tiled_refine(model: LatentModel, prepared: PreparedInput) -> TiledPlane | None:
-    """The second pass that a scene needs; None where the model's size is about the canvas's density or above.
+    """The second pass that a job needs; None where the model's size is about the canvas's density or above.
 
     Also None for checkpoints that it makes worse (`knows_tiles`).
     """

@@ -35,7 +35,7 @@ class Draft:
 class TiledRefine:
     """Refines pictures (h, w, 3) of the context, made by `first`, where the layer shows them.
 
-    `steps` is how many tiles one picture's denoising looks at. `fresh` pictures look at no surroundings.
+    `steps` is how many tiles are predicted for one picture. `fresh` pictures look at no surroundings.
     """
 
     def __init__(

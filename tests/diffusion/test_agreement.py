@@ -112,9 +112,9 @@ def pipeline(kind, components, sampler):
     return pipe
 
 
-def ours(components, **walk):
+def ours(components, **inputs):
     prompts = components.encode_prompts("a red flower", "blue sky")
-    whole = DenoiseInputs(size=SIZE, prompts=prompts, guidance=3.0, **walk)
+    whole = DenoiseInputs(size=SIZE, prompts=prompts, guidance=3.0, **inputs)
     return denoise(components, whole, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
 
 

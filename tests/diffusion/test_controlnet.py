@@ -72,8 +72,8 @@ def drawing(seed=0):
 def ours(components, *controls, sampler="DDIM", steps=STEPS, seeds=(7,), report=none, **options):
     prompts = components.encode_prompts("a red flower", "blue sky")
     values = {"guidance": 3.0, "strength": 1.0, **options}
-    walk = DenoiseInputs(SIZE, prompts, sampler=sampler, steps=steps, conditioners=controls, **values)
-    return denoise(components, walk, list(seeds), check=none, progress=none, preview=report)
+    inputs = DenoiseInputs(SIZE, prompts, sampler=sampler, steps=steps, conditioners=controls, **values)
+    return denoise(components, inputs, list(seeds), check=none, progress=none, preview=report)
 
 
 def theirs(components, nets, pictures, *, inpaint=False, scheduler=DDIMScheduler, **options):

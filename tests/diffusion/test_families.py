@@ -38,8 +38,8 @@ def family(tmp_path_factory, cpu):
 
 def ours(components, *, prompt="a red flower", negative="blue sky", guidance=3.0, **options):
     prompts = components.encode_prompts(prompt, negative)
-    walk = DenoiseInputs(SIZE, prompts, sampler="DDIM", steps=10, guidance=guidance, strength=1.0, **options)
-    return denoise(components, walk, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
+    inputs = DenoiseInputs(SIZE, prompts, sampler="DDIM", steps=10, guidance=guidance, strength=1.0, **options)
+    return denoise(components, inputs, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
 
 
 def theirs(kind, components, *, negative="blue sky", guidance=3.0, **options):
@@ -142,7 +142,7 @@ def test_sdxl_hears_sizes_and_both_encoders(family):
 
 @pytest.mark.parametrize("guidance", [1.5, 8.0])
 def test_lcm_that_is_told_the_guidance(tmp_path, cpu, guidance):
-    folder = build_tiny_sd1(tmp_path / "it", inpaint=False, hears_guidance=True)
+    folder = build_tiny_sd1(tmp_path / "it", inpaint=False, guidance_embeds=True)
     components = load(inspect(folder), cpu, check=lambda: None)
     found = ours(components, guidance=guidance)
     assert apart(found, theirs(StableDiffusionPipeline, components, guidance=guidance)) < TOLERANCE

@@ -42,9 +42,9 @@ class Easel:
     def paint(self, *worn, check=lambda: None):
         self.components.adapters.set_adapters([WeightedLora(*one) for one in worn], check=check)
         prompts = self.components.encode_prompts("a red flower", "blue sky")
-        walk = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+        inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
         nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
-        return denoise(self.components, walk, [7], **nothing)[0]
+        return denoise(self.components, inputs, [7], **nothing)[0]
 
 
 @pytest.fixture(scope="module")
@@ -459,9 +459,9 @@ def trained(work, seed=11, **options):
 
 def painted_by(components):
     prompts = components.encode_prompts("a red flower", "blue sky")
-    walk = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+    inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
     nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
-    return denoise(components, walk, [7], **nothing)[0]
+    return denoise(components, inputs, [7], **nothing)[0]
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def none(*_):
 
 def painted(components, *controls):
     prompts = components.encode_prompts("a red flower", "blue sky")
-    walk = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=3, guidance=3.0, strength=1.0, conditioners=controls)
-    latents = denoise(components, walk, [7], check=none, progress=none, preview=none)[0]
+    inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=3, guidance=3.0, strength=1.0, conditioners=controls)
+    latents = denoise(components, inputs, [7], check=none, progress=none, preview=none)[0]
     picture = torch.from_numpy(components.decode(latents))
     return torch.cat([picture.flatten(), components.encode(picture.numpy()).flatten()])
 

@@ -83,7 +83,7 @@ def test_v_prediction_with_zero_terminal_snr(tiny, sampler):
 def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength, monkeypatch):
     components = tiny(inpaint=False)
     init_latents = torch.zeros(1, 4, 8, 8)
-    walk = {"sampler": sampler, "strength": strength, "init_latents": init_latents}
+    inputs = {"sampler": sampler, "strength": strength, "init_latents": init_latents}
     calls, checks, progress, previews = counted(components, monkeypatch), [], [], []
     run(
         components,
@@ -91,11 +91,11 @@ def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength,
         check=lambda: checks.append(len(calls)),
         progress=progress.append,
         preview=lambda clean, step: previews.append((clean, step)),
-        **walk,
+        **inputs,
     )
     steps = round(STEPS * strength)
     prompts = components.encode_prompts("a red flower", "")
-    assert steps_taken(components, DenoiseInputs((8, 8), prompts, steps=STEPS, guidance=2.0, **walk)) == steps
+    assert steps_taken(components, DenoiseInputs((8, 8), prompts, steps=STEPS, guidance=2.0, **inputs)) == steps
     assert progress == [step for _, step in previews] == list(range(1, steps + 1))
     assert len(calls) == (2 * steps - 1 if sampler in SECOND_ORDER else steps)
     # One look before every call, none twice.
@@ -109,10 +109,10 @@ def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength,
                 raise Stop
 
         if last == len(checks) - 1:
-            run(components, [1], check=check, **walk)
+            run(components, [1], check=check, **inputs)
         else:
             with pytest.raises(Stop):
-                run(components, [1], check=check, **walk)
+                run(components, [1], check=check, **inputs)
         assert len(calls) == last + 1
 
 

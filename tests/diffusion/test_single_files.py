@@ -183,8 +183,8 @@ def test_a_distilled_sdxl_with_fewer_blocks_paints_from_its_folder(copy_of, cpu)
     UNet2DConditionModel.from_config(config).save_pretrained(folder / "unet")
     components = load(inspect(folder), cpu, check=lambda: None)
     prompts = components.encode_prompts("a red flower", "")
-    walk = DenoiseInputs((8, 8), prompts, "Euler", 2, 5.0, 1.0)
-    (latents,) = denoise(components, walk, [1], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)
+    inputs = DenoiseInputs((8, 8), prompts, "Euler", 2, 5.0, 1.0)
+    (latents,) = denoise(components, inputs, [1], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)
     assert latents.isfinite().all()
 
 

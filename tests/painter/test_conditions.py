@@ -65,8 +65,8 @@ def upscaling(canvas, **options):
     return Request("upscale", "auto", whole.size, whole, canvas, None, scale=2, steps=2, prompt="a lake", **options)
 
 
-def painted(request, model, hooks, kept=None):
-    return paint(request, model, hooks, kept).layers[0].layer.pixels
+def painted(request, model, hooks, results=None):
+    return paint(request, model, hooks, results).layers[0].layer.pixels
 
 
 def follows(pixels, lines, inside=None):
@@ -209,7 +209,7 @@ def test_a_mask_says_where_it_counts(studio, canvas, nets):
 
 
 def test_another_condition_paints_anew_what_is_kept(studio, canvas, nets, monkeypatch):
-    model, kept = studio.model(), ResultCache()
+    model, results = studio.model(), ResultCache()
     selection = studio.ellipse(canvas, Rect(40, 24, 80, 80))
     request = studio.request(canvas, selection, prompt="a lake", steps=2)
     ran, real = [], filling.infill
@@ -219,11 +219,11 @@ def test_another_condition_paints_anew_what_is_kept(studio, canvas, nets, monkey
         guided(request, nets(model)),
         guided(request, nets(model), drawing(request.picture.shape[:2], 5)),
     ]
-    first = [painted(one, model, studio.Hooks(), kept) for one in variants]
+    first = [painted(one, model, studio.Hooks(), results) for one in variants]
     assert len(ran) == 1
     assert not any(np.array_equal(first[a], first[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
     for one, pixels in zip(variants, first, strict=True):
-        assert np.array_equal(painted(one, model, studio.Hooks(), kept), pixels)
+        assert np.array_equal(painted(one, model, studio.Hooks(), results), pixels)
         assert np.array_equal(painted(one, model, studio.Hooks()), pixels)
 
 

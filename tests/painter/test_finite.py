@@ -35,8 +35,8 @@ def ask(studio):
     canvas = studio.photograph(width=320, height=240)
     request = studio.request(canvas, studio.ellipse(canvas, BOX), kind="refine", strength=0.5, prompt="a lake")
 
-    def asked(cache: ModelCache, folder: Path, kept: ResultCache | None = None):
-        return paint(request, cache.on_demand(inspect(folder)), studio.Hooks(), kept)
+    def asked(cache: ModelCache, folder: Path, results: ResultCache | None = None):
+        return paint(request, cache.on_demand(inspect(folder)), studio.Hooks(), results)
 
     return asked
 
@@ -79,15 +79,15 @@ def test_what_half_precision_does_not_hold_is_painted_in_full(ask, cpu_cache, fo
     # Sound in float32; 65,504 is the end of half precision.
     tensors["conv_in.bias"] = torch.full_like(tensors["conv_in.bias"], 1e5)
     save_file(tensors, weights, metadata={"format": "pt"})
-    half, kept, checkpoint = ModelCache(HALF), ResultCache(), inspect(folder)
+    half, results, checkpoint = ModelCache(HALF), ResultCache(), inspect(folder)
     assert half.device_of(checkpoint).dtype == "float16"
-    painting = ask(half, folder, kept)
+    painting = ask(half, folder, results)
     assert [hint for hint in painting.hints if "full precision" in hint]
     assert half.device_of(checkpoint).dtype == "float32"
     pixels = painting.layers[0].layer.pixels
     assert np.isfinite(pixels).all()
     # Once found, it is remembered, and told of no more.
-    again = ask(half, folder, kept)
+    again = ask(half, folder, results)
     assert not [hint for hint in again.hints if "full precision" in hint]
     assert np.array_equal(again.layers[0].layer.pixels, pixels)
     assert np.array_equal(ask(cpu_cache, folder).layers[0].layer.pixels, pixels)

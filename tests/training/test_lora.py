@@ -207,7 +207,7 @@ def test_a_rate_that_burns_is_told(sd1, tmp_path):
 
 def test_a_distilled_checkpoint_is_not_taught(tmp_path):
     lcm = inspect(build_tiny_sd1(tmp_path / "by-name-lcm", inpaint=False))
-    hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, hears_guidance=True))
+    hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, guidance_embeds=True))
     for checkpoint in (lcm, hearing):
         with pytest.raises(CheckpointUntrainable, match="distilled"):
             train_style(checkpoint, tmp_path / "lora.safetensors", steps=1)
