@@ -15,7 +15,7 @@ class ModelStep(Enum):
 
     TEXT_ENCODER = "text encoder"
     DENOISER = "denoiser"
-    GUIDED = "denoiser, or a ControlNet that guides it,"
+    GUIDED = "denoiser, or a guide of its,"
     VAE = "VAE"
 
 

@@ -23,8 +23,8 @@ from .model import LatentModel, WeightedLora
 
 __all__ = ["ModelCache", "OnDemand", "load"]
 
-# Of the device's memory: the rest is for what is computed, and for other programs.
-_BUDGET_SHARE = 0.5
+# Of the device's own memory, and of the machine's: the rest is for what is computed, and for other programs.
+_SHARE_OF_OWN, _SHARE_OF_MACHINE = 0.5, 0.25
 
 
 def load(
@@ -59,9 +59,10 @@ class ModelCache:
     """Everything with weights that is in memory, by content. Modules that two models have in common are there once."""
 
     def __init__(self, device: Device | None = None, *, budget: int | None = None) -> None:
-        """`budget` is in bytes; None: half of the device's memory."""
+        """`budget` is in bytes; None: half of the device's own memory, or a quarter of the machine's."""
         self.device = device or find_device()
-        self._budget = int(self.device.memory_bytes * _BUDGET_SHARE) if budget is None else budget
+        share = _SHARE_OF_OWN if self.device.has_memory else _SHARE_OF_MACHINE
+        self._budget = int(self.device.memory_bytes * share) if budget is None else budget
         # Those not used for longest first.
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._modules: dict[Hashable, nn.Module] = {}
@@ -107,7 +108,10 @@ class ModelCache:
 
         model: LatentModel = self._get(key, checkpoint.files, make)
         # The same weights may lie in two places, with a card of its own in each.
-        return model.configured(checkpoint, loras, check=check)
+        configured = model.configured(checkpoint, loras, check=check)
+        if loras:
+            self._evict({key})
+        return configured
 
     def guides(
         self, guides: Sequence[GuideFiles], dtype: torch.dtype | None = None, *, check: Callable[[], None]
@@ -132,9 +136,10 @@ class ModelCache:
         """Lets go of everything, and forgets what was offloaded."""
         self._entries.clear()
         self._modules.clear()
+        self._current = None
         self._offload.clear()
         self._precise.clear()
-        self.device.empty_cache()
+        self._release()
 
     def evict_unused(self, guides: Sequence[GuideFiles] = (), *, check: Callable[[], None] = lambda: None) -> None:
         """Lets go of all but the model that was asked for last, and these guides."""
@@ -142,9 +147,7 @@ class ModelCache:
         for key in [key for key in self._entries if key != self._current]:
             if not (isinstance(key, _GuideKey) and key.content in contents):
                 self._evict_entry(key)
-        # Modules refer to themselves by their hooks.
-        gc.collect()
-        self.device.empty_cache()
+        self._release()
 
     def device_of(self, checkpoint: Checkpoint) -> Device:
         """The device, with the precision that the checkpoint is used in."""
@@ -217,7 +220,7 @@ class ModelCache:
             self._evict_entry(key)
             dropped = True
         if dropped:
-            self.device.empty_cache()
+            self._release()
 
     def _drop(self, key: Hashable) -> None:
         entry = self._entries.pop(key)
@@ -233,6 +236,11 @@ class ModelCache:
         for one in [one for one in self._entries if one == key or isinstance(one, _GuideKey)]:
             self._drop(one)
         self._offload.pop(key, None)
+        self._release()
+
+    def _release(self) -> None:
+        # Modules refer to themselves by their hooks.
+        gc.collect()
         self.device.empty_cache()
 
     def _device_of(self, key: str) -> Device:
