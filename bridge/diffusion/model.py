@@ -229,6 +229,10 @@ class LatentModel(Protocol):
         """How it is told what to repaint."""
 
     @property
+    def effects(self) -> tuple[type[Effect], ...]:
+        """The forms of `Effect` that `predict` applies: which guides it takes."""
+
+    @property
     def guidance_embeds(self) -> bool:
         """Whether it is told the guidance and asked once, and not asked with and without the prompt."""
 

@@ -1,6 +1,6 @@
-"""What of its context a model looks at, and how what it paints there goes back.
+"""What of its context a model is given, and how what it paints there goes back.
 
-A model that is shown the first guess under the mask need not look far: all of its latents then go to what is repainted.
+A model that is shown the first guess under the mask needs few surroundings: its latents then go to what is repainted.
 """
 
 import functools
@@ -30,7 +30,7 @@ def close_crop(alpha: np.ndarray) -> Rect:
 
 
 def placed(picture: np.ndarray, crop: Rect, start: np.ndarray | None) -> np.ndarray:
-    """The picture of a view (h, w, 3) in the context's first guess; the picture itself where the view is all of it."""
+    """The picture of a crop (h, w, 3) in the context's first guess; the picture itself where the crop is all of it."""
     if start is None or crop.size.shape == start.shape[:2]:
         return picture
     whole = start.copy()
@@ -41,7 +41,7 @@ def placed(picture: np.ndarray, crop: Rect, start: np.ndarray | None) -> np.ndar
 def placed_previews(
     show: Callable[[np.ndarray, int], None], crop: Rect, start: np.ndarray | None
 ) -> Callable[[np.ndarray, int], None]:
-    """Shows previews of a view, uint8 of any size, as previews of the context that is as dense."""
+    """Shows previews of a crop, uint8 of any size, as previews of the context that is as dense."""
     if start is None or crop.size.shape == start.shape[:2]:
         return show
     first_guess = start

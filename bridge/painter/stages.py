@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..diffusion import LatentModel, PreviewMaker
+from ..diffusion import LatentModel, PreviewMaker, check_takes
 from .oom_guard import OomGuard
 from .request import Hooks, ModelSource, Request
 
@@ -51,6 +51,8 @@ def load(request: Request, source: ModelSource, stages: Stages, guard: OomGuard)
         guides = tuple(dict.fromkeys(condition.guide for condition in request.conditions))
         if not guides:
             return model, ()
+        for guide in guides:
+            check_takes(model, guide)
         found = dict(zip(guides, guard.retry(lambda: source.guides(guides, stages.hooks.check)), strict=True))
         return model, tuple(found[condition.guide] for condition in request.conditions)
 

@@ -1,10 +1,11 @@
 """Previews, and what is said of the device."""
 
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from bridge.diffusion import PreviewMaker, find_device
+from bridge.diffusion import Device, PreviewMaker, find_device
 from bridge.diffusion.preview import fit_latent_to_rgb
 
 COLOURS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, -0.5, 0]])
@@ -60,3 +61,22 @@ def test_device_says_what_and_why():
     assert device.reason.endswith(".")
     assert device.torch_dtype in (torch.float32, torch.float16, torch.bfloat16)
     assert device.batches == (device.kind != "cpu")
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"), [("cuda", torch.cuda), ("rocm", torch.cuda), ("xpu", torch.xpu), ("mps", torch.mps)]
+)
+def test_a_device_empties_and_awaits_its_own_backend(kind, backend, monkeypatch):
+    called = []
+    for module in (torch.cuda, torch.xpu, torch.mps):
+        for name in ("empty_cache", "synchronize"):
+            monkeypatch.setattr(module, name, lambda module=module, name=name: called.append((module, name)))
+    device = Device(kind, "test", 1 << 30, "float16", "")
+    device.empty_cache()
+    device.synchronize()
+    assert called == [(backend, "empty_cache"), (backend, "synchronize")]
+    called.clear()
+    cpu = Device("cpu", "test", 1 << 30, "float32", "")
+    cpu.empty_cache()
+    cpu.synchronize()
+    assert not called

@@ -184,13 +184,17 @@ def test_the_guides_mask_range_and_strength_count(studio, toy, canvas, guide):
     assert any(hint.startswith("The swatch had no effect") for hint in nowhere.hints)
 
 
-def test_what_does_not_fit_is_refused(studio, toy, canvas, guide):
+def test_what_does_not_fit_is_refused(studio, toy, canvas, guide, monkeypatch):
     with pytest.raises(ConditionUnsupported, match="swatch does not guide"):
         paint(guided(asked(studio, canvas), guide, (0, 0, 0)), studio.model(), studio.Hooks())
     request = guided(asked(studio, canvas), guide, (0, 0, 0))
     request = replace(request, conditions=(replace(request.conditions[0], kind="mood"),))
     with pytest.raises(ConditionUnsupported, match="cannot be guided by a mood"):
         paint(request, toy, studio.Hooks())
+    with monkeypatch.context() as patch:
+        patch.setattr(ToyGuide, "check_fits", lambda *_: None)
+        with pytest.raises(ConditionUnsupported, match="cannot be guided by swatch"):
+            paint(guided(asked(studio, canvas), guide, (0, 0, 0)), studio.model(), studio.Hooks())
     with pytest.raises(SamplerUnsupported, match="flow matching"):
         paint(asked(studio, canvas, sampler="DDIM"), toy, studio.Hooks())
 

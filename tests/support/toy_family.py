@@ -153,6 +153,7 @@ class _ToyModel:
     latent_channels: int = CHANNELS
     pixels_per_latent: int = SCALE
     guidance_embeds: bool = False
+    effects: tuple[type, ...] = ()
 
     @property
     def mask_input(self) -> MaskInput:
@@ -223,7 +224,8 @@ def _load(checkpoint: Checkpoint, loader: ModuleLoader) -> _ToyModel:
         )
         for part in _MODULES
     }
-    return _ToyModel(checkpoint, loader.device, modules, fit_latent_to_rgb(modules["vae"].decode, CHANNELS))
+    latent_to_rgb = fit_latent_to_rgb(modules["vae"].decode, CHANNELS)
+    return _ToyModel(checkpoint, loader.device, modules, latent_to_rgb, effects=(_Pull,))
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,8 @@ class ToyGuide:
 
 
 class _ToyGuideLoader:
+    effect = _Pull
+
     def load(self, files: ToyGuide, dtype: torch.dtype) -> nn.Module:  # noqa: ARG002
         return _Autoencoder()
 

@@ -18,12 +18,12 @@ from torch import nn
 
 from ...models import Checkpoint, CheckpointUnsupported, Family
 from ...prompts import read_text
-from ..conditioning.residuals import summed_residuals
+from ..conditioning.residuals import Residuals, summed_residuals
 from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
 from ..lora import Adapters
-from ..model import EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
 from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, encode_texts
@@ -70,6 +70,11 @@ class UNetModel:
     def mask_input(self) -> MaskInput:
         """By nine channels (latents, mask, masked picture), or by blending alone."""
         return MaskInput.CHANNELS if self.checkpoint.inpaint else MaskInput.BLEND
+
+    @property
+    def effects(self) -> tuple[type[Effect], ...]:
+        """What ControlNets add."""
+        return (Residuals,)
 
     @property
     def guidance_embeds(self) -> bool:

@@ -5,7 +5,7 @@ loaded, and how what was loaded is prepared for a plane. The denoising loop, the
 """
 
 from .controlnet import ControlNetConditioner, ControlNetLoader
-from .registry import GuideFiles, GuideLoader, guide_loader, register_guide
+from .registry import GuideFiles, GuideLoader, check_takes, guide_loader, register_guide
 from .residuals import Residuals, summed_residuals
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "GuideFiles",
     "GuideLoader",
     "Residuals",
+    "check_takes",
     "guide_loader",
     "register_guide",
     "summed_residuals",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...models import ControlNet
-from ..model import ModelInputs
+from ..model import Effect, ModelInputs
 from ..weights import load_controlnet
 from .residuals import Residuals
 
@@ -42,6 +42,8 @@ class ControlNetConditioner:
 
 class ControlNetLoader:
     """Loads ControlNets (`GuideLoader`)."""
+
+    effect: type[Effect] = Residuals
 
     def load(self, files: ControlNet, dtype: torch.dtype) -> nn.Module:
         """Raises CheckpointUnreadable where its weights do not fit its config, or are not all there."""

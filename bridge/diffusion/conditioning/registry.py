@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ...models import Checkpoint, ControlNet
-from ..model import Conditioner
+from ...models import Checkpoint, ConditionUnsupported, ControlNet
+from ..model import Conditioner, Effect, LatentModel
 from .controlnet import ControlNetLoader
 
-__all__ = ["GuideFiles", "GuideLoader", "guide_loader", "register_guide"]
+__all__ = ["GuideFiles", "GuideLoader", "check_takes", "guide_loader", "register_guide"]
 
 
 class GuideFiles(Protocol):
@@ -33,7 +33,9 @@ class GuideFiles(Protocol):
 
 
 class GuideLoader(Protocol):
-    """What is done with one class of guides."""
+    """What is done with one class of guides. `effect` is the form of what they add."""
+
+    effect: type[Effect]
 
     def load(self, files: Any, dtype: torch.dtype) -> nn.Module:
         """Its network, on the CPU."""
@@ -48,6 +50,15 @@ _LOADERS: dict[type, GuideLoader] = {ControlNet: ControlNetLoader()}
 def register_guide(kind: type, loader: GuideLoader) -> None:
     """Guides of the class `kind`, a `GuideFiles`, are loaded by `loader` from now on."""
     _LOADERS[kind] = loader
+
+
+def check_takes(model: LatentModel, guide: GuideFiles) -> None:
+    """Raises ConditionUnsupported where the model does not apply what that guide adds."""
+    if guide_loader(guide).effect not in model.effects:
+        raise ConditionUnsupported(
+            f"{model.checkpoint.id} cannot be guided by {guide.id}.",
+            hint="Leave the condition out, or choose another checkpoint.",
+        )
 
 
 def guide_loader(files: GuideFiles) -> GuideLoader:
