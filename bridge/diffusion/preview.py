@@ -13,7 +13,8 @@ from torch.nn.functional import interpolate
 __all__ = ["PreviewMaker", "fit_latent_to_rgb"]
 
 _INTERVAL_SECONDS = 0.25
-_ENLARGED = 2.0
+# Of the picture's size, so that a latent of 8 pixels is shown as two.
+_SHARE = 1 / 4
 _LONGEST_SIDE = 1024
 
 
@@ -40,20 +41,25 @@ def fit_latent_to_rgb(decode: Callable[[torch.Tensor], torch.Tensor], channels: 
 class PreviewMaker:
     """Turns estimates of the clean latents into small pictures, at most four a second."""
 
-    def __init__(self, latent_to_rgb: torch.Tensor, show: Callable[[np.ndarray, int], None]) -> None:
+    def __init__(
+        self, latent_to_rgb: torch.Tensor, pixels_per_latent: int, show: Callable[[np.ndarray, int], None]
+    ) -> None:
         self._map = latent_to_rgb
+        self._enlarged = pixels_per_latent * _SHARE
         self._show = show
         self._shown_at = float("-inf")
 
     def __call__(self, clean: torch.Tensor, step: int) -> None:
-        """Shows the estimate (channels, h, w) as uint8 RGB (2h, 2w, 3), 1024 a side at most, unless it is too soon."""
+        """Shows the estimate (channels, h, w) as uint8 RGB, a quarter of the picture's size but 1024 a side at most,
+        unless it is too soon.
+        """
         now = time.monotonic()
         if now - self._shown_at < _INTERVAL_SECONDS:
             return
         self._shown_at = now
         latents = clean.float().cpu()
         colours = torch.einsum("chw,ck->khw", latents, self._map[:-1]) + self._map[-1][:, None, None]
-        factor = min(_ENLARGED, _LONGEST_SIDE / max(latents.shape))
+        factor = min(self._enlarged, _LONGEST_SIDE / max(latents.shape[1:]))
         enlarged = interpolate(colours[None], scale_factor=factor, mode="bilinear", align_corners=False)[0]
         rgb = (enlarged.clamp(0, 1) * 255 + 0.5).permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
         self._show(rgb, step)

@@ -66,7 +66,7 @@ def previews(
     model: LatentModel, request: Request, shows: Callable[[np.ndarray, int], None]
 ) -> Callable[[torch.Tensor, int], None]:
     """What is called with estimates of the clean latents (c, h, w) and steps, and shows them where that is wanted."""
-    return PreviewMaker(model.latent_to_rgb, shows) if request.previews else lambda *_: None
+    return PreviewMaker(model.latent_to_rgb, model.pixels_per_latent, shows) if request.previews else lambda *_: None
 
 
 def show(picture: np.ndarray, step: int, request: Request, hooks: Hooks) -> None:

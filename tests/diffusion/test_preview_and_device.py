@@ -28,7 +28,7 @@ def test_the_fit_finds_a_linear_decoder():
 
 def test_preview_shows_the_latents_at_twice_their_size():
     shown = []
-    make = PreviewMaker(fitted(), lambda rgb, step: shown.append((rgb, step)))
+    make = PreviewMaker(fitted(), 8, lambda rgb, step: shown.append((rgb, step)))
     latents = torch.zeros(4, 8, 6)
     latents[0, :, 3:] = 2.0
     make(latents, 3)
@@ -40,14 +40,14 @@ def test_preview_shows_the_latents_at_twice_their_size():
 
 def test_previews_fit_the_wire():
     shown = []
-    make = PreviewMaker(fitted(), lambda rgb, step: shown.append((rgb.shape, step)))
+    make = PreviewMaker(fitted(), 8, lambda rgb, step: shown.append((rgb.shape, step)))
     make(torch.zeros(4, 8, 1152), 1)
     assert shown == [((7, 1024, 3), 1)]
 
 
 def test_previews_are_few(tiny):
     shown = []
-    make = PreviewMaker(tiny(inpaint=False).latent_to_rgb, lambda _, step: shown.append(step))
+    make = PreviewMaker(tiny(inpaint=False).latent_to_rgb, 8, lambda _, step: shown.append(step))
     for step in range(1, 4):
         make(torch.zeros(4, 8, 8), step)
     assert shown[0] == 1

@@ -84,6 +84,12 @@ def test_a_generated_picture_has_the_prompts_colour(studio, toy, canvas, sampler
     assert np.abs(colour(toy, "a lake") - colour(toy, "red")).max() > 0.1
 
 
+def test_previews_are_a_quarter_of_the_size(studio, toy, canvas):
+    hooks = studio.Hooks()
+    settings = paint(asked(studio, canvas, "generate"), toy, hooks).layers[0].settings
+    assert hooks.previews[0][0] == (settings["model_height"] // 4, settings["model_width"] // 4, 3)
+
+
 def test_guidance_leads_away_from_the_negative_prompt(studio, toy, canvas):
     request = asked(studio, canvas, "generate", guidance=1.5, negative_prompt="red")
     pixels = paint(request, toy, studio.Hooks()).layers[0].layer.pixels[..., :3]
