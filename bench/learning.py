@@ -24,9 +24,9 @@ from measure import report
 
 from bridge.diffusion import find_device
 from bridge.models import inspect
-from bridge.training.lessons import Lesson
-from bridge.training.lora import native_resolution, teach
-from bridge.training.lora_stage import Wish
+from bridge.training.dataset import TrainingImage
+from bridge.training.lora import native_resolution, train_lora
+from bridge.training.lora_stage import LoraParams
 
 BUILDERS = {"sd15": build_full_sd15, "sdxl": build_full_sdxl}
 
@@ -50,16 +50,16 @@ def main() -> int:
         checkpoint = inspect(path)
         side = args.resolution or native_resolution(checkpoint)
         pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
-        lesson = Lesson("noise", pixels, np.full((side, side), 255, np.uint8), "a rock")
+        image = TrainingImage("noise", pixels, np.full((side, side), 255, np.uint8), "a rock")
         device = find_device()
         if args.precision:
             device = replace(device, dtype=args.precision)
         ticks = [time.perf_counter()]
-        teach(
+        train_lora(
             checkpoint,
             device,
-            [lesson],
-            Wish("noise", "a rock", resolution=side, steps=args.steps),
+            [image],
+            LoraParams("noise", "a rock", resolution=side, steps=args.steps),
             state=Path(folder) / "state.safetensors",
             to=Path(folder) / "lora.safetensors",
             prepared=lambda: ticks.append(time.perf_counter()),

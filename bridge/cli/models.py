@@ -246,7 +246,7 @@ def _remove(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _pull(args: argparse.Namespace) -> dict[str, Any]:
-    from .pulling import pull_with_bar
+    from .progress import pull_with_bar
 
     path = pull_with_bar(args.hub_id, args.revision)
     found = registry()

@@ -1,17 +1,26 @@
-"""How far a job is, on standard error: a bar where that is a terminal, silence otherwise."""
+"""Progress of a job or of a pull, on standard error: a bar where that is a terminal, nothing otherwise."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from ..protocol import messages
 from ..protocol.messages import STAGES, Queued, Started
 
-__all__ = ["JobProgress"]
+__all__ = ["JobProgress", "pull_with_bar"]
 
 _WORDS = {
     "load": "Loading the checkpoint",
@@ -61,3 +70,25 @@ class JobProgress:
             self._bar.update(
                 self._task, description=_WORDS[event.stage], total=event.steps, completed=event.step, left=left
             )
+
+
+def pull_with_bar(hub_id: str, revision: str | None) -> Path:
+    """:func:`bridge.models.pull.pull`, with a progress bar."""
+    # Imported here: jobs need no hub.
+    from ..models.pull import Step, pull
+
+    console = Console(file=sys.stderr)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Asking the hub", total=None)
+
+        def show(step: Step) -> None:
+            bar.update(task, description=step.file, completed=step.done, total=step.total)
+
+        return pull(hub_id, revision=revision, report=show)

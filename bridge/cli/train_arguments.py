@@ -19,18 +19,18 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         return made
 
     _recipe(action("data", "fetch what a recipe is trained on, by pinned name and hash"))
-    _lora(action("lora", "teach a checkpoint the style of a folder of pictures: a LoRA, for Paintbridge and others"))
+    _lora(action("lora", "train a LoRA on a folder of pictures of one style, for Paintbridge and other programs"))
     _trained(action("autoencoder", "train a recipe's first stage: pixels to latents and back"))
     denoiser = action("denoiser", "train its second stage: the UNet and the text encoder")
     _trained(denoiser)
-    _begun(denoiser)
+    _init_from(denoiser)
     decoder = action("decoder", "refine the autoencoder's decoder, with the latents as they are")
     _trained(decoder)
-    _begun(decoder)
+    _init_from(decoder)
     export = action("export", "write what has been trained as a checkpoint")
     _recipe(export)
-    _own(export)
-    _begun(export)
+    _custom_dataset(export)
+    _init_from(export)
     _exported(export)
     evaluate = action("evaluate", "measure a checkpoint made by mini's recipe, and the infill beside others'")
     _evaluated(evaluate)
@@ -41,7 +41,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 def _lora(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="pictures, 10 to 50 of one style")
-    parser.add_argument("--checkpoint", "--model", metavar="NAME", help="what is taught; none: the bridge's default")
+    parser.add_argument(
+        "--checkpoint", "--model", metavar="NAME", help="what the LoRA is for; none: the bridge's default"
+    )
     parser.add_argument("--name", required=True, metavar="NAME", help="the LoRA's name, for prompts and for its file")
     parser.add_argument(
         "--caption",
@@ -49,17 +51,19 @@ def _lora(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="what the pictures are, where no NAME.txt beside NAME.png says so; the words that will call the style up",
     )
-    _whole(parser, "--rank", 16, 1, 256, "how much can be learnt")
-    parser.add_argument(
-        "--alpha", type=_positive, metavar="N", help="over the rank: how strongly it counts; none: the rank"
-    )
+    _whole(parser, "--rank", 16, 1, 256, "the LoRA's rank: more holds more")
+    parser.add_argument("--alpha", type=_positive, metavar="N", help="alpha over rank scales the LoRA; none: the rank")
     _whole(parser, "--resolution", None, 64, 2048, "edge of a square of as many pixels; none: the checkpoint's own")
-    _whole(parser, "--steps", 1000, 1, 1_000_000, "how long")
+    _whole(parser, "--steps", 1000, 1, 1_000_000, "training steps")
     parser.add_argument(
-        "--learning-rate", type=_positive, default=1e-4, metavar="N", help="how fast; too fast burns (0.0001)"
+        "--learning-rate",
+        type=_positive,
+        default=1e-4,
+        metavar="N",
+        help="higher trains faster, and overfits sooner (0.0001)",
     )
     _whole(parser, "--batch", 1, 1, 64, "pictures in a step")
-    _whole(parser, "--seed", 0, 0, (1 << 32) - 1, "the same seed teaches the same")
+    _whole(parser, "--seed", 0, 0, (1 << 32) - 1, "the same seed trains the same LoRA")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="where the LoRA goes; none: the bridge's own LoRAs")
     parser.add_argument(
         "--work",
@@ -79,7 +83,7 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="where training states and samples are kept")
 
 
-def _own(parser: argparse.ArgumentParser) -> None:
+def _custom_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", type=Path, metavar="FOLDER", help="train on these pictures in place of the recipe's own data"
     )
@@ -90,7 +94,7 @@ def _own(parser: argparse.ArgumentParser) -> None:
 
 def _trained(parser: argparse.ArgumentParser) -> None:
     _recipe(parser)
-    _own(parser)
+    _custom_dataset(parser)
     _run(parser)
 
 
@@ -116,13 +120,13 @@ def _evaluated(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(child="bridge.evaluation")
 
 
-def _begun(parser: argparse.ArgumentParser) -> None:
+def _init_from(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
-        dest="begun",
+        dest="init_from",
         type=Path,
         metavar="FOLDER",
-        help="begin from this checkpoint of the recipe's shape, where there is no state yet",
+        help="initialise from this checkpoint of the recipe's shape, where there is no state yet",
     )
 
 

@@ -14,6 +14,7 @@ from .finite import ModelStep, check_finite
 from .latents import seeded_generator, seeded_noise
 from .prompt import Conditioning
 from .samplers import Sampler, make_sampler
+from .schedules import VariancePreservingSchedule
 
 __all__ = ["Walk", "denoise", "steps_taken"]
 
@@ -160,4 +161,5 @@ def _settle(components: Components) -> None:
 
 
 def _sampler(components: Components, walk: Walk) -> Sampler:
-    return make_sampler(walk.sampler, components.scheduler_config, steps=walk.steps, strength=walk.strength)
+    schedule = VariancePreservingSchedule(components.scheduler_config)
+    return make_sampler(walk.sampler, schedule, steps=walk.steps, strength=walk.strength)

@@ -22,7 +22,7 @@ from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
-from ..training.lessons import Lesson
+from ..training.dataset import TrainingImage
 from . import pictures
 from .calls import WorkerSettings
 from .guidance import read_conditions, used_conditions
@@ -108,7 +108,7 @@ class Studio:
         self._kept.free()
         self._cache.free()
 
-    def teach(self, train: Train, lessons: Sequence[Lesson], hooks: Hooks) -> TaskTrained:
+    def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
         """Teach, with all of the memory; raises as :meth:`.teaching.Teacher.teach`."""
         self.free()
         try:

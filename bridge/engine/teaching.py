@@ -1,4 +1,4 @@
-"""Where checkpoints are taught: a Train becomes lessons and a wish, and the LoRA gets its name among the LoRAs.
+"""Trains LoRAs for clients: a Train becomes a dataset and parameters, and the LoRA is listed among the others.
 
 Importing this imports torch.
 """
@@ -15,12 +15,12 @@ from ..models import Checkpoint, LoraRegistry, Registry
 from ..painter import Cancelled, Hooks
 from ..protocol.messages import Train
 from ..protocol.pixels import Buffer
+from ..training.dataset import TrainingImage, training_image
 from ..training.errors import LoraNameUnusable
-from ..training.lessons import Lesson, lesson_of
 from ..training.loop import Step
-from ..training.lora import identity_of, native_resolution, teach
+from ..training.lora import identity_of, native_resolution, train_lora
 from ..training.lora_file import check_name
-from ..training.lora_stage import Wish
+from ..training.lora_stage import LoraParams
 from . import pictures
 from .inputs import with_alpha
 from .port import TaskTrained
@@ -40,8 +40,8 @@ class Teacher:
     device: Device
     home: Path
 
-    def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[Lesson]:
-        """The pictures, ready to be learnt from.
+    def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[TrainingImage]:
+        """The pictures, ready to be trained on.
 
         Raises:
             BridgeError: ``picture_mismatch picture_unreadable``; CanvasError; ModelsError; PictureUnusable.
@@ -49,7 +49,7 @@ class Teacher:
         checkpoint = self.registry.get(train.checkpoint)
         resolution = _resolution(train, checkpoint)
         return [
-            lesson_of(
+            training_image(
                 f"Picture {number}",
                 with_alpha(pictures.decode(lesson.picture, data[lesson.picture.hash])),
                 lesson.caption or train.caption,
@@ -59,7 +59,7 @@ class Teacher:
             for number, lesson in enumerate(train.lessons, 1)
         ]
 
-    def teach(self, train: Train, lessons: Sequence[Lesson], hooks: Hooks) -> TaskTrained:
+    def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
         """Learn, and list the LoRA.
 
         Raises:
@@ -70,7 +70,7 @@ class Teacher:
         if any(entry.name.lower() == train.name.lower() for entry in self.loras.entries()):
             raise LoraNameUnusable(train.name, "there is one of that name")
         checkpoint = self.registry.get(train.checkpoint)
-        wish = Wish(
+        params = LoraParams(
             name=train.name,
             caption=train.caption,
             rank=train.rank,
@@ -94,19 +94,19 @@ class Teacher:
             hooks.stage("learn", step.step, step.steps)
 
         hooks.stage("load", 0, 1)
-        taught = teach(
+        trained = train_lora(
             checkpoint,
             self.device,
             lessons,
-            wish,
-            state=self._state(identity_of(checkpoint, lessons, wish)),
+            params,
+            state=self._state(identity_of(checkpoint, lessons, params)),
             to=to,
             check=hooks.check,
             prepared=prepared,
             report=report,
             stop=lambda: _cancelled(hooks),
         )
-        if not taught.finished:
+        if not trained.finished:
             raise Cancelled
         timings["learn"] = time.monotonic() - begun - timings["load"]
         before, after = _ends(losses)

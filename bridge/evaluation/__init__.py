@@ -1,4 +1,4 @@
-"""Measures a checkpoint, and the infill beside others' on photographs that no weights have seen.
+"""Measures a checkpoint, and compares the infill with other methods on held-out photographs.
 
 Run as a child process by ``paintbridge train evaluate``. Its pictures and LPIPS' weights come from package registries.
 """

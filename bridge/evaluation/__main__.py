@@ -10,16 +10,16 @@ from typing import Any
 
 from ..diffusion.device import find_device
 from ..models import MINI, ModelsError, inspect
-from ..training.data import cutouts
 from ..training.errors import TrainingError
 from ..training.lpips import Lpips, weights
-from ..training.parent import Order, Parent, obey
+from ..training.mini_dataset import cutouts
+from ..training.parent import Order, Parent, run_child
 from ..training.sources import default_folder
 from .figures import codes_of, keep, machine
 from .filling import Filler
 from .held_out import held_out
 from .naming import naming
-from .removal import contestants, removal
+from .removal import methods, removal
 from .speed import speed
 
 __all__: list[str] = []
@@ -46,7 +46,7 @@ def _evaluate(order: Order, parent: Parent) -> dict[str, Any]:
         found["seconds"] = {**speed(filler, photographs, data), "machine": machine()}
     if "removal" in parts:
         sheet = to / "removal.png"
-        found["removal"] = removal(contestants(filler), photographs, lpips, say=parent.say, sheet=sheet)
+        found["removal"] = removal(methods(filler), photographs, lpips, say=parent.say, sheet=sheet)
     to.mkdir(parents=True, exist_ok=True)
     (to / "figures.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     kept = f" and in {keep(checkpoint, found)}" if order["write"] else ""
@@ -69,4 +69,4 @@ def _told(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(obey({"evaluate": _evaluate}))
+    sys.exit(run_child({"evaluate": _evaluate}))

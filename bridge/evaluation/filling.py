@@ -1,4 +1,4 @@
-"""Fills as a host asks for them, painted in this process."""
+"""Fills as a host submits them, painted in this process."""
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from ..painter import Request, paint
 __all__ = ["Filler"]
 
 
-class _Unheard:
-    """Nobody follows these jobs."""
+class _NoHooks:
+    """Hooks that report nothing."""
 
     def stage(self, name: str, step: int, steps: int) -> None:
         pass
@@ -72,7 +72,7 @@ class Filler:
             feather=feather,
             strict=exact,
         )
-        layer = paint(request, self._model, _Unheard()).layers[0].layer
+        layer = paint(request, self._model, _NoHooks()).layers[0].layer
         filled = rgb.copy()
         below = rgb[layer.rect.slices].astype(np.float32) / 255
         alpha = layer.pixels[..., 3:]

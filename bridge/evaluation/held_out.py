@@ -1,4 +1,4 @@
-"""What is measured on: photographs that no weights have seen, and masks drawn over them.
+"""The test set: photographs that no weights were trained on, and masks drawn over them.
 
 The list was committed before anything was measured on it. Of six no test of the infill has seen anything either.
 """

@@ -1,4 +1,4 @@
-"""How far a picture is from the original, and whether one sees where a fill ends."""
+"""Distance to the original (LPIPS), visibility of the mask's outline, and time."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Timed(Generic[T]):
-    """What came of it; seconds by the clock; and those that processors spent, which on a busy machine tell more."""
+    """A result, its wall-clock seconds, and its processor seconds, which on a busy machine say more."""
 
     value: T
     seconds: float
@@ -42,7 +42,7 @@ class Timed(Generic[T]):
 
 
 def timed(do: Callable[[], T]) -> Timed[T]:
-    """Do it, and count what this process and those that it waits for use."""
+    """Calls ``do`` and measures this process and the children that it waits for."""
     began, spent = time.perf_counter(), _processor_seconds()
     value = do()
     return Timed(value, time.perf_counter() - began, _processor_seconds() - spent)

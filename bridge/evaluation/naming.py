@@ -1,4 +1,4 @@
-"""Whether what a checkpoint paints by name looks like the thing: every name, into photographs that it never saw."""
+"""Whether what a checkpoint paints by name looks like the thing: every name, into held-out photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..training.autoencoder import to_tensor
 from ..training.compose import compose, step_generator
-from ..training.data import Cutout
 from ..training.lpips import Lpips
+from ..training.mini_dataset import Cutout
 from .filling import Filler
 from .held_out import Heldout
 

@@ -1,4 +1,4 @@
-"""Holes closed in held-out photographs, mode remove, empty prompt, beside what others make of them."""
+"""Removal in held-out photographs, mode remove, empty prompt, beside other inpainting methods."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from ..training.lpips import Lpips
-from .contestants import Contestant, others
 from .filling import Filler
 from .held_out import MASKS, Heldout, draw_mask
 from .measures import likeness, seam_ratio, timed
+from .methods import InpaintMethod, other_methods
 
-__all__ = ["OURS", "OURS_EXACT", "contestants", "removal"]
+__all__ = ["OURS", "OURS_EXACT", "methods", "removal"]
 
 OURS = "Paintbridge, as hosts ask"
 OURS_EXACT = "Paintbridge, the mask alone"
@@ -31,28 +31,28 @@ class _Run:
     processor_seconds: float
 
 
-def contestants(filler: Filler) -> dict[str, Contestant]:
-    """Ours and the others by name. The others' pixels count in the mask alone: what they change beyond is undone."""
+def methods(filler: Filler) -> dict[str, InpaintMethod]:
+    """Paintbridge and the others by name. What the others change outside the mask is undone."""
 
-    def within(fill: Contestant) -> Contestant:
+    def within(fill: InpaintMethod) -> InpaintMethod:
         return lambda rgb, mask: np.where(mask[..., None], fill(rgb, mask), rgb)
 
     return {
         OURS: lambda rgb, mask: filler.fill(rgb, mask, mode="remove"),
         OURS_EXACT: lambda rgb, mask: filler.fill(rgb, mask, mode="remove", exact=True),
-        **{name: within(fill) for name, fill in others().items()},
+        **{name: within(fill) for name, fill in other_methods().items()},
     }
 
 
 def removal(
-    fills: dict[str, Contestant],
+    fills: dict[str, InpaintMethod],
     photographs: list[Heldout],
     lpips: Lpips,
     *,
     say: Callable[[str], None],
     sheet: Path | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Figures by contestant, who take turns at each hole: means, and the worst; seconds are medians.
+    """Figures by method: means over all masks, and the worst; seconds are medians. Methods alternate at each mask.
 
     The photographs' own seam ratio stands there as "untouched".
     """
@@ -96,6 +96,6 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _save_sheet(rows: list[list[np.ndarray]], path: Path) -> None:
-    """A row for each hole: the hole, then each contestant's picture, at a third of their size."""
+    """A row for each mask: the masked photograph, then each method's picture, at a third of their size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate([np.concatenate([one[1::3, 1::3] for one in row], 1) for row in rows])).save(path)

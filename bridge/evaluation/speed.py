@@ -1,4 +1,4 @@
-"""Seconds that an artist waits: for a fill by name, for the first one, for a large area of a large photograph."""
+"""Seconds of a fill by name, of the first one in a new process, and of a large area of a large photograph."""
 
 import statistics
 import subprocess

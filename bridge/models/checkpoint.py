@@ -14,6 +14,7 @@ from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .family import Family, family_of_folder, family_of_tensors
 from .hashing import content_hash
 from .safetensors_header import read_header
+from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .single_file import check_parts, configs_beside, said_by_file
 from .tensor_names import check_numbers, check_tensors
 from .vae import Vae
@@ -42,9 +43,9 @@ class Checkpoint:
     """A model on disk.
 
     `layout` is "folder" or "file"; `inpaint` says that its UNet takes nine channels (latents, mask, masked picture) and
-    not four; `prediction` is "epsilon", "v_prediction" or "sample", `zero_terminal_snr` says that its noise schedule
-    ends in noise alone; `zero_empty` that an empty negative prompt conditions on zeros; `files` are those that loading
-    reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None: the family's.
+    not four; `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in noise
+    alone; `zero_empty` that an empty negative prompt conditions on zeros; `files` are those that loading reads.
+    `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None: the family's.
     `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files do not.
     """
 
@@ -53,7 +54,7 @@ class Checkpoint:
     layout: str
     family: Family
     inpaint: bool
-    prediction: str
+    prediction: Prediction
     zero_terminal_snr: bool
     zero_empty: bool
     card: Card
@@ -225,11 +226,11 @@ def _inpaint(channels: Any) -> bool:
     return bool(channels == 9)
 
 
-def _prediction(name: Any) -> str:
-    if name not in ("epsilon", "v_prediction", "sample"):
+def _prediction(name: Any) -> Prediction:
+    if name not in DIFFUSION_PREDICTIONS:
         trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
         raise CheckpointUnsupported(f"It {trained}, which Paintbridge's samplers do not know.")
-    return str(name)
+    return Prediction(name)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
 from .places import VAES, bridge_home, models_folder
+from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .vae import inspect_vae
 
-__all__ = ["CARD_KEYS", "PREDICTIONS", "read_settings", "settings_file", "with_settings"]
+__all__ = ["CARD_KEYS", "read_settings", "settings_file", "with_settings"]
 
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
 CARD_KEYS = ("native_pixels", "default_steps", "default_guidance", "sampler")
 """Keys that a card.json has as well."""
 
@@ -74,8 +74,10 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
         if key in table and not right(table[key]):
             raise CheckpointUnreadable(f"{where}: {key} must be {wanted}, not {table[key]!r}.", hint=_MEND)
     told = {key: table[key] for key in _CHECKS if key in table and table[key] != getattr(checkpoint, key)}
+    if "prediction" in told:
+        told["prediction"] = Prediction(told["prediction"])
     found = replace(checkpoint, **told, told=tuple(f"{key} = {value}" for key, value in told.items()))
-    if found.zero_terminal_snr and found.prediction == "epsilon" and told:
+    if found.zero_terminal_snr and found.prediction is Prediction.EPSILON and told:
         raise CheckpointUnreadable(
             f"{where}: with zero_terminal_snr the first step sees nothing but noise, so what predicts noise (epsilon) "
             "could not begin.",
@@ -108,7 +110,7 @@ def _whole(least: int, most: int) -> Callable[[Any], bool]:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "prediction": (lambda value: value in PREDICTIONS, f"one of {', '.join(PREDICTIONS)}"),
+    "prediction": (lambda value: value in DIFFUSION_PREDICTIONS, f"one of {', '.join(DIFFUSION_PREDICTIONS)}"),
     "zero_terminal_snr": (lambda value: isinstance(value, bool), "true or false"),
     "clip_skip": (_whole(1, _MOST_CLIP_SKIP), f"a whole number from 1 to {_MOST_CLIP_SKIP}"),
 }

@@ -16,6 +16,7 @@ __all__ = [
     "LoraUnsupported",
     "ModelsError",
     "NotALora",
+    "SamplerUnsupported",
 ]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -85,3 +86,9 @@ class ConditionUnsupported(ModelsError):
 
 class NotAControlNet(ConditionUnsupported):
     """The file or folder is sound, and something else."""
+
+
+class SamplerUnsupported(ModelsError):
+    """There is no sampler of that name, or it does not take the checkpoint's noise schedule."""
+
+    code = "unsupported_sampler"

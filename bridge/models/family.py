@@ -12,6 +12,7 @@ from typing import Any
 
 from .errors import CheckpointUnsupported, LoraNoCheckpoint
 from .samplers import DPM_PP_2M
+from .schedule import ScheduleKind
 
 __all__ = ["CONFIGS", "FAMILIES", "Family", "TextPart", "family_of_folder", "family_of_tensors"]
 
@@ -43,7 +44,8 @@ class Family:
     `vae_scale` pixels per latent along an edge. `texts` condition side by side; `sized` conditions on the picture's
     size; `zero_empty` conditions on zeros for an empty negative prompt, where a checkpoint says nothing else;
     `v_told_by_spread` says that single files predict noise or v and do not say which; `clip_skip` is the layer of the
-    text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's weights end before their last).
+    text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's weights end before their last);
+    `schedule` is the kind of noise schedule that its samplers must take.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Family:
     zero_empty: bool = False
     v_told_by_spread: bool = False
     clip_skip: int = 1
+    schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:

@@ -1,5 +1,8 @@
 """The samplers by the names that users know them by. How they step is `bridge.diffusion.samplers`' subject."""
 
+from .errors import SamplerUnsupported
+from .schedule import ScheduleKind
+
 __all__ = [
     "DDIM",
     "DDPM",
@@ -14,6 +17,8 @@ __all__ = [
     "SAMPLERS",
     "TCD",
     "UNIPC",
+    "check_sampler",
+    "samplers_for",
 ]
 
 DDIM = "DDIM"
@@ -44,3 +49,23 @@ SAMPLERS: tuple[str, ...] = (
 
 FEW_STEP_SAMPLERS: tuple[str, ...] = (LCM, TCD)
 """Made for distilled checkpoints, which want a few steps and hardly any guidance."""
+
+_FOR_FLOWS = (DPM_PP_2M, EULER, HEUN)
+
+
+def samplers_for(kind: ScheduleKind) -> tuple[str, ...]:
+    """Those of `SAMPLERS` that take noise schedules of a kind."""
+    return _FOR_FLOWS if kind is ScheduleKind.FLOW_MATCHING else SAMPLERS
+
+
+def check_sampler(name: str, kind: ScheduleKind) -> None:
+    """Raises SamplerUnsupported for a name that there is not, and for a sampler that does not take such a schedule."""
+    if name not in SAMPLERS:
+        raise SamplerUnsupported(
+            f"There is no sampler named {name!r}.", hint=f"Choose one of {', '.join(samplers_for(kind))}."
+        )
+    if name not in samplers_for(kind):
+        raise SamplerUnsupported(
+            f"The sampler {name} does not work with a checkpoint that was trained by flow matching.",
+            hint=f"Choose one of {', '.join(samplers_for(kind))}.",
+        )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..diffusion import ModelNotFinite
 from ..diffusion.device import is_out_of_memory
-from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing, SamplerUnsupported
+from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing
 from .fill import fill
 from .generate import generate
 from .hints import about_offloading, about_precision, what_would_fit
@@ -30,7 +30,6 @@ __all__ = [
     "Painting",
     "PictureMissing",
     "Request",
-    "SamplerUnsupported",
     "paint",
     "paint_parts",
 ]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-__all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing", "SamplerUnsupported"]
+__all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing"]
 
 
 class Cancelled(Exception):
@@ -30,9 +30,3 @@ class PictureMissing(PainterError):
     """The job's pictures are not there, or not of the context's size."""
 
     code = "picture_mismatch"
-
-
-class SamplerUnsupported(PainterError):
-    """There is no sampler of that name."""
-
-    code = "unsupported_sampler"

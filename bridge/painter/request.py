@@ -10,9 +10,10 @@ from ..canvas.composite import Layer
 from ..canvas.errors import ValueOutOfRange
 from ..canvas.geometry import Rect, Size
 from ..diffusion import Components
-from ..models import SAMPLERS, Checkpoint, ControlNet
+from ..models import Checkpoint, ControlNet
 from ..models.controlnet import check_fits
-from .errors import PictureMissing, SamplerUnsupported
+from ..models.samplers import check_sampler
+from .errors import PictureMissing
 
 __all__ = ["Condition", "Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_request"]
 
@@ -141,10 +142,8 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
         if condition.picture.shape[:2] != shape or (condition.mask is not None and condition.mask.shape != shape):
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
         check_fits(condition.net, checkpoint)
-    if request.sampler is not None and request.sampler not in SAMPLERS:
-        raise SamplerUnsupported(
-            f"There is no sampler named {request.sampler!r}.", hint=f"Choose one of {', '.join(SAMPLERS)}."
-        )
+    if request.sampler is not None:
+        check_sampler(request.sampler, checkpoint.family.schedule)
     ranges = (
         ("Strength", request.strength, 0.01, 1.0),
         ("Steps", request.steps, 1, 1000),

@@ -1,7 +1,7 @@
 """The child that trains, for the command line, which never loads a model: ``python -m bridge.training ORDER``.
 
-ORDER and what the child writes are as ``bridge.training.parent`` says. When the parent lets go, the step is finished
-and the state saved.
+ORDER and what the child writes are as ``bridge.training.parent`` says. When the parent closes standard input, the step
+is finished and the state saved.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.training import recipe as recipes
 from bridge.training.errors import TrainingError
-from bridge.training.parent import Action, Order, Parent, obey
+from bridge.training.parent import Action, Order, Parent, run_child
 from bridge.training.sources import default_folder
 
 __all__: list[str] = []
@@ -29,7 +29,7 @@ def _recipe_action(order: Order, parent: Parent) -> dict[str, Any]:
     images = order.get("images")
     name = Path(images).name if images else recipe["name"]
     work = Path(order["work"] or default_folder().parent / "training" / name)
-    run = _run_own_stage if images else _run_stage
+    run = _run_custom_stage if images else _run_stage
     return run(order["action"], recipe, data, work, order, parent)
 
 
@@ -58,7 +58,7 @@ def _hours(order: Order) -> float:
 def _run_stage(
     stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
 ) -> dict[str, Any]:
-    from bridge.training.data import cutouts, photographs
+    from bridge.training.mini_dataset import cutouts, photographs
     from bridge.training.sources import fetch_all
 
     if stage == "data":
@@ -70,7 +70,7 @@ def _run_stage(
     if stage == "autoencoder":
         made = build.autoencoder_stage(recipe, Lpips(weights(data)), *pictures)
         return _train(made, stage, recipe, work, order, parent)
-    built = build.models(recipe, work, data, *pictures, _begun(order))
+    built = build.models(recipe, work, data, *pictures, _init_from(order))
     if stage == "denoiser":
         return _train(build.denoiser_stage(recipe, built, *pictures), stage, recipe, work, order, parent)
     if stage == "decoder":
@@ -79,36 +79,38 @@ def _run_stage(
     return _export(built, recipe, work, order)
 
 
-def _run_own_stage(
+def _run_custom_stage(
     stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
 ) -> dict[str, Any]:
-    """One stage on a folder of pictures."""
-    from bridge.training import own
-    from bridge.training.lessons import read_folder
+    """One stage on a custom dataset, a folder of images."""
+    from bridge.training import custom_dataset
+    from bridge.training.dataset import read_folder
     from bridge.training.lpips import Lpips, weights
     from bridge.training.text import read_merges
 
     folder = Path(order["images"])
-    lessons = read_folder(folder, order["caption"], 2 * recipe["native_size"], 8, say=parent.say)
-    recipe = own.of_folder(recipe, folder.name, lessons)
+    dataset = read_folder(folder, order["caption"], 2 * recipe["native_size"], 8, say=parent.say)
+    recipe = custom_dataset.recipe_for_folder(recipe, folder.name, dataset)
     if stage == "autoencoder":
-        return _train(own.autoencoder_stage(recipe, Lpips(weights(data)), lessons), stage, recipe, work, order, parent)
-    built = own.models(recipe, work, read_merges(data), lessons, _begun(order))
+        return _train(
+            custom_dataset.autoencoder_stage(recipe, Lpips(weights(data)), dataset), stage, recipe, work, order, parent
+        )
+    built = custom_dataset.models(recipe, work, read_merges(data), dataset, _init_from(order))
     if stage == "denoiser":
-        return _train(own.denoiser_stage(recipe, built, lessons), stage, recipe, work, order, parent)
+        return _train(custom_dataset.denoiser_stage(recipe, built, dataset), stage, recipe, work, order, parent)
     if stage == "decoder":
-        made = own.autoencoder_stage(recipe, Lpips(weights(data)), lessons, built.autoencoder)
+        made = custom_dataset.autoencoder_stage(recipe, Lpips(weights(data)), dataset, built.autoencoder)
         return _train(made, stage, recipe, work, order, parent)
     done = _export(built, recipe, work, order)
     written = Path(done["folder"]) / "card.json"
-    told = own.card(json.loads(written.read_text(encoding="utf-8")), folder.name, lessons)
-    written.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    card = custom_dataset.card(json.loads(written.read_text(encoding="utf-8")), folder.name, dataset)
+    written.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return done
 
 
-def _begun(order: Order) -> Path | None:
-    begun = order.get("begun")
-    return Path(begun) if begun else None
+def _init_from(order: Order) -> Path | None:
+    init_from = order.get("init_from")
+    return Path(init_from) if init_from else None
 
 
 def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dict[str, Any]:
@@ -123,16 +125,16 @@ def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dic
 
 
 def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: Parent) -> dict[str, Any]:
-    from bridge.training.loop import Schedule, train
+    from bridge.training.loop import TrainingSchedule, train
     from bridge.training.precision import mixed_precision
 
     precision = mixed_precision(order["precision"])
     parent.say(f"mixed precision: {precision}")
-    said = recipe[name]
-    schedule = Schedule(
-        steps=recipes.steps(said),
-        learning_rate=said["learning_rate"],
-        average=said["average"],
+    config = recipe[name]
+    schedule = TrainingSchedule(
+        steps=recipes.steps(config),
+        learning_rate=config["learning_rate"],
+        ema_decay=config["average"],
         seed=recipe["seed"],
     )
     path = work / f"{name}.safetensors"
@@ -156,20 +158,20 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
 
 
 def _lora(order: Order, parent: Parent) -> dict[str, Any]:
-    """A LoRA, from a folder of pictures."""
+    """A LoRA, from a folder of images."""
     from bridge.diffusion import find_device
     from bridge.models import ModelsError, inspect
     from bridge.models.checkpoint_settings import with_settings
-    from bridge.training.lessons import read_folder
-    from bridge.training.lora import native_resolution, teach
+    from bridge.training.dataset import read_folder
+    from bridge.training.lora import native_resolution, train_lora
     from bridge.training.lora_file import check_name
-    from bridge.training.lora_stage import Wish
+    from bridge.training.lora_stage import LoraParams
 
     folder = Path(order["to"])
     path = check_name(order["name"], folder)
     try:
         checkpoint = with_settings(replace(inspect(Path(order["checkpoint_path"])), id=order["checkpoint"]))
-        wish = Wish(
+        params = LoraParams(
             name=order["name"],
             caption=order["caption"],
             rank=order["rank"],
@@ -181,14 +183,14 @@ def _lora(order: Order, parent: Parent) -> dict[str, Any]:
             seed=order["seed"],
         )
         multiple = checkpoint.family.multiple
-        lessons = read_folder(Path(order["images"]), wish.caption, wish.resolution, multiple, say=parent.say)
-        parent.say(f"{len(lessons)} pictures, for {checkpoint.id}")
-        work = Path(order["work"]) / wish.name
-        taught = teach(
+        dataset = read_folder(Path(order["images"]), params.caption, params.resolution, multiple, say=parent.say)
+        parent.say(f"{len(dataset)} pictures, for {checkpoint.id}")
+        work = Path(order["work"]) / params.name
+        trained = train_lora(
             checkpoint,
             find_device(),
-            lessons,
-            wish,
+            dataset,
+            params,
             state=work / "state.safetensors",
             to=path,
             samples=None if order["no_samples"] else work / "samples",
@@ -200,11 +202,11 @@ def _lora(order: Order, parent: Parent) -> dict[str, Any]:
         )
     except ModelsError as error:
         raise TrainingError(error.message, error.hint, code=error.code) from error
-    if not taught.finished:
-        words = f"Stopped at step {taught.step} of {wish.steps}. The same command goes on from there."
-        return {"words": words, "step": taught.step, "steps": wish.steps, "finished": False}
-    words = f"{path} is ready. Write <lora:{wish.name}:1> into a prompt to paint with it."
-    return {"words": words, "path": str(path), "name": wish.name, "steps": wish.steps, "finished": True}
+    if not trained.finished:
+        words = f"Stopped at step {trained.step} of {params.steps}. The same command goes on from there."
+        return {"words": words, "step": trained.step, "steps": params.steps, "finished": False}
+    words = f"{path} is ready. Write <lora:{params.name}:1> into a prompt to paint with it."
+    return {"words": words, "path": str(path), "name": params.name, "steps": params.steps, "finished": True}
 
 
 ACTIONS: dict[str, Action] = {
@@ -215,4 +217,4 @@ ACTIONS: dict[str, Action] = {
 
 
 if __name__ == "__main__":
-    sys.exit(obey(ACTIONS))
+    sys.exit(run_child(ACTIONS))

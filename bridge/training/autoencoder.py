@@ -10,11 +10,10 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
-from bridge.training.averages import averaged
 from bridge.training.compose import background, compose, step_generator
-from bridge.training.data import Cutout, Photograph
-from bridge.training.grid import save_grid
 from bridge.training.lpips import Lpips
+from bridge.training.mini_dataset import Cutout, Photograph
+from bridge.training.samples import averaged_weights, save_grid
 
 __all__ = ["AutoencoderStage", "new_autoencoder", "picture_for_autoencoder", "to_tensor"]
 
@@ -124,7 +123,7 @@ class AutoencoderStage:
         rng = step_generator(self.seed + 1, 0)
         pictures = to_tensor(np.stack([self._picture(rng, 128) for _ in range(8)]))
         autoencoder = self.module.autoencoder
-        with averaged(self.module, averages):
+        with averaged_weights(self.module, averages):
             decoded = autoencoder.decode(autoencoder.encode(pictures).latent_dist.mode()).sample
         save_grid(torch.cat([pictures, decoded]), path, columns=8)
         noise = (decoded.clamp(-1, 1) - pictures).square().mean((1, 2, 3)) / 4

@@ -15,13 +15,13 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from bridge.training import recipe as recipes
 from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
-from bridge.training.begun import begin, pictures_of
 from bridge.training.compose import step_generator
-from bridge.training.data import Cutout, Photograph
 from bridge.training.denoiser import DenoiserStage, new_unet
 from bridge.training.errors import StateInvalid
 from bridge.training.examples import Examples
+from bridge.training.init_from import load_initial_weights, pictures_seen
 from bridge.training.lpips import Lpips
+from bridge.training.mini_dataset import Cutout, Photograph
 from bridge.training.state import tensors_of
 from bridge.training.text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
 
@@ -40,8 +40,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Models:
-    """A checkpoint's parts, and how many pictures each stage has seen, those before a checkpoint that was begun from
-    among them.
+    """A checkpoint's parts, and how many pictures each stage was trained on, with those of the checkpoint that training
+    was initialised from.
     """
 
     autoencoder: AutoencoderKL
@@ -63,13 +63,13 @@ def models(
     data: Path,
     cutouts: list[Cutout],
     photographs: list[Photograph],
-    begun: Path | None = None,
+    init_from: Path | None = None,
 ) -> Models:
     """As :func:`assemble`, for the recipe's things."""
     words = words_of([text for thing in recipe["things"] for text in captions_of(thing)])
     merges = cut_merges(read_merges(data), words, recipe["text_encoder"]["merges"])
     scale = partial(_scaling_factor, recipe=recipe, cutouts=cutouts, photographs=photographs)
-    return assemble(recipe, work, merges, scale, begun)
+    return assemble(recipe, work, merges, scale, init_from)
 
 
 def assemble(
@@ -77,27 +77,27 @@ def assemble(
     work: Path,
     merges: list[tuple[str, str]],
     scale: Callable[[AutoencoderKL], float],
-    begun: Path | None = None,
+    init_from: Path | None = None,
 ) -> Models:
     """Build every part with its averaged weights from the states in ``work``, or where there is none yet those of the
-    checkpoint ``begun``, or fresh. ``scale`` tells how its latents are to be scaled."""
+    checkpoint ``init_from``, or fresh. ``scale`` tells how its latents are to be scaled."""
     torch.manual_seed(recipe["seed"])
     autoencoder = new_autoencoder(tuple(recipe["autoencoder"]["channels"]))
-    said = recipe["text_encoder"]
-    tokenizer = write_tokenizer(work / "tokenizer", merges, said["places"])
-    sizes = {key: said[key] for key in ("width", "layers", "heads", "places")}
+    config = recipe["text_encoder"]
+    tokenizer = write_tokenizer(work / "tokenizer", merges, config["places"])
+    sizes = {key: config[key] for key in ("width", "layers", "heads", "places")}
     text_encoder = new_text_encoder(tokenizer, **sizes)
-    unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], said["width"])
-    if begun:
-        begin(begun, autoencoder, unet, text_encoder, tokenizer)
+    unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], config["width"])
+    if init_from:
+        load_initial_weights(init_from, autoencoder, unet, text_encoder, tokenizer)
     autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
     decoder_step = _averaged({"autoencoder.decoder": autoencoder.decoder}, work / "decoder.safetensors")
-    if autoencoder_step or not begun:
+    if autoencoder_step or not init_from:
         autoencoder.register_to_config(scaling_factor=scale(autoencoder))
     autoencoder.eval().requires_grad_(False)
     denoiser_step = _averaged({"unet": unet, "text_encoder": text_encoder}, work / "denoiser.safetensors")
     steps = {"autoencoder": autoencoder_step, "denoiser": denoiser_step, "decoder": decoder_step}
-    before = pictures_of(begun) if begun else {}
+    before = pictures_seen(init_from) if init_from else {}
     seen = {stage: before.get(stage, 0) + recipes.pictures(recipe[stage], step) for stage, step in steps.items()}
     return Models(autoencoder, unet, text_encoder, tokenizer, seen)
 
@@ -143,26 +143,26 @@ def autoencoder_stage(
     refined: AutoencoderKL | None = None,
 ) -> AutoencoderStage:
     """The first stage as the recipe says; with ``refined``, the refinement of that autoencoder's decoder alone."""
-    said = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
+    config = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
     torch.manual_seed(recipe["seed"])
     return AutoencoderStage(
-        refined or new_autoencoder(tuple(said["channels"])),
+        refined or new_autoencoder(tuple(config["channels"])),
         lpips,
         cutouts=cutouts,
         named=named(recipe, cutouts),
         photographs=photographs,
         decoder_only=refined is not None,
-        **autoencoder_options(recipe, said),
+        **autoencoder_options(recipe, config),
     )
 
 
-def autoencoder_options(recipe: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+def autoencoder_options(recipe: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """What a recipe says of how a stage of the autoencoder is trained, whatever on."""
     return {
-        "phases": [(phase["steps"], phase["size"], phase["batch"]) for phase in said["phases"]],
+        "phases": [(phase["steps"], phase["size"], phase["batch"]) for phase in config["phases"]],
         "seed": recipe["seed"],
-        "lpips_weight": said["lpips_weight"],
-        "kl_weight": said["kl_weight"],
+        "lpips_weight": config["lpips_weight"],
+        "kl_weight": config["kl_weight"],
     }
 
 
@@ -170,7 +170,7 @@ def denoiser_stage(
     recipe: dict[str, Any], built: Models, cutouts: list[Cutout], photographs: list[Photograph]
 ) -> DenoiserStage:
     """The second stage as the recipe says, on the autoencoder that ``built`` holds."""
-    said = recipe["denoiser"]
+    config = recipe["denoiser"]
     things = named(recipe, cutouts)
     phases = [
         (
@@ -183,12 +183,12 @@ def denoiser_stage(
                 count=phase["examples"],
                 seed=recipe["seed"],
                 sides=tuple(phase["sides"]),
-                mirrored=said["mirrored"],
-                shown=said["shown"],
+                mirrored=config["mirrored"],
+                shown=config["shown"],
             ),
             phase["batch"],
         )
-        for phase in said["phases"]
+        for phase in config["phases"]
     ]
     return DenoiserStage(
         built.unet,
@@ -202,9 +202,9 @@ def denoiser_stage(
 
 def denoiser_options(recipe: dict[str, Any]) -> dict[str, Any]:
     """What a recipe says of how the denoiser is trained, whatever on."""
-    said = recipe["denoiser"]
+    config = recipe["denoiser"]
     return {
         "seed": recipe["seed"],
-        "caption_dropout": said["caption_dropout"],
-        "outside_weight": said["outside_weight"],
+        "caption_dropout": config["caption_dropout"],
+        "outside_weight": config["outside_weight"],
     }

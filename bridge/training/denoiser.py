@@ -14,20 +14,19 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from bridge.training.averages import averaged
 from bridge.training.compose import step_generator
 from bridge.training.examples import NO_THING, Examples, encoded
-from bridge.training.grid import save_grid
+from bridge.training.samples import averaged_weights, save_grid
 
 __all__ = ["GUIDANCE", "DenoiserStage", "blank_conditions", "new_scheduler", "new_unet", "sampled"]
 
-# What makes shapes of so small a model clear without burning them.
+# The highest at which so small a model paints clear shapes without oversaturating them.
 GUIDANCE = 2.5
 
 # Below 1 the noisier levels are drawn more often: at 0.6, 22 % of them lie in the lower 40 %.
 NOISIER = 0.6
 
-# Pictures of one's own may be thousands.
+# A custom dataset may have thousands of captions.
 MOST_SAMPLES = 88
 
 
@@ -75,10 +74,10 @@ class _Losses(nn.Module):
         target, mask, conditions, coverage = latents[:, :4], latents[:, 4:5], latents[:, 4:9], latents[:, 9:]
         noisy = self.scheduler.add_noise(target, noise, timesteps)  # type: ignore[arg-type]
         velocity = self.scheduler.get_velocity(target, noise, timesteps)  # type: ignore[arg-type]
-        given = torch.cat([noisy, conditions], 1).contiguous(memory_format=torch.channels_last)
-        told = self.text_encoder(tokens).last_hidden_state
-        error = (self.unet(given, timesteps, told).sample.float() - velocity).square().mean(1, keepdim=True)
-        # Never by where the thing is: to weigh by what is to be found out makes things swell into blobs.
+        model_input = torch.cat([noisy, conditions], 1).contiguous(memory_format=torch.channels_last)
+        states = self.text_encoder(tokens).last_hidden_state
+        error = (self.unet(model_input, timesteps, states).sample.float() - velocity).square().mean(1, keepdim=True)
+        # Never by where the thing is: weights that depend on the target make things swell into blobs.
         weight = self.outside_weight + (1 - self.outside_weight) * mask
         thing = (error * coverage).sum() / coverage.sum().clamp(min=1)
         return {"loss": (error * weight).sum() / weight.sum(), "thing": thing.detach()}
@@ -140,7 +139,7 @@ class DenoiserStage:
         """Text to image, one of each thing with the averaged weights, at the size of the phase."""
         first = [texts[0] for texts in self.captions[:MOST_SAMPLES]]
         examples = self._phase(int(path.stem))[0]
-        with averaged(self.module, averages):
+        with averaged_weights(self.module, averages):
             latents = sampled(
                 self.module.unet,
                 self.module.text_encoder,
@@ -160,9 +159,9 @@ def blank_conditions(examples: Examples, count: int) -> Tensor:
 
 
 def _timesteps(rng: np.random.Generator, count: int) -> np.ndarray:
-    """One of each ``count``-th part of the noise levels: a batch that has them all tells more than one by chance.
+    """Stratified timesteps, one of each ``count``-th part of the noise levels: less variance than by chance.
 
-    The noisier are drawn more often, as there shapes are decided.
+    The noisier are drawn more often, since they decide shapes.
     """
     return np.floor(((rng.permutation(count) + rng.random(count)) / count) ** NOISIER * 1000).astype(np.int64)
 
@@ -182,10 +181,11 @@ def sampled(
     """DDIM with classifier-free guidance: (n, places) tokens and (n, 5, h, w) conditions to (n, 4, h, w) latents."""
     scheduler = new_scheduler()
     scheduler.set_timesteps(steps)
-    told = text_encoder(torch.cat([empty.expand_as(tokens), tokens])).last_hidden_state
+    states = text_encoder(torch.cat([empty.expand_as(tokens), tokens])).last_hidden_state
     latents = torch.randn(len(tokens), 4, *conditions.shape[2:], generator=torch.Generator().manual_seed(seed))
     for timestep in scheduler.timesteps:
-        given = torch.cat([latents, conditions], 1).repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
-        without, with_caption = unet(given, timestep, told).sample.chunk(2)
-        latents = scheduler.step(without + guidance * (with_caption - without), timestep, latents, return_dict=False)[0]
+        model_input = torch.cat([latents, conditions], 1).repeat(2, 1, 1, 1)
+        model_input = model_input.contiguous(memory_format=torch.channels_last)
+        negative, positive = unet(model_input, timestep, states).sample.chunk(2)
+        latents = scheduler.step(negative + guidance * (positive - negative), timestep, latents, return_dict=False)[0]
     return latents

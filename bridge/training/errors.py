@@ -2,7 +2,7 @@
 
 __all__ = [
     "CheckpointUnfit",
-    "CheckpointUnteachable",
+    "CheckpointUntrainable",
     "DataHashMismatch",
     "DataUnavailable",
     "DiskFull",
@@ -33,14 +33,14 @@ class TrainingError(Exception):
 
 
 class CheckpointUnfit(TrainingError):
-    """A checkpoint that training was to begin from has not the recipe's parts, or is not a whole one."""
+    """A checkpoint that training was to be initialised from lacks the recipe's parts, or is incomplete."""
 
     code = "checkpoint_unfit"
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
-            f"Training can't begin from {path}: {reason}.",
-            "Name a checkpoint that this recipe made, or begin from nothing.",
+            f"Training can't be initialised from {path}: {reason}.",
+            "Name a checkpoint that this recipe made, or train from scratch.",
         )
 
 
@@ -81,7 +81,7 @@ class DiskFull(TrainingError):
 
 
 class NotWritable(TrainingError):
-    """A file cannot be written where it should lie."""
+    """A file cannot be written to its folder."""
 
     code = "not_writable"
 
@@ -97,12 +97,12 @@ class LossNotFinite(TrainingError):
     def __init__(self, step: int) -> None:
         super().__init__(
             f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped.",
-            "The last state on disk is good. Begin anew with a lower learning rate if the same happens again.",
+            "The last state on disk is good. Start again with a lower learning rate if it happens again.",
         )
 
 
 class RecipeInvalid(TrainingError):
-    """A recipe lacks something, or says something that cannot be."""
+    """A recipe lacks a key, or has an invalid value."""
 
     code = "recipe_invalid"
 
@@ -118,17 +118,17 @@ class StateInvalid(TrainingError):
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
             f"The training state {path} can't be used: {reason}.",
-            "Train as it was begun, or delete it to begin anew.",
+            "Use the same pictures and arguments, or delete it to start over.",
         )
 
 
 class PictureUnusable(TrainingError):
-    """A picture that was given to learn from cannot be learnt from."""
+    """An image of a dataset cannot be trained on."""
 
     code = "picture_unreadable"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} can't be learnt from: {reason}.", "Take it out, or save it anew, and start again.")
+        super().__init__(f"{name} can't be trained on: {reason}.", "Take it out, or save it anew, and start again.")
 
 
 class NoPictures(TrainingError):
@@ -151,14 +151,14 @@ class LoraNameUnusable(TrainingError):
         super().__init__(f"A LoRA can't be named {name!r}: {reason}.", "Choose another name.")
 
 
-class CheckpointUnteachable(TrainingError):
-    """A checkpoint that nothing can be taught."""
+class CheckpointUntrainable(TrainingError):
+    """A checkpoint that no LoRA can be trained for."""
 
     code = "checkpoint_unsupported"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} was distilled to paint in few steps, and would lose that by being taught.",
+            f"{name} was distilled to paint in few steps, and would lose that in training.",
             "Choose the checkpoint that it was made from: a LoRA for that one works on both.",
         )
 

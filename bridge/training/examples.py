@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from bridge.training.autoencoder import to_tensor
 from bridge.training.compose import background, compose, step_generator
-from bridge.training.data import Cutout, Photograph
 from bridge.training.masks import MASK_KINDS, mask_around
+from bridge.training.mini_dataset import Cutout, Photograph
 from bridge.training.precision import has_bfloat16
 
 __all__ = ["NO_THING", "Example", "Examples", "encoded", "example"]

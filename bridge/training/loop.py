@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bridge.training import state
 from bridge.training.errors import LossNotFinite
 
-__all__ = ["Schedule", "Stage", "Step", "Training", "train"]
+__all__ = ["Stage", "Step", "TrainingResult", "TrainingSchedule", "train"]
 
 
 class Stage(Protocol):
@@ -29,23 +29,23 @@ class Stage(Protocol):
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast: a linear warm-up, then a cosine down to ``floor`` times the learning rate."""
+class TrainingSchedule:
+    """Steps, optimiser and learning rate: a linear warm-up, then a cosine down to ``min_factor`` times the rate."""
 
     steps: int
     learning_rate: float
-    warm_up: int = 100
-    floor: float = 0.02
+    warmup_steps: int = 100
+    min_factor: float = 0.02
     weight_decay: float = 1e-4
-    average: float = 0.999
-    clip: float = 1.0
+    ema_decay: float = 0.999
+    max_grad_norm: float = 1.0
     seed: int = 0
 
-    def rate(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """The learning rate at a step."""
         done = min(1.0, step / self.steps)
-        cosine = self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
-        return self.learning_rate * cosine * min(1.0, (step + 1) / self.warm_up)
+        cosine = self.min_factor + (1 - self.min_factor) * 0.5 * (1 + math.cos(math.pi * done))
+        return self.learning_rate * cosine * min(1.0, (step + 1) / self.warmup_steps)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Step:
 
 
 @dataclass
-class Training:
-    """What a training left: its last step, whether it came to its end, whether this process is the one of several that
-    writes what comes of it, and the moving average of the weights.
+class TrainingResult:
+    """The last step, whether it is the schedule's last, whether this process is the main one of several, and the moving
+    average of the weights.
     """
 
     step: int
@@ -72,7 +72,7 @@ class Training:
 
 def train(
     stage: Stage,
-    schedule: Schedule,
+    schedule: TrainingSchedule,
     path: Path,
     *,
     identity: str,
@@ -85,7 +85,7 @@ def train(
     say: Callable[[str], None] = print,
     report: Callable[[Step], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Training:
+) -> TrainingResult:
     """Train to the schedule's end, for ``max_hours``, or until ``stop`` says so; go on from the state at ``path`` if
     there is one.
 
@@ -105,24 +105,24 @@ def train(
     module, optimizer = accelerator.prepare(stage.module, optimizer)
     bare = accelerator.unwrap_model(module)
     # To find them anew in every step would cost a small model as much as its forward pass.
-    learning = {name: value for name, value in bare.named_parameters() if value.requires_grad}
-    averages = {name: value.detach().clone() for name, value in learning.items()}
+    trainable = {name: value for name, value in bare.named_parameters() if value.requires_grad}
+    averages = {name: value.detach().clone() for name, value in trainable.items()}
     step = state.load(path, bare, optimizer, averages, identity) if path.exists() else 0
     if step:
         say(f"going on from step {step}")
     process = accelerator.process_index
 
-    def keep() -> None:
+    def save_state() -> None:
         if accelerator.is_main_process:
             state.save(path, bare, optimizer, averages, step, identity)
             if sample_every is None:
-                show()
+                save_samples()
 
-    def show() -> None:
+    def save_samples() -> None:
         if accelerator.is_main_process and samples is not None:
             stage.samples(averages, samples / f"{step:06d}.png")
 
-    def ends() -> bool:
+    def should_stop() -> bool:
         wanted = step >= schedule.steps or time.monotonic() - began >= max_hours * 3600 or stop()
         if accelerator.num_processes == 1:
             return wanted
@@ -130,56 +130,56 @@ def train(
         votes = torch.tensor([float(wanted)], device=accelerator.device)
         return bool(accelerator.reduce(votes).item())
 
-    began = saved = told = time.monotonic()
-    begun_step = told_step = step
+    began = saved = logged = time.monotonic()
+    first_step = logged_step = step
     sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(stage.batch, step, process)
-        while not ends():
+        while not should_stop():
             batch = coming.result()
             coming = ahead.submit(stage.batch, step + 1, process)
-            losses = _step(accelerator, module, optimizer, list(learning.values()), batch, schedule, step)
+            losses = _step(accelerator, module, optimizer, list(trainable.values()), batch, schedule, step)
             if losses is None:
                 raise LossNotFinite(step)
             step += 1
-            _follow(averages, learning, min(schedule.average, (1 + step) / (10 + step)))
+            _update_averages(averages, trainable, min(schedule.ema_decay, (1 + step) / (10 + step)))
             sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
             now = time.monotonic()
-            each = (now - began) / (step - begun_step)
+            each = (now - began) / (step - first_step)
             report(Step(step, schedule.steps, losses, each * (schedule.steps - step)))
-            if now - told > 15 or step == schedule.steps:
-                means = "  ".join(f"{name} {value / (step - told_step):.4f}" for name, value in sums.items())
-                say(f"step {step}/{schedule.steps}  {(now - told) / (step - told_step):.3f} s  {means}")
-                told, told_step, sums = now, step, {}
+            if now - logged > 15 or step == schedule.steps:
+                means = "  ".join(f"{name} {value / (step - logged_step):.4f}" for name, value in sums.items())
+                say(f"step {step}/{schedule.steps}  {(now - logged) / (step - logged_step):.3f} s  {means}")
+                logged, logged_step, sums = now, step, {}
             if sample_every is not None and (step % sample_every == 0 or step == schedule.steps):
-                show()
+                save_samples()
             if now - saved > save_every:
-                keep()
+                save_state()
                 saved = time.monotonic()
         coming.cancel()
-    keep()
-    return Training(step, step >= schedule.steps, accelerator.is_main_process, averages)
+    save_state()
+    return TrainingResult(step, step >= schedule.steps, accelerator.is_main_process, averages)
 
 
 def _step(
     accelerator: Accelerator,
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
-    learning: list[nn.Parameter],
+    trainable: list[nn.Parameter],
     batch: dict[str, Tensor],
-    schedule: Schedule,
+    schedule: TrainingSchedule,
     step: int,
 ) -> dict[str, float] | None:
     """One step's losses; None, and no weight touched, where they or their gradients are no finite numbers."""
     for group in optimizer.param_groups:
-        group["lr"] = schedule.rate(step)
+        group["lr"] = schedule.learning_rate_at(step)
     losses = module(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
     optimizer.zero_grad()
     accelerator.backward(losses["loss"])
     values = {name: float(value.detach()) for name, value in losses.items()}
     if not math.isfinite(values["loss"]):
         return None
-    norm = accelerator.clip_grad_norm_(learning, schedule.clip)
+    norm = accelerator.clip_grad_norm_(trainable, schedule.max_grad_norm)
     # In float16 gradients overflow now and then: the scaler leaves such a step out, and scales less.
     if accelerator.scaler is None and norm is not None and not math.isfinite(norm):
         return None
@@ -188,6 +188,6 @@ def _step(
 
 
 @torch.no_grad()
-def _follow(averages: dict[str, Tensor], learning: dict[str, nn.Parameter], decay: float) -> None:
+def _update_averages(averages: dict[str, Tensor], trainable: dict[str, nn.Parameter], decay: float) -> None:
     """The exponential moving average of the weights, with a decay that starts low."""
-    torch._foreach_lerp_(list(averages.values()), [learning[name].data for name in averages], 1 - decay)
+    torch._foreach_lerp_(list(averages.values()), [trainable[name].data for name in averages], 1 - decay)

@@ -1,4 +1,4 @@
-"""Teaching a checkpoint, from an artist's pictures and wishes to a LoRA's file; :mod:`.lora_stage` is what learns."""
+"""Trains a LoRA on a user's images and writes its file; :mod:`.lora_stage` is the stage that is trained."""
 
 import hashlib
 import json
@@ -14,18 +14,18 @@ from bridge.diffusion.architecture import hears_guidance
 from bridge.diffusion.device import is_out_of_memory
 from bridge.models import Checkpoint
 from bridge.models.distillation import distillation_of
-from bridge.training.errors import CheckpointUnteachable, OutOfMemory
-from bridge.training.lessons import Lesson
-from bridge.training.loop import Schedule, Step, train
-from bridge.training.lora_file import described, write_lora
-from bridge.training.lora_stage import LoraStage, Wish
+from bridge.training.dataset import TrainingImage
+from bridge.training.errors import CheckpointUntrainable, OutOfMemory
+from bridge.training.loop import Step, TrainingSchedule, train
+from bridge.training.lora_file import lora_metadata, write_lora
+from bridge.training.lora_stage import LoraParams, LoraStage
 
-__all__ = ["Taught", "native_resolution", "teach"]
+__all__ = ["TrainedLora", "native_resolution", "train_lora"]
 
 
 @dataclass(frozen=True)
-class Taught:
-    """How far it came, and the LoRA's file, which is written at the end only."""
+class TrainedLora:
+    """How far the training is, and the LoRA's file, which is written at its end only."""
 
     step: int
     finished: bool
@@ -38,11 +38,11 @@ def native_resolution(checkpoint: Checkpoint) -> int:
     return max(multiple, round(math.sqrt(checkpoint.card.native_pixels) / multiple) * multiple)
 
 
-def teach(
+def train_lora(
     checkpoint: Checkpoint,
     device: Device,
-    lessons: Sequence[Lesson],
-    wish: Wish,
+    dataset: Sequence[TrainingImage],
+    params: LoraParams,
     *,
     state: Path,
     to: Path,
@@ -54,41 +54,41 @@ def teach(
     report: Callable[[Step], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     prepared: Callable[[], None] = lambda: None,
-) -> Taught:
-    """Teach the checkpoint what the lessons have in common, and write the LoRA to ``to``.
+) -> TrainedLora:
+    """Train a LoRA of the checkpoint on the dataset, and write it to ``to``.
 
-    Goes on from ``state``, if that is there and of the same training, and removes it at the end. ``check`` is called
-    while parts are loaded and pictures encoded, ``report`` after each step: either ends it where it raises.
-    ``prepared`` hears that the first step is next. Raises ``TrainingError`` and ``ModelsError``.
+    Resumes from ``state``, if that exists and is of the same training, and removes it at the end. ``check`` is called
+    while parts are loaded and images encoded, ``report`` after each step: either ends the training by raising.
+    ``prepared`` is called before the first step. Raises ``TrainingError`` and ``ModelsError``.
     """
     if distillation_of(checkpoint.path.name) is not None:
-        raise CheckpointUnteachable(checkpoint.id)
+        raise CheckpointUntrainable(checkpoint.id)
     device = replace(device, dtype=_precision(device))
     try:
         components = load(checkpoint, device, check=check)
         if hears_guidance(components):
-            raise CheckpointUnteachable(checkpoint.id)
-        stage = LoraStage(components, lessons, wish, check=check)
+            raise CheckpointUntrainable(checkpoint.id)
+        stage = LoraStage(components, dataset, params, check=check)
         prepared()
-        schedule = Schedule(
-            steps=wish.steps,
-            learning_rate=wish.learning_rate,
-            warm_up=max(1, min(100, wish.steps // 10)),
+        schedule = TrainingSchedule(
+            steps=params.steps,
+            learning_rate=params.learning_rate,
+            warmup_steps=max(1, min(100, params.steps // 10)),
             weight_decay=1e-2,
-            average=0.0,
-            seed=wish.seed,
+            ema_decay=0.0,
+            seed=params.seed,
         )
         trained = train(
             stage,
             schedule,
             state,
-            identity=identity_of(checkpoint, lessons, wish),
+            identity=identity_of(checkpoint, dataset, params),
             mixed_precision={"float16": "fp16", "bfloat16": "bf16"}.get(device.dtype, "no"),
             cpu=device.kind == "cpu",
             max_hours=max_hours,
             save_every=save_every,
             samples=samples,
-            sample_every=max(1, wish.steps // 4),
+            sample_every=max(1, params.steps // 4),
             say=say,
             report=report,
             stop=stop,
@@ -98,25 +98,27 @@ def teach(
             raise
         raise OutOfMemory from error
     if trained.finished and trained.main:
-        said: dict[str, object] = {**asdict(wish), "pictures": len(lessons)}
-        header = described(checkpoint, wish.name, wish.caption, [lesson.caption for lesson in lessons], said)
-        write_lora(to, stage.components.unet, wish.alpha, header)
+        described: dict[str, object] = {**asdict(params), "pictures": len(dataset)}
+        metadata = lora_metadata(
+            checkpoint, params.name, params.caption, [image.caption for image in dataset], described
+        )
+        write_lora(to, stage.components.unet, params.alpha, metadata)
         state.unlink(missing_ok=True)
-    return Taught(trained.step, trained.finished, to)
+    return TrainedLora(trained.step, trained.finished, to)
 
 
-def identity_of(checkpoint: Checkpoint, lessons: Sequence[Lesson], wish: Wish) -> str:
-    """What tells a training from any other: checkpoint, pictures, captions, and all that was asked for but its name."""
+def identity_of(checkpoint: Checkpoint, dataset: Sequence[TrainingImage], params: LoraParams) -> str:
+    """A hash of all that the training depends on: checkpoint, images, captions, and the parameters but the name."""
     digest = hashlib.sha256(checkpoint.hash.encode())
-    for lesson in lessons:
-        for part in (lesson.pixels.tobytes(), lesson.coverage.tobytes(), lesson.caption.encode()):
+    for image in dataset:
+        for part in (image.pixels.tobytes(), image.coverage.tobytes(), image.caption.encode()):
             digest.update(hashlib.sha256(part).digest())
-    digest.update(json.dumps({**asdict(wish), "name": ""}, sort_keys=True).encode())
+    digest.update(json.dumps({**asdict(params), "name": ""}, sort_keys=True).encode())
     return f"lora {digest.hexdigest()}"
 
 
 def _precision(device: Device) -> str:
-    """bfloat16 where a GPU has it, for its range needs no scaling of losses; Apple's learns in full precision."""
+    """bfloat16 where a GPU has it, for its range needs no scaling of losses; Apple's trains in full precision."""
     if device.kind == "cuda" and device.dtype == "float16" and torch.cuda.is_bf16_supported(including_emulation=False):
         return "bfloat16"
     return "float32" if device.kind == "mps" else device.dtype

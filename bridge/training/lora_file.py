@@ -1,4 +1,4 @@
-"""What a LoRA is on disk: kohya's naming, which every program reads, with what it was made from in its header."""
+"""A LoRA's file: kohya's naming, which every program reads, with the training's parameters in its metadata."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from bridge.models import Checkpoint
 from bridge.training.errors import LoraNameUnusable
 from bridge.training.state import write_whole
 
-__all__ = ["check_name", "described", "write_lora"]
+__all__ = ["check_name", "lora_metadata", "write_lora"]
 
 # Trainers' words for each family, in kohya's and in the modelspec standard's spelling.
 _FAMILIES = {
@@ -37,7 +37,7 @@ def check_name(name: str, folder: Path) -> Path:
 
 
 def write_lora(path: Path, unet: nn.Module, alpha: float, metadata: dict[str, str]) -> None:
-    """Write the LoRA that ``unet`` wears, whole or not at all. Raises ``DiskFull``."""
+    """Write the LoRA that ``unet`` has as its adapter, whole or not at all. Raises ``DiskFull``."""
     tensors: dict[str, Any] = {}
     for name, layer in unet.named_modules():
         if isinstance(layer, LoraLayer):
@@ -48,23 +48,23 @@ def write_lora(path: Path, unet: nn.Module, alpha: float, metadata: dict[str, st
     write_whole(path, {name: tensor.detach().to("cpu", torch.float16) for name, tensor in tensors.items()}, metadata)
 
 
-def described(
-    checkpoint: Checkpoint, name: str, caption: str, captions: Iterable[str], said: dict[str, object]
+def lora_metadata(
+    checkpoint: Checkpoint, name: str, caption: str, captions: Iterable[str], params: dict[str, object]
 ) -> dict[str, str]:
-    """The header: as kohya's trainer and the modelspec standard word it, and all that was asked for, by our names."""
+    """The safetensors metadata, by kohya's and the modelspec standard's keys, and all ``params`` by our names."""
     version, architecture = _FAMILIES[checkpoint.family.name]
     tags = Counter(tag.strip() for text in captions for tag in text.split(",") if tag.strip())
     return {
         "ss_network_module": "networks.lora",
-        "ss_network_dim": str(said["rank"]),
-        "ss_network_alpha": str(said["alpha"]),
+        "ss_network_dim": str(params["rank"]),
+        "ss_network_alpha": str(params["alpha"]),
         "ss_base_model_version": version,
         "ss_sd_model_name": checkpoint.id,
-        "ss_steps": str(said["steps"]),
+        "ss_steps": str(params["steps"]),
         "ss_tag_frequency": json.dumps({"pictures": tags}),
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": architecture,
         "modelspec.title": name,
         "modelspec.trigger_phrase": caption,
-        "paintbridge.training": json.dumps({"checkpoint_hash": checkpoint.hash, **said}, sort_keys=True),
+        "paintbridge.training": json.dumps({"checkpoint_hash": checkpoint.hash, **params}, sort_keys=True),
     }

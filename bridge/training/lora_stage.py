@@ -1,7 +1,7 @@
-"""A style, taught: a LoRA (Hu et al. 2021, arXiv:2106.09685) in a checkpoint's UNet, from an artist's own pictures.
+"""The stage that trains a LoRA (Hu et al. 2021, arXiv:2106.09685) of a checkpoint's UNet on a user's own images.
 
-What the UNet predicts, noise or velocity, is what it goes on to predict. Losses of noise are weighed by min-SNR-5 (Hang
-et al. 2023, arXiv:2303.09556), so that no noise level outvotes the others. Latents and captions are encoded once.
+The target is what the UNet predicts, noise or velocity. Losses of noise are weighted by min-SNR-5 (Hang et al. 2023,
+arXiv:2303.09556), so that no noise level outweighs the others. Latents and captions are encoded once.
 """
 
 import math
@@ -20,26 +20,25 @@ from torch.nn.functional import interpolate
 from bridge.diffusion import Components, Conditioning, Walk, decode, denoise, encode, predict
 from bridge.diffusion.text import TextStates, encode_texts
 from bridge.prompts import Fragment
-from bridge.training.averages import averaged
-from bridge.training.grid import save_grid
-from bridge.training.lessons import Lesson, mask_somewhere
+from bridge.training.dataset import TrainingImage, random_mask
+from bridge.training.samples import averaged_weights, save_grid
 
-__all__ = ["LoraStage", "Wish"]
+__all__ = ["LoraParams", "LoraStage"]
 
-# Every linear layer of the transformer blocks and around them, as trainers have it.
-TAUGHT = r".*attentions.*\.(to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|ff\.net\.2)"
+# Every linear layer of the transformer blocks and around them, as in kohya's trainer.
+TARGET_MODULES = r".*attentions.*\.(to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|ff\.net\.2)"
 MOST_SNR = 5.0
-# How often a caption is left out, so that guidance keeps its other side.
+# How often a caption is dropped, so that classifier-free guidance keeps working.
 CAPTION_DROPOUT = 0.1
-# Masks of each picture for a UNet of nine channels, the first over everything.
+# Masks of each image for a UNet of nine channels, the first over everything.
 MASKS = 4
-# From so many parameters on, what is between layers is computed twice rather than kept.
+# From so many parameters on, activations are recomputed in the backward pass (gradient checkpointing).
 LARGE = 200e6
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked for. ``alpha`` over ``rank`` scales what is learnt; ``batch`` pictures make a step."""
+class LoraParams:
+    """The parameters of a training. The update is scaled by ``alpha`` over ``rank``; ``batch`` images make a step."""
 
     name: str
     caption: str = ""
@@ -53,8 +52,8 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class _Plane:
-    """A lesson in latents: (1, c, h, w); how much each counts (1, 1, h, w); for nine channels (masks, 5, h, w)."""
+class _EncodedImage:
+    """Latents (1, c, h, w), their weights in the loss (1, 1, h, w); conditions of nine channels (masks, 5, h, w)."""
 
     latents: Tensor
     weights: Tensor
@@ -84,13 +83,13 @@ class _Losses(nn.Module):
     ) -> dict[str, Tensor]:
         signal = self.signal[timesteps][:, None, None, None]
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        given = noisy if conditions is None else torch.cat([noisy, conditions], 1)
+        model_input = noisy if conditions is None else torch.cat([noisy, conditions], 1)
         dtype = self._components.device.torch_dtype
         text = TextStates(states.to(dtype), None if pooled is None else pooled.to(dtype))
-        predicted = predict(self._components, given.to(dtype), timesteps, text).float()
+        predicted = predict(self._components, model_input.to(dtype), timesteps, text).float()
         error = (predicted - self._target(latents, noise, signal)).square().mean(1, keepdim=True)
         each = (error * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-        return {"loss": (each * self._importance(signal.flatten())).mean()}
+        return {"loss": (each * self._snr_weights(signal.flatten())).mean()}
 
     def _target(self, latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
         if self._prediction == "epsilon":
@@ -99,7 +98,7 @@ class _Losses(nn.Module):
             return latents
         return signal.sqrt() * noise - (1 - signal).sqrt() * latents
 
-    def _importance(self, signal: Tensor) -> Tensor:
+    def _snr_weights(self, signal: Tensor) -> Tensor:
         if self._prediction != "epsilon":
             return torch.ones_like(signal)
         ratio = signal / (1 - signal)
@@ -107,23 +106,25 @@ class _Losses(nn.Module):
 
 
 class LoraStage:
-    """Trains a LoRA in the components' UNet. What it needs of the other parts it takes at once, and lets go of them."""
+    """Trains a LoRA of the components' UNet. Text encoders are released once all captions are encoded."""
 
     def __init__(
-        self, components: Components, lessons: Sequence[Lesson], wish: Wish, *, check: Callable[[], None]
+        self, components: Components, dataset: Sequence[TrainingImage], params: LoraParams, *, check: Callable[[], None]
     ) -> None:
-        """``check`` is called before each picture is encoded, and may raise."""
-        self._wish = wish
-        self._text = _encoded_captions(components, lessons)
-        rng = np.random.default_rng(wish.seed)
-        self._planes = [_plane(components, lesson, rng, check=check) for lesson in lessons]
+        """``check`` is called before each image is encoded, and may raise."""
+        self._params = params
+        self._text = _encoded_captions(components, dataset)
+        rng = np.random.default_rng(params.seed)
+        self._encoded = [_encode_image(components, image, rng, check=check) for image in dataset]
         # The VAE stays, for samples; captions are all encoded.
         self.components = replace(components, text_encoder=None, text_encoder_2=None)
         unet = components.unet
-        torch.manual_seed(wish.seed)
+        torch.manual_seed(params.seed)
         # peft takes fractions of alpha, too, whatever its types say.
-        alpha: Any = wish.alpha
-        unet.add_adapter(LoraConfig(r=wish.rank, lora_alpha=alpha, target_modules=TAUGHT, init_lora_weights="gaussian"))
+        alpha: Any = params.alpha
+        unet.add_adapter(
+            LoraConfig(r=params.rank, lora_alpha=alpha, target_modules=TARGET_MODULES, init_lora_weights="gaussian")
+        )
         for parameter in unet.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
@@ -134,18 +135,20 @@ class LoraStage:
 
     def batch(self, step: int, process: int) -> dict[str, Tensor]:
         batches = self._batches_of_epoch(step // self._batches_an_epoch, process)
-        chosen = [self._planes[index] for index in batches[step % self._batches_an_epoch]]
-        rng = np.random.default_rng((self._wish.seed, step, process))
-        texts = [self._text["" if rng.random() < CAPTION_DROPOUT else plane.caption] for plane in chosen]
-        latents = torch.cat([plane.latents for plane in chosen])
+        chosen = [self._encoded[index] for index in batches[step % self._batches_an_epoch]]
+        rng = np.random.default_rng((self._params.seed, step, process))
+        texts = [self._text["" if rng.random() < CAPTION_DROPOUT else encoded.caption] for encoded in chosen]
+        latents = torch.cat([encoded.latents for encoded in chosen])
         made = {
             "latents": latents,
-            "weights": torch.cat([plane.weights for plane in chosen]),
+            "weights": torch.cat([encoded.weights for encoded in chosen]),
             "states": torch.cat([text.states for text in texts]),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
             "timesteps": torch.from_numpy(rng.integers(0, 1000, len(chosen))),
         }
-        masked = [plane.conditions[int(rng.integers(MASKS))][None] for plane in chosen if plane.conditions is not None]
+        masked = [
+            encoded.conditions[int(rng.integers(MASKS))][None] for encoded in chosen if encoded.conditions is not None
+        ]
         if masked:
             made["conditions"] = torch.cat(masked)
         pooled = [text.pooled for text in texts if text.pooled is not None]
@@ -155,19 +158,19 @@ class LoraStage:
 
     @property
     def _batches_an_epoch(self) -> int:
-        return sum(math.ceil(len(group) / self._wish.batch) for group in self._groups())
+        return sum(math.ceil(len(group) / self._params.batch) for group in self._groups())
 
     def _groups(self) -> list[list[int]]:
-        """The pictures of each size: only these fit into one batch."""
+        """The images of each size: only these fit into one batch."""
         groups: dict[Any, list[int]] = {}
-        for index, plane in enumerate(self._planes):
-            groups.setdefault(plane.latents.shape, []).append(index)
+        for index, encoded in enumerate(self._encoded):
+            groups.setdefault(encoded.latents.shape, []).append(index)
         return list(groups.values())
 
     def _batches_of_epoch(self, epoch: int, process: int) -> list[list[int]]:
-        """Every picture once, in an order that the seed and the epoch alone decide."""
-        rng = np.random.default_rng((self._wish.seed, epoch, process, 1))
-        size = self._wish.batch
+        """Every image once, in an order that depends on the seed and the epoch alone."""
+        rng = np.random.default_rng((self._params.seed, epoch, process, 1))
+        size = self._params.batch
         batches: list[list[int]] = []
         for group in self._groups():
             order = [group[at] for at in rng.permutation(len(group))]
@@ -176,21 +179,21 @@ class LoraStage:
 
     @torch.no_grad()
     def samples(self, averages: dict[str, Tensor], path: Path) -> None:
-        """The first picture's caption, painted without what has been learnt, and with it."""
+        """The first image's caption, sampled without the LoRA and with it."""
         unet = self.components.unet
         unet.disable_adapters()
-        before = self._painted()
+        before = self._sample()
         unet.enable_adapters()
-        with averaged(self.module, averages):
-            after = self._painted()
+        with averaged_weights(self.module, averages):
+            after = self._sample()
         save_grid(torch.cat([before, after]), path, columns=2)
 
-    def _painted(self) -> Tensor:
-        components, plane = self.components, self._planes[0]
+    def _sample(self) -> Tensor:
+        components, encoded = self.components, self._encoded[0]
         card = components.checkpoint.card
-        asked = Conditioning(self._text[plane.caption], self._text[""], ())
-        _, _, height, width = plane.latents.shape
-        whole = None if plane.conditions is None else plane.conditions[:1]
+        asked = Conditioning(self._text[encoded.caption], self._text[""], ())
+        _, _, height, width = encoded.latents.shape
+        whole = None if encoded.conditions is None else encoded.conditions[:1]
         walk = Walk(
             size=(height, width),
             conditioning=asked,
@@ -202,15 +205,15 @@ class LoraStage:
             masked=None if whole is None else whole[:, 1:],
         )
         [latents] = denoise(
-            components, walk, [self._wish.seed], check=_go_on, progress=lambda _: None, preview=lambda *_: None
+            components, walk, [self._params.seed], check=_no_check, progress=lambda _: None, preview=lambda *_: None
         )
-        rgb = torch.from_numpy(decode(components, latents, check=_go_on))
+        rgb = torch.from_numpy(decode(components, latents, check=_no_check))
         return rgb.permute(2, 0, 1)[None] * 2 - 1
 
 
-def _encoded_captions(components: Components, lessons: Sequence[Lesson]) -> dict[str, TextStates]:
-    """The states of every caption, and of none, all equally long; captions are words, not prompts with weights."""
-    captions = list(dict.fromkeys(["", *(lesson.caption for lesson in lessons)]))
+def _encoded_captions(components: Components, dataset: Sequence[TrainingImage]) -> dict[str, TextStates]:
+    """The hidden states of every caption and of the empty one, all equally long; captions have no weights in them."""
+    captions = list(dict.fromkeys(["", *(image.caption for image in dataset)]))
     encoded = encode_texts(components, [((Fragment(caption),),) if caption else () for caption in captions])
     text = {caption: _on_cpu(states) for caption, (states, _) in zip(captions, encoded, strict=True)}
     if components.checkpoint.zero_empty:
@@ -222,28 +225,30 @@ def _on_cpu(text: TextStates) -> TextStates:
     return TextStates(text.states.cpu(), None if text.pooled is None else text.pooled.cpu())
 
 
-def _plane(components: Components, lesson: Lesson, rng: np.random.Generator, *, check: Callable[[], None]) -> _Plane:
-    rgb = lesson.pixels.astype(np.float32) / 255
+def _encode_image(
+    components: Components, image: TrainingImage, rng: np.random.Generator, *, check: Callable[[], None]
+) -> _EncodedImage:
+    rgb = image.pixels.astype(np.float32) / 255
     latents = encode(components, rgb, check=check).cpu()
-    coverage = torch.from_numpy(lesson.coverage.astype(np.float32) / 255)[None, None]
+    coverage = torch.from_numpy(image.coverage.astype(np.float32) / 255)[None, None]
     weights = interpolate(coverage, size=latents.shape[2:], mode="area")
     conditions = None
     if components.checkpoint.inpaint:
-        height, width = lesson.size
+        height, width = image.size
         masks = [np.ones((height, width), np.float32)]
-        masks += [mask_somewhere(rng, height, width).astype(np.float32) for _ in range(MASKS - 1)]
+        masks += [random_mask(rng, height, width).astype(np.float32) for _ in range(MASKS - 1)]
         masked = [_conditions(components, rgb, mask, check=check) for mask in masks]
         conditions = torch.cat(masked)
-    return _Plane(latents, weights, conditions, lesson.caption)
+    return _EncodedImage(latents, weights, conditions, image.caption)
 
 
 def _conditions(components: Components, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:
-    """The mask and the masked picture's latents, (1, 5, h, w): grey under the mask, as the stock pipeline makes it."""
+    """The mask and the masked image's latents, (1, 5, h, w): grey under the mask, as in diffusers' pipeline."""
     hidden = np.where(mask[..., None] > 0, np.float32(0.5), rgb)
     latents = encode(components, hidden, check=check).cpu()
     hole = interpolate(torch.from_numpy(mask)[None, None], size=latents.shape[2:], mode="nearest")
     return torch.cat([hole, latents], 1)
 
 
-def _go_on() -> None:
-    """Samples are painted to their end."""
+def _no_check() -> None:
+    """Samples are always painted to their end."""

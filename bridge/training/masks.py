@@ -17,7 +17,7 @@ def mask_around(rng: np.random.Generator, coverage: np.ndarray, kind: str) -> np
     top, bottom, left, right = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
     mask = np.zeros((size, size), np.uint8)
     if kind == "box":
-        # The more a mask tells of where its thing lies, the sooner a model learns the thing's shape.
+        # The closer a mask is to its thing, the sooner the model learns the thing's shape.
         grow = (rng.uniform(0.02, 0.14) + rng.uniform(0.0, 0.02, 4)) * max(bottom - top, right - left)
         rows = slice(max(0, int(top - grow[0])), int(bottom + grow[1]))
         mask[rows, max(0, int(left - grow[2])) : int(right + grow[3])] = 1

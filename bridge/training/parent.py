@@ -1,8 +1,8 @@
-"""The command line's hand in a child that trains or measures: one JSON object a line out, and a word to stop.
+"""How the command line talks to a child process that trains or measures.
 
-The child is given an order, one JSON object with an ``action``. It writes what it has to say (``said``), how far it is
-(``step steps losses seconds_left``), and at last either ``done``, or ``code``, ``message`` and ``hint``. Standard input
-is the parent's hand: when it lets go, the child should end at the next good moment.
+The child's only argument is its order, a JSON object with an ``action``. It writes one JSON object a line: text for the
+user (``said``), progress (``step steps losses seconds_left``), and last either ``done``, or ``code``, ``message`` and
+``hint``. When the parent closes the child's standard input, the child stops after the step that it is in.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from bridge.training.errors import TrainingError
 
-__all__ = ["Action", "Order", "Parent", "obey"]
+__all__ = ["Action", "Order", "Parent", "run_child"]
 
 _SECONDS = 0.25
 
@@ -25,7 +25,7 @@ Order = dict[str, Any]
 
 
 class Parent:
-    """Whoever reads what this process writes, and may ask it to stop."""
+    """The process that reads what this one writes, and may ask it to stop."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -34,7 +34,7 @@ class Parent:
         threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        # Not by way of sys.stdin, whose lock would be in the way of this process's end.
+        # Not by sys.stdin: its lock would block this process's exit.
         while os.read(sys.stdin.fileno(), 1 << 10):
             pass
         self._gone.set()
@@ -44,7 +44,7 @@ class Parent:
         return self._gone.is_set()
 
     def tell(self, **words: Any) -> None:
-        # Of several processes that train together, the first speaks; a parent that has died hears nothing.
+        # Of several processes that train together only the first writes; the parent may have died.
         if os.environ.get("RANK", "0") == "0":
             with contextlib.suppress(OSError):
                 print(json.dumps(words), file=self._out, flush=True)
@@ -63,12 +63,12 @@ class Parent:
 Action = Callable[[Order, Parent], dict[str, Any]]
 
 
-def obey(actions: Mapping[str, Action]) -> int:
-    """Do what the order on the command line says; the process's exit code."""
+def run_child(actions: Mapping[str, Action]) -> int:
+    """Run the action of the order on the command line; returns the process's exit code."""
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     order = json.loads(sys.argv[1])
     parent = Parent(sys.stdout)
-    # What libraries print is for people.
+    # Libraries print to standard output, which is the parent's.
     with contextlib.redirect_stdout(sys.stderr):
         try:
             parent.tell(done=actions[order["action"]](order, parent))

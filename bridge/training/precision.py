@@ -1,4 +1,4 @@
-"""In which numbers a machine trains best."""
+"""Which mixed precision a machine trains in."""
 
 import torch
 
@@ -8,7 +8,7 @@ AUTO = "auto"
 
 
 def mixed_precision(wanted: str) -> str:
-    """accelerate's word for what is ``wanted``: "no", "bf16" or "fp16"; for "auto", what is fastest here and safe.
+    """Accelerate's name of what is ``wanted``: "no", "bf16" or "fp16"; for "auto", what is fastest here and safe.
 
     A processor without instructions for bfloat16 takes many times longer in it. Apple's GPUs train in full precision.
     """

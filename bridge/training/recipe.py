@@ -10,7 +10,7 @@ __all__ = ["MINI", "STAGES", "pictures", "read", "steps"]
 
 MINI = Path(__file__).parent / "recipes" / "mini.toml"
 STAGES = ("autoencoder", "denoiser", "decoder")
-"""The stages that learn, in their order."""
+"""The stages that are trained, in their order."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def steps(stage: dict[str, Any]) -> int:
 
 
 def pictures(stage: dict[str, Any], done: int) -> int:
-    """How many pictures a stage has seen after ``done`` of its steps."""
+    """How many pictures a stage was trained on after ``done`` of its steps."""
     seen = 0
     for phase in stage["phases"]:
         here = min(done, phase["steps"])

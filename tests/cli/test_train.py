@@ -23,9 +23,9 @@ from bridge.cli import main
 from bridge.cli.exits import Exit
 from bridge.diffusion import find_device
 from bridge.models import inspect
-from bridge.training.lessons import read_folder
-from bridge.training.lora import teach
-from bridge.training.lora_stage import Wish
+from bridge.training.dataset import read_folder
+from bridge.training.lora import train_lora
+from bridge.training.lora_stage import LoraParams
 from bridge.training.state import tensors_of
 
 STEPS = 16
@@ -68,7 +68,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lora(studio: Path, name: str) -> list[str]:
-    """The arguments that teach in a few steps, saving after each."""
+    """The arguments that train in a few steps, saving after each."""
     options = ["--steps", str(STEPS), "--save-every", "0.000001", "--batch", "2", "--no-samples"]
     places = ["--images", str(studio / "pictures"), "--work", str(studio / "work")]
     return ["train", "lora", "--name", name, "--checkpoint", "tiny", "--caption", "a rock", *places, *options]
@@ -130,16 +130,18 @@ def test_a_checkpoint_that_is_not_there_is_told(studio: Path, capfd: pytest.Capt
 def _undisturbed(studio: Path) -> Path:
     """What a training that nothing disturbs comes to, in this process."""
     checkpoint = inspect(studio / "home" / "models" / "tiny")
-    wish = Wish("whole", "a rock", resolution=64, steps=STEPS, batch=2)
-    lessons = read_folder(studio / "pictures", "a rock", 64, checkpoint.family.multiple, say=print)
+    params = LoraParams("whole", "a rock", resolution=64, steps=STEPS, batch=2)
+    dataset = read_folder(studio / "pictures", "a rock", 64, checkpoint.family.multiple, say=print)
     device = replace(find_device(), kind="cpu", dtype="float32")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        taught = teach(checkpoint, device, lessons, wish, state=studio / "state", to=studio / "whole.safetensors")
+        trained = train_lora(
+            checkpoint, device, dataset, params, state=studio / "state", to=studio / "whole.safetensors"
+        )
     finally:
         torch.set_num_threads(threads)
-    return taught.path
+    return trained.path
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[str]:

@@ -1,12 +1,14 @@
-"""The walks: where they begin, how they step, and that strength is one continuous rule."""
+"""The samplers: where they begin, how they step, and that strength is one continuous rule."""
 
 from itertools import pairwise
 
 import pytest
 import torch
 
-from bridge.diffusion.samplers import make_sampler, timesteps_for
+from bridge.diffusion.samplers import make_sampler
+from bridge.diffusion.schedules import VariancePreservingSchedule
 from bridge.models import SAMPLERS
+from bridge.models.errors import SamplerUnsupported
 
 CONFIG = {
     "num_train_timesteps": 1000,
@@ -19,6 +21,14 @@ CONFIG = {
 # These call the UNet twice in every step but the last.
 SECOND_ORDER = ("Heun", "DPM++ SDE")
 samplers = pytest.mark.parametrize("name", SAMPLERS)
+
+
+def of_config(name, config, **values):
+    return make_sampler(name, VariancePreservingSchedule(config), **values)
+
+
+def timesteps_for(**values):
+    return VariancePreservingSchedule(CONFIG).timesteps(**values)
 
 
 def generators(*seeds):
@@ -35,7 +45,7 @@ def signal_and_spread(sampler, index):
     return signal, (1 - signal**2) ** 0.5
 
 
-def walked(sampler, clean, latents, sources, prediction="epsilon"):
+def sampled(sampler, clean, latents, sources, prediction="epsilon"):
     """Where a UNet leads that knows `clean`, and the estimates on the way."""
     estimates = []
     for index in range(len(sampler.evaluations)):
@@ -52,7 +62,7 @@ def test_full_strength_is_the_trailing_spacing():
     assert timesteps_for(steps=1, strength=1.0) == [999]
 
 
-def test_whole_share_of_the_steps_is_the_tail_of_the_full_walk():
+def test_whole_share_of_the_steps_is_the_tail_of_the_full_list():
     whole = timesteps_for(steps=20, strength=1.0)
     for kept in range(1, 20):
         assert timesteps_for(steps=20, strength=kept / 20) == whole[-kept:]
@@ -62,11 +72,11 @@ def test_whole_share_of_the_steps_is_the_tail_of_the_full_walk():
 def test_strength_is_continuous(steps):
     begun, counts = [], []
     for percent in range(1, 101):
-        walk = timesteps_for(steps=steps, strength=percent / 100)
-        assert walk == sorted(set(walk), reverse=True)
-        assert walk[-1] >= 0
-        begun.append(walk[0])
-        counts.append(len(walk))
+        timesteps = timesteps_for(steps=steps, strength=percent / 100)
+        assert timesteps == sorted(set(timesteps), reverse=True)
+        assert timesteps[-1] >= 0
+        begun.append(timesteps[0])
+        counts.append(len(timesteps))
     assert [after - before for before, after in pairwise(begun)] == [10] * 99
     assert counts == sorted(counts)
     assert 1 <= counts[-1] <= steps
@@ -77,8 +87,8 @@ def test_strength_is_continuous(steps):
 @pytest.mark.parametrize("strength", [1.0, 0.33, 0.01])
 def test_a_perfect_denoiser_arrives_at_the_original(name, prediction, strength):
     clean, noise = drawn(1), drawn(2)
-    sampler = make_sampler(name, {**CONFIG, "prediction_type": prediction}, steps=10, strength=strength)
-    latents, estimates = walked(sampler, clean, sampler.noised(clean, noise, 0), generators(3), prediction)
+    sampler = of_config(name, {**CONFIG, "prediction_type": prediction}, steps=10, strength=strength)
+    latents, estimates = sampled(sampler, clean, sampler.noised(clean, noise, 0), generators(3), prediction)
     for estimate in estimates:
         assert float((estimate - clean).abs().max()) < 1e-3
     # Some schedules end at the noise of the first training step, 3 % of a latent's spread.
@@ -92,8 +102,8 @@ def test_a_perfect_denoiser_arrives_at_the_original(name, prediction, strength):
 def test_any_number_of_steps_ends_finite(name, steps, zero_snr):
     config = {**CONFIG, "prediction_type": "v_prediction", "rescale_betas_zero_snr": zero_snr}
     clean, noise = drawn(1), drawn(2)
-    sampler = make_sampler(name, config, steps=steps, strength=1.0)
-    latents, _ = walked(sampler, clean, sampler.noise_only(noise), generators(3), "v_prediction")
+    sampler = of_config(name, config, steps=steps, strength=1.0)
+    latents, _ = sampled(sampler, clean, sampler.noise_only(noise), generators(3), "v_prediction")
     assert bool(torch.isfinite(latents).all())
     # All noise is gone, of one step and of a thousand, on a schedule that begins with nothing else.
     assert float((latents - clean).abs().mean()) < 0.1
@@ -102,7 +112,7 @@ def test_any_number_of_steps_ends_finite(name, steps, zero_snr):
 @samplers
 @pytest.mark.parametrize("strength", [1.0, 0.33])
 def test_steps_and_evaluations(name, strength):
-    sampler = make_sampler(name, CONFIG, steps=10, strength=strength)
+    sampler = of_config(name, CONFIG, steps=10, strength=strength)
     begun = timesteps_for(steps=10, strength=strength)
     evaluations = sampler.evaluations
     assert sum(one.ends_step for one in evaluations) == len(begun)
@@ -119,8 +129,8 @@ def test_steps_and_evaluations(name, strength):
 def test_all_begin_at_the_same_noise(name):
     """Strength means the same with every sampler."""
     for strength in (0.2, 0.5, 0.95):
-        found = signal_and_spread(make_sampler(name, CONFIG, steps=10, strength=strength), 0)
-        expected = signal_and_spread(make_sampler("DDIM", CONFIG, steps=10, strength=strength), 0)
+        found = signal_and_spread(of_config(name, CONFIG, steps=10, strength=strength), 0)
+        expected = signal_and_spread(of_config("DDIM", CONFIG, steps=10, strength=strength), 0)
         assert found == pytest.approx(expected, abs=1e-5)
 
 
@@ -130,16 +140,16 @@ def test_noise_on_the_way_is_each_pictures_own(name):
     wrong = clean + 0.5
     ends = []
     for seeds in ([5], [6], [5], [6, 5]):
-        sampler = make_sampler(name, CONFIG, steps=6, strength=1.0)
+        sampler = of_config(name, CONFIG, steps=6, strength=1.0)
         pictures = noise.expand(len(seeds), -1, -1, -1)
-        ends.append(walked(sampler, wrong, sampler.noise_only(pictures), generators(*seeds))[0])
+        ends.append(sampled(sampler, wrong, sampler.noise_only(pictures), generators(*seeds))[0])
     assert torch.equal(ends[0], ends[2])
     assert torch.allclose(ends[3], torch.cat([ends[1], ends[0]]), atol=1e-5)
 
 
 def test_dpm_sde_takes_k_diffusions_step():
     """Against sample_dpmpp_sde's formulas (eta 1, r 1/2), in sigma, with the same noise."""
-    sampler = make_sampler("DPM++ SDE", CONFIG, steps=5, strength=1.0)
+    sampler = of_config("DPM++ SDE", CONFIG, steps=5, strength=1.0)
     vp = [signal_and_spread(sampler, index) for index in range(len(sampler.evaluations))]
     sigma = [spread / signal for signal, spread in vp] + [0.0]
     latents = sampler.noise_only(drawn(2))
@@ -170,8 +180,8 @@ def test_dpm_sde_takes_k_diffusions_step():
 
 
 def test_unknown_sampler():
-    with pytest.raises(KeyError):
-        make_sampler("Euler of tomorrow", CONFIG, steps=4, strength=1.0)
+    with pytest.raises(SamplerUnsupported, match="Euler of tomorrow"):
+        of_config("Euler of tomorrow", CONFIG, steps=4, strength=1.0)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -191,12 +201,12 @@ def test_what_a_checkpoints_own_scheduler_chose_changes_no_step(name):
         "clip_sample": True,
         "predict_x0": False,
     }
-    walked = []
+    ends = []
     for config in (trained, {**trained, **chosen}):
-        sampler = make_sampler(name, config, steps=4, strength=1.0)
+        sampler = of_config(name, config, steps=4, strength=1.0)
         generator = torch.Generator().manual_seed(1)
         latents = sampler.noise_only(torch.randn((1, 4, 4, 4), generator=generator))
         for index in range(len(sampler.evaluations)):
             latents, _ = sampler.step(0.3 * sampler.model_input(latents, index), latents, index, [generator])
-        walked.append(latents)
-    assert torch.equal(*walked)
+        ends.append(latents)
+    assert torch.equal(*ends)

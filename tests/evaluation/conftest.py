@@ -9,8 +9,8 @@ from random_lpips import random_lpips
 from bridge.evaluation.filling import Filler
 from bridge.evaluation.held_out import SIDE, Heldout
 from bridge.models import MINI, inspect
-from bridge.training.data import Cutout
 from bridge.training.lpips import Lpips
+from bridge.training.mini_dataset import Cutout
 
 __all__ = ["private_home"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bridge.evaluation.held_out import HELD_OUT, MASKS, SIDE, draw_mask
-from bridge.training.data import HELD_OUT_PHOTOGRAPHS, may_be_trained_on
+from bridge.training.mini_dataset import HELD_OUT_PHOTOGRAPHS, may_be_trained_on
 from bridge.training.sources import SOURCES
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 from PIL import Image
 
-from bridge.evaluation.contestants import others
 from bridge.evaluation.held_out import MASKS
-from bridge.evaluation.removal import OURS, OURS_EXACT, contestants, removal
+from bridge.evaluation.methods import other_methods
+from bridge.evaluation.removal import OURS, OURS_EXACT, methods, removal
 
 
 def test_everyone_takes_part_and_is_measured(mini, photograph, lpips, tmp_path):
-    fills = contestants(mini)
+    fills = methods(mini)
     assert {OURS, OURS_EXACT, "OpenCV Telea", "OpenCV Navier-Stokes", "OpenCV SHIFTMAP"} <= set(fills)
     # One that closes nothing at all, for comparison. SHIFTMAP takes ten seconds for each hole.
     few = {name: fills[name] for name in (OURS_EXACT, "OpenCV Telea")} | {"nobody": lambda rgb, _: rgb}
@@ -28,14 +28,14 @@ def test_what_others_change_beyond_the_mask_is_undone(mini, photograph):
     mask = np.zeros(photograph.rgb.shape[:2], bool)
     mask[200:240, 200:240] = True
     for name in ("OpenCV Telea", "OpenCV Navier-Stokes"):
-        filled = contestants(mini)[name](photograph.rgb, mask)
+        filled = methods(mini)[name](photograph.rgb, mask)
         assert np.array_equal(filled[~mask], photograph.rgb[~mask])
         assert not np.array_equal(filled, photograph.rgb)
 
 
 def test_gmic_takes_part_where_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "G'MIC matchpatch" not in others()
+    assert "G'MIC matchpatch" not in other_methods()
     (tmp_path / "gmic").write_text("#!/bin/sh\n")
     (tmp_path / "gmic").chmod(0o755)
-    assert "G'MIC matchpatch" in others()
+    assert "G'MIC matchpatch" in other_methods()

@@ -9,7 +9,8 @@ import torch
 
 from bridge.canvas.errors import EmptySelection, ModeUnsupported, ValueOutOfRange
 from bridge.canvas.geometry import Rect
-from bridge.painter import Cancelled, OutOfMemory, PictureMissing, SamplerUnsupported, paint
+from bridge.models.errors import SamplerUnsupported
+from bridge.painter import Cancelled, OutOfMemory, PictureMissing, paint
 
 BOX = Rect(180, 120, 90, 70)
 KINDS = [

@@ -5,7 +5,8 @@ import pytest
 
 from bridge.canvas.geometry import Rect
 from bridge.models import SAMPLERS
-from bridge.painter import SamplerUnsupported, paint
+from bridge.models.errors import SamplerUnsupported
+from bridge.painter import paint
 
 
 @pytest.fixture(scope="module")

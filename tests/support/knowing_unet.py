@@ -14,7 +14,7 @@ import torch
 from bridge.canvas.geometry import Size
 from bridge.canvas.resample import resize
 from bridge.diffusion import Components, OnDemand, decode, encode
-from bridge.diffusion.samplers.schedule import Schedule
+from bridge.diffusion.schedules import VariancePreservingSchedule
 
 __all__ = ["KnowingModel"]
 
@@ -57,7 +57,7 @@ class _KnowingUnet:
     def __init__(self, components: Components, picture: np.ndarray) -> None:
         self._components = components
         self._picture = picture
-        self._sigmas = Schedule(components.scheduler_config).sigmas_at(np.arange(1000))
+        self._sigmas = VariancePreservingSchedule(components.scheduler_config).sigmas_at(np.arange(1000))
         self._known: dict[Size, torch.Tensor] = {}
 
     def __call__(self, inputs, timestep, **_options):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from random_lpips import random_lpips
 
-from bridge.training.data import Cutout, Photograph
+from bridge.training.mini_dataset import Cutout, Photograph
 
 
 @pytest.fixture(autouse=True)

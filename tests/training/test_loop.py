@@ -12,9 +12,9 @@ import torch
 
 from bridge.training import state
 from bridge.training.errors import DiskFull, LossNotFinite, StateInvalid
-from bridge.training.loop import Schedule, train
+from bridge.training.loop import TrainingSchedule, train
 
-SCHEDULE = Schedule(steps=12, learning_rate=1e-2, warm_up=3, seed=4)
+SCHEDULE = TrainingSchedule(steps=12, learning_rate=1e-2, warmup_steps=3, seed=4)
 
 
 class Line(torch.nn.Module):
@@ -127,7 +127,7 @@ def test_a_truncated_state_is_refused(tmp_path):
 
 
 def test_the_rate_warms_up_and_falls(tmp_path):
-    rates = [SCHEDULE.rate(step) for step in range(12)]
+    rates = [SCHEDULE.learning_rate_at(step) for step in range(12)]
     assert rates[0] < rates[1] < rates[2]
     assert rates[3:] == sorted(rates[3:], reverse=True)
-    assert SCHEDULE.rate(12) == pytest.approx(1e-2 * SCHEDULE.floor)
+    assert SCHEDULE.learning_rate_at(12) == pytest.approx(1e-2 * SCHEDULE.min_factor)

@@ -1,4 +1,4 @@
-"""A style is taught: the loss falls, pictures move towards the style, and the file is everybody's."""
+"""A LoRA is trained: the loss falls, pictures move towards the style, and the file is everybody's."""
 
 import json
 from dataclasses import replace
@@ -16,25 +16,25 @@ from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from bridge.diffusion import ComponentCache, Walk, WornLora, denoise, encode, encode_prompt, find_device
 from bridge.models import Checkpoint, inspect
 from bridge.models.lora import inspect_lora
-from bridge.training.errors import CheckpointUnteachable, LoraNameUnusable, LossNotFinite, StateInvalid
-from bridge.training.lessons import Lesson
-from bridge.training.lora import identity_of, native_resolution, teach
+from bridge.training.dataset import TrainingImage
+from bridge.training.errors import CheckpointUntrainable, LoraNameUnusable, LossNotFinite, StateInvalid
+from bridge.training.lora import identity_of, native_resolution, train_lora
 from bridge.training.lora_file import check_name
-from bridge.training.lora_stage import LoraStage, Wish
+from bridge.training.lora_stage import LoraParams, LoraStage
 
 CAPTION = "a blue flower"
 DEVICE = replace(find_device(), kind="cpu", dtype="float32")
 
 
-def stripes(index: int, height: int = 56, width: int = 64) -> Lesson:
+def stripes(index: int, height: int = 56, width: int = 64) -> TrainingImage:
     """One of a style: diagonal stripes of blue and yellow."""
     y, x = np.mgrid[0:height, 0:width]
     wide = np.random.default_rng(index).uniform(2, 5)
     pixels = np.where((np.sin((x + y) / wide + index) > 0)[..., None], (30, 60, 210), (230, 200, 30))
-    return Lesson(f"{index}.png", pixels.astype(np.uint8), np.full((height, width), 255, np.uint8), CAPTION)
+    return TrainingImage(f"{index}.png", pixels.astype(np.uint8), np.full((height, width), 255, np.uint8), CAPTION)
 
 
-LESSONS = [stripes(index) for index in range(20)]
+DATASET = [stripes(index) for index in range(20)]
 STEPS = 12
 
 
@@ -42,19 +42,21 @@ def nothing(*_: object) -> None:
     pass
 
 
-def learn(checkpoint: Checkpoint, to: Path, **options) -> list[float]:
-    """Teach; the loss of each step."""
+def train_style(checkpoint: Checkpoint, to: Path, **options) -> list[float]:
+    """Trains; the loss of each step."""
     losses: list[float] = []
-    wish = Wish("stripes", CAPTION, resolution=64, learning_rate=3e-3, batch=2)
-    wish = replace(wish, **{name: options.pop(name) for name in list(options) if name in Wish.__dataclass_fields__})
-    lessons = options.pop("lessons", LESSONS)
+    params = LoraParams("stripes", CAPTION, resolution=64, learning_rate=3e-3, batch=2)
+    params = replace(
+        params, **{name: options.pop(name) for name in list(options) if name in LoraParams.__dataclass_fields__}
+    )
+    dataset = options.pop("dataset", DATASET)
     report = options.pop("report", nothing)
 
     def each(step) -> None:
         losses.append(step.losses["loss"])
         report(step)
 
-    teach(checkpoint, DEVICE, lessons, wish, state=to.with_suffix(".state"), to=to, report=each, **options)
+    train_lora(checkpoint, DEVICE, dataset, params, state=to.with_suffix(".state"), to=to, report=each, **options)
     return losses
 
 
@@ -71,7 +73,7 @@ def distance_from_style(checkpoint: Checkpoint, lora: Path | None) -> float:
         strength=1.0,
     )
     painted = denoise(components, walk, [1, 2, 3, 4], check=nothing, progress=nothing, preview=nothing)
-    style = torch.cat([encode(components, one.pixels.astype(np.float32) / 255, check=nothing) for one in LESSONS])
+    style = torch.cat([encode(components, one.pixels.astype(np.float32) / 255, check=nothing) for one in DATASET])
     return float(np.mean([(style - one).square().mean((1, 2, 3)).min() for one in painted]))
 
 
@@ -81,29 +83,29 @@ def sd1(tmp_path_factory) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def taught(sd1, tmp_path_factory) -> tuple[Path, list[float]]:
+def trained(sd1, tmp_path_factory) -> tuple[Path, list[float]]:
     """A LoRA of 200 steps on 20 pictures, and its losses."""
-    path = tmp_path_factory.mktemp("taught") / "stripes.safetensors"
-    return path, learn(sd1, path, steps=200, batch=1)
+    path = tmp_path_factory.mktemp("trained") / "stripes.safetensors"
+    return path, train_style(sd1, path, steps=200, batch=1)
 
 
-def test_the_loss_falls_and_pictures_move_towards_the_style(sd1, taught):
-    path, losses = taught
+def test_the_loss_falls_and_pictures_move_towards_the_style(sd1, trained):
+    path, losses = trained
     assert len(losses) == 200
     assert np.mean(losses[-30:]) < 0.7 * np.mean(losses[:30])
     assert distance_from_style(sd1, path) < 0.6 * distance_from_style(sd1, None)
 
 
-def test_the_file_says_what_it_is(sd1, taught):
-    lora = inspect_lora(taught[0])
+def test_the_file_says_what_it_is(sd1, trained):
+    lora = inspect_lora(trained[0])
     assert (lora.family.name, lora.naming, lora.rank, lora.parts) == ("SD1", "kohya", 16, ("unet",))
     assert lora.trigger_words == (CAPTION,)
-    with safe_open(taught[0], "pt") as file:
+    with safe_open(trained[0], "pt") as file:
         said = file.metadata()
     assert said["ss_base_model_version"] == "sd_v1"
     told = json.loads(said["paintbridge.training"])
     assert (told["checkpoint_hash"], told["steps"], told["rank"], told["pictures"]) == (sd1.hash, 200, 16, 20)
-    assert not taught[0].with_suffix(".state").exists()
+    assert not trained[0].with_suffix(".state").exists()
 
 
 KINDS = {
@@ -120,9 +122,9 @@ def kind(request, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("kind")
     checkpoint = inspect(build(folder / "tiny", **options))
     others = [stripes(index, 64, 40) for index in range(3)]
-    lessons = [*LESSONS[:3], *(replace(one, coverage=np.tril(one.coverage)) for one in others)]
+    dataset = [*DATASET[:3], *(replace(one, coverage=np.tril(one.coverage)) for one in others)]
     path, samples = folder / "lora.safetensors", folder / "samples"
-    losses = learn(checkpoint, path, lessons=lessons, steps=STEPS, alpha=8.0, samples=samples)
+    losses = train_style(checkpoint, path, dataset=dataset, steps=STEPS, alpha=8.0, samples=samples)
     return SimpleNamespace(name=request.param, checkpoint=checkpoint, path=path, samples=samples, losses=losses)
 
 
@@ -157,8 +159,8 @@ def test_the_stock_pipeline_changes_the_same_layers_by_as_much(kind):
 def test_every_picture_is_seen_once_an_epoch(sd1):
     from bridge.diffusion import load
 
-    lessons = [*LESSONS[:5], *(stripes(index, 64, 40) for index in range(3))]
-    stage = LoraStage(load(sd1, DEVICE, check=nothing), lessons, Wish("x", CAPTION, batch=2), check=nothing)
+    dataset = [*DATASET[:5], *(stripes(index, 64, 40) for index in range(3))]
+    stage = LoraStage(load(sd1, DEVICE, check=nothing), dataset, LoraParams("x", CAPTION, batch=2), check=nothing)
     sums = [stage.batch(step, 0)["latents"].sum((1, 2, 3)).tolist() for step in range(5)]
     assert [len(seen) for seen in sums].count(1) == 2
     assert len({total for seen in sums for total in seen}) == 8
@@ -168,47 +170,47 @@ def test_every_picture_is_seen_once_an_epoch(sd1):
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_file(sd1, tmp_path):
     whole, parted = tmp_path / "whole.safetensors", tmp_path / "parted.safetensors"
-    few = LESSONS[:4]
-    losses = learn(sd1, whole, steps=6, lessons=few)
+    few = DATASET[:4]
+    losses = train_style(sd1, whole, steps=6, dataset=few)
     reached: list[int] = []
-    learn(
-        sd1, parted, steps=6, lessons=few, report=lambda step: reached.append(step.step), stop=lambda: len(reached) >= 4
+    train_style(
+        sd1, parted, steps=6, dataset=few, report=lambda step: reached.append(step.step), stop=lambda: len(reached) >= 4
     )
     assert not parted.exists()
-    assert learn(sd1, parted, steps=6, lessons=few) == losses[4:]
+    assert train_style(sd1, parted, steps=6, dataset=few) == losses[4:]
     torch.testing.assert_close(load_file(parted), load_file(whole), rtol=0, atol=0)
 
 
 def test_a_state_of_other_pictures_is_refused(sd1, tmp_path):
     path = tmp_path / "lora.safetensors"
-    learn(sd1, path, steps=6, max_hours=0.0, lessons=LESSONS[:3])
-    with pytest.raises(StateInvalid, match="Train as it was begun"):
-        learn(sd1, path, steps=6, lessons=LESSONS[:4])
+    train_style(sd1, path, steps=6, max_hours=0.0, dataset=DATASET[:3])
+    with pytest.raises(StateInvalid, match="Use the same pictures and arguments"):
+        train_style(sd1, path, steps=6, dataset=DATASET[:4])
 
 
 def test_what_a_training_is_told_apart_by(sd1):
-    wish = Wish("a", CAPTION)
-    same = identity_of(sd1, LESSONS, replace(wish, name="b"))
-    assert identity_of(sd1, LESSONS, wish) == same
+    params = LoraParams("a", CAPTION)
+    same = identity_of(sd1, DATASET, replace(params, name="b"))
+    assert identity_of(sd1, DATASET, params) == same
     others = [
-        identity_of(sd1, LESSONS[1:], wish),
-        identity_of(sd1, [replace(LESSONS[0], caption="x"), *LESSONS[1:]], wish),
-        identity_of(sd1, LESSONS, replace(wish, rank=8)),
+        identity_of(sd1, DATASET[1:], params),
+        identity_of(sd1, [replace(DATASET[0], caption="x"), *DATASET[1:]], params),
+        identity_of(sd1, DATASET, replace(params, rank=8)),
     ]
     assert same not in others
 
 
 def test_a_rate_that_burns_is_told(sd1, tmp_path):
     with pytest.raises(LossNotFinite):
-        learn(sd1, tmp_path / "lora.safetensors", steps=20, learning_rate=1e30, lessons=LESSONS[:2])
+        train_style(sd1, tmp_path / "lora.safetensors", steps=20, learning_rate=1e30, dataset=DATASET[:2])
 
 
 def test_a_distilled_checkpoint_is_not_taught(tmp_path):
     lcm = inspect(build_tiny_sd1(tmp_path / "by-name-lcm", inpaint=False))
     hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, hears_guidance=True))
     for checkpoint in (lcm, hearing):
-        with pytest.raises(CheckpointUnteachable, match="distilled"):
-            learn(checkpoint, tmp_path / "lora.safetensors", steps=1)
+        with pytest.raises(CheckpointUntrainable, match="distilled"):
+            train_style(checkpoint, tmp_path / "lora.safetensors", steps=1)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "a:1", "<a>", ".hidden", "a ", "x" * 65])

@@ -9,9 +9,9 @@ from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, to_te
 from bridge.training.denoiser import DenoiserStage, new_scheduler, new_unet
 from bridge.training.examples import Examples
 from bridge.training.export import export
-from bridge.training.grid import to_pictures
-from bridge.training.loop import Schedule, train
+from bridge.training.loop import TrainingSchedule, train
 from bridge.training.lpips import Lpips
+from bridge.training.samples import to_pictures
 from bridge.training.text import captions_of, cut_merges, new_text_encoder, words_of, write_tokenizer
 
 MERGES = [("d", "i"), ("s", "c</w>"), ("di", "sc</w>"), ("s", "q"), ("u", "a"), ("x", "y"), ("a", "r"), ("r", "e</w>")]
@@ -19,7 +19,7 @@ MERGES = [("d", "i"), ("s", "c</w>"), ("di", "sc</w>"), ("s", "q"), ("u", "a"), 
 
 def trained(stage, steps: int, tmp_path, rate: float) -> tuple[float, float]:
     """The loss of the first batch before and after training for some steps."""
-    schedule = Schedule(steps=steps, learning_rate=rate, warm_up=5)
+    schedule = TrainingSchedule(steps=steps, learning_rate=rate, warmup_steps=5)
 
     def loss() -> float:
         with torch.no_grad():

@@ -1,11 +1,9 @@
-"""Samplers: from noise to latents in few steps, along the noise schedule that the checkpoint was trained with.
+"""Samplers: from noise to clean latents in few steps, along the noise schedule that the denoiser was trained with.
 
-`walk` says what a sampler is, `schedule` where its steps lie; `signal`, `sigma` and `solvers` are the samplers, by how
-they write noise. All but DDIM step as diffusers' schedulers do, along timesteps of our own.
+`base` says what a sampler is. Every other module is one algorithm.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from ...models.samplers import (
     DDIM,
@@ -19,16 +17,24 @@ from ...models.samplers import (
     LCM,
     TCD,
     UNIPC,
+    check_sampler,
 )
-from .schedule import Schedule, timesteps_for
-from .sigma import Euler, EulerAncestral, Heun
-from .signal import Ddim, Ddpm, Lcm, Tcd
-from .solvers import DpmPlusPlus2M, DpmPlusPlus2MKarras, DpmPlusPlusSde, UniPc
-from .walk import Evaluation, Sampler
+from ..schedules import NoiseSchedule
+from .base import Evaluation, Sampler
+from .ddim import Ddim
+from .ddpm import Ddpm
+from .dpm_pp_2m import DpmPlusPlus2M, DpmPlusPlus2MKarras
+from .dpm_pp_sde import DpmPlusPlusSde
+from .euler import Euler
+from .euler_ancestral import EulerAncestral
+from .heun import Heun
+from .lcm import Lcm
+from .tcd import Tcd
+from .unipc import UniPc
 
-__all__ = ["Evaluation", "Sampler", "make_sampler", "timesteps_for"]
+__all__ = ["Evaluation", "Sampler", "make_sampler"]
 
-_KINDS: dict[str, Callable[[Schedule, list[int]], Sampler]] = {
+_SAMPLERS: dict[str, Callable[..., Sampler]] = {
     DDIM: Ddim,
     DDPM: Ddpm,
     EULER: Euler,
@@ -43,11 +49,12 @@ _KINDS: dict[str, Callable[[Schedule, list[int]], Sampler]] = {
 }
 
 
-def make_sampler(name: str, scheduler_config: dict[str, Any], *, steps: int, strength: float) -> Sampler:
-    """The sampler that users know as `name`, honouring the checkpoint's schedule and what its UNet predicts.
+def make_sampler(name: str, schedule: NoiseSchedule, *, steps: int, strength: float) -> Sampler:
+    """The sampler that users know as `name`, for one run of `steps` at strength 1, or their share at less (0..1].
 
-    Raises KeyError for a name that is not in `bridge.models.SAMPLERS`.
+    A schedule that is shifted by the sequence length is one of `NoiseSchedule.for_image`.
+
+    Raises SamplerUnsupported for a name that there is not, or for a sampler that does not take such a schedule.
     """
-    kind = _KINDS[name]
-    schedule = Schedule(scheduler_config)
-    return kind(schedule, timesteps_for(steps=steps, strength=strength, train_steps=schedule.train_steps))
+    check_sampler(name, schedule.kind)
+    return _SAMPLERS[name](schedule, steps=steps, strength=strength)

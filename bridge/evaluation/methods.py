@@ -1,4 +1,4 @@
-"""Who else closes holes in photographs: OpenCV's methods and G'MIC's, each with its own defaults."""
+"""Other inpainting methods to compare with: OpenCV's and G'MIC's, each with its own defaults."""
 
 import shutil
 import subprocess
@@ -11,17 +11,17 @@ import numpy as np
 
 from ..training.errors import TrainingError
 
-__all__ = ["Contestant", "others"]
+__all__ = ["InpaintMethod", "other_methods"]
 
-Contestant = Callable[[np.ndarray, np.ndarray], np.ndarray]
+InpaintMethod = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From a picture (h, w, 3) uint8 and a mask (h, w) bool to the picture with the mask filled."""
 
 _RADIUS = 5
 
 
-def others() -> dict[str, Contestant]:
-    """The contestants by name; G'MIC only where it is installed (Debian's package gmic)."""
-    found: dict[str, Contestant] = {
+def other_methods() -> dict[str, InpaintMethod]:
+    """The methods by name; G'MIC only where it is installed (Debian's package gmic)."""
+    found: dict[str, InpaintMethod] = {
         "OpenCV Telea": _diffused(cv2.INPAINT_TELEA),
         "OpenCV Navier-Stokes": _diffused(cv2.INPAINT_NS),
         "OpenCV SHIFTMAP": _shiftmap,
@@ -32,7 +32,7 @@ def others() -> dict[str, Contestant]:
     return found
 
 
-def _diffused(method: int) -> Contestant:
+def _diffused(method: int) -> InpaintMethod:
     def fill(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return np.asarray(cv2.inpaint(rgb, mask.astype(np.uint8), _RADIUS, method))
 
@@ -46,7 +46,7 @@ def _shiftmap(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.cvtColor(filled, cv2.COLOR_LAB2RGB))
 
 
-def _matchpatch(gmic: str) -> Contestant:
+def _matchpatch(gmic: str) -> InpaintMethod:
     def fill(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
             picture, hole, out = (str(Path(folder) / name) for name in ("picture.png", "hole.png", "out.png"))

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from bridge.training import data, sources
+from bridge.training import mini_dataset, sources
 from bridge.training.errors import DataHashMismatch, DataUnavailable
 
 
@@ -35,7 +35,7 @@ def test_a_package_that_is_not_the_named_one_is_refused(tmp_path):
 def test_pictures_are_not_read_from_a_package_that_is_not_the_named_one(tmp_path):
     (tmp_path / sources.SOURCES["budgie-backgrounds"].file).write_bytes(deb({"a.jpg": b"x"}))
     with pytest.raises(DataHashMismatch):
-        data.photographs(tmp_path)
+        mini_dataset.photographs(tmp_path)
 
 
 def test_files_come_out_of_a_debian_package_as_they_went_in(tmp_path):
@@ -51,16 +51,16 @@ def test_a_debian_package_without_files_is_told(tmp_path):
         list(sources.deb_members(path))
 
 
-@pytest.mark.parametrize("name", data.HELD_OUT_PHOTOGRAPHS)
+@pytest.mark.parametrize("name", mini_dataset.HELD_OUT_PHOTOGRAPHS)
 def test_held_out_photographs_may_not_be_trained_on(name):
-    assert not data.may_be_trained_on(f"./usr/share/backgrounds/budgie/{name}.jpg")
+    assert not mini_dataset.may_be_trained_on(f"./usr/share/backgrounds/budgie/{name}.jpg")
 
 
 def test_the_held_out_photographs_are_those_that_the_tests_use(request):
     photos = {path.stem for path in (request.config.rootpath / "tests" / "photos").glob("*.jpg")}
     assert photos
-    assert photos <= set(data.HELD_OUT_PHOTOGRAPHS)
+    assert photos <= set(mini_dataset.HELD_OUT_PHOTOGRAPHS)
 
 
 def test_other_photographs_may_be_trained_on():
-    assert data.may_be_trained_on("./usr/share/backgrounds/budgie/ocean-waves.jpg")
+    assert mini_dataset.may_be_trained_on("./usr/share/backgrounds/budgie/ocean-waves.jpg")

@@ -11,8 +11,8 @@ import pytest
 import pyvips
 from PIL import Image
 
+from bridge.training.dataset import TrainingImage, bucket, read_folder, training_image
 from bridge.training.errors import NoPictures, PictureUnusable
-from bridge.training.lessons import Lesson, bucket, lesson_of, read_folder
 
 # A red half beside a blue one.
 HALVES = np.zeros((64, 96, 3), np.uint8)
@@ -20,7 +20,7 @@ HALVES[:, :48] = (200, 20, 20)
 HALVES[:, 48:] = (20, 20, 200)
 
 
-def read(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[Lesson]:
+def read(folder: Path, say: Callable[[str], None] = lambda _: None) -> list[TrainingImage]:
     return read_folder(folder, "halves", 64, 8, say=say)
 
 
@@ -45,8 +45,8 @@ def test_a_caption_is_found_whatever_form_its_name_has(tmp_path):
     Image.fromarray(HALVES).save(tmp_path / f"{names['NFD']}.png")
     (tmp_path / f"{names['NFC']}.txt").write_text("red beside blue", encoding="utf-8")
     said: list[str] = []
-    [lesson] = read(tmp_path, said.append)
-    assert (lesson.caption, said) == ("red beside blue", [])
+    [image] = read(tmp_path, said.append)
+    assert (image.caption, said) == ("red beside blue", [])
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
@@ -62,10 +62,10 @@ def test_exif_s_orientation_is_applied(tmp_path):
     # To be turned by a quarter, clockwise: what lies left comes to stand above.
     exif[0x0112] = 6
     Image.fromarray(HALVES).save(tmp_path / "a.jpg", quality=95, exif=exif)
-    [lesson] = read(tmp_path)
-    assert lesson.size == (80, 56)
-    assert lesson.pixels[4, 24, 0] > 180
-    assert lesson.pixels[-4, 24, 2] > 180
+    [image] = read(tmp_path)
+    assert image.size == (80, 56)
+    assert image.pixels[4, 24, 0] > 180
+    assert image.pixels[-4, 24, 2] > 180
 
 
 def test_16_bits_and_grey_become_8_bits_of_rgb(tmp_path):
@@ -81,11 +81,11 @@ def test_16_bits_and_grey_become_8_bits_of_rgb(tmp_path):
 def test_what_is_transparent_does_not_count(tmp_path):
     rgba = np.dstack([HALVES, np.where(HALVES[..., 0] > 100, 255, 0).astype(np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    [lesson] = read(tmp_path)
-    assert lesson.coverage[24, 4] == 255
-    assert lesson.coverage[24, -4] == 0
+    [image] = read(tmp_path)
+    assert image.coverage[24, 4] == 255
+    assert image.coverage[24, -4] == 0
     # Where nothing is seen stands the mean of what is, and not the colour hidden there.
-    assert np.abs(lesson.pixels[24, -4].astype(int) - (200, 20, 20)).max() <= 2
+    assert np.abs(image.pixels[24, -4].astype(int) - (200, 20, 20)).max() <= 2
     rgba[..., 3] = 0
     Image.fromarray(rgba).save(tmp_path / "a.png")
     with pytest.raises(PictureUnusable, match=r"a\.png .* all of it is transparent"):
@@ -95,7 +95,7 @@ def test_what_is_transparent_does_not_count(tmp_path):
 def test_pixels_of_a_layer_are_read_as_a_file_s_are(tmp_path):
     Image.fromarray(HALVES).save(tmp_path / "a.png")
     rgba = np.dstack([HALVES / np.float32(255), np.ones((64, 96), np.float32)])
-    from_pixels = lesson_of("layer", rgba, "halves", 64, 8)
+    from_pixels = training_image("layer", rgba, "halves", 64, 8)
     [from_file] = read(tmp_path)
     assert np.abs(from_pixels.pixels.astype(int) - from_file.pixels).max() <= 1
     assert (from_pixels.coverage == from_file.coverage).all()
@@ -105,7 +105,7 @@ def test_a_broken_file_is_named(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)).save(tmp_path / "whole.png")
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises(PictureUnusable, match=r"cut\.png can't be learnt from: it is damaged"):
+    with pytest.raises(PictureUnusable, match=r"cut\.png can't be trained on: it is damaged"):
         read(tmp_path)
     (tmp_path / "cut.png").write_bytes(b"not a picture")
     with pytest.raises(PictureUnusable, match=r"cut\.png"):

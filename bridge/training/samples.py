@@ -1,12 +1,25 @@
-"""Batches of pictures as one PNG, for looking at."""
+"""Samples of a training in progress: painted with the moving average of the weights, saved as one PNG."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["save_grid", "to_pictures"]
+__all__ = ["averaged_weights", "save_grid", "to_pictures"]
+
+
+@contextmanager
+def averaged_weights(module: nn.Module, averages: dict[str, Tensor]) -> Iterator[None]:
+    """Within the context ``module`` has the averaged weights; afterwards its own again."""
+    kept = {name: value.detach().clone() for name, value in module.named_parameters() if name in averages}
+    module.load_state_dict(averages, strict=False)
+    try:
+        yield
+    finally:
+        module.load_state_dict(kept, strict=False)
 
 
 def to_pictures(batch: Tensor) -> np.ndarray:

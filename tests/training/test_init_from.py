@@ -1,4 +1,4 @@
-"""Beginning from a checkpoint's weights, with other words than it knew."""
+"""Initialising from a checkpoint, with other words than it knew."""
 
 import json
 from copy import deepcopy
@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from bridge.training.autoencoder import new_autoencoder
-from bridge.training.begun import begin, pictures_of
 from bridge.training.build import Models
 from bridge.training.denoiser import new_unet
 from bridge.training.errors import CheckpointUnfit
 from bridge.training.export import export
+from bridge.training.init_from import load_initial_weights, pictures_seen
 from bridge.training.text import new_text_encoder, write_tokenizer
 
 DISC = [("d", "i"), ("s", "c</w>"), ("di", "sc</w>")]
@@ -47,7 +47,7 @@ def checkpoint(tmp_path):
 def test_what_was_known_is_painted_as_before(tmp_path, checkpoint, merges):
     folder, known = checkpoint
     now = parts(tmp_path / "now", merges, seed=2)
-    begin(folder, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
+    load_initial_weights(folder, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
     assert now.autoencoder.config["scaling_factor"] == 0.5
 
     def told(made):
@@ -63,19 +63,19 @@ def test_what_was_known_is_painted_as_before(tmp_path, checkpoint, merges):
 
 
 def test_its_card_says_how_many_pictures_it_has_seen_and_how_far_along_its_recipe_that_is(tmp_path, checkpoint):
-    assert pictures_of(checkpoint[0]) == PICTURES
+    assert pictures_seen(checkpoint[0]) == PICTURES
     card = json.loads((checkpoint[0] / "card.json").read_text())
     assert card["of_recipe"] == {"autoencoder": 1.0, "denoiser": 0.5, "decoder": 0.0}
-    assert pictures_of(tmp_path) == {}
+    assert pictures_seen(tmp_path) == {}
 
 
 def test_a_checkpoint_of_another_shape_is_told(tmp_path, checkpoint):
     now = parts(tmp_path / "now", DISC, seed=2, width=32)
     with pytest.raises(CheckpointUnfit, match=r"its unet has no .* of the recipe's shape"):
-        begin(checkpoint[0], now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
+        load_initial_weights(checkpoint[0], now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
 
 
 def test_what_is_no_checkpoint_is_told(tmp_path):
     now = parts(tmp_path / "now", DISC, seed=2)
     with pytest.raises(CheckpointUnfit, match="not a whole diffusers folder"):
-        begin(tmp_path, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)
+        load_initial_weights(tmp_path, now.autoencoder, now.unet, now.text_encoder, now.tokenizer)

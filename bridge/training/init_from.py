@@ -1,4 +1,4 @@
-"""Begin from the weights of a checkpoint on disk: a recipe may name other things than the one before it did."""
+"""Initialises training from a checkpoint on disk, whose recipe may have named other things."""
 
 import json
 from pathlib import Path
@@ -13,10 +13,10 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from bridge.training.errors import CheckpointUnfit
 
-__all__ = ["begin", "pictures_of"]
+__all__ = ["load_initial_weights", "pictures_seen"]
 
 
-def begin(
+def load_initial_weights(
     folder: Path,
     autoencoder: AutoencoderKL,
     unet: UNet2DConditionModel,
@@ -25,26 +25,28 @@ def begin(
 ) -> None:
     """Copy a diffusers folder's weights into the parts, and its latents' scale; raises ``CheckpointUnfit``.
 
-    Where the tokenizers differ, a piece keeps what the checkpoint knew of it, whatever its number; new ones stay fresh.
+    Where the tokenizers differ, a token keeps its embedding, whatever its id; new tokens keep their random ones.
     """
     try:
-        told: CLIPTextModel = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+        known_text_encoder: CLIPTextModel = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
         known_autoencoder = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
         known_unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
         before = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointUnfit(folder, "it is not a whole diffusers folder in safetensors") from error
-    table, fresh = _embeddings(told), _embeddings(text_encoder)
+    table, fresh = _embeddings(known_text_encoder), _embeddings(text_encoder)
     if table.shape[1] == fresh.shape[1]:
-        told.set_input_embeddings(nn.Embedding.from_pretrained(_renumbered(table, before, fresh, tokenizer)))
+        known_text_encoder.set_input_embeddings(
+            nn.Embedding.from_pretrained(_renumbered(table, before, fresh, tokenizer))
+        )
     _copy(folder, "vae", known_autoencoder, autoencoder)
     _copy(folder, "unet", known_unet, unet)
-    _copy(folder, "text encoder", told, text_encoder)
+    _copy(folder, "text encoder", known_text_encoder, text_encoder)
     autoencoder.register_to_config(scaling_factor=known_autoencoder.config["scaling_factor"])
 
 
-def pictures_of(folder: Path) -> dict[str, int]:
-    """How many pictures each stage of a checkpoint has seen, as its card says; nothing where there is none."""
+def pictures_seen(folder: Path) -> dict[str, int]:
+    """How many pictures each stage of a checkpoint was trained on, by its card; empty where there is none."""
     try:
         seen: dict[str, int] = json.loads((folder / "card.json").read_text(encoding="utf-8"))["pictures"]
     except (OSError, ValueError, KeyError):
@@ -59,7 +61,7 @@ def _embeddings(text_encoder: CLIPTextModel) -> Tensor:
 
 @torch.no_grad()
 def _renumbered(known: Tensor, before: CLIPTokenizer, fresh: Tensor, now: CLIPTokenizer) -> Tensor:
-    """The table of the pieces that ``now`` has: those that ``before`` had from ``known``, the rest from ``fresh``."""
+    """The embeddings of the tokens of ``now``: from ``known`` where ``before`` has them, the rest from ``fresh``."""
     table, numbers = fresh.clone(), before.get_vocab()
     for piece, number in now.get_vocab().items():
         if piece in numbers:

@@ -1,4 +1,4 @@
-"""What mini is trained on: the pictures in the packages. Every one is public domain, CC0 or MIT."""
+"""The dataset that mini is trained on: the pictures in the packages. Every one is public domain, CC0 or MIT."""
 
 import io
 import re
