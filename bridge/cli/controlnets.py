@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import ControlNet, Entry
-from ..models.places import OWN
+from ..models.locations import OWN
 from .describe import size_on_disk, size_words
 
 __all__ = ["controlnet_row", "controlnet_row_words"]

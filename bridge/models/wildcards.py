@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .errors import ModelsError
-from .places import bridge_home, find_places
+from .locations import bridge_home, find_locations
 from .scan import files_below
 
 __all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable", "wildcards_folder"]
@@ -92,7 +92,7 @@ class WildcardRegistry:
             return self._looked[1]
         files: dict[str, tuple[str, Path]] = {}
         self._trouble = None
-        for folder in self._places():
+        for folder in self._locations():
             for path in self._files_in(folder):
                 name = path.relative_to(folder).with_suffix("").as_posix()
                 if not _can_be_said(name):
@@ -102,10 +102,10 @@ class WildcardRegistry:
         self._looked = (self._clock(), files)
         return files
 
-    def _places(self) -> Iterator[Path]:
+    def _locations(self) -> Iterator[Path]:
         yield wildcards_folder()
         yield from self._folders
-        yield from (place.folder for place in find_places(kind="wildcards"))
+        yield from (location.folder for location in find_locations(kind="wildcards"))
 
     def _files_in(self, folder: Path) -> list[Path]:
         """A folder that cannot be read is trouble for who asks for what is not found elsewhere."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from small_bridge import Bridge, Client
 from small_hub import SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
 
+from bridge.engine import local_inventory, pulls
 from bridge.models import RECOMMENDED
 from bridge.protocol.messages import (
     Ack,
@@ -33,7 +35,6 @@ from bridge.protocol.messages import (
     Stop,
     Unpulled,
 )
-from bridge.server import pulls, stock
 
 NAME, OTHER = RECOMMENDED[0].hub_id, RECOMMENDED[1].hub_id
 FOLDER = NAME.partition("/")[2]
@@ -79,7 +80,13 @@ def entry(found: Any) -> Recommended:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "bridge.models.pull_process" in child.cmdline()]
+    """The pulls that run. A child of another test's may be a zombie, or end while it is looked at."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # ZombieProcess is one
+            if "bridge.engine.pull_process" in child.cmdline():
+                found.append(child)
+    return found
 
 
 async def test_the_welcome_recommends_what_fits_the_messages(bridge: Bridge) -> None:
@@ -281,7 +288,7 @@ async def test_nothing_else_is_fetched(bridge: Bridge, name: str) -> None:
 async def test_what_others_put_there_is_told(
     start: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(local_inventory, "_SCAN_SECONDS", 0.05)
     bridge: Bridge = await start(home=home)
     client = await bridge.client()
     shutil.copytree(home / "models" / "outline", home / "models" / "second")
