@@ -26,6 +26,6 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
 def controlnet_row_words(said: dict[str, Any]) -> str:
     """The row for people; an arrow marks it as something that guides a checkpoint."""
     whose = "" if said["program"] == OWN else f" [{said['program']}]"
-    hears = said["condition"].replace("_", " ") + "s" if said["condition"] else "nothing that a condition says yet"
+    takes = said["condition"].replace("_", " ") + "s" if said["condition"] else "nothing that a condition says yet"
     size = size_words(said["size_bytes"])
-    return f"> {said['name']}: ControlNet for {said['family']}, hears {hears}, {size}{whose}; {said['path']}"
+    return f"> {said['name']}: ControlNet for {said['family']}, takes {takes}, {size}{whose}; {said['path']}"

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from .errors import CheckpointUnreadable
 from .locations import bridge_home
 
 __all__ = ["content_hash", "file_hash", "known_hash"]
@@ -53,9 +54,15 @@ def file_hash(path: Path, *, check: Callable[[], None] | None = None) -> str:
 def content_hash(root: Path, files: Sequence[Path], *, check: Callable[[], None] | None = None) -> str:
     """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of several files.
 
-    Paths are relative to the folder, or to the one beside a single file, whose own name does not count.
+    Paths are relative to the folder, or to the one beside a single file, whose own name does not count. Raises
+    CheckpointUnreadable when one of them has gone since it was listed.
     """
-    return _combined(root, {path: file_hash(path, check=check) for path in files})
+    try:
+        return _combined(root, {path: file_hash(path, check=check) for path in files})
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"{root.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
+        ) from error
 
 
 def known_hash(root: Path, files: Sequence[Path]) -> str | None:

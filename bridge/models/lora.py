@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .distillation import Distillation, distillation_of
-from .errors import LoraUnreadable, LoraUnsupported
+from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
 from .facts import ModelFacts
 from .family import Family
 from .hashing import content_hash
@@ -59,10 +59,8 @@ class Lora:
         """
         try:
             return content_hash(self.path, self.files, check=check)
-        except OSError as error:
-            raise LoraUnreadable(
-                f"{self.path.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
-            ) from error
+        except CheckpointUnreadable as error:
+            raise LoraUnreadable(error.message, hint=error.hint) from error
 
 
 def inspect_lora(path: Path) -> Lora:

@@ -107,7 +107,7 @@ def choose_checkpoint(found: Mapping[str, T | Exception], wanted: str | None) ->
 
 
 def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoint], ...]:
-    """With what the artist says of checkpoints; what is said of none that there is, is trouble itself."""
+    """With what the artist says of checkpoints. What is said of one that is not there becomes an unusable entry."""
     told: list[Entry[Checkpoint]] = []
     try:
         tables = read_settings()

@@ -33,6 +33,7 @@ class ModelWatcher:
         self._outboxes = outboxes
         self._first: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
+        self._closed = False
         self._pulls = Pulls(engine, self._tell, self.look)
 
     def start(self) -> None:
@@ -41,8 +42,8 @@ class ModelWatcher:
 
     def follow(self) -> None:
         """Follow the engine's changes while a client is connected. To be called when one has come or gone."""
-        if self._outboxes():
-            if self._following is None:
+        if self._outboxes() and not self._closed:
+            if self._following is None or self._following.done():
                 self._following = asyncio.create_task(self._follow(), name="changes of models")
         elif self._following is not None:
             self._following.cancel()
@@ -103,6 +104,7 @@ class ModelWatcher:
 
     async def close(self) -> None:
         """Follow no more, and stop what is being pulled."""
+        self._closed = True
         tasks = [task for task in (self._first, self._following) if task is not None]
         for task in tasks:
             task.cancel()
