@@ -52,10 +52,10 @@ _WEBUI = {
 
 @dataclass(frozen=True)
 class Location:
-    """A folder in which things of one kind lie.
+    """A folder with models of one kind.
 
-    `program` is whose it is, in words. `layout` says how to look: "deep" (itself, or anywhere below), "invoke" (below,
-    by InvokeAI's rules) or "hub" (the Hugging Face cache). Its children of the names in `without` are left out.
+    `program` is whose it is, in words. `layout` says how to scan it: "deep" (itself, or anywhere below), "invoke"
+    (below, by InvokeAI's rules) or "hub" (the Hugging Face cache). Its children of the names in `without` are left out.
     """
 
     program: str
@@ -66,7 +66,7 @@ class Location:
 
 @dataclass(frozen=True)
 class _Machine:
-    """What tells where programs keep their files; `kind` is what is looked for there."""
+    """What tells where programs keep their files; `kind` is the kind of model to find."""
 
     kind: str
     environment: Mapping[str, str]
@@ -143,15 +143,15 @@ def find_locations(
 ) -> tuple[Location, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what lies in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
+    `kind` is what is in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
     `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
     found: dict[str, Location] = {}
     # The last two have one folder for all models.
-    looks = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
-    for look in looks:
-        for location in look(machine):
+    finders = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
+    for find in finders:
+        for location in find(machine):
             if location.folder.is_dir():
                 found.setdefault(os.path.realpath(location.folder), location)
     return tuple(found.values())

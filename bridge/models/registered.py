@@ -18,7 +18,7 @@ _KEYS = dict(zip(KINDS, ("paths", "loras"), strict=True))
 
 
 def list_file() -> Path:
-    """Where the list lies."""
+    """The file of the list."""
     return bridge_home() / "models.json"
 
 

@@ -1,4 +1,4 @@
-"""What is in a location: what could be checkpoints, LoRAs or ControlNets, and its name. Judging it is not done here."""
+"""Scans a location for paths that may be checkpoints, LoRAs or ControlNets, and names them. Inspects none of them."""
 
 import re
 from collections.abc import Callable, Container, Iterator
@@ -137,9 +137,9 @@ def _is_config_beside(path: Path) -> bool:
 def _below(
     folder: Path, is_one: Callable[[Path], bool], *, without: tuple[str, ...] = (), depth: int = _DEPTH
 ) -> Iterator[Path]:
-    """Everything below that is one of those that are looked for, without what hides and without these folders.
+    """Every path below for which `is_one` holds, without hidden ones and without these folders.
 
-    A folder below that cannot be read is one of them, and then told to be so.
+    A folder below that cannot be read is given too: inspecting it tells so.
     """
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in without or _is_config_beside(path):

@@ -34,11 +34,11 @@ class ModelWatcher:
         self._first: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._closed = False
-        self._pulls = Pulls(engine, self._tell, self.look)
+        self._pulls = Pulls(engine, self._tell, self.current)
 
     def start(self) -> None:
         """Ask the engine for its models, so that those who connect need not wait for it."""
-        self._first = asyncio.create_task(self._try_to_look(), name="models")
+        self._first = asyncio.create_task(self._try_to_list(), name="models")
 
     def follow(self) -> None:
         """Follow the engine's changes while a client is connected. To be called when one has come or gone."""
@@ -49,7 +49,7 @@ class ModelWatcher:
             self._following.cancel()
             self._following = None
 
-    async def look(self, *, fresh: bool = False) -> ModelList:
+    async def current(self, *, fresh: bool = False) -> ModelList:
         """The models as they were within the last second, or ``fresh``. Who is connected is told when the list has
         changed.
 
@@ -63,7 +63,7 @@ class ModelWatcher:
         """The same, if the engine answers soon; else the models as they were known last, and changes are told."""
         try:
             async with asyncio.timeout(_WELCOME_SECONDS):
-                await self.look()
+                await self.current()
         except TimeoutError:
             pass
         except Exception:  # noqa: BLE001 - who has models listed already can paint with them
@@ -91,7 +91,7 @@ class ModelWatcher:
         Raises:
             BridgeError: ``pull_unknown``, ``pull_busy``, ``shutting_down``.
         """
-        recommended = (await self.look()).message.recommended
+        recommended = (await self.current()).message.recommended
         here = next((entry.checkpoint for entry in recommended if entry.name == name), None)
         if here is not None:
             outbox.tell(Pulled(name, here))
@@ -114,11 +114,11 @@ class ModelWatcher:
     # ------------------------------------------------------------ inside
 
     async def _ask(self, question: Callable[[ModelList], T]) -> T:
-        """What the list answers; a refusal only after a fresh look, for files may have just been put there."""
+        """What the list answers; a refusal only after a fresh scan, for files may have just been put there."""
         try:
             return question(self.models)
         except BridgeError:
-            return question(await self.look(fresh=True))
+            return question(await self.current(fresh=True))
 
     async def _follow(self) -> None:
         try:
@@ -128,10 +128,10 @@ class ModelWatcher:
         except Exception:  # noqa: BLE001 - the bridge goes on with what is listed
             log_fault("the changes of models could not be followed")
 
-    async def _try_to_look(self) -> None:
+    async def _try_to_list(self) -> None:
         try:
-            await self.look()
-        except Exception:  # noqa: BLE001 - the next look may go well
+            await self.current()
+        except Exception:  # noqa: BLE001 - the next scan may go well
             log_fault("the models could not be listed")
 
     def _take(self, inventories: tuple[Inventory, ...]) -> None:

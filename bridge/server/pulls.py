@@ -20,14 +20,14 @@ News = Pulling | Pulled | Unpulled
 class Pulls:
     """Has the engine pull, and passes on what it says. Belongs to one event loop."""
 
-    def __init__(self, engine: Engine, tell: Callable[[News], None], look: Callable[[], Awaitable[object]]) -> None:
-        """``tell`` passes on how far a pull is and how it ended. ``look`` is awaited before a pulled checkpoint is
-        told, so that it is listed by then.
+    def __init__(self, engine: Engine, tell: Callable[[News], None], listed: Callable[[], Awaitable[object]]) -> None:
+        """``tell`` passes on how far a pull is and how it ended. ``listed`` is awaited before a pulled checkpoint
+        is told: the list that has it comes first.
         """
         self.under_way: Pulling | None = None
         self._engine = engine
         self._tell = tell
-        self._look = look
+        self._listed = listed
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._closed = False
@@ -75,7 +75,7 @@ class Pulls:
                         self.under_way = Pulling(name, event.done, event.total)
                         self._tell(self.under_way)
                     elif isinstance(event, PullFinished):
-                        await self._look()
+                        await self._listed()
                         end = Pulled(name, event.checkpoint)
                     elif isinstance(event, PullFailed):
                         end = _unpulled(name, event.error)

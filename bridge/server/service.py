@@ -56,7 +56,7 @@ class Service:
         self.models = ModelWatcher(engine, self._outboxes)
         self._sessions: dict[str, Session] = {}
         self._detached = DetachedSessions(settings, self._forget)
-        learnt = partial(self.models.look, fresh=True)
+        learnt = partial(self.models.current, fresh=True)
         self._runner = JobRunner(
             engine,
             most_of_session=settings.queued_jobs,
@@ -158,7 +158,7 @@ class Service:
 
     async def loras(self) -> tuple[LoraInfo, ...]:
         """LoRAs that prompts can name."""
-        return (await self.models.look()).message.loras
+        return (await self.models.current()).message.loras
 
     async def refused_loras(self, names: Collection[str], checkpoint: str | None) -> dict[str, BridgeError]:
         """Why LoRAs cannot be used with a checkpoint (None: the default one), by their names; the others are left out.
@@ -182,7 +182,7 @@ class Service:
 
     async def controlnets(self) -> dict[str, str]:
         """The kinds of condition that ControlNets take, by their names."""
-        return (await self.models.look()).controlnets()
+        return (await self.models.current()).controlnets()
 
     async def submit(self, session: Session, message: JobOrder) -> None:
         """Take a job, to paint or to learn. One that cannot be done ends at once with a ``failed`` event.
