@@ -115,7 +115,14 @@ class LocalInventory:
             future = self._thread.submit(function)
         except RuntimeError:
             raise BridgeError("shutting_down") from None
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            # Cancelled by `close` and not with the task that asks.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise BridgeError("shutting_down") from None
 
     async def _name_of_pulled(self, hub_id: str) -> str:
         (inventory,) = await self.inventory(fresh=True)

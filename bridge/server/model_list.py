@@ -35,7 +35,7 @@ class ModelList:
         Raises:
             BridgeError: ``checkpoint_unknown``, or why it cannot be used.
         """
-        return self._first(lambda inventory: inventory.checkpoint(name))
+        return _first(self.inventories, lambda inventory: inventory.checkpoint(name))
 
     def choose(self, checkpoint: str | None, loras: Collection[str], conditions: Collection[Condition]) -> str:
         """The name of the checkpoint that is meant, if one worker has it, all LoRAs of these names, and a ControlNet
@@ -50,24 +50,34 @@ class ModelList:
             inventory.check(found, loras=loras, conditions=conditions)
             return found.id
 
-        return self._first(chosen)
+        having = tuple(inventory for inventory in self.inventories if _has(inventory, checkpoint))
+        return _first(having or self.inventories, chosen)
 
     def controlnets(self) -> dict[str, str]:
         """The kinds of condition that ControlNets take, by their names; those that take none are left out."""
         nets = (net for inventory in self.inventories for net in inventory.controlnets)
         return {net.id: net.condition for net in nets if isinstance(net, ControlNetEntry) and net.condition is not None}
 
-    def _first(self, answer: Callable[[Inventory], T]) -> T:
-        """The answer of the first worker that has one, or else the first refusal."""
-        refusal: BridgeError | None = None
-        for inventory in self.inventories:
-            try:
-                return answer(inventory)
-            except BridgeError as error:
-                refusal = refusal or error
-        if refusal is not None:
-            raise refusal
-        return answer(Inventory(worker=""))
+
+def _first(inventories: Iterable[Inventory], answer: Callable[[Inventory], T]) -> T:
+    """The answer of the first worker that has one, or else the first refusal."""
+    refusal: BridgeError | None = None
+    for inventory in inventories:
+        try:
+            return answer(inventory)
+        except BridgeError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return answer(Inventory(worker=""))
+
+
+def _has(inventory: Inventory, checkpoint: str | None) -> bool:
+    try:
+        inventory.checkpoint(checkpoint)
+    except BridgeError:
+        return False
+    return True
 
 
 def _checkpoint_infos(inventories: Iterable[Inventory]) -> tuple[CheckpointInfo, ...]:

@@ -192,13 +192,31 @@ async def test_a_slow_disk_does_not_hold_up_the_event_loop(folder: Path, monkeyp
     async with opened(folder) as found:
         monkeypatch.setattr("bridge.models.registry.find_locations", slow)
         looking = asyncio.create_task(found.inventory())
+        left = asyncio.create_task(found.inventory())
         await asyncio.sleep(0.01)
         assert not looking.done()
+        left.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await left
         mounted.set()
         with pytest.raises(OSError, match="not there"):
             await looking
         monkeypatch.undo()
         assert (await only(found)).checkpoint("outline")
+
+
+async def test_who_waits_for_a_slow_disk_is_told_of_the_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted = threading.Event()
+    monkeypatch.setattr("bridge.models.registry.find_locations", lambda: () if mounted.wait(PATIENCE) else None)
+    async with opened(folder) as found:
+        first, second = asyncio.create_task(found.inventory()), asyncio.create_task(found.inventory())
+        await asyncio.sleep(0.01)
+        await found.close()
+        with pytest.raises(BridgeError, match="shutting_down"):
+            await second
+        mounted.set()
+        (inventory,) = await first
+        assert inventory.checkpoint("outline")
 
 
 async def test_it_is_told_before_the_worker_is_up(models: Path) -> None:

@@ -106,6 +106,9 @@ def test_a_jobs_models_are_looked_for_on_one_worker() -> None:
         models.choose("alpha", ("wash",), ())
     assert refused.value.code == "lora_unknown"
     with pytest.raises(BridgeError) as refused:
+        models.choose("gamma", ("nothing",), ())
+    assert refused.value.code == "lora_unknown", "not that the first worker lacks the checkpoint"
+    with pytest.raises(BridgeError) as refused:
         models.choose("broken", (), ())
     assert (refused.value.code, refused.value.message) == ("checkpoint_unreadable", "It is.")
 

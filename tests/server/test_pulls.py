@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from child_processes import running_children
 from safetensors.numpy import save_file
 from small_bridge import Bridge, Client
 from small_hub import SmallHub, serve_hub
@@ -80,13 +80,7 @@ def entry(found: Any) -> Recommended:
 
 
 def children() -> list[psutil.Process]:
-    """The pulls that run. A child of another test's may be a zombie, or end while it is looked at."""
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # ZombieProcess is one
-            if "bridge.engine.pull_process" in child.cmdline():
-                found.append(child)
-    return found
+    return running_children("bridge.engine.pull_process")
 
 
 async def test_the_welcome_recommends_what_fits_the_messages(bridge: Bridge) -> None:
