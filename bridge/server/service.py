@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from time import monotonic
 
@@ -245,8 +245,8 @@ class Service:
         return await self.models.choose(message.checkpoint, loras, message.conditions)
 
     def _wildcard_options(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], tuple[str, ...]]:
-        """The engine's, for a thread beside the event loop."""
-        return lambda name: asyncio.run_coroutine_threadsafe(self._engine.wildcard_options(name), loop).result()
+        """The engine's, for a thread beside the event loop; each is asked for once."""
+        return cache(lambda name: asyncio.run_coroutine_threadsafe(self._engine.wildcard_options(name), loop).result())
 
     def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:
         if self.shutting_down:

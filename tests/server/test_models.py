@@ -203,6 +203,20 @@ async def test_what_was_just_put_there_need_not_be_waited_for(start: Callable[..
     assert (await client.until(Result)).layers[0].recipe.checkpoint == "second"
 
 
+async def test_a_prompts_wildcards_are_asked_of_the_engine(start: Callable[..., Any], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    bridge: Bridge = await start(home=home)
+    (home / "models" / "wildcards").mkdir()
+    (home / "models" / "wildcards" / "medium.txt").write_text("<lora:nothing:1>\n")
+    client = await bridge.client()
+    await client.say(a_job("a", prompt="a cat, __medium__, __medium__"))
+    failed = await client.until(Failed)
+    assert (failed.code, "'nothing'" in failed.message) == ("lora_unknown", True)
+    await client.say(a_job("b", prompt="a cat, __mediums__"))
+    failed = await client.until(Failed)
+    assert (failed.code, failed.hint) == ("wildcard_unknown", "Close to it: medium.")
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition():
