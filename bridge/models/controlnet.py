@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import Checkpoint, UnetShape
+from .checkpoint import UnetShape
 from .config_keys import check_config
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
+from .facts import ControlNetFacts, UnetFacts
 from .family import FAMILIES, Family
 from .hashing import content_hash
 from .safetensors_header import SafetensorsHeader, read_header
@@ -19,7 +20,7 @@ from .single_file import configs_beside
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["CONDITIONS", "ControlNet", "check_fits", "inspect_controlnet"]
+__all__ = ["CONDITIONS", "ControlNet", "check_fits", "fits", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -79,17 +80,18 @@ class ControlNet:
         """SHA-256 over `files`, 64 hex digits."""
         return content_hash(self.path, self.files)
 
-    def fits(self, checkpoint: Checkpoint) -> bool:
-        """Whether it was made for UNets like the checkpoint's."""
-        return (self.family, self.shape) == (checkpoint.family, checkpoint.shape)
+
+def fits(net: ControlNetFacts, checkpoint: UnetFacts) -> bool:
+    """Whether a ControlNet was made for UNets like the checkpoint's."""
+    return (net.family.name, net.shape) == (checkpoint.family.name, checkpoint.shape)
 
 
-def check_fits(net: ControlNet, checkpoint: Checkpoint) -> None:
+def check_fits(net: ControlNetFacts, checkpoint: UnetFacts) -> None:
     """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
-    if not net.fits(checkpoint):
+    if not fits(net, checkpoint):
         raise ConditionUnsupported(
             f"{net.id} was made for {net.family.title}, and does not fit {checkpoint.id} "
-            f"({checkpoint.family.title}{'' if net.family != checkpoint.family else ', of another size'}).",
+            f"({checkpoint.family.title}{'' if net.family.name != checkpoint.family.name else ', of another size'}).",
             hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
         )
 

@@ -1,4 +1,4 @@
-"""What lies in several places, each thing by a name of its own, looked at anew as the folders change."""
+"""The models of one kind in all locations, each by a unique name; scanned again as the folders change."""
 
 import os
 import threading
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from .errors import CheckpointUnreadable, ModelsError
+from .locations import OWN, Location
 from .names import written_name
-from .places import OWN, Place
 from .registered import list_file, read_registered
 
-__all__ = ["Entry", "Lying", "Shelf", "lying_in", "lying_registered"]
+__all__ = ["Candidate", "Entry", "ModelIndex", "candidates_in", "registered_candidates"]
 
 _REMEMBERED_SECONDS = 1.0
 
@@ -30,7 +30,7 @@ T = TypeVar("T", bound=_Named)
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """One thing that lies in a place, or why it cannot be painted with.
+    """One model in a location, or why it cannot be used.
 
     `name` is unique. `program` says whose it is; `registered` is the path by which `paintbridge models add` made it
     known, None otherwise.
@@ -44,65 +44,68 @@ class Entry(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Lying:
-    """What could be one: by which path it was registered, if it was, and the trouble with it that is known already."""
+class Candidate:
+    """A path that may hold a model. `registered` is the path by which it was registered, if it was; `problem` is what
+    is known already to be wrong with it.
+    """
 
-    place: Place
+    location: Location
     name: str
     path: Path
     registered: Path | None = None
     problem: ModelsError | None = None
 
 
-class Shelf(Generic[T]):
-    """Things by name.
+class ModelIndex(Generic[T]):
+    """Models by name.
 
-    Looks into the folders at most once a second, and only into what has changed. Of several of one name the first keeps
-    it, the others are told apart by their program. What can be reached in several ways is listed once.
+    Scans the folders at most once a second, and inspects only what has changed. Of several models with one name the
+    first keeps it; the others get their program's name added. A file that can be reached by several paths is listed
+    once.
     """
 
     def __init__(
         self,
-        lying: Callable[[], Iterable[Lying]],
+        candidates: Callable[[], Iterable[Candidate]],
         inspect: Callable[[Path], T],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`lying` tells what there is, in the order in which names are given away; `inspect` tells what a path is, and
-        raises ModelsError for what cannot be used. `clock` gives seconds.
+        """`candidates` scans for them, in the order in which names are given away; `inspect` tells what a path holds,
+        and raises ModelsError for what cannot be used. `clock` gives seconds.
         """
-        self._lying = lying
-        self._judge = inspect
+        self._candidates = candidates
+        self._inspect_path = inspect
         self._clock = clock
         self._known: dict[Path, tuple[object, T | ModelsError]] = {}
-        self._looked: tuple[float, tuple[Entry[T], ...]] | None = None
+        self._scanned: tuple[float, tuple[Entry[T], ...]] | None = None
         self._lock = threading.Lock()
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[T], ...]:
-        """All that there is, usable or not; as it was within the last second, or ``fresh``."""
+        """All models, usable or not; as they were within the last second, or ``fresh``."""
         with self._lock:
-            remembered = self._looked is not None and 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS
-            if self._looked is None or fresh or not remembered:
-                return self._look()
-            return self._looked[1]
+            remembered = self._scanned is not None and 0 <= self._clock() - self._scanned[0] < _REMEMBERED_SECONDS
+            if self._scanned is None or fresh or not remembered:
+                return self._scan()
+            return self._scanned[1]
 
-    def _look(self) -> tuple[Entry[T], ...]:
+    def _scan(self) -> tuple[Entry[T], ...]:
         entries: dict[str, Entry[T]] = {}
         seen: set[str] = set()
-        for lying in self._lying():
-            real = os.path.realpath(lying.path)
+        for candidate in self._candidates():
+            real = os.path.realpath(candidate.path)
             if real in seen:
                 continue
             seen.add(real)
-            program = lying.place.program
-            name = _free_name(written_name(lying.name), program, entries)
-            found = lying.problem or self._inspect(lying.path)
+            program = candidate.location.program
+            name = _free_name(written_name(candidate.name), program, entries)
+            found = candidate.problem or self._inspect(candidate.path)
             if not isinstance(found, ModelsError):
                 found = replace(found, id=name)  # type: ignore[type-var]
-            entries[name] = Entry(name, lying.path, program, lying.registered, found)
-        # From its end: a first look at many large files may itself take more than a second.
-        self._looked = (self._clock(), tuple(entries.values()))
-        return self._looked[1]
+            entries[name] = Entry(name, candidate.path, program, candidate.registered, found)
+        # From its end: a first scan of many large files may itself take more than a second.
+        self._scanned = (self._clock(), tuple(entries.values()))
+        return self._scanned[1]
 
     def _inspect(self, path: Path) -> T | ModelsError:
         entry: T | ModelsError
@@ -114,7 +117,7 @@ class Shelf(Generic[T]):
             known = self._known.get(path)
             if known is not None and known[0] == signature:
                 return known[1]
-            entry = self._judge(path)
+            entry = self._inspect_path(path)
         except ModelsError as error:
             entry = error
         except OSError as error:
@@ -123,36 +126,38 @@ class Shelf(Generic[T]):
         return entry
 
 
-def lying_in(
-    place: Place, candidates: Callable[[Place], Iterable[tuple[str, Path]]], registered: Path | None = None
-) -> Iterator[Lying]:
-    """The place's `candidates`. A folder that was named and is not there is trouble itself, as is an unreadable one."""
-    folder = place.folder
+def candidates_in(
+    location: Location, scan: Callable[[Location], Iterable[tuple[str, Path]]], registered: Path | None = None
+) -> Iterator[Candidate]:
+    """What `scan` finds in the location; a folder that is not there or cannot be read as a candidate with a problem."""
+    folder = location.folder
     try:
         if folder.exists():
-            for name, path in candidates(place):
-                yield Lying(place, name, path, registered)
+            for name, path in scan(location):
+                yield Candidate(location, name, path, registered)
             return
         problem = CheckpointUnreadable(
             f"There is nothing at {folder}.", hint="Was it moved, or is its disk not connected?"
         )
     except (OSError, UnicodeError):
         problem = CheckpointUnreadable(f"The folder {folder} cannot be read.", hint="Check its permissions.")
-    yield Lying(place, folder.name, folder, registered, problem)
+    yield Candidate(location, folder.name, folder, registered, problem)
 
 
-def lying_registered(
-    candidates: Callable[[Place], Iterable[tuple[str, Path]]], read: Callable[[], Iterable[Path]] = read_registered
-) -> Iterator[Lying]:
-    """What `paintbridge models add` named, as `read` tells; a list that cannot be read is trouble itself."""
+def registered_candidates(
+    scan: Callable[[Location], Iterable[tuple[str, Path]]], read: Callable[[], Iterable[Path]] = read_registered
+) -> Iterator[Candidate]:
+    """What `scan` finds where `paintbridge models add` said, as `read` tells; a list that cannot be read as a candidate
+    with that problem.
+    """
     try:
         registered = read()
     except ModelsError as error:
         path = list_file()
-        yield Lying(Place(OWN, path), path.name, path, None, error)
+        yield Candidate(Location(OWN, path), path.name, path, None, error)
     else:
         for path in registered:
-            yield from lying_in(Place(OWN, path), candidates, path)
+            yield from candidates_in(Location(OWN, path), scan, path)
 
 
 def _free_name(name: str, program: str, taken: Container[str]) -> str:

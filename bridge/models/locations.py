@@ -1,6 +1,6 @@
-"""Where checkpoints, LoRAs, ControlNets and what prompts name lie: Paintbridge's own folder, and other programs'.
+"""The folders of checkpoints, LoRAs, ControlNets, embeddings and wildcards: Paintbridge's own, and other programs'.
 
-What lies there is used in place, never copied or changed. The layouts are those that the programs document:
+Their files are used in place, never copied or changed. The layouts are those that the programs document:
 ComfyUI's extra_model_paths.yaml (https://docs.comfy.org), InvokeAI's root folder
 (https://invoke-ai.github.io/InvokeAI/configuration), the models folder of Stable Diffusion WebUI and Forge, the Krita
 plug-in krita-ai-diffusion's server folder, and the Hugging Face cache (https://huggingface.co/docs/huggingface_hub).
@@ -20,10 +20,10 @@ __all__ = [
     "LORAS",
     "OWN",
     "VAES",
-    "Place",
+    "Location",
     "bridge_home",
     "controlnets_folder",
-    "find_places",
+    "find_locations",
     "loras_folder",
     "models_folder",
 ]
@@ -51,11 +51,11 @@ _WEBUI = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder in which things of one kind lie.
+class Location:
+    """A folder with models of one kind.
 
-    `program` is whose it is, in words. `layout` says how to look: "deep" (itself, or anywhere below), "invoke" (below,
-    by InvokeAI's rules) or "hub" (the Hugging Face cache). Its children of the names in `without` are left out.
+    `program` is whose it is, in words. `layout` says how to scan it: "deep" (itself, or anywhere below), "invoke"
+    (below, by InvokeAI's rules) or "hub" (the Hugging Face cache). Its children of the names in `without` are left out.
     """
 
     program: str
@@ -66,7 +66,7 @@ class Place:
 
 @dataclass(frozen=True)
 class _Machine:
-    """What tells where programs keep their files; `kind` is what is looked for there."""
+    """What tells where programs keep their files; `kind` is the kind of model to find."""
 
     kind: str
     environment: Mapping[str, str]
@@ -134,30 +134,30 @@ def controlnets_folder() -> Path:
     return models_folder() / CONTROLNETS
 
 
-def find_places(
+def find_locations(
     environment: Mapping[str, str] | None = None,
     *,
     kind: str = "checkpoint",
     home: Path | None = None,
     system: str = sys.platform,
-) -> tuple[Place, ...]:
+) -> tuple[Location, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what lies in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
+    `kind` is what is in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
     `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
-    found: dict[str, Place] = {}
+    found: dict[str, Location] = {}
     # The last two have one folder for all models.
-    looks = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
-    for look in looks:
-        for place in look(machine):
-            if place.folder.is_dir():
-                found.setdefault(os.path.realpath(place.folder), place)
+    finders = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
+    for find in finders:
+        for location in find(machine):
+            if location.folder.is_dir():
+                found.setdefault(os.path.realpath(location.folder), location)
     return tuple(found.values())
 
 
-def _comfyui(machine: _Machine) -> Iterator[Place]:
+def _comfyui(machine: _Machine) -> Iterator[Location]:
     names = ("ComfyUI", "comfyui", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI")
     for root in machine.roots:
         for name in names:
@@ -165,13 +165,13 @@ def _comfyui(machine: _Machine) -> Iterator[Place]:
     yield from _extra_paths(machine, machine.config / "ComfyUI" / "extra_models_config.yaml", "ComfyUI")
 
 
-def _comfyui_folder(machine: _Machine, folder: Path, program: str) -> Iterator[Place]:
+def _comfyui_folder(machine: _Machine, folder: Path, program: str) -> Iterator[Location]:
     for name in _COMFYUI[machine.kind]:
-        yield Place(program, folder / "models" / name)
+        yield Location(program, folder / "models" / name)
     yield from _extra_paths(machine, folder / "extra_model_paths.yaml", program)
 
 
-def _extra_paths(machine: _Machine, file: Path, program: str) -> Iterator[Place]:
+def _extra_paths(machine: _Machine, file: Path, program: str) -> Iterator[Location]:
     """The folders that ComfyUI was told of: `base_path`, and folders relative to it, one a line."""
     for group in _read_yaml(file).values():
         if not isinstance(group, dict):
@@ -181,10 +181,10 @@ def _extra_paths(machine: _Machine, file: Path, program: str) -> Iterator[Place]
             lines = group.get(name)
             for line in lines.splitlines() if isinstance(lines, str) else ():
                 if line.strip():
-                    yield Place(program, base / _expanded(line.strip()))
+                    yield Location(program, base / _expanded(line.strip()))
 
 
-def _krita(machine: _Machine) -> Iterator[Place]:
+def _krita(machine: _Machine) -> Iterator[Location]:
     program = "Krita AI Diffusion"
     flatpak = machine.home / ".var" / "app" / "org.kde.krita" / "data"
     folders = [machine.data / "krita" / "ai_diffusion", machine.local_data / "krita-ai-diffusion"]
@@ -197,7 +197,7 @@ def _krita(machine: _Machine) -> Iterator[Place]:
                 yield from _comfyui_folder(machine, server, program)
 
 
-def _webui(machine: _Machine) -> Iterator[Place]:
+def _webui(machine: _Machine) -> Iterator[Location]:
     programs = {
         "stable-diffusion-webui": "Stable Diffusion WebUI",
         "sd.webui/webui": "Stable Diffusion WebUI",
@@ -207,19 +207,19 @@ def _webui(machine: _Machine) -> Iterator[Place]:
     for root in machine.roots:
         for name, program in programs.items():
             for folder in _WEBUI[machine.kind]:
-                yield Place(program, root / name / folder)
+                yield Location(program, root / name / folder)
 
 
-def _invokeai(machine: _Machine) -> Iterator[Place]:
+def _invokeai(machine: _Machine) -> Iterator[Location]:
     root = machine.variable("INVOKEAI_ROOT") or machine.home / "invokeai"
     said = _read_yaml(root / "invokeai.yaml").get("models_dir")
     models = machine.variable("INVOKEAI_MODELS_DIR") or Path(_expanded(said) or "models")
-    yield Place("InvokeAI", root / models, "invoke")
+    yield Location("InvokeAI", root / models, "invoke")
 
 
-def _hugging_face(machine: _Machine) -> Iterator[Place]:
+def _hugging_face(machine: _Machine) -> Iterator[Location]:
     home = machine.variable("HF_HOME") or machine.cache / "huggingface"
-    yield Place("Hugging Face cache", machine.variable("HF_HUB_CACHE") or home / "hub", "hub")
+    yield Location("Hugging Face cache", machine.variable("HF_HUB_CACHE") or home / "hub", "hub")
 
 
 def _expanded(value: Any) -> str:

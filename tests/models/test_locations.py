@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, Registry, registry
-from bridge.models.places import find_places
+from bridge.models.locations import find_locations
 from bridge.models.registered import read_registered, write_registered
 
 UUIDS = ("0b1c2d3e-1111-4222-8333-444455556666", "1b1c2d3e-1111-4222-8333-444455556666")
@@ -40,7 +40,7 @@ def made(path: Path) -> Path:
 
 
 def found(home, system="linux", **environment):
-    return [(place.program, place.folder) for place in find_places(environment, home=home, system=system)]
+    return [(location.program, location.folder) for location in find_locations(environment, home=home, system=system)]
 
 
 def test_nothing_is_found_where_nothing_is(user):
@@ -76,7 +76,7 @@ def test_nothing_is_found_where_nothing_is(user):
         ("linux", ".cache/huggingface/hub", "Hugging Face cache"),
     ],
 )
-def test_usual_places(user, system, folder, program):
+def test_usual_locations(user, system, folder, program):
     made(user / folder)
     assert found(user, system) == [(program, user / folder)]
 
@@ -92,7 +92,7 @@ def test_usual_places(user, system, folder, program):
         ("INVOKEAI_MODELS_DIR", "invoke-models", "invoke-models"),
     ],
 )
-def test_places_named_by_variables(user, variable, value, folder):
+def test_locations_named_by_variables(user, variable, value, folder):
     made(user / folder)
     assert [path for _, path in found(user, **{variable: str(user / value)})] == [user / folder]
 
@@ -190,7 +190,7 @@ def test_invokeais_own_layouts(user, tiny):
     assert isinstance(entries["large.safetensors"][1], CheckpointUnreadable)
 
 
-def test_one_name_in_several_places(user, tiny, tmp_path):
+def test_one_name_in_several_locations(user, tiny, tmp_path):
     own = user / ".paintbridge" / "models" / "sd15"
     shutil.copytree(tiny, own)
     for folder in ("ComfyUI/models/diffusers/x", "ComfyUI/models/diffusers/y"):

@@ -1,4 +1,4 @@
-"""A pull in a process of its own, for a server that must neither wait nor grow: ``python -m bridge.models.pull_process
+"""A pull in a process of its own, for an engine that must neither wait nor grow: ``python -m bridge.engine.pull_process
 OWNER/NAME``.
 
 It writes one JSON object a line: ``done`` and ``total`` bytes, at most four times a second, and at last either
@@ -11,8 +11,8 @@ import os
 import sys
 import threading
 
-from .errors import ModelsError
-from .pull import Step, pull
+from ..models import ModelsError
+from ..models.pull import Step, pull
 
 __all__: list[str] = []
 
