@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test hosts hosts-trixie hosts-sid hosts-experimental hosts-wayland serve docs pictures lint mini plugins client clean
+.PHONY: demo test hosts hosts-trixie hosts-sid hosts-experimental hosts-wayland serve docs pictures fuzz lint mini plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -36,6 +36,11 @@ docs: $(VENV)/.installed-dev
 pictures: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/hosts -k "test_prompt_button_progress or test_typed_prompt_button_progress"
 	cp test-output/krita/krita-*.jpg test-output/gimp/gimp-*.jpg docs/images/
+
+# What reads strangers' bytes, guided by coverage: make fuzz MINUTES=20. What is new goes into tests/fuzz/corpus.
+MINUTES ?= 5
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python tests/support/fuzz.py --minutes $(MINUTES)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check

@@ -15,20 +15,20 @@ OUTPUT = Path("bench-output")
 
 
 def in_turns(
-    contestants: dict[str, Callable[[], float]], *, rounds: int, warm_up: int = 1
+    candidates: dict[str, Callable[[], float]], *, rounds: int, warm_up: int = 1
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Let each contestant run once a round, the order turned about each time. Each says how many seconds count.
+    """Let each candidate run once a round, the order turned about each time. Each says how many seconds count.
 
     Returns those seconds, and the processors' seconds that this process and its children spent meanwhile: on a machine
     that has other work to do, these tell more.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    processor: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    processor: dict[str, list[float]] = {name: [] for name in candidates}
     for index in range(-warm_up, rounds):
-        names = list(contestants) if index % 2 else list(contestants)[::-1]
+        names = list(candidates) if index % 2 else list(candidates)[::-1]
         for name in names:
             before = _processor_seconds()
-            taken = contestants[name]()
+            taken = candidates[name]()
             spent = _processor_seconds() - before
             if index >= 0:
                 seconds[name].append(taken)
@@ -48,8 +48,8 @@ def _processor_seconds() -> float:
 
 def report(name: str, seconds: dict[str, list[float]], **figures: Any) -> None:
     """Print medians and spreads, and write everything down in ``bench-output``."""
-    for contestant, values in seconds.items():
-        print(f"{contestant}: median {statistics.median(values):.3f} s ({min(values):.3f} .. {max(values):.3f})")
+    for candidate, values in seconds.items():
+        print(f"{candidate}: median {statistics.median(values):.3f} s ({min(values):.3f} .. {max(values):.3f})")
     for key, value in figures.items():
         print(f"{key}: {value:.3f}" if isinstance(value, float) else f"{key}: {value}")
     OUTPUT.mkdir(exist_ok=True)

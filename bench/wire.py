@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from measure import in_turns, ratio, report
 from PIL import Image
 
 from bridge.client import Address, Bridge, Pixels
-from bridge.engine.port import EngineEvent, Task, TaskFinished
+from bridge.engine.inventory import Inventory
+from bridge.engine.local_inventory import LocalInventory
+from bridge.engine.port import EngineEvent, PullEvent, Task, TaskFinished
 from bridge.protocol.messages import DeviceInfo, Extent, Layer, Picture, Recipe, Rect
 from bridge.server.app import BridgeServer
 from bridge.server.settings import Settings
@@ -44,11 +46,29 @@ class EchoEngine:
 
     slots = 1
 
+    def __init__(self) -> None:
+        self._models = LocalInventory()
+
     async def start(self) -> None:
         pass
 
-    async def device(self) -> DeviceInfo:
-        return DeviceInfo("cpu", "echo", "none", 0)
+    async def devices(self) -> Mapping[str, DeviceInfo]:
+        return {"local": DeviceInfo("cpu", "echo", "none", 0)}
+
+    async def inventory(self, *, fresh: bool = False) -> tuple[Inventory, ...]:
+        return await self._models.inventory(fresh=fresh)
+
+    def inventory_changes(self) -> AsyncGenerator[tuple[Inventory, ...], None]:
+        return self._models.inventory_changes()
+
+    async def wildcard_options(self, name: str) -> tuple[str, ...]:
+        return await self._models.wildcard_options(name)
+
+    def pull(self, name: str) -> AsyncGenerator[PullEvent, None]:
+        return self._models.pull(name)
+
+    def stop_pull(self, name: str) -> None:
+        self._models.stop_pull(name)
 
     async def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
         submit = task.submit
@@ -66,8 +86,11 @@ class EchoEngine:
     def cancel(self, task_id: str) -> None:
         pass
 
-    async def close(self) -> None:
+    def free(self) -> None:
         pass
+
+    async def close(self) -> None:
+        await self._models.close()
 
 
 def serve_bridge(home: str, address: Any) -> None:

@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Beside another busy process spinning would take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What takes longest comes first, so that no process is left alone with it at the end.
 _FIRST = ("tests/hosts", "tests/painter", "tests/cli", "tests/training", "tests/engine")

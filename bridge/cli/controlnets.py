@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import ControlNet, Entry
-from ..models.places import OWN
+from ..models.locations import OWN
 from .describe import size_on_disk, size_words
 
 __all__ = ["controlnet_row", "controlnet_row_words"]
@@ -26,6 +26,6 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
 def controlnet_row_words(said: dict[str, Any]) -> str:
     """The row for people; an arrow marks it as something that guides a checkpoint."""
     whose = "" if said["program"] == OWN else f" [{said['program']}]"
-    hears = said["condition"].replace("_", " ") + "s" if said["condition"] else "nothing that a condition says yet"
+    takes = said["condition"].replace("_", " ") + "s" if said["condition"] else "nothing that a condition says yet"
     size = size_words(said["size_bytes"])
-    return f"> {said['name']}: ControlNet for {said['family']}, hears {hears}, {size}{whose}; {said['path']}"
+    return f"> {said['name']}: ControlNet for {said['family']}, takes {takes}, {size}{whose}; {said['path']}"

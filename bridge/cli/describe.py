@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..models import RECOMMENDED, Checkpoint, Entry, Lora, ModelsError
-from ..models.places import OWN
+from ..models.locations import OWN
 from ..models.receipt import read_receipt
 
 __all__ = [

@@ -113,7 +113,7 @@ def parse_profile(data: bytes) -> MatrixProfile:
         curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
         matrix = np.array(columns).T
         np.linalg.inv(matrix)
-    except (KeyError, struct.error, np.linalg.LinAlgError) as error:
+    except (KeyError, struct.error, np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
         raise ProfileNotUsable("made of look-up tables, or damaged") from error
     return MatrixProfile(curves, matrix)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import Entry, Lora
-from ..models.places import OWN
+from ..models.locations import OWN
 from .describe import size_on_disk, size_words
 
 __all__ = ["lora_details", "lora_details_words", "lora_row", "lora_row_words"]

@@ -25,11 +25,11 @@ from ..models import (
     inspect_lora,
 )
 from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
+from ..models.locations import OWN, Location, models_folder
 from ..models.names import find_name, is_pickle, text_only
-from ..models.places import OWN, Place, models_folder
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
-from ..models.scan import candidates, lora_candidates
+from ..models.scan import checkpoint_candidates, lora_candidates
 from ..server.settings import load_settings, settings_home
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
@@ -173,17 +173,17 @@ def _add(args: argparse.Namespace) -> dict[str, Any]:
 def _kinds_at(path: Path) -> tuple[str, ...]:
     """What a path holds: "checkpoint", "lora", or both. Raises ModelsError for what is one thing and cannot be used."""
     if path.is_dir() and not (path / "model_index.json").is_file():
-        place = Place(OWN, path)
-        loras = [found for _, found in lora_candidates(place) if _is_lora(found)]
-        lying = [found for _, found in candidates(place) if found not in loras]
-        usable = [found for found in lying if not is_pickle(found.name)]
-        if not lying and not loras:
+        location = Location(OWN, path)
+        loras = [found for _, found in lora_candidates(location) if _is_lora(found)]
+        found_files = [found for _, found in checkpoint_candidates(location) if found not in loras]
+        usable = [found for found in found_files if not is_pickle(found.name)]
+        if not found_files and not loras:
             raise CliError(
                 f"There is no checkpoint and no LoRA in {path}.",
                 "Name a diffusers folder, a .safetensors file, or a folder that holds some.",
             )
-        if not loras and (len(lying) == 1 or not usable):
-            inspect(lying[0])
+        if not loras and (len(found_files) == 1 or not usable):
+            inspect(found_files[0])
         return (*(["checkpoint"] if usable else []), *(["lora"] if loras else []))
     if path.is_file() and _is_lora(path):
         inspect_lora(path)

@@ -70,7 +70,7 @@ def _plain(value: Any) -> Any:
 def _follow(module: str, order: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Run the child to its end; what it has done, and whether Ctrl-C came."""
     # Waiting threads must not spin: see the engine's worker.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1", **os.environ}
     command = [sys.executable, "-m", *_launcher(order), module, json.dumps(order)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **_ALONE)
     assert child.stdin is not None

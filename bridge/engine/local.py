@@ -1,4 +1,4 @@
-"""The engine on this machine: one worker process, supervised.
+"""The engine on this machine: one worker process, supervised, and the models that lie here.
 
 A worker that ends, or whose heartbeat falls silent, fails the job that it was at, and is replaced; jobs that wait are
 run by its successor. How long a step takes is never held against a worker: on a CPU it may be minutes.
@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
 from .calls import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
-from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
+from .inventory import Inventory
+from .local_inventory import LOCAL_WORKER, LocalInventory
+from .port import EngineEvent, PullEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
 from .process import WorkerProcess, crash_error
 
 __all__ = ["EngineSettings", "LocalEngine"]
@@ -68,6 +70,7 @@ class LocalEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
+        self._inventory = LocalInventory(settings.models, default_checkpoint=settings.default_checkpoint)
         # Short, since macOS allows 30 characters for all of a segment's name.
         self.segment_prefix = f"pb{secrets.token_hex(6)}-"
         self._jobs: dict[str, _Job] = {}
@@ -122,15 +125,35 @@ class LocalEngine:
         if self._worker is not None:
             self._worker.send(Free())
 
-    async def device(self) -> DeviceInfo:
-        """Where the models run; waits until that is known.
+    async def devices(self) -> Mapping[str, DeviceInfo]:
+        """Where the worker's models run; waits until that is known.
 
         Raises:
             BridgeError: ``worker_crashed`` when no worker could be started; ``shutting_down``.
         """
         if self._device is None:
             raise RuntimeError("The engine has not been started.")
-        return await asyncio.shield(self._device)
+        return {LOCAL_WORKER: await asyncio.shield(self._device)}
+
+    async def inventory(self, *, fresh: bool = False) -> tuple[Inventory, ...]:
+        """As :meth:`.LocalInventory.inventory`."""
+        return await self._inventory.inventory(fresh=fresh)
+
+    def inventory_changes(self) -> AsyncGenerator[tuple[Inventory, ...], None]:
+        """As :meth:`.LocalInventory.inventory_changes`."""
+        return self._inventory.inventory_changes()
+
+    async def wildcard_options(self, name: str) -> tuple[str, ...]:
+        """As :meth:`.LocalInventory.wildcard_options`."""
+        return await self._inventory.wildcard_options(name)
+
+    def pull(self, name: str) -> AsyncGenerator[PullEvent, None]:
+        """As :meth:`.LocalInventory.pull`."""
+        return self._inventory.pull(name)
+
+    def stop_pull(self, name: str) -> None:
+        """As :meth:`.LocalInventory.stop_pull`."""
+        self._inventory.stop_pull(name)
 
     async def close(self) -> None:
         """Stop what runs, end the worker, free its memory; jobs end with ``shutting_down``."""
@@ -146,6 +169,7 @@ class LocalEngine:
             self._worker = None
         if self._device is not None and not self._device.done():
             self._device.set_exception(BridgeError("shutting_down"))
+        await self._inventory.close()
 
     @property
     def worker_pid(self) -> int | None:

@@ -1,24 +1,29 @@
-"""The engine's port: what the server may ask of whoever runs the jobs.
+"""The engine's port: what the server may ask of whoever runs the jobs and has the models.
 
 Behind it stands one local worker process (:mod:`.local`); a pool on other machines could stand there as well.
 Therefore a task holds everything that its job needs and no reference to anything of the server's; events stream back;
-cancelling is a request by name, answered by the job's own last event; and ``model_key`` lets a pool send a job to
-where its checkpoint is loaded already.
+cancelling is a request by name, answered by the job's own last event; models are told of as plain data, worker by
+worker (:mod:`.inventory`); and ``model_key`` lets a pool send a job to where its checkpoint is loaded already.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, JobOrder, Layer, Submit
 from ..protocol.pixels import Buffer
+from .inventory import Inventory
 
 __all__ = [
     "Engine",
     "EngineEvent",
+    "PullEvent",
+    "PullFailed",
+    "PullFinished",
+    "PullProgress",
     "Task",
     "TaskCancelled",
     "TaskFailed",
@@ -112,8 +117,37 @@ class TaskCancelled:
 EngineEvent = TaskProgress | TaskPreview | TaskFinished | TaskTrained | TaskFailed | TaskCancelled
 
 
+@dataclass(frozen=True)
+class PullProgress:
+    """Bytes of the checkpoint's files that are there, and of all of them; 0 and 0 until that is known."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class PullFinished:
+    """The checkpoint is there, and listed by this name."""
+
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class PullFailed:
+    """The checkpoint was not pulled; ``pull_stopped`` when somebody stopped it. The next pull of it goes on from
+    there.
+    """
+
+    error: BridgeError
+
+
+PullEvent = PullProgress | PullFinished | PullFailed
+
+
 class Engine(Protocol):
-    """Runs tasks. ``slots`` says how many at a time; the server's queue hands over no more than that."""
+    """Runs tasks, where the models are. ``slots`` says how many tasks at a time; the server's queue hands over no more
+    than that. Workers have names, which devices and inventories go by.
+    """
 
     slots: int
 
@@ -136,11 +170,46 @@ class Engine(Protocol):
     def free(self) -> None:
         """Let go of what is loaded, after the jobs that are under way; the next one loads what it needs."""
 
-    async def device(self) -> DeviceInfo:
-        """Where the models run. Waits until that is known.
+    async def devices(self) -> Mapping[str, DeviceInfo]:
+        """Where the models run, by worker. Waits until that is known of at least one.
 
         Raises:
-            BridgeError: ``worker_crashed`` when the worker cannot be started at all.
+            BridgeError: ``worker_crashed`` when no worker can be started at all.
+        """
+
+    async def inventory(self, *, fresh: bool = False) -> tuple[Inventory, ...]:
+        """What models there are, one inventory for each worker: as it was within the last second, or ``fresh``. Never
+        waits for a worker to start, nor for a file to be hashed.
+
+        Raises:
+            BridgeError: ``shutting_down``.
+        """
+
+    def inventory_changes(self) -> AsyncGenerator[tuple[Inventory, ...], None]:
+        """The inventories as they are, then again whenever one of them has changed. Closing the stream ends the
+        watching; the stream itself ends when the engine is closed.
+        """
+
+    async def wildcard_options(self, name: str) -> tuple[str, ...]:
+        """The options of the wildcard of that name, for prompts that are read before they are handed over.
+
+        Raises:
+            BridgeError: ``wildcard_unknown wildcard_unreadable shutting_down``.
+        """
+
+    def pull(self, name: str) -> AsyncGenerator[PullEvent, None]:
+        """Fetch a recommended checkpoint, by its name among those. The stream begins with a :class:`PullProgress`, and
+        ends with exactly one of :class:`PullFinished` and :class:`PullFailed`; closing it before that stops the pull.
+
+        Raises, before the first event:
+            BridgeError: ``pull_unknown``; ``pull_busy`` while another pull is under way; ``shutting_down``.
+        """
+
+    def stop_pull(self, name: str) -> None:
+        """Ask for the end of a pull, which its stream tells.
+
+        Raises:
+            BridgeError: ``pull_unknown`` when that checkpoint is not being pulled.
         """
 
     async def close(self) -> None:

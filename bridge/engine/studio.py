@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from ..canvas import geometry
 from ..diffusion import Device, ModelCache, find_device
 from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
-from ..models.places import models_folder
+from ..models.locations import models_folder
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train

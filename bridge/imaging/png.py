@@ -25,7 +25,7 @@ def read_texts(png: bytes) -> dict[str, str]:
     for kind, body in _chunks(png):
         try:
             keyword, text = _read(kind, body)
-        except (ValueError, zlib.error):
+        except (ValueError, IndexError, zlib.error):
             continue
         if keyword:
             texts[keyword] = text

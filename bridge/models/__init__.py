@@ -20,10 +20,10 @@ from .errors import (
 from .families import FAMILIES, Family
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
+from .model_index import Entry
 from .recommended import RECOMMENDED, Recommendation, names_by_hub_id
 from .registry import MINI, Registry
 from .samplers import SAMPLERS
-from .shelf import Entry
 from .wildcards import WildcardRegistry
 
 __all__ = [

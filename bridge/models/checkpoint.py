@@ -12,7 +12,7 @@ from .config_keys import check_config, check_index, check_scheduler, kind_of_par
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
-from .hashing import content_hash
+from .hashing import content_hash, known_hash
 from .safetensors_header import read_header
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .single_file import check_parts, configs_beside, said_by_file
@@ -82,10 +82,22 @@ class Checkpoint:
         the reading.
         """
         files = content_hash(self.path, self.files, check=check)
-        if not self.told and self.vae is None:
+        vae = content_hash(self.vae.path, self.vae.files, check=check) if self.vae else None
+        return self._with_settings(files, vae)
+
+    def known_hash(self) -> str | None:
+        """The same, without reading the files: None until something has hashed them."""
+        files = known_hash(self.path, self.files)
+        vae = known_hash(self.vae.path, self.vae.files) if self.vae else None
+        if files is None or (self.vae is not None and vae is None):
+            return None
+        return self._with_settings(files, vae)
+
+    def _with_settings(self, files: str, vae: str | None) -> str:
+        if not self.told and vae is None:
             return files
-        vae = [f"vae = {content_hash(self.vae.path, self.vae.files, check=check)}"] if self.vae else []
-        return hashlib.sha256("\n".join([files, *sorted(self.told), *vae]).encode()).hexdigest()
+        lines = [files, *sorted(self.told), *([f"vae = {vae}"] if vae is not None else [])]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def inspect(path: Path) -> Checkpoint:

@@ -13,7 +13,7 @@ from typing import Any
 from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
-from .places import VAES, bridge_home, models_folder
+from .locations import VAES, bridge_home, models_folder
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .vae import inspect_vae
 

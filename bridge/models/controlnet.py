@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import Checkpoint, DenoiserShape
+from .checkpoint import DenoiserShape
 from .config_keys import check_config
 from .control_kinds import kind_of_words
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
+from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .hashing import content_hash
 from .safetensors_header import SafetensorsHeader, read_header
@@ -21,7 +22,7 @@ from .single_file import configs_beside
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["ControlNet", "inspect_controlnet"]
+__all__ = ["ControlNet", "check_fits", "fits", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -67,18 +68,24 @@ class ControlNet:
         """As `hash`; `check` is called every few megabytes and may raise to end the reading."""
         return content_hash(self.path, self.files, check=check)
 
-    def fits(self, checkpoint: Checkpoint) -> bool:
-        """Whether it was made for UNets like the checkpoint's."""
-        return (self.family, self.shape) == (checkpoint.family, checkpoint.shape)
+    def check_fits(self, checkpoint: DenoiserFacts) -> None:
+        """As the function of that name."""
+        check_fits(self, checkpoint)
 
-    def check_fits(self, checkpoint: Checkpoint) -> None:
-        """Raises ConditionUnsupported where it was made for other UNets than the checkpoint's."""
-        if not self.fits(checkpoint):
-            raise ConditionUnsupported(
-                f"{self.id} was made for {self.family.title}, and does not fit {checkpoint.id} "
-                f"({checkpoint.family.title}{'' if self.family != checkpoint.family else ', of another size'}).",
-                hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
-            )
+
+def fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> bool:
+    """Whether a ControlNet was made for UNets like the checkpoint's."""
+    return (net.family.name, net.shape) == (checkpoint.family.name, checkpoint.shape)
+
+
+def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
+    """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
+    if not fits(net, checkpoint):
+        raise ConditionUnsupported(
+            f"{net.id} was made for {net.family.title}, and does not fit {checkpoint.id} "
+            f"({checkpoint.family.title}{'' if net.family.name != checkpoint.family.name else ', of another size'}).",
+            hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
+        )
 
 
 def inspect_controlnet(path: Path) -> ControlNet:

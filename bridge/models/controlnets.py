@@ -1,29 +1,32 @@
 """Which ControlNets there are: the artist's own, and those that other programs on this machine keep."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from .checkpoint import Checkpoint
 from .control_kinds import control_kind
-from .controlnet import ControlNet, inspect_controlnet
+from .controlnet import ControlNet, check_fits, fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
+from .facts import ControlNetFacts, DenoiserFacts
+from .locations import CONTROLNETS, OWN, Location, controlnets_folder, find_locations
+from .model_index import Candidate, Entry, ModelIndex, candidates_in
 from .names import find_name
-from .places import CONTROLNETS, OWN, Place, controlnets_folder, find_places
 from .scan import controlnet_candidates
-from .shelf import Entry, Lying, Shelf, lying_in
 
-__all__ = ["ControlNetRegistry"]
+__all__ = ["ControlNetRegistry", "choose_controlnet", "condition_kinds"]
+
+T = TypeVar("T", bound=ControlNetFacts)
 
 # Where to get one, by family and kind of condition: a repository of the Hugging Face hub.
-_WORTH_FETCHING = {
+_RECOMMENDED = {
     ("SD1", "scribble"): "lllyasviel/control_v11p_sd15_scribble",
     ("SD1", "label_map"): "lllyasviel/control_v11p_sd15_seg",
     ("SDXL", "scribble"): "xinsir/controlnet-scribble-sdxl-1.0",
 }
 
-
-# Their folders hold other things beside ControlNets, not worth a word.
+# Their folders hold other files too, which are not listed as unusable ControlNets.
 _MIXED = ("InvokeAI", "Hugging Face cache")
 
 
@@ -37,16 +40,11 @@ class ControlNetRegistry:
     def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the ControlNets are those in their `controlnet`. `clock` gives seconds."""
         self._folders = [Path(folder).expanduser() / CONTROLNETS for folder in folders]
-        self._shelf = Shelf(lambda: _lying(self._folders), inspect_controlnet, clock=clock)
+        self._index = ModelIndex(lambda: _candidates(self._folders), inspect_controlnet, clock=clock)
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[ControlNet], ...]:
-        """All that there is, whether it can be used or not; as it was within the last second, or ``fresh``."""
-        return tuple(filter(_worth_a_word, self._shelf.entries(fresh=fresh)))
-
-    def kinds(self, checkpoint: Checkpoint) -> tuple[str, ...]:
-        """The kinds of condition that the checkpoint takes."""
-        nets = (entry.found for entry in self.entries() if isinstance(entry.found, ControlNet))
-        return tuple(sorted({net.condition for net in nets if net.condition is not None and net.fits(checkpoint)}))
+        """All ControlNets, usable or not; as they were within the last second, or ``fresh``."""
+        return tuple(filter(_is_listed, self._index.entries(fresh=fresh)))
 
     def choose(self, kind: str, checkpoint: Checkpoint, name: str | None = None) -> ControlNet:
         """The ControlNet for a kind of condition on a checkpoint; the one of that name, if it is given.
@@ -54,48 +52,66 @@ class ControlNetRegistry:
         Raises ConditionUnsupported, which says what is lacking; or the error that says why that one cannot be used.
         """
         try:
-            return _choose(self.entries(), kind, checkpoint, name)
+            return self._choose(self.entries(), kind, checkpoint, name)
         except ModelsError:
-            # What has just been put there, or mended, need not wait until the last look is a second old.
-            return _choose(self.entries(fresh=True), kind, checkpoint, name)
+            # What has just been put there, or mended, need not wait until the last scan is a second old.
+            return self._choose(self.entries(fresh=True), kind, checkpoint, name)
+
+    def _choose(
+        self, entries: Iterable[Entry[ControlNet]], kind: str, checkpoint: Checkpoint, name: str | None
+    ) -> ControlNet:
+        found = {entry.name: entry.found for entry in entries}
+        return choose_controlnet(found, kind, checkpoint, name, folder=str(controlnets_folder()))
 
 
-def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Checkpoint, name: str | None) -> ControlNet:
+def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: DenoiserFacts) -> tuple[str, ...]:
+    """The kinds of condition that the checkpoint takes with these ControlNets, in alphabetical order."""
+    return tuple(sorted({net.condition for net in nets if net.condition is not None and fits(net, checkpoint)}))
+
+
+def choose_controlnet(
+    found: Mapping[str, T | Exception], kind: str, checkpoint: DenoiserFacts, name: str | None, *, folder: str
+) -> T:
+    """The ControlNet for a kind of condition on a checkpoint, or the one of that name, among ControlNets and what is
+    wrong with the others, by name. `folder` is where ControlNets are put.
+
+    Raises ConditionUnsupported, or what is wrong with the one of that name.
+    """
     title = control_kind(kind).title
-    nets = [entry.found for entry in entries if isinstance(entry.found, ControlNet)]
+    nets = [net for net in found.values() if not isinstance(net, Exception)]
     if name is not None:
-        wanted = find_name(name, (entry.name for entry in entries))
-        found = next((entry.found for entry in entries if entry.name == wanted), None)
-        if found is None:
-            names = ", ".join(net.id for net in nets if net.fits(checkpoint)) or "none"
+        known = find_name(name, found)
+        if known is None:
+            names = ", ".join(net.id for net in nets if fits(net, checkpoint)) or "none"
             raise ConditionUnsupported(
                 f"There is no ControlNet named {name!r}.", hint=f"For {checkpoint.id} there are: {names}."
             )
-        if isinstance(found, ModelsError):
-            raise found
-        found.check_fits(checkpoint)
-        return found
+        named = found[known]
+        if isinstance(named, Exception):
+            raise named
+        check_fits(named, checkpoint)
+        return named
     meant = [net for net in nets if net.condition == kind]
-    fitting = [net for net in meant if net.fits(checkpoint)]
+    fitting = [net for net in meant if fits(net, checkpoint)]
     if fitting:
         return fitting[0]
-    worth = _WORTH_FETCHING.get((checkpoint.family.name, kind))
+    worth = _RECOMMENDED.get((checkpoint.family.name, kind))
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
         f"{checkpoint.id} cannot be guided by a {title}: no ControlNet for that and for "
         f"{checkpoint.family.title} is here.{there}",
-        hint=f"Put one{fetch} into {controlnets_folder()}, its name as it is, or leave the condition out.",
+        hint=f"Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
     )
 
 
-def _worth_a_word(entry: Entry[ControlNet]) -> bool:
+def _is_listed(entry: Entry[ControlNet]) -> bool:
     return not (entry.program in _MIXED and isinstance(entry.found, NotAControlNet))
 
 
-def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
+def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     for folder in (*folders, controlnets_folder()):
         if folder.exists():
-            yield from lying_in(Place(OWN, folder), controlnet_candidates)
-    for place in find_places(kind="controlnet"):
-        yield from lying_in(place, controlnet_candidates)
+            yield from candidates_in(Location(OWN, folder), controlnet_candidates)
+    for location in find_locations(kind="controlnet"):
+        yield from candidates_in(location, controlnet_candidates)

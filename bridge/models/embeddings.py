@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .places import bridge_home, find_places
+from .locations import bridge_home, find_locations
 from .scan import files_below
 
 __all__ = ["EmbeddingNames"]
@@ -25,14 +25,14 @@ class EmbeddingNames:
     def __call__(self) -> frozenset[str]:
         """All that there are, as they were within the last second."""
         if self._looked is None or not 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS:
-            names = frozenset(path.stem.lower() for folder in self._places() for path in _files_in(folder))
+            names = frozenset(path.stem.lower() for folder in self._locations() for path in _files_in(folder))
             self._looked = (self._clock(), names)
         return self._looked[1]
 
-    def _places(self) -> Iterator[Path]:
+    def _locations(self) -> Iterator[Path]:
         yield bridge_home() / "models" / "embeddings"
         yield from self._folders
-        yield from (place.folder for place in find_places(kind="embedding"))
+        yield from (location.folder for location in find_locations(kind="embedding"))
 
 
 def _files_in(folder: Path) -> list[Path]:

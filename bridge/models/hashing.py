@@ -6,16 +6,19 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from .places import bridge_home
+from .errors import CheckpointUnreadable
+from .locations import bridge_home
 
-__all__ = ["content_hash", "file_hash"]
+__all__ = ["content_hash", "file_hash", "known_hash"]
 
 _CHUNK = 4 * 1024 * 1024
 _lock = threading.Lock()
 _memory: dict[str, str] = {}
+# Size and modification time that a cache's file had when it was read last.
+_cache_stamps: dict[Path, tuple[int, int]] = {}
 
 
 def _cache_path() -> Path:
@@ -51,17 +54,54 @@ def file_hash(path: Path, *, check: Callable[[], None] | None = None) -> str:
 def content_hash(root: Path, files: Sequence[Path], *, check: Callable[[], None] | None = None) -> str:
     """SHA-256 of a checkpoint: of the file itself, or of the sorted lines `hash  relative/path` of several files.
 
-    Paths are relative to the folder, or to the one beside a single file, whose own name does not count.
+    Paths are relative to the folder, or to the one beside a single file, whose own name does not count. Raises
+    CheckpointUnreadable when one of them has gone since it was listed.
     """
-    if tuple(files) == (root,):
-        return file_hash(root, check=check)
-    names = {path: path.relative_to(root).as_posix() for path in files} if root.is_dir() else _beside(root, files)
-    lines = sorted(f"{file_hash(path, check=check)}  {name}\n" for path, name in names.items())
+    try:
+        return _combined(root, {path: file_hash(path, check=check) for path in files})
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"{root.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
+        ) from error
+
+
+def known_hash(root: Path, files: Sequence[Path]) -> str | None:
+    """As `content_hash`, but without reading the files: None until something has hashed all of them, in this process or
+    another.
+    """
+    try:
+        with _lock:
+            _update_memory()
+            hashes = {path: _memory.get(_key(path)) for path in files}
+    except OSError:
+        return None
+    known = {path: value for path, value in hashes.items() if value is not None}
+    return _combined(root, known) if len(known) == len(hashes) else None
+
+
+def _combined(root: Path, hashes: Mapping[Path, str]) -> str:
+    if tuple(hashes) == (root,):
+        return hashes[root]
+    names = {path: path.relative_to(root).as_posix() for path in hashes} if root.is_dir() else _beside(root, hashes)
+    lines = sorted(f"{hashes[path]}  {name}\n" for path, name in names.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _beside(root: Path, files: Sequence[Path]) -> dict[Path, str]:
+def _beside(root: Path, files: Iterable[Path]) -> dict[Path, str]:
     return {path: "/".join(path.relative_to(root.parent).parts[1:]) for path in files}
+
+
+def _update_memory() -> None:
+    """Add what other processes have hashed since the cache was read last."""
+    path = _cache_path()
+    try:
+        stat = path.stat()
+    except OSError:
+        return
+    stamp = (stat.st_size, stat.st_mtime_ns)
+    if _cache_stamps.get(path) != stamp:
+        _memory.update(_read_cache())
+        _cache_stamps[path] = stamp
 
 
 def _read_cache() -> dict[str, str]:

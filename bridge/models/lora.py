@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import Checkpoint
 from .distillation import Distillation, distillation_of
-from .errors import LoraUnreadable, LoraUnsupported
+from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
+from .facts import ModelFacts
 from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
@@ -59,10 +59,8 @@ class Lora:
         """
         try:
             return content_hash(self.path, self.files, check=check)
-        except OSError as error:
-            raise LoraUnreadable(
-                f"{self.path.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
-            ) from error
+        except CheckpointUnreadable as error:
+            raise LoraUnreadable(error.message, hint=error.hint) from error
 
 
 def inspect_lora(path: Path) -> Lora:
@@ -90,9 +88,9 @@ def inspect_lora(path: Path) -> Lora:
     return lora
 
 
-def check_fits(lora: Lora, checkpoint: Checkpoint) -> None:
+def check_fits(lora: ModelFacts, checkpoint: ModelFacts) -> None:
     """Raises LoraUnsupported for a LoRA of another family than the checkpoint's."""
-    if lora.family != checkpoint.family:
+    if lora.family.name != checkpoint.family.name:
         raise LoraUnsupported(
             f"The LoRA {lora.id} is made for {lora.family.title}, but {checkpoint.id} is {checkpoint.family.title}.",
             hint=f"Choose a {lora.family.title} checkpoint, or take the LoRA out of the prompt.",

@@ -1,24 +1,27 @@
 """Which LoRAs there are: the artist's own, and those that other programs on this machine keep."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
+from .locations import LORAS, OWN, Location, find_locations, loras_folder
 from .lora import Lora, check_fits, inspect_lora
+from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
 from .names import find_name, same_name
-from .places import LORAS, OWN, Place, find_places, loras_folder
 from .registered import read_registered
 from .scan import lora_candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
-__all__ = ["LoraRegistry"]
+__all__ = ["LoraRegistry", "choose_lora"]
+
+T = TypeVar("T")
 
 _NAMES_SHOWN = 12
-# Their folders, and those that were added as a whole, hold other things beside LoRAs, not worth a word.
+# Their folders, and those that were added as a whole, hold other files too, which are not listed as unusable LoRAs.
 _MIXED = ("InvokeAI", "Hugging Face cache")
 
 
@@ -31,15 +34,15 @@ class LoraRegistry:
     def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the LoRAs are those in their `loras`. `clock` gives seconds."""
         self._folders = [Path(folder).expanduser() / LORAS for folder in folders]
-        self._shelf = Shelf(lambda: _lying(self._folders), inspect_lora, clock=clock)
+        self._index = ModelIndex(lambda: _candidates(self._folders), inspect_lora, clock=clock)
 
-    def entries(self) -> tuple[Entry[Lora], ...]:
-        """All that there is, whether it can be used or not; as it was within the last second."""
-        return tuple(filter(_worth_a_word, self._shelf.entries()))
+    def entries(self, *, fresh: bool = False) -> tuple[Entry[Lora], ...]:
+        """All LoRAs, usable or not; as they were within the last second, or ``fresh``."""
+        return tuple(filter(_is_listed, self._index.entries(fresh=fresh)))
 
-    def list(self, *, fresh: bool = False) -> list[Lora]:
-        """All that can be used; as it was within the last second, or ``fresh``."""
-        return [entry.found for entry in self._shelf.entries(fresh=fresh) if isinstance(entry.found, Lora)]
+    def list(self) -> list[Lora]:
+        """All that can be used; as they were within the last second."""
+        return [entry.found for entry in self._index.entries() if isinstance(entry.found, Lora)]
 
     def find(self, name: str) -> Lora:
         """The LoRA of that name, as `find_name` finds it.
@@ -47,10 +50,10 @@ class LoraRegistry:
         Raises LoraUnknown with the names that are close, or the error that says why that LoRA cannot be used.
         """
         try:
-            return _choose(self._shelf.entries(), name)
+            return self._choose(self._index.entries(), name)
         except ModelsError:
-            # What has just been put there, or mended, need not wait until the last look is a second old.
-            return _choose(self._shelf.entries(fresh=True), name)
+            # What has just been put there, or mended, need not wait until the last scan is a second old.
+            return self._choose(self._index.entries(fresh=True), name)
 
     def fitting(self, names: Iterable[str], checkpoint: Checkpoint) -> dict[str, Lora]:
         """The LoRAs of these names, by them. Raises as `find`, and LoraUnsupported for one of another family."""
@@ -59,39 +62,46 @@ class LoraRegistry:
             check_fits(lora, checkpoint)
         return found
 
+    def _choose(self, entries: Iterable[Entry[Lora]], name: str) -> Lora:
+        return choose_lora({entry.name: entry.found for entry in entries}, name, folder=str(loras_folder()))
 
-def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
-    found = {entry.name: entry.found for entry in entries}
+
+def choose_lora(found: Mapping[str, T | Exception], name: str, *, folder: str) -> T:
+    """The one of that name, as `find_name` finds it, among LoRAs and what is wrong with the others, by name. `folder`
+    is where LoRAs are put.
+
+    Raises LoraUnknown with the names that are close, or what is wrong with that LoRA.
+    """
     known = find_name(name, found)
     if known is None:
-        usable = {same_name(known): known for known, lora in found.items() if isinstance(lora, Lora)}
+        usable = {same_name(known): known for known, lora in found.items() if not isinstance(lora, Exception)}
         close = get_close_matches(same_name(name), usable, n=3)
-        hint = _hint(list(usable.values()), [usable[one] for one in close])
+        hint = _hint(list(usable.values()), [usable[one] for one in close], folder)
         raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=hint)
-    entry = found[known]
-    if isinstance(entry, ModelsError):
-        raise entry
-    return entry
+    lora = found[known]
+    if isinstance(lora, Exception):
+        raise lora
+    return lora
 
 
-def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
+def _hint(usable: Sequence[str], close: Sequence[str], folder: str) -> str:
     if close:
         return f"Close to it: {', '.join(close)}."
     if not usable:
-        return f"There are none yet. Put LoRA files into {loras_folder()}, or name one with `paintbridge models add`."
+        return f"There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`."
     shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
     return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
 
 
-def _worth_a_word(entry: Entry[Lora]) -> bool:
+def _is_listed(entry: Entry[Lora]) -> bool:
     mixed = entry.program in _MIXED or entry.registered not in (None, entry.path)
     return not (mixed and isinstance(entry.found, NotALora))
 
 
-def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
+def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     for folder in (*folders, loras_folder()):
         if folder.exists():
-            yield from lying_in(Place(OWN, folder), lora_candidates)
-    yield from lying_registered(lora_candidates, partial(read_registered, "lora"))
-    for place in find_places(kind="lora"):
-        yield from lying_in(place, lora_candidates)
+            yield from candidates_in(Location(OWN, folder), lora_candidates)
+    yield from registered_candidates(lora_candidates, partial(read_registered, "lora"))
+    for location in find_locations(kind="lora"):
+        yield from candidates_in(location, lora_candidates)

@@ -1,7 +1,7 @@
 """Fetch a checkpoint from the Hugging Face hub: just what a diffusers folder needs, checked, whole or not at all.
 
 Safetensors and small texts only; half precision where there is a choice. Imported by the command line when it is asked
-to pull, and by `pull_process`.
+to pull, and by the engine's process for that.
 """
 
 import json
@@ -20,7 +20,7 @@ from .config_keys import check_config, check_index, check_scheduler, kind_of_par
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .families import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
-from .places import models_folder
+from .locations import models_folder
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 
@@ -231,8 +231,8 @@ def _weights(part: str, names: set[str], read: Callable[[str], str]) -> list[str
 
 
 def _check_room(partial: Path, wanted: list[HubFile]) -> None:
-    lying = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
-    needed = sum(file.size for file in wanted) - lying + _SPARE
+    fetched = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    needed = sum(file.size for file in wanted) - fetched + _SPARE
     free = shutil.disk_usage(partial).free
     if needed > free:
         raise DiskFull(

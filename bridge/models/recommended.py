@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .checkpoint import Checkpoint
+from .model_index import Entry
 from .receipt import read_receipt
-from .shelf import Entry
 
 __all__ = ["RECOMMENDED", "Recommendation", "names_by_hub_id"]
 

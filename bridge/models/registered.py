@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import CheckpointUnreadable
-from .places import bridge_home
+from .locations import bridge_home
 
 __all__ = ["KINDS", "list_file", "read_registered", "write_registered"]
 
@@ -18,7 +18,7 @@ _KEYS = dict(zip(KINDS, ("paths", "loras"), strict=True))
 
 
 def list_file() -> Path:
-    """Where the list lies."""
+    """The file of the list."""
     return bridge_home() / "models.json"
 
 

@@ -1,19 +1,22 @@
 """Which checkpoints there are: mini, the artist's own, and those that other programs on this machine keep."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
+from .locations import CONTROLNETS, LORAS, OWN, VAES, Location, find_locations, models_folder
+from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
 from .names import find_name
-from .places import CONTROLNETS, LORAS, OWN, VAES, Place, find_places, models_folder
-from .scan import candidates
-from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
+from .scan import checkpoint_candidates
 
-__all__ = ["MINI", "Registry"]
+__all__ = ["MINI", "Registry", "choose_checkpoint"]
+
+T = TypeVar("T")
 
 MINI = Path(__file__).resolve().parent.parent / "mini"
 """The checkpoint that ships with the project."""
@@ -38,16 +41,14 @@ class Registry:
         """
         self._folders = [Path(folder).expanduser() for folder in folders]
         self._default = default
-        self._shelf = Shelf(lambda: _lying(self._folders), inspect, clock=clock)
+        self._index = ModelIndex(lambda: _candidates(self._folders), inspect, clock=clock)
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[Checkpoint], ...]:
-        """All that there is, mini first, whether it can be painted with or not; as it was within the last second, or
-        ``fresh``.
-        """
+        """All checkpoints, mini first, usable or not; as they were within the last second, or ``fresh``."""
         # In a folder that was added as a whole, what is no checkpoint may be a LoRA, and listed as such.
         return _with_settings(
             entry
-            for entry in self._shelf.entries(fresh=fresh)
+            for entry in self._index.entries(fresh=fresh)
             if entry.registered in (None, entry.path) or not isinstance(entry.found, LoraNoCheckpoint)
         )
 
@@ -68,32 +69,45 @@ class Registry:
         try:
             return self._choose(self.entries(), checkpoint_id)
         except ModelsError:
-            # What has just been put there, or mended, need not wait until the last look is a second old.
+            # What has just been put there, or mended, need not wait until the last scan is a second old.
             return self._choose(self.entries(fresh=True), checkpoint_id)
 
-    def _choose(self, entries: tuple[Entry[Checkpoint], ...], checkpoint_id: str | None) -> Checkpoint:
+    def default_name(self, entries: Iterable[Entry[Checkpoint]]) -> str | None:
+        """The name that None stands for among these entries; whether there is such a checkpoint is not said."""
+        if self._default is not None:
+            return self._default
         found = {entry.name: entry.found for entry in entries}
-        usable = [name for name, entry in found.items() if isinstance(entry, Checkpoint)]
-        wanted = checkpoint_id or self._default
-        if wanted is None:
-            wanted = MINI.name if MINI.name in found else next(iter(usable), None)
-        if wanted is None:
-            raise CheckpointUnknown(
-                "No checkpoint is installed, so nothing can be painted.",
-                hint="`paintbridge models list --recommended` names some, and `paintbridge models pull` fetches them.",
-            )
-        name = find_name(wanted, found)
-        if name is None:
-            names = ", ".join(usable) or "none"
-            raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
-        entry = found[name]
-        if isinstance(entry, ModelsError):
-            raise entry
-        return entry
+        usable = (name for name, entry in found.items() if isinstance(entry, Checkpoint))
+        return MINI.name if MINI.name in found else next(usable, None)
+
+    def _choose(self, entries: tuple[Entry[Checkpoint], ...], checkpoint_id: str | None) -> Checkpoint:
+        wanted = checkpoint_id or self.default_name(entries)
+        return choose_checkpoint({entry.name: entry.found for entry in entries}, wanted)
+
+
+def choose_checkpoint(found: Mapping[str, T | Exception], wanted: str | None) -> T:
+    """The one of that name, as `find_name` finds it, among checkpoints and what is wrong with the others, by name.
+
+    Raises CheckpointUnknown, also for None; or what is wrong with that checkpoint.
+    """
+    usable = [name for name, checkpoint in found.items() if not isinstance(checkpoint, Exception)]
+    if wanted is None:
+        raise CheckpointUnknown(
+            "No checkpoint is installed, so nothing can be painted.",
+            hint="`paintbridge models list --recommended` names some, and `paintbridge models pull` fetches them.",
+        )
+    name = find_name(wanted, found)
+    if name is None:
+        names = ", ".join(usable) or "none"
+        raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
+    checkpoint = found[name]
+    if isinstance(checkpoint, Exception):
+        raise checkpoint
+    return checkpoint
 
 
 def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoint], ...]:
-    """With what the artist says of checkpoints; what is said of none that there is, is trouble itself."""
+    """With what the artist says of checkpoints. What is said of one that is not there becomes an unusable entry."""
     told: list[Entry[Checkpoint]] = []
     try:
         tables = read_settings()
@@ -117,12 +131,12 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
     return tuple(told)
 
 
-def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
+def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     """Everything that could be a checkpoint."""
     own = models_folder()
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            yield from lying_in(Place(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), candidates)
-    yield from lying_registered(candidates)
-    for place in find_places():
-        yield from lying_in(place, candidates)
+            yield from candidates_in(Location(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), checkpoint_candidates)
+    yield from registered_candidates(checkpoint_candidates)
+    for location in find_locations():
+        yield from candidates_in(location, checkpoint_candidates)

@@ -1,13 +1,13 @@
-"""What lies in a place: what could be checkpoints, LoRAs or ControlNets, and its name. Judging it is not done here."""
+"""Scans a location for paths that may be checkpoints, LoRAs or ControlNets, and names them. Inspects none of them."""
 
 import re
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
+from .locations import Location
 from .names import ENDING, is_pickle
-from .places import Place
 
-__all__ = ["candidates", "controlnet_candidates", "files_below", "lora_candidates"]
+__all__ = ["checkpoint_candidates", "controlnet_candidates", "files_below", "lora_candidates"]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -19,29 +19,29 @@ _LORA_STEMS = ("pytorch_lora_weights", "adapter_model")
 _PART_STEM = "diffusion_pytorch_model"
 
 
-def candidates(place: Place) -> Iterator[tuple[str, Path]]:
-    """Name and path of everything in the place that could be a checkpoint, in a stable order.
+def checkpoint_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a checkpoint, in a stable order.
 
     Raises OSError when the folder cannot be read.
     """
-    folder = place.folder
-    if place.layout == "hub":
+    folder = location.folder
+    if location.layout == "hub":
         yield from _in_hub_cache(folder)
     elif folder.is_file() or _is_checkpoint(folder):
         yield folder.name, folder
-    elif place.layout == "invoke":
+    elif location.layout == "invoke":
         yield from _in_invokeai(folder)
     else:
-        yield from ((path.name, path) for path in _below(folder, _is_checkpoint, without=place.without))
+        yield from ((path.name, path) for path in _below(folder, _is_checkpoint, without=location.without))
 
 
-def lora_candidates(place: Place) -> Iterator[tuple[str, Path]]:
-    """Name and path of everything in the place that could be a LoRA, in a stable order.
+def lora_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a LoRA, in a stable order.
 
     Raises OSError when the folder cannot be read.
     """
-    folder = place.folder
-    if place.layout == "hub":
+    folder = location.folder
+    if location.layout == "hub":
         for name, snapshot in _snapshots(folder):
             files = (path for path in sorted(snapshot.glob("*")) if path.stem in _LORA_STEMS and _is_weights(path))
             yield from ((name if _is_usable(path) else f"{name}{path.suffix}", path) for path in files)
@@ -49,23 +49,23 @@ def lora_candidates(place: Place) -> Iterator[tuple[str, Path]]:
         yield _lora_name(folder), folder
     else:
         for path in _below(folder, _is_weights):
-            if place.layout != "invoke" or _is_of_kind(path, folder, "lora"):
+            if location.layout != "invoke" or _is_of_kind(path, folder, "lora"):
                 yield _lora_name(path), path
 
 
-def controlnet_candidates(place: Place) -> Iterator[tuple[str, Path]]:
-    """Name and path of everything in the place that could be a ControlNet, in a stable order.
+def controlnet_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a ControlNet, in a stable order.
 
     Raises OSError when the folder cannot be read.
     """
-    folder = place.folder
-    if place.layout == "hub":
+    folder = location.folder
+    if location.layout == "hub":
         yield from ((name, snapshot) for name, snapshot in _snapshots(folder) if _is_part(snapshot))
     elif folder.is_file():
         yield _part_name(folder), folder
     else:
         for path in _below(folder, lambda path: _is_part(path) or _is_weights(path)):
-            if place.layout != "invoke" or _is_of_kind(path, folder, "controlnet"):
+            if location.layout != "invoke" or _is_of_kind(path, folder, "controlnet"):
                 yield _part_name(path), path
 
 
@@ -137,9 +137,9 @@ def _is_config_beside(path: Path) -> bool:
 def _below(
     folder: Path, is_one: Callable[[Path], bool], *, without: tuple[str, ...] = (), depth: int = _DEPTH
 ) -> Iterator[Path]:
-    """Everything below that is one of those that are looked for, without what hides and without these folders.
+    """Every path below for which `is_one` holds, without hidden ones and without these folders.
 
-    A folder below that cannot be read is one of them, and then told to be so.
+    A folder below that cannot be read is given too: inspecting it tells so.
     """
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in without or _is_config_beside(path):

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .errors import ModelsError
-from .places import bridge_home, find_places
+from .locations import bridge_home, find_locations
 from .scan import files_below
 
 __all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable", "wildcards_folder"]
@@ -57,7 +57,7 @@ class WildcardRegistry:
         self._folders = [Path(folder).expanduser() / "wildcards" for folder in folders]
         self._clock = clock
         self._looked: tuple[float, dict[str, tuple[str, Path]]] | None = None
-        self._trouble: WildcardUnreadable | None = None
+        self._problem: WildcardUnreadable | None = None
         self._read: dict[Path, tuple[tuple[int, int], tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
@@ -75,7 +75,7 @@ class WildcardRegistry:
         with self._lock:
             paths = self._find(name, self._files()) or self._find(name, self._files(fresh=True))
             if not paths:
-                raise self._trouble or self._unknown(name)
+                raise self._problem or self._unknown(name)
             found = tuple(option for path in paths for option in self._options(path))
         if not found:
             raise WildcardUnreadable(
@@ -91,8 +91,8 @@ class WildcardRegistry:
         if not fresh and self._looked is not None and 0 <= self._clock() - self._looked[0] < _REMEMBERED_SECONDS:
             return self._looked[1]
         files: dict[str, tuple[str, Path]] = {}
-        self._trouble = None
-        for folder in self._places():
+        self._problem = None
+        for folder in self._locations():
             for path in self._files_in(folder):
                 name = path.relative_to(folder).with_suffix("").as_posix()
                 if not _can_be_said(name):
@@ -102,17 +102,17 @@ class WildcardRegistry:
         self._looked = (self._clock(), files)
         return files
 
-    def _places(self) -> Iterator[Path]:
+    def _locations(self) -> Iterator[Path]:
         yield wildcards_folder()
         yield from self._folders
-        yield from (place.folder for place in find_places(kind="wildcards"))
+        yield from (location.folder for location in find_locations(kind="wildcards"))
 
     def _files_in(self, folder: Path) -> list[Path]:
-        """A folder that cannot be read is trouble for who asks for what is not found elsewhere."""
+        """A folder that cannot be read is told to whoever asks for a name that is found nowhere else."""
         try:
             return list(files_below(folder, (_ENDING, *_STRUCTURED))) if folder.is_dir() else []
         except OSError as error:
-            self._trouble = WildcardUnreadable(
+            self._problem = WildcardUnreadable(
                 f"The folder {folder} cannot be read ({error.strerror}).", hint="Check its permissions."
             )
             return []

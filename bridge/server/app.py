@@ -20,10 +20,8 @@ import uvicorn
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
 from ..imaging.process import Imaging
-from ..models import ControlNetRegistry, LoraRegistry, Registry, WildcardRegistry
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
-from .catalogue import Catalogue
 from .errors import AddressUnavailable, SettingsError
 from .logs import configure_logs, log
 from .runtime import RuntimeFile, check_home
@@ -99,9 +97,7 @@ class BridgeServer:
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
             )
         )
-        registry = Registry(folders, default=settings.default_checkpoint)
-        catalogue = Catalogue(registry, LoraRegistry(folders), ControlNetRegistry(folders), WildcardRegistry(folders))
-        self.service = Service(settings, self._engine, catalogue, self.runtime.token)
+        self.service = Service(settings, self._engine, self.runtime.token)
         self._web: _Uvicorn | None = None
         self._stopping = False
 

@@ -165,9 +165,9 @@ class Connection:
             case Ack():
                 session.acknowledge(message.event)
             case Pull():
-                await self._service.stock.pull(message.name, self._outbox)
+                await self._service.models.pull(message.name, self._outbox)
             case Stop():
-                self._service.stock.stop(message.name)
+                self._service.models.stop(message.name)
             case Resume():
                 self._session = self._service.resume(message, session, self._outbox)
                 log(logging.INFO, "resumed", session=self._session.id[:8])

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from time import monotonic
 
 from ..engine.port import Engine
+from ..models.samplers import SAMPLERS
 from ..protocol.errors import BridgeError, CloseCode
 from ..protocol.messages import (
     PROTOCOL_VERSION,
@@ -27,15 +28,15 @@ from ..protocol.messages import (
     Welcome,
 )
 from ..protocol.wire import FRAME_BYTES
-from .catalogue import Catalogue
 from .detached import DetachedSessions
 from .job import Job, named_pictures
 from .logs import log, log_fault
+from .model_watcher import ModelWatcher
 from .outbox import Outbox
+from .planning import plan_job
 from .runner import JobRunner
 from .session import Session
 from .settings import Settings
-from .stock import Stock
 from .submission import check_order, named_loras, with_seed
 
 __all__ = ["Service"]
@@ -46,17 +47,16 @@ _GRACE_SECONDS = 3.0
 class Service:
     """One bridge. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings, engine: Engine, catalogue: Catalogue, token: Callable[[], str]) -> None:
+    def __init__(self, settings: Settings, engine: Engine, token: Callable[[], str]) -> None:
         """``token`` gives the token that is valid at that moment."""
         self.settings = settings
         self.token = token
         self.shutting_down = False
         self._engine = engine
-        self._catalogue = catalogue
-        self.stock = Stock(catalogue, self._outboxes)
+        self.models = ModelWatcher(engine, self._outboxes)
         self._sessions: dict[str, Session] = {}
         self._detached = DetachedSessions(settings, self._forget)
-        learnt = partial(self.stock.look, fresh=True)
+        learnt = partial(self.models.current, fresh=True)
         self._runner = JobRunner(
             engine,
             most_of_session=settings.queued_jobs,
@@ -73,7 +73,7 @@ class Service:
         """Let the engine start up. Sessions may be opened from then on."""
         await self._engine.start()
         self._device_task = asyncio.create_task(self._learn_device(), name="device")
-        self.stock.start()
+        self.models.start()
 
     # ------------------------------------------------------------ sessions
 
@@ -83,7 +83,7 @@ class Service:
         Raises:
             BridgeError: ``shutting_down``.
         """
-        stock = await self.stock.look()
+        models = (await self.models.for_welcome()).message
         if self.shutting_down:
             raise BridgeError("shutting_down")
         session = Session(secrets.token_urlsafe(16), self.settings)
@@ -94,15 +94,16 @@ class Service:
                 bridge=self.version,
                 session=session.id,
                 limits=self._limits(),
-                checkpoints=stock.checkpoints,
-                samplers=self._catalogue.samplers,
+                checkpoints=models.checkpoints,
+                samplers=SAMPLERS,
                 device=self._device,
-                recommended=stock.recommended,
-                loras=stock.loras,
+                recommended=models.recommended,
+                loras=models.loras,
             )
         )
         session.attach(outbox)
-        self.stock.greet(outbox)
+        self.models.follow()
+        self.models.greet(outbox)
         return session
 
     def resume(self, message: Resume, fresh: Session, outbox: Outbox) -> Session:
@@ -128,6 +129,7 @@ class Service:
         if session.outbox is not outbox:
             return
         session.detach()
+        self.models.follow()
         if not session.resumable:
             self._forget(session)
             return
@@ -150,25 +152,26 @@ class Service:
     # ------------------------------------------------------------ jobs
 
     async def plan(self, request: Plan) -> Planned:
-        """Answer a plan. Raises as :meth:`Catalogue.plan`."""
-        return await self._catalogue.plan(request, most_pixels=self.settings.picture_pixels)
+        """Answer a plan. Raises as :func:`.plan_job`, and :meth:`.ModelWatcher.checkpoint`."""
+        checkpoint = await self.models.checkpoint(request.checkpoint)
+        return plan_job(request, checkpoint, most_pixels=self.settings.picture_pixels)
 
     async def loras(self) -> tuple[LoraInfo, ...]:
         """LoRAs that prompts can name."""
-        return (await self.stock.look()).loras
+        return (await self.models.current()).message.loras
 
     async def refused_loras(self, names: Collection[str], checkpoint: str | None) -> dict[str, BridgeError]:
         """Why LoRAs cannot be used with a checkpoint (None: the default one), by their names; the others are left out.
 
         Raises:
-            BridgeError: as :meth:`Catalogue.find`.
+            BridgeError: as :meth:`.ModelWatcher.checkpoint`.
         """
         refused: dict[str, BridgeError] = {}
-        found = await self._catalogue.find(checkpoint) if names else None
+        if names:
+            await self.models.checkpoint(checkpoint)
         for name in names:
-            assert found is not None
             try:
-                await self._catalogue.check_loras((name,), found)
+                await self.models.choose(checkpoint, (name,))
             except BridgeError as error:
                 refused[name] = error
         return refused
@@ -178,8 +181,8 @@ class Service:
         self._engine.free()
 
     async def controlnets(self) -> dict[str, str]:
-        """The kinds of condition that ControlNets hear, by their names."""
-        return await self._catalogue.controlnets()
+        """The kinds of condition that ControlNets take, by their names."""
+        return (await self.models.current()).controlnets()
 
     async def submit(self, session: Session, message: JobOrder) -> None:
         """Take a job, to paint or to learn. One that cannot be done ends at once with a ``failed`` event.
@@ -220,7 +223,7 @@ class Service:
         if self._device_task is not None:
             self._device_task.cancel()
         self._detached.close()
-        await asyncio.gather(self.stock.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
+        await asyncio.gather(self.models.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
             outbox.close(CloseCode.GOING_AWAY, Closing("The bridge is shutting down."))
@@ -236,13 +239,14 @@ class Service:
     async def _choose_checkpoint(self, message: JobOrder) -> str:
         """What the job's choice of a checkpoint comes to, if its prompt's LoRAs and its conditions go with it."""
         if isinstance(message, Train):
-            return (await self._catalogue.find(message.checkpoint)).id
+            return (await self.models.checkpoint(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
-        loras = await asyncio.to_thread(named_loras, message, self._catalogue.wildcard_options)
-        checkpoint = await self._catalogue.find(message.checkpoint)
-        await self._catalogue.check_loras(loras, checkpoint)
-        await self._catalogue.check_conditions(message.conditions, checkpoint)
-        return checkpoint.id
+        loras = await asyncio.to_thread(named_loras, message, self._wildcard_options(asyncio.get_running_loop()))
+        return await self.models.choose(message.checkpoint, loras, message.conditions)
+
+    def _wildcard_options(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], tuple[str, ...]]:
+        """The engine's, for a thread beside the event loop; each is asked for once."""
+        return cache(lambda name: asyncio.run_coroutine_threadsafe(self._engine.wildcard_options(name), loop).result())
 
     def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:
         if self.shutting_down:
@@ -250,14 +254,15 @@ class Service:
         self._runner.check_room(session.id)
         if isinstance(checkpoint, BridgeError):
             raise checkpoint
-        submit = check_order(message, settings=self.settings, samplers=self._catalogue.samplers, checkpoint=checkpoint)
+        submit = check_order(message, settings=self.settings, samplers=SAMPLERS, checkpoint=checkpoint)
         pictures = session.pictures.pin(named_pictures(submit))
         self._job_count += 1
         return Job(f"{self._job_count}-{secrets.token_hex(4)}", session, submit, pictures, monotonic())
 
     async def _learn_device(self) -> None:
         try:
-            self._device = await self._engine.device()
+            # Clients are told of one: the first, where there are several.
+            self._device = next(iter((await self._engine.devices()).values()))
         except BridgeError as error:
             log(logging.ERROR, "no device", code=error.code, reason=error.message)
             return

@@ -9,7 +9,6 @@ from dataclasses import replace
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
-from ..models import ModelsError
 from ..prompts import Options, PromptUnreadable, Wording, read
 from ..protocol.errors import BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit
@@ -68,14 +67,14 @@ def with_seed(order: JobOrder) -> JobOrder:
 
 def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
     """The names of the LoRAs that the pictures of a job with a seed choose, each once. ``options`` gives those of
-    wildcards.
+    wildcards, or raises BridgeError.
 
     Raises:
         BridgeError: ``prompt_unreadable wildcard_unknown wildcard_unreadable``; ``text_too_long``.
     """
     try:
         wordings = [read(submit.prompt, submit.negative_prompt, seed, options) for seed in picture_seeds(submit)]
-    except (PromptUnreadable, ModelsError) as error:
+    except PromptUnreadable as error:
         raise BridgeError(error.code, error.message, error.hint) from None
     _check_length(submit, wordings)
     return tuple(dict.fromkeys(lora.name for wording in wordings for lora in wording.loras))

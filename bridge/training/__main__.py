@@ -103,8 +103,8 @@ def _run_custom_stage(
         return _train(made, stage, recipe, work, order, parent)
     done = _export(built, recipe, work, order)
     written = Path(done["folder"]) / "card.json"
-    told = custom_dataset.card(json.loads(written.read_text(encoding="utf-8")), folder.name, dataset)
-    written.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    card = custom_dataset.card(json.loads(written.read_text(encoding="utf-8")), folder.name, dataset)
+    written.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return done
 
 
@@ -130,11 +130,11 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
 
     precision = mixed_precision(order["precision"])
     parent.say(f"mixed precision: {precision}")
-    said = recipe[name]
+    config = recipe[name]
     schedule = TrainingSchedule(
-        steps=recipes.steps(said),
-        learning_rate=said["learning_rate"],
-        ema_decay=said["average"],
+        steps=recipes.steps(config),
+        learning_rate=config["learning_rate"],
+        ema_decay=config["average"],
         seed=recipe["seed"],
     )
     path = work / f"{name}.safetensors"

@@ -83,11 +83,11 @@ def assemble(
     checkpoint ``init_from``, or fresh. ``scale`` tells how its latents are to be scaled."""
     torch.manual_seed(recipe["seed"])
     autoencoder = new_autoencoder(tuple(recipe["autoencoder"]["channels"]))
-    said = recipe["text_encoder"]
-    tokenizer = write_tokenizer(work / "tokenizer", merges, said["places"])
-    sizes = {key: said[key] for key in ("width", "layers", "heads", "places")}
+    config = recipe["text_encoder"]
+    tokenizer = write_tokenizer(work / "tokenizer", merges, config["places"])
+    sizes = {key: config[key] for key in ("width", "layers", "heads", "places")}
     text_encoder = new_text_encoder(tokenizer, **sizes)
-    unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], said["width"])
+    unet = new_unet(tuple(recipe["denoiser"]["channels"]), recipe["denoiser"]["heads"], config["width"])
     if init_from:
         load_initial_weights(init_from, autoencoder, unet, text_encoder, tokenizer)
     autoencoder_step = _averaged({"autoencoder": autoencoder}, work / "autoencoder.safetensors")
@@ -143,26 +143,26 @@ def autoencoder_stage(
     refined: AutoencoderKL | None = None,
 ) -> AutoencoderStage:
     """The first stage as the recipe says; with ``refined``, the refinement of that autoencoder's decoder alone."""
-    said = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
+    config = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
     torch.manual_seed(recipe["seed"])
     return AutoencoderStage(
-        refined or new_autoencoder(tuple(said["channels"])),
+        refined or new_autoencoder(tuple(config["channels"])),
         lpips,
         cutouts=cutouts,
         named=named(recipe, cutouts),
         photographs=photographs,
         decoder_only=refined is not None,
-        **autoencoder_options(recipe, said),
+        **autoencoder_options(recipe, config),
     )
 
 
-def autoencoder_options(recipe: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+def autoencoder_options(recipe: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     """What a recipe says of how a stage of the autoencoder is trained, whatever on."""
     return {
-        "phases": [(phase["steps"], phase["size"], phase["batch"]) for phase in said["phases"]],
+        "phases": [(phase["steps"], phase["size"], phase["batch"]) for phase in config["phases"]],
         "seed": recipe["seed"],
-        "lpips_weight": said["lpips_weight"],
-        "kl_weight": said["kl_weight"],
+        "lpips_weight": config["lpips_weight"],
+        "kl_weight": config["kl_weight"],
     }
 
 
@@ -170,7 +170,7 @@ def denoiser_stage(
     recipe: dict[str, Any], built: Models, cutouts: list[Cutout], photographs: list[Photograph]
 ) -> DenoiserStage:
     """The second stage as the recipe says, on the autoencoder that ``built`` holds."""
-    said = recipe["denoiser"]
+    config = recipe["denoiser"]
     things = named(recipe, cutouts)
     phases = [
         (
@@ -183,12 +183,12 @@ def denoiser_stage(
                 count=phase["examples"],
                 seed=recipe["seed"],
                 sides=tuple(phase["sides"]),
-                mirrored=said["mirrored"],
-                shown=said["shown"],
+                mirrored=config["mirrored"],
+                shown=config["shown"],
             ),
             phase["batch"],
         )
-        for phase in said["phases"]
+        for phase in config["phases"]
     ]
     return DenoiserStage(
         built.unet,
@@ -202,9 +202,9 @@ def denoiser_stage(
 
 def denoiser_options(recipe: dict[str, Any]) -> dict[str, Any]:
     """What a recipe says of how the denoiser is trained, whatever on."""
-    said = recipe["denoiser"]
+    config = recipe["denoiser"]
     return {
         "seed": recipe["seed"],
-        "caption_dropout": said["caption_dropout"],
-        "outside_weight": said["outside_weight"],
+        "caption_dropout": config["caption_dropout"],
+        "outside_weight": config["outside_weight"],
     }

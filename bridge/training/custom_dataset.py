@@ -114,20 +114,20 @@ def autoencoder_stage(
     recipe: dict[str, Any], lpips: Lpips, dataset: Sequence[TrainingImage], refined: AutoencoderKL | None = None
 ) -> CustomAutoencoderStage:
     """As :func:`.build.autoencoder_stage`."""
-    said = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
+    config = recipe["autoencoder"] | (recipe["decoder"] if refined else {})
     torch.manual_seed(recipe["seed"])
     return CustomAutoencoderStage(
-        refined or new_autoencoder(tuple(said["channels"])),
+        refined or new_autoencoder(tuple(config["channels"])),
         lpips,
         dataset,
         decoder_only=refined is not None,
-        **build.autoencoder_options(recipe, said),
+        **build.autoencoder_options(recipe, config),
     )
 
 
 def denoiser_stage(recipe: dict[str, Any], built: Models, dataset: Sequence[TrainingImage]) -> DenoiserStage:
     """As :func:`.build.denoiser_stage`."""
-    said = recipe["denoiser"]
+    config = recipe["denoiser"]
     phases: list[tuple[int, Examples, int]] = [
         (
             phase["steps"],
@@ -136,7 +136,7 @@ def denoiser_stage(recipe: dict[str, Any], built: Models, dataset: Sequence[Trai
             ),
             phase["batch"],
         )
-        for phase in said["phases"]
+        for phase in config["phases"]
     ]
     return DenoiserStage(
         built.unet,
@@ -148,10 +148,10 @@ def denoiser_stage(recipe: dict[str, Any], built: Models, dataset: Sequence[Trai
     )
 
 
-def card(told: dict[str, Any], folder: str, dataset: Sequence[TrainingImage]) -> dict[str, Any]:
+def card(exported: dict[str, Any], folder: str, dataset: Sequence[TrainingImage]) -> dict[str, Any]:
     """The checkpoint's card, made from the one that ``export`` writes for a recipe."""
     captions = sorted({image.caption for image in dataset if image.caption})
-    return told | {
+    return exported | {
         "name": folder,
         "known_names": captions[:64],
         "empty_prompt": "denoise",

@@ -130,8 +130,8 @@ def train(
         votes = torch.tensor([float(wanted)], device=accelerator.device)
         return bool(accelerator.reduce(votes).item())
 
-    began = saved = told = time.monotonic()
-    first_step = told_step = step
+    began = saved = logged = time.monotonic()
+    first_step = logged_step = step
     sums: dict[str, float] = {}
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(stage.batch, step, process)
@@ -147,10 +147,10 @@ def train(
             now = time.monotonic()
             each = (now - began) / (step - first_step)
             report(Step(step, schedule.steps, losses, each * (schedule.steps - step)))
-            if now - told > 15 or step == schedule.steps:
-                means = "  ".join(f"{name} {value / (step - told_step):.4f}" for name, value in sums.items())
-                say(f"step {step}/{schedule.steps}  {(now - told) / (step - told_step):.3f} s  {means}")
-                told, told_step, sums = now, step, {}
+            if now - logged > 15 or step == schedule.steps:
+                means = "  ".join(f"{name} {value / (step - logged_step):.4f}" for name, value in sums.items())
+                say(f"step {step}/{schedule.steps}  {(now - logged) / (step - logged_step):.3f} s  {means}")
+                logged, logged_step, sums = now, step, {}
             if sample_every is not None and (step % sample_every == 0 or step == schedule.steps):
                 save_samples()
             if now - saved > save_every:

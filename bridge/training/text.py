@@ -77,8 +77,8 @@ def write_tokenizer(folder: Path, merges: list[tuple[str, str]], places: int) ->
     lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     special = {"bos_token": START, "eos_token": END, "pad_token": END, "unk_token": END}
-    said = {"tokenizer_class": "CLIPTokenizer", "model_max_length": places, "do_lower_case": True, **special}
-    (folder / "tokenizer_config.json").write_text(json.dumps(said, indent=2) + "\n")
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": places, "do_lower_case": True, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
     (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
     tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
     return tokenizer

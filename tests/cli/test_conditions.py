@@ -91,4 +91,4 @@ def test_they_are_listed(home: Path, run: Any) -> None:
     listed = run("models", "list", "--json", home=home)
     (net,) = listed.json["controlnets"]
     assert (net["name"], net["condition"], net["program"]) == ("tiny_scribble", "scribble", "Paintbridge")
-    assert "> tiny_scribble: ControlNet for Stable Diffusion 1, hears scribbles" in run("models", "list", home=home).out
+    assert "> tiny_scribble: ControlNet for Stable Diffusion 1, takes scribbles" in run("models", "list", home=home).out

@@ -91,7 +91,7 @@ async def test_while_the_worker_starts_it_ends_at_once(new_engine: Any, jobs: An
     async with new_engine() as engine:
         following = asyncio.create_task(jobs.follow(engine, jobs.task("early")))
         await asyncio.sleep(0)
-        device = asyncio.create_task(engine.device())
+        device = asyncio.create_task(engine.devices())
         engine.cancel("early")
         assert await following == [TaskCancelled()]
         assert not device.done()

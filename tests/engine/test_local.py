@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_device_is_told(engine: LocalEngine) -> None:
-    device = await engine.device()
+    (device,) = (await engine.devices()).values()
     assert (device.kind, device.precision) == ("cpu", "float32")
     assert device.memory_bytes > 1 << 28
 

@@ -115,7 +115,7 @@ async def test_a_worker_that_cannot_start(new_engine: Any, jobs: Any) -> None:
         assert end.error.code == "worker_crashed"
         assert "paintbridge doctor" in end.error.hint
         with pytest.raises(BridgeError, match="worker_crashed"):
-            await engine.device()
+            await engine.devices()
         assert engine.worker_pid is None, "it is not started for ever"
         end = (await jobs.follow(engine, jobs.task("second")))[-1]
         assert isinstance(end, TaskFailed), "the next job asks for one more attempt"
@@ -129,7 +129,7 @@ async def test_a_device_that_is_not_there(new_engine: Any, jobs: Any) -> None:
         assert end.error.code == "worker_crashed"
         assert f"ask to paint on {absent}" in end.error.message
         with pytest.raises(BridgeError, match=absent):
-            await engine.device()
+            await engine.devices()
 
 
 async def test_closing_in_mid_job(new_engine: Any, jobs: Any) -> None:
@@ -170,7 +170,7 @@ async def test_closing_a_frozen_worker(new_engine: Any, jobs: Any) -> None:
 
 async def test_closing_before_the_worker_is_up(new_engine: Any) -> None:
     async with new_engine() as engine:
-        asking = asyncio.create_task(engine.device())
+        asking = asyncio.create_task(engine.devices())
         await asyncio.sleep(0)
         await engine.close()
         with pytest.raises(BridgeError, match="shutting_down"):
@@ -204,7 +204,7 @@ async def main():
     task = pickle.load(open(sys.argv[2], "rb"))
     engine = LocalEngine(EngineSettings(models=(sys.argv[1],), device="cpu"))
     await engine.start()
-    await engine.device()
+    await engine.devices()
     os.kill(engine.worker_pid, signal.SIGSTOP)
     stream = engine.submit(task)
     segments = engine.segment_prefix + "*"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
+from child_processes import running_children
 from encoded_pictures import encode, photograph, pixels_of
 
 from bridge.imaging.header import read_header
@@ -26,7 +27,7 @@ def order(data: bytes) -> Stage:
 
 
 def _spawned() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    return running_children("spawn_main")
 
 
 @pytest.fixture

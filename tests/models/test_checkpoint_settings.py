@@ -91,12 +91,16 @@ def test_a_vae_of_ones_own(say, home, built, tmp_path, layout):
     plain = say("")
     found = say(f'[tiny]\nvae = "{name}"')
     assert found.vae is not None
+    assert found.known_hash() is None, "nothing has read the VAE yet"
     before = found.hash
+    assert before == found.known_hash()
     assert before != plain.hash
     weights = next(file for file in found.vae.files if file.suffix == ".safetensors")
     tensors = load_file(weights)
     save_file({key: one + 1 for key, one in tensors.items()}, weights)
-    assert say(f'[tiny]\nvae = "{name}"').hash not in (before, plain.hash)
+    other = say(f'[tiny]\nvae = "{name}"')
+    assert other.known_hash() is None
+    assert other.hash not in (before, plain.hash)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ControlNets on disk: told by content and name, found in every place, chosen by kind, refused in words."""
+"""ControlNets on disk: told by content and name, found in every location, chosen by kind, refused in words."""
 
 import json
 import shutil
@@ -20,9 +20,17 @@ from bridge.models import (
     inspect,
     inspect_controlnet,
 )
+from bridge.models.controlnet import ControlNet, fits
+from bridge.models.controlnets import condition_kinds
 from bridge.models.single_file import CONFIGS
 
 BUILDS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
+
+
+def kinds(registry, checkpoint):
+    return condition_kinds(
+        (entry.found for entry in registry.entries() if isinstance(entry.found, ControlNet)), checkpoint
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +61,8 @@ def test_the_family_is_told_by_content(made, tmp_path, family, layout):
         folder = save(folder, tmp_path / "anything.safetensors")
     net = inspect_controlnet(folder)
     assert net.family.name == family
-    assert net.fits(inspect(checkpoint))
-    assert [other for other, (path, _) in made.items() if net.fits(inspect(path))] == [family]
+    assert fits(net, inspect(checkpoint))
+    assert [other for other, (path, _) in made.items() if fits(net, inspect(path))] == [family]
     assert len(net.hash) == 64
 
 
@@ -146,7 +154,7 @@ def test_pickles_and_broken_files_are_refused(made, tmp_path):
 def test_the_right_one_is_chosen_and_what_lacks_is_said(made, place):
     sd1, sdxl = (inspect(made[name][0]) for name in ("SD1", "SDXL"))
     registry = ControlNetRegistry()
-    assert registry.kinds(sd1) == ()
+    assert kinds(registry, sd1) == ()
     with pytest.raises(ConditionUnsupported) as lacking:
         registry.choose("scribble", sd1)
     assert "no ControlNet" in lacking.value.message
@@ -159,7 +167,7 @@ def test_the_right_one_is_chosen_and_what_lacks_is_said(made, place):
     assert registry.choose("scribble", sd1).id == "a_scribble"
     assert registry.choose("scribble", sd1, "b_scribble").id == "b_scribble"
     assert registry.choose("label_map", sdxl).id == "sdxl_seg"
-    assert (registry.kinds(sd1), registry.kinds(sdxl)) == (("scribble",), ("label_map",))
+    assert (kinds(registry, sd1), kinds(registry, sdxl)) == (("scribble",), ("label_map",))
     for kind, name, words in (
         ("label_map", None, "There is sdxl_seg, but for Stable Diffusion XL"),
         ("scribble", "sdxl_seg", "was made for Stable Diffusion XL"),
@@ -176,7 +184,7 @@ def test_one_of_another_size_does_not_fit_although_the_family_does(made, tmp_pat
     folder = Path(shutil.copytree(made["SD1"][1], tmp_path / "wide_scribble"))
     said = {**json.loads(config.read_text()), "block_out_channels": [320, 640]}
     (folder / "config.json").write_text(json.dumps(said))
-    assert not inspect_controlnet(folder).fits(inspect(made["SD1"][0]))
+    assert not fits(inspect_controlnet(folder), inspect(made["SD1"][0]))
 
 
 def test_those_of_other_programs_are_found(made, place, tmp_path, monkeypatch):
@@ -195,7 +203,7 @@ def test_those_of_other_programs_are_found(made, place, tmp_path, monkeypatch):
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("abc")
     checkpoint = inspect(made["SD1"][0])
-    # Other parts of other checkpoints in the same places are not worth a word.
+    # Other parts of other checkpoints in the same locations are not listed.
     other = home / ".cache" / "huggingface" / "hub" / "models--me--vae" / "snapshots" / "abc"
     other.mkdir(parents=True)
     (other / "config.json").write_text(json.dumps({"_class_name": "AutoencoderKL"}))
@@ -210,7 +218,7 @@ def test_those_of_other_programs_are_found(made, place, tmp_path, monkeypatch):
         "invoke_scribble": "InvokeAI",
         "hub_scribble": "Hugging Face cache",
     }
-    assert ControlNetRegistry().kinds(checkpoint) == ("label_map", "scribble")
+    assert kinds(ControlNetRegistry(), checkpoint) == ("label_map", "scribble")
 
 
 def test_among_checkpoints_one_is_told_where_it_belongs(made, tmp_path):

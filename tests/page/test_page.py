@@ -55,3 +55,12 @@ def test_what_goes_wrong_is_told_and_the_token_is_in_no_log(play: Play, serve: B
     log = (serve.home / "bridge.log").read_text()
     assert "connected" in log
     assert serve.address().token not in log
+
+
+def test_a_page_of_another_site_gets_nothing(play: Play, serve: BridgeProcess) -> None:
+    log = serve.home / "bridge.log"
+    before = log.read_text()
+    play("strangers")
+    said = log.read_text().removeprefix(before)
+    assert " connected " not in said
+    assert " job id=" not in said

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from small_bridge import Bridge, GatedEngine, write_outline
 
+from bridge.engine.local_inventory import LocalInventory
 from bridge.server.app import BridgeServer
 from bridge.server.settings import Settings
 
@@ -29,6 +30,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             if not (home / "models").exists():
                 write_outline(home / "models" / "outline")
             given = Settings(**{"port": 0, "default_checkpoint": "outline", **settings})
+            folders = (home / "models", *given.models_folders)
+            engine.models = LocalInventory(folders, default_checkpoint=given.default_checkpoint)
             server = BridgeServer(given, home=home, engine=engine)
             ready = asyncio.Event()
             running = asyncio.create_task(server.run(lambda _: ready.set()))

@@ -126,11 +126,11 @@ async def test_an_unforeseen_error_is_internal_and_the_connection_goes_on(
 ) -> None:
     client = await bridge.client()
 
-    async def broken(*_: Any, **__: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret words of an exception")
 
     with monkeypatch.context() as patch:
-        patch.setattr("bridge.server.catalogue.Catalogue.plan", broken)
+        patch.setattr("bridge.server.service.plan_job", broken)
         await client.say(Plan(4, Extent(8, 8)))
         error = await client.until(Error)
     assert (error.code, error.about) == ("internal", "4")

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from child_processes import running_children
 from safetensors.numpy import save_file
 from small_bridge import Bridge, Client
 from small_hub import SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
 
+from bridge.engine import local_inventory, pulls
 from bridge.models import RECOMMENDED
 from bridge.protocol.messages import (
     Ack,
@@ -33,7 +35,6 @@ from bridge.protocol.messages import (
     Stop,
     Unpulled,
 )
-from bridge.server import pulls, stock
 
 NAME, OTHER = RECOMMENDED[0].hub_id, RECOMMENDED[1].hub_id
 FOLDER = NAME.partition("/")[2]
@@ -79,7 +80,7 @@ def entry(found: Any) -> Recommended:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "bridge.models.pull_process" in child.cmdline()]
+    return running_children("bridge.engine.pull_process")
 
 
 async def test_the_welcome_recommends_what_fits_the_messages(bridge: Bridge) -> None:
@@ -281,7 +282,7 @@ async def test_nothing_else_is_fetched(bridge: Bridge, name: str) -> None:
 async def test_what_others_put_there_is_told(
     start: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(local_inventory, "_SCAN_SECONDS", 0.05)
     bridge: Bridge = await start(home=home)
     client = await bridge.client()
     shutil.copytree(home / "models" / "outline", home / "models" / "second")

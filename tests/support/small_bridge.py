@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from bridge.engine.inventory import Inventory
+from bridge.engine.local_inventory import LocalInventory
 from bridge.engine.port import (
     EngineEvent,
+    PullEvent,
     Task,
     TaskCancelled,
     TaskFailed,
@@ -53,11 +56,12 @@ class GatedEngine:
     """The port, done for real and small: a task takes as many steps as it is told to, and each step waits for the gate.
 
     The prompt is a script: ``fail``, ``break`` (an unforeseen exception), ``quiet`` (a stream without an end), anything
-    else paints the layer grey. ``steps`` counts.
+    else paints the layer grey. ``steps`` counts. What models there are is told by a real inventory, ``models``.
     """
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
+        self.models = LocalInventory()
         self.preview_side = 4
         self.gate = asyncio.Event()
         self.gate.set()
@@ -73,9 +77,24 @@ class GatedEngine:
     async def start(self) -> None:
         pass
 
-    async def device(self) -> DeviceInfo:
+    async def devices(self) -> Mapping[str, DeviceInfo]:
         await self.known.wait()
-        return DeviceInfo("cpu", "a test's", "float32", 0)
+        return {"local": DeviceInfo("cpu", "a test's", "float32", 0)}
+
+    async def inventory(self, *, fresh: bool = False) -> tuple[Inventory, ...]:
+        return await self.models.inventory(fresh=fresh)
+
+    def inventory_changes(self) -> AsyncGenerator[tuple[Inventory, ...], None]:
+        return self.models.inventory_changes()
+
+    async def wildcard_options(self, name: str) -> tuple[str, ...]:
+        return await self.models.wildcard_options(name)
+
+    def pull(self, name: str) -> AsyncGenerator[PullEvent, None]:
+        return self.models.pull(name)
+
+    def stop_pull(self, name: str) -> None:
+        self.models.stop_pull(name)
 
     async def submit(self, task: Task) -> AsyncIterator[EngineEvent]:
         cancelled = self._cancels[task.id] = asyncio.Event()
@@ -108,6 +127,7 @@ class GatedEngine:
         self.freed += 1
 
     async def close(self) -> None:
+        await self.models.close()
         self.closed = True
 
     async def _pass_gate(self, cancelled: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from small_bridge import GatedEngine
 
+from bridge.engine.local_inventory import LocalInventory
 from bridge.server.app import BridgeServer
 from bridge.server.settings import Settings
 
@@ -29,6 +30,7 @@ class Running:
 
     async def _serve(self, home: Path, port: int) -> None:
         self.engine = GatedEngine()
+        self.engine.models = LocalInventory([home / "models"], default_checkpoint="outline")
         self.server = BridgeServer(Settings(port=port, default_checkpoint="outline"), home=home, engine=self.engine)
         await self.server.run(lambda _: self.ready.set())
 

@@ -1,5 +1,5 @@
 """ControlNet's extension of that API, as far as its units come to conditions of the bridge: a picture that is drawn
-already (module `none`), for a ControlNet that hears scribbles or label maps. There are no preprocessors here.
+already (module `none`), for a ControlNet for scribbles or label maps. There are no preprocessors here.
 """
 
 from __future__ import annotations

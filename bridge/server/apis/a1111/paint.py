@@ -111,7 +111,7 @@ class Painter:
 
     async def checkpoints(self) -> Sequence[CheckpointInfo]:
         """Those that are here."""
-        return (await self.service.stock.look()).checkpoints
+        return (await self.service.models.current()).message.checkpoints
 
     def easel(self) -> Easel:
         """For one request's pictures."""

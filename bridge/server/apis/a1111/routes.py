@@ -160,7 +160,7 @@ class _Api:
         return answer(self._painter.options.models(await self._painter.checkpoints()))
 
     async def refresh(self, _request: Request) -> Response:
-        await self._service.stock.look(fresh=True)
+        await self._service.models.current(fresh=True)
         return answer(None)
 
     async def loras(self, _request: Request) -> Response:

@@ -197,7 +197,7 @@ class _Api:
         return Easel(self._visitor, self._imaging, self._service.settings.picture_pixels)
 
     async def _checkpoints(self) -> Sequence[CheckpointInfo]:
-        return (await self._service.stock.look()).checkpoints
+        return (await self._service.models.current()).message.checkpoints
 
 
 # Nothing is counted, and clients read it.

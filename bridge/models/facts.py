@@ -1,0 +1,44 @@
+"""What choosing among models needs to know of them.
+
+`Checkpoint`, `Lora` and `ControlNet` have it, and so has what an engine tells of models on another machine.
+"""
+
+from typing import Protocol
+
+from .checkpoint import DenoiserShape
+
+__all__ = ["ControlNetFacts", "DenoiserFacts", "FamilyFacts", "ModelFacts"]
+
+
+class FamilyFacts(Protocol):
+    """A family's name, by which families are compared, and its title for people."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+
+class ModelFacts(Protocol):
+    """A model's unique name among its kind, and its family."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def family(self) -> FamilyFacts: ...
+
+
+class DenoiserFacts(ModelFacts, Protocol):
+    """A model that has a UNet, or was made for one: its shape too."""
+
+    @property
+    def shape(self) -> DenoiserShape: ...
+
+
+class ControlNetFacts(DenoiserFacts, Protocol):
+    """A ControlNet, and the kind of condition that it takes; None: none of Paintbridge's."""
+
+    @property
+    def condition(self) -> str | None: ...

@@ -1,0 +1,56 @@
+"""What a job would see: the answer to a plan, by the facts of its checkpoint. No pixels, no model, no disk."""
+
+from __future__ import annotations
+
+from ..canvas.context import plan as plan_context
+from ..canvas.errors import CanvasError
+from ..canvas.geometry import Rect as CanvasRect
+from ..canvas.geometry import Size
+from ..engine.inventory import CheckpointEntry
+from ..protocol.errors import BridgeError
+from ..protocol.messages import MODES, Plan, Planned, Rect
+from .pictures import check_pixels
+
+__all__ = ["plan_job"]
+
+
+def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) -> Planned:
+    """Answer a plan.
+
+    Raises:
+        BridgeError: ``unsupported_mode``, ``empty_selection``, ``bad_context``, ``picture_too_large``.
+    """
+    if request.mode not in MODES[request.kind]:
+        raise BridgeError("unsupported_mode")
+    try:
+        planned = plan_context(
+            Size(request.canvas.width, request.canvas.height),
+            _canvas_rect(request.selection),
+            kind=request.kind,
+            mode=request.mode,
+            choice=request.context.kind,
+            rect=_canvas_rect(request.context.rect),
+            grow=request.grow,
+            feather=request.feather,
+            native_pixels=checkpoint.native_pixels,
+            multiple=checkpoint.family.multiple,
+            scale=request.scale,
+        )
+    except CanvasError as error:
+        raise BridgeError(error.code, str(error)) from None
+    context = planned.context
+    check_pixels(context.width, context.height, scale=request.scale, most_pixels=most_pixels)
+    return Planned(
+        request.request,
+        Rect(context.x, context.y, context.width, context.height),
+        planned.mode,
+        planned.grow,
+        planned.feather,
+        planned.reach,
+        planned.model_size.width,
+        planned.model_size.height,
+    )
+
+
+def _canvas_rect(rect: Rect | None) -> CanvasRect | None:
+    return None if rect is None else CanvasRect(rect.x, rect.y, rect.width, rect.height)
