@@ -14,7 +14,7 @@ __all__ = ["Device", "find_device", "is_out_of_memory", "make_deterministic"]
 class Device:
     """What models run on.
 
-    `kind` is cpu, cuda, rocm, xpu or mps; `memory_bytes` its whole memory; `dtype` the UNet's and text encoder's
+    `kind` is cpu, cuda, rocm, xpu or mps; `memory_bytes` its whole memory; `dtype` the denoiser's and text encoders'
     precision by torch's name (the VAE stays in float32, since half precision bands the picture).
     """
 
