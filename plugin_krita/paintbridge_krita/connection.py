@@ -15,15 +15,15 @@ from bridge.client import Bridge, BridgeNotFound, discover
 from bridge.client.starting import start
 
 from . import settings
-from .inbox import Inbox
 from .qt import QtCore, Signal
+from .queued_callback import QueuedCallback
 
 __all__ = ["CLIENT", "Connection"]
 
 CLIENT = "paintbridge-krita"
-_LOOK_AGAIN_MS = 1500
-# A refusal does not mend itself in a second, and each attempt stands in the bridge's log.
-_REFUSED_AGAIN_MS = 10000
+_RETRY_MS = 1500
+# A refusal rarely ends within a second, and the bridge logs each attempt.
+_RETRY_REFUSED_MS = 10000
 
 
 class Connection(QtCore.QObject):
@@ -35,7 +35,7 @@ class Connection(QtCore.QObject):
     """
 
     changed = Signal()
-    checkpoints_known = Signal()
+    checkpoints_changed = Signal()
     pulled = Signal(object)
 
     def __init__(self, parent: QtCore.QObject) -> None:
@@ -45,16 +45,16 @@ class Connection(QtCore.QObject):
         self.bridge: Optional[Bridge] = None
         self._opening = False
         self._next: Optional[tuple[str, ...]] = None  # the command of what is to be opened after that
-        self._again = QtCore.QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.timeout.connect(self.look)
-        self._came = Inbox(self._open_ended)
-        self._told = Inbox(self._on_told)
-        self._listed = Inbox(self._tell_of_checkpoints)
-        self._pulling = Inbox(self.pulled.emit)
-        parent.destroyed.connect(self._hear_no_more)
+        self._retry = QtCore.QTimer(self)
+        self._retry.setSingleShot(True)
+        self._retry.timeout.connect(self.find)
+        self._opened = QueuedCallback(self._on_opened)
+        self._state_changed = QueuedCallback(self._on_state)
+        self._listed = QueuedCallback(self._on_checkpoints)
+        self._pulling = QueuedCallback(self.pulled.emit)
+        parent.destroyed.connect(self._close_callbacks)
 
-    def look(self) -> None:
+    def find(self) -> None:
         """Look for a bridge now."""
         if self._opening or self.bridge is not None:
             return
@@ -67,14 +67,14 @@ class Connection(QtCore.QObject):
             if self.bridge is not None:
                 # What it waits for has ended, and its session with it.
                 self._leave(self.bridge)
-            self._become("starting", None)
+            self._set_state("starting", None)
             self._begin(command)
 
-    def look_elsewhere(self) -> None:
+    def reconnect(self) -> None:
         """The settings name another bridge, or none any more."""
         if self.bridge is not None:
             self._leave(self.bridge)
-        self._become("looking", None)
+        self._set_state("looking", None)
         self._begin(())
 
     def _begin(self, command: tuple[str, ...]) -> None:
@@ -82,15 +82,15 @@ class Connection(QtCore.QObject):
         if self._opening:
             self._next = command
             return
-        self._again.stop()
+        self._retry.stop()
         self._opening = True
         named = settings.load("address", ""), settings.load("token", "")
-        heard = _Heard(self._came.send, self._told.send, self._listed.send, self._pulling.send)
-        threading.Thread(target=_open, args=(command, *named, heard), name="paintbridge-open", daemon=True).start()
+        callbacks = _Callbacks(self._opened.send, self._state_changed.send, self._listed.send, self._pulling.send)
+        threading.Thread(target=_open, args=(command, *named, callbacks), name="paintbridge-open", daemon=True).start()
 
     # ------------------------------------------------------------ on the user interface's thread
 
-    def _open_ended(self, came: tuple[Optional[Bridge], Optional[Exception]]) -> None:
+    def _on_opened(self, came: tuple[Optional[Bridge], Optional[Exception]]) -> None:
         bridge, error = came
         self._opening = False
         command, self._next = self._next, None
@@ -102,51 +102,51 @@ class Connection(QtCore.QObject):
             return
         self.bridge = bridge
         if bridge is not None:
-            self._become("open", None)
+            self._set_state("open", None)
         else:
-            self._become("absent", error)
-            self._again.start(_REFUSED_AGAIN_MS if hasattr(error, "code") else _LOOK_AGAIN_MS)
+            self._set_state("absent", error)
+            self._retry.start(_RETRY_REFUSED_MS if hasattr(error, "code") else _RETRY_MS)
 
-    def _on_told(self, told: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
+    def _on_state(self, told: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
         bridge, state, reason = told
         if bridge is None or bridge is not self.bridge:
             return  # of the opening itself, which is told when it ends
         if state == "closed":
             self._leave(bridge)
-            self._become("absent", reason)
-            self._again.start(_LOOK_AGAIN_MS)
+            self._set_state("absent", reason)
+            self._retry.start(_RETRY_MS)
         else:
-            self._become(state, reason)
+            self._set_state(state, reason)
 
     def _leave(self, bridge: Bridge) -> None:
         self.bridge = None
         threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
 
-    def _become(self, state: str, error: Optional[Exception]) -> None:
+    def _set_state(self, state: str, error: Optional[Exception]) -> None:
         if (state, str(error)) != (self.state, str(self.error)):
             self.state, self.error = state, error
             self.changed.emit()
 
-    def _tell_of_checkpoints(self, _checkpoints: object) -> None:
-        self.checkpoints_known.emit()
+    def _on_checkpoints(self, _checkpoints: object) -> None:
+        self.checkpoints_changed.emit()
 
-    def _hear_no_more(self) -> None:
-        """With its window this is deleted."""
-        for inbox in (self._came, self._told, self._listed, self._pulling):
-            inbox.close()
+    def _close_callbacks(self) -> None:
+        """Called when the window closes, with which this object is deleted."""
+        for callback in (self._opened, self._state_changed, self._listed, self._pulling):
+            callback.close()
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """Whom to tell what; all of these may be called on any thread."""
+class _Callbacks:
+    """May be called on any thread."""
 
-    came: Callable[[Any], None]
-    told: Callable[[Any], None]
+    opened: Callable[[Any], None]
+    state_changed: Callable[[Any], None]
     listed: Callable[[Any], None]
     pulling: Callable[[Any], None]
 
 
-def _open(command: tuple[str, ...], url: str, token: str, heard: _Heard) -> None:
+def _open(command: tuple[str, ...], url: str, token: str, callbacks: _Callbacks) -> None:
     """On a thread of its own."""
     try:
         if command:
@@ -155,11 +155,11 @@ def _open(command: tuple[str, ...], url: str, token: str, heard: _Heard) -> None
         made = Bridge(
             discover(url=url, token=token) if url or token else None,
             client=CLIENT,
-            on_connection=lambda state, reason: heard.told((holder[0] if holder else None, state, reason)),
-            on_checkpoints=heard.listed,
-            on_pull=heard.pulling,
+            on_connection=lambda state, reason: callbacks.state_changed((holder[0] if holder else None, state, reason)),
+            on_checkpoints=callbacks.listed,
+            on_pull=callbacks.pulling,
         )
         holder.append(made)
-        heard.came((made, None))
+        callbacks.opened((made, None))
     except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-        heard.came((None, error))
+        callbacks.opened((None, error))

@@ -1,6 +1,4 @@
-"""Krita's own engine converts colours, in a document that nobody sees. On the user interface's thread: nothing else may
-call Krita.
-"""
+"""Color conversion by Krita itself, in a hidden document. On the user interface's thread: no other may call Krita."""
 
 from __future__ import annotations
 
@@ -34,17 +32,15 @@ class Converter:
         """The same pixels in the target's colours."""
         if not self._needed:
             return data
-        if self._document is None or self._parts == _PARTS_PER_DOCUMENT:
-            self._renew()
-        self._parts += 1
-        layer = self._document.createNode("part", "paintlayer")
+        document = self._next_document()
+        layer = document.createNode("part", "paintlayer")
         layer.setPixelData(data, 0, 0, width, height)
-        self._document.rootNode().addChildNode(layer, None)
-        _turn(self._document, self._target)
+        document.rootNode().addChildNode(layer, None)
+        _convert(document, self._target)
         converted = layer.pixelData(0, 0, width, height)
         layer.remove()
         # Without a layer there is nothing to convert.
-        _turn(self._document, self._source)
+        _convert(document, self._source)
         return converted
 
     def __enter__(self) -> Converter:
@@ -55,11 +51,14 @@ class Converter:
     ) -> None:
         self._close()
 
-    def _renew(self) -> None:
-        self._close()
-        space = self._source
-        self._document = hidden_document(1, 1, space.model, space.depth, space.profile)
-        self._parts = 0
+    def _next_document(self) -> krita.Document:
+        if self._document is None or self._parts == _PARTS_PER_DOCUMENT:
+            self._close()
+            space = self._source
+            self._document = hidden_document(1, 1, space.model, space.depth, space.profile)
+            self._parts = 0
+        self._parts += 1
+        return self._document
 
     def _close(self) -> None:
         if self._document is not None:
@@ -67,6 +66,6 @@ class Converter:
             self._document = None
 
 
-def _turn(document: krita.Document, space: ColorSpace) -> None:
+def _convert(document: krita.Document, space: ColorSpace) -> None:
     document.setColorSpace(space.model, space.depth, space.profile)
     document.waitForDone()

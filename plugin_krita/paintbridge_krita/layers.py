@@ -9,7 +9,7 @@ import krita
 from bridge.client import ResultLayer
 
 from .colors import ColorSpace
-from .flow import Steps
+from .cooperative_task import Steps
 from .nodes import hidden_document, place_above
 from .pixels import write
 
@@ -37,7 +37,7 @@ def add_layers(
         below = added
     # Krita takes them in meanwhile: none could be active before.
     yield None
-    if document in krita.Krita.instance().documents():
+    if below is not None and document in krita.Krita.instance().documents():
         document.setActiveNode(below)
 
 

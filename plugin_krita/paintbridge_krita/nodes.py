@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import krita
 
-from .flow import Steps
+from .cooperative_task import Steps
 
 __all__ = ["active_node", "chosen_nodes", "hidden_document", "layer_of", "place_above", "settled"]
 
@@ -38,13 +38,17 @@ def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None
     """The parent, and the node below, of a new layer above the active one: the picture must be seen where it is put, so
     that it goes above a group that is hidden, or that a mask rotates, scales or bends.
     """
-    below = node = layer_of(active_node(document))
     root = document.rootNode()
-    while node is not None and node.parentNode() is not None and node.parentNode() != root:
-        node = node.parentNode()
-        if not node.visible() or any(mask.type() == "transformmask" for mask in node.childNodes()):
-            below = node
-    return (root, None) if below is None else (below.parentNode(), below)
+    node = layer_of(active_node(document))
+    if node is None:
+        return root, None
+    above = node.parentNode() or root
+    parent, below = above, node
+    while above != root:
+        group, above = above, above.parentNode() or root
+        if not group.visible() or any(mask.type() == "transformmask" for mask in group.childNodes()):
+            parent, below = above, group
+    return parent, below
 
 
 def hidden_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:

@@ -8,8 +8,8 @@ import krita
 
 from .colors import ColorSpace, wire_depth, wire_space
 from .converter import Converter
-from .flow import Steps
-from .packing import joined, swapped
+from .cooperative_task import Steps
+from .pixel_formats import concatenate, swap_red_and_blue
 from .qt import QtCore
 
 __all__ = ["to_wire", "write"]
@@ -22,19 +22,19 @@ def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int)
     """Returns red, green, blue, alpha, at the space's :func:`wire_depth`."""
     depth = wire_depth(space)
     if space.is_plain(depth):
-        return (yield lambda: swapped(data, depth))
+        return (yield lambda: swap_red_and_blue(data, depth))
     row, parts = data.size() // height, []
     with Converter(space, wire_space(depth, space)) as converter:
         for top, rows in _bands(width, height):
             parts.append(converter.convert(data.mid(top * row, rows * row), width, rows))
             yield None
     # As they are: floats are in the wire's order.
-    return (yield lambda: joined(parts, sum(part.size() for part in parts)))
+    return (yield lambda: concatenate(parts, sum(part.size() for part in parts)))
 
 
 def write(node: krita.Node, data: memoryview, depth: str, x: int, y: int, width: int, height: int) -> Steps:
     """Pixels of the wire into a layer, in the layer's own colours."""
-    ours = yield lambda: swapped(data, depth)
+    ours = yield lambda: swap_red_and_blue(data, depth)
     space, row = ColorSpace.of(node), len(ours) // height
     with Converter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
         for top, rows in _bands(width, height):

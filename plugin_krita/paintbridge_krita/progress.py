@@ -6,7 +6,7 @@ from bridge.client.job import JobUpdate
 from bridge.protocol import messages
 
 from .qt import QtWidgets
-from .words import _
+from .translation import _
 
 __all__ = ["Progress"]
 

@@ -8,9 +8,9 @@ from bridge.client import Refused
 from bridge.protocol.messages import Rect
 
 from .colors import ColorSpace
-from .flow import Steps
+from .cooperative_task import Steps
 from .nodes import active_node, chosen_nodes, hidden_document, layer_of, settled
-from .words import _
+from .translation import _
 
 __all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
 

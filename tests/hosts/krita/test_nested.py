@@ -73,9 +73,9 @@ def test_no_step_begins_in_the_middle_of_another(scene: KritaScene) -> None:
     ask = scene.docker.ask
     ask(
         "log, ended = [], []\n"
-        "flow = sys.modules['paintbridge_krita.flow'].Flow\n"
-        "flows = [flow(adding()), flow(stepping())]\n"
-        "for one in flows:\n"
+        "task = sys.modules['paintbridge_krita.cooperative_task'].CooperativeTask\n"
+        "tasks = [task(adding()), task(stepping())]\n"
+        "for one in tasks:\n"
         "    one.done.connect(ended.append)\n"
         "    one.start()"
     )
