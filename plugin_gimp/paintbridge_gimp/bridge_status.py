@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Callable, Optional
 
 from gi.repository import Gtk, Pango
@@ -62,9 +63,9 @@ class BridgeStatus:
             try:
                 connection = work()
             except Exception as error:  # noqa: BLE001 - shown on the main thread
-                on_main_thread(self._failed, error)
+                on_main_thread(partial(self._failed, error))
             else:
-                on_main_thread(self._connected, connection)
+                on_main_thread(partial(self._connected, connection))
 
         threading.Thread(target=run, daemon=True).start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from gi.repository import GimpUi, Gtk
 
@@ -25,7 +26,7 @@ def show_check() -> str:
         threading.Thread(target=with_device, args=(connection,), daemon=True).start()
 
     def with_device(connection: Connection) -> None:
-        on_main_thread(show, report(connection, connection.device()))
+        on_main_thread(partial(show, report(connection, connection.device())))
 
     def show(text: str) -> None:
         nonlocal report_text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Any, Callable, Optional, TypeVar
 
@@ -82,7 +83,7 @@ class Connection:
                 finish(job.result)
 
             self._bridge.submit(
-                on_event=lambda event: on_main_thread(follow, event),
+                on_event=lambda event: on_main_thread(partial(follow, event)),
                 on_done=done,
                 previews=False,
                 on_disconnect="cancel",

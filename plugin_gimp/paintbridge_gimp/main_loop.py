@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any, Callable, Generic, Optional, TypeVar
 
 from gi.repository import GLib
@@ -15,11 +16,11 @@ Finish = Callable[[Callable[[], T]], None]
 """Ends a wait, from any thread, with what the given function will return or raise on the main thread."""
 
 
-def on_main_thread(function: Callable[..., None], *arguments: object) -> None:
-    """Call a function from the main loop; for all threads."""
+def on_main_thread(function: Callable[[], object]) -> None:
+    """Call a function from the main loop. May be called on any thread."""
 
     def once() -> bool:
-        function(*arguments)
+        function()
         return False
 
     GLib.idle_add(once)
@@ -41,7 +42,7 @@ class Wait(Generic[T]):
 
     def finish(self, outcome: Callable[[], T]) -> None:
         """End the wait."""
-        on_main_thread(self._end, outcome)
+        on_main_thread(partial(self._end, outcome))
 
     def _end(self, outcome: Callable[[], T]) -> None:
         if self._outcome is None:

@@ -1,8 +1,7 @@
-"""The connection to the bridge as the docker sees it: a state, signals, and no waiting.
+"""The connection to the bridge as a Qt object with a state and signals; no call blocks.
 
-It looks for a bridge by itself, again and again, and takes up a lost connection. The only blocking calls, opening and
-closing, are made on threads of their own; whatever the client calls back on its thread comes out as a Qt signal on the
-user interface's.
+It looks for a bridge until there is one, and reconnects. The only blocking calls, opening and closing, are made on
+threads of their own. What the client calls back on its thread becomes a signal on the user interface's thread.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ _RETRY_REFUSED_MS = 10000
 
 
 class Connection(QtCore.QObject):
-    """One bridge, over all its restarts.
+    """The connection to one bridge, also after it is restarted.
 
-    ``state``: ``looking`` (none has been tried yet), ``starting``, ``open``, ``interrupted`` (it is being taken up
-    again; ``error`` says why in vain, if so), ``absent`` (``error`` says why). ``bridge`` is there when ``open`` or
-    ``interrupted``. ``pulled`` has what is said of checkpoints that are being fetched.
+    ``state``: ``looking`` (for the first time), ``starting``, ``open``, ``interrupted`` (reconnecting;
+    ``error`` says why the last attempt failed, if one has), ``absent`` (``error`` says why).
+    ``bridge`` is set when ``open`` or ``interrupted``. ``pulled`` has the messages on downloads of checkpoints.
     """
 
     changed = Signal()
@@ -44,7 +43,7 @@ class Connection(QtCore.QObject):
         self.error: Optional[Exception] = None
         self.bridge: Optional[Bridge] = None
         self._opening = False
-        self._next: Optional[tuple[str, ...]] = None  # the command of what is to be opened after that
+        self._next: Optional[tuple[str, ...]] = None  # the command of the next one to open
         self._retry = QtCore.QTimer(self)
         self._retry.setSingleShot(True)
         self._retry.timeout.connect(self.find)
@@ -61,24 +60,24 @@ class Connection(QtCore.QObject):
         self._begin(())
 
     def start(self) -> None:
-        """Start the bridge that is missing, and connect to it."""
+        """Start the bridge that was not found, and connect to it."""
         if isinstance(self.error, BridgeNotFound):
             command = self.error.start_command
             if self.bridge is not None:
-                # What it waits for has ended, and its session with it.
+                # The bridge that it tries to reconnect to has ended, and the session with it.
                 self._leave(self.bridge)
             self._set_state("starting", None)
             self._begin(command)
 
     def reconnect(self) -> None:
-        """The settings name another bridge, or none any more."""
+        """Connect anew: the settings have another address or token."""
         if self.bridge is not None:
             self._leave(self.bridge)
         self._set_state("looking", None)
         self._begin(())
 
     def _begin(self, command: tuple[str, ...]) -> None:
-        """Open one, and start it first where there is a command; one at a time."""
+        """Open a connection, after starting a bridge if there is a command. One at a time: another one waits."""
         if self._opening:
             self._next = command
             return
@@ -90,11 +89,11 @@ class Connection(QtCore.QObject):
 
     # ------------------------------------------------------------ on the user interface's thread
 
-    def _on_opened(self, came: tuple[Optional[Bridge], Optional[Exception]]) -> None:
-        bridge, error = came
+    def _on_opened(self, outcome: tuple[Optional[Bridge], Optional[Exception]]) -> None:
+        bridge, error = outcome
         self._opening = False
         command, self._next = self._next, None
-        # What was found serves whoever wants one to be started, and not who has just named another one.
+        # An open bridge will do where one was to be started next, but not where the settings have changed meanwhile.
         if command == () or (command and bridge is None):
             if bridge is not None:
                 self._leave(bridge)
@@ -107,10 +106,10 @@ class Connection(QtCore.QObject):
             self._set_state("absent", error)
             self._retry.start(_RETRY_REFUSED_MS if hasattr(error, "code") else _RETRY_MS)
 
-    def _on_state(self, told: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
-        bridge, state, reason = told
+    def _on_state(self, change: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
+        bridge, state, reason = change
         if bridge is None or bridge is not self.bridge:
-            return  # of the opening itself, which is told when it ends
+            return  # an opening reports by `_on_opened`, once
         if state == "closed":
             self._leave(bridge)
             self._set_state("absent", reason)

@@ -1,4 +1,4 @@
-"""The docker."""
+"""The docker: its widgets, and what connects them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DOCKER_ID = "paintbridge"
 
 
 class PaintbridgeDocker(krita.DockWidget):
-    """What the artist sees of Paintbridge. Jobs wait for their turn at the bridge; their results stay when they end."""
+    """The form, the jobs under way and the results. Several jobs may wait at the bridge."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,20 +69,20 @@ class PaintbridgeDocker(krita.DockWidget):
         self._connection.find()
 
     def canvasChanged(self, canvas: krita.Canvas | None) -> None:
-        """Krita asks every docker for it. Results belong to their documents, whichever is looked at."""
+        """Krita calls this when another view becomes active. Results stay: they belong to their documents."""
         # Not `window()`: that is the docker itself while it floats.
         self._overlay.set_canvas(canvas, self.parentWidget())
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QtCore.QEvent.Type.PaletteChange:
-            # Krita's theme is another one; its icons are when it has done with that.
+            # Krita's theme has changed; Krita updates its icons after this event.
             QtCore.QTimer.singleShot(0, lambda: update_icons(self))
 
-    # ------------------------------------------------------------ what an artist does, here or by a shortcut
+    # ------------------------------------------------------------ commands, by button or shortcut
 
     def generate(self) -> None:
-        """Begin a job with what the form says."""
+        """Start a job with the form's values."""
         try:
             target = JobTarget.of(krita.Krita.instance().activeDocument(), self._form.source)
             order = Order(target, self._form.values(selected=target.selection is not None))
@@ -93,18 +93,18 @@ class PaintbridgeDocker(krita.DockWidget):
             self._paint(order)
 
     def again(self) -> None:
-        """The chosen picture once more, with another seed."""
+        """The selected picture once more, with another seed."""
         self._results.send_again()
 
     def cancel(self) -> None:
-        """End the oldest job."""
+        """Cancel the oldest job."""
         self._jobs.cancel()
 
     def apply(self) -> None:
-        """The chosen pictures, as layers."""
+        """Add the selected pictures as layers."""
         self._results.apply()
 
-    # ------------------------------------------------------------ a job
+    # ------------------------------------------------------------ jobs
 
     def _paint(self, order: Order) -> None:
         bridge = self._connection.bridge
@@ -131,7 +131,7 @@ class PaintbridgeDocker(krita.DockWidget):
             self._message.show_message("\n".join(map(said, result.hints)))
 
     def _offer_again(self, error: Exception) -> None:
-        """Jobs were lost with their bridge."""
+        """Jobs were lost with their bridge: offer to send them again."""
         names = ", ".join(layer_name(order.values["prompt"], _("Paintbridge")) for order in self._jobs.lost)
         words = _("Lost with it: {names}. What was sent is still here.").format(names=names)
         self._message.show_message(f"{error_text(error)}\n{words}", _("Send Again"), self._send_again)
@@ -144,7 +144,7 @@ class PaintbridgeDocker(krita.DockWidget):
             self._jobs.send_again(bridge)
 
     def _refuse(self, error: Exception, place: Callable[[krita.Document], None]) -> None:
-        """Pictures were not applied."""
+        """Pictures were not applied: say why, and offer to add them all the same if a document can take them."""
         document = error.document if isinstance(error, TargetChanged) else None
         if document is None:
             self._fail(error)
@@ -154,7 +154,7 @@ class PaintbridgeDocker(krita.DockWidget):
     def _reuse(self, painted: PaintedPicture) -> None:
         self._form.reuse(painted.layer.recipe, painted.order.values)
 
-    # ------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------ display
 
     def _fail(self, error: Exception) -> None:
         self._message.show_message(error_text(error))
@@ -169,7 +169,7 @@ class PaintbridgeDocker(krita.DockWidget):
         }
         self._state.setText(words[self._connection.state])
         self._disconnected.show_error(self._connection.error)
-        # Without a bridge there is nothing to fill in for.
+        # The form is of no use without a bridge.
         self._form.setVisible(self._connection.state != "absent")
         self._show_checkpoints()
         self._show_buttons()
@@ -238,8 +238,8 @@ class PaintbridgeDocker(krita.DockWidget):
         foot = QtWidgets.QHBoxLayout()
         foot.addWidget(self._state, 1)
         foot.addWidget(self._settings)
-        whole = DockerScrollArea()
-        column = whole.column
+        scroll_area = DockerScrollArea()
+        column = scroll_area.column
         column.addWidget(self._disconnected)
         column.addWidget(self._form)
         column.addLayout(row)
@@ -247,4 +247,4 @@ class PaintbridgeDocker(krita.DockWidget):
         column.addWidget(self._message)
         column.addWidget(self._results, 1)
         column.addLayout(foot)
-        self.setWidget(whole)
+        self.setWidget(scroll_area)

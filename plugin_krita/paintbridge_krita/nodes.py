@@ -12,16 +12,16 @@ _RESOLUTION = 72.0
 
 
 def chosen_nodes(document: krita.Document) -> list[krita.Node]:
-    """Those that are selected in the Layers docker; none where another document is looked at."""
+    """The nodes that are selected in the Layers docker; none where another document is active."""
     window = krita.Krita.instance().activeWindow()
     view = None if window is None else window.activeView()
-    # A view's are its window's: of whichever document is looked at there.
+    # A view returns its window's, which are those of the active document.
     return view.selectedNodes() if view is not None and view.document() == document else []
 
 
 def active_node(document: krita.Document) -> krita.Node | None:
     """The layer or mask that is active. Where one is selected, it is that one: since Krita 5.3 ``Document.activeNode``
-    sees to events before it returns, and with them to steps of other jobs and to the closing of documents.
+    handles events before it returns, among them steps of other jobs and the closing of documents.
     """
     chosen = chosen_nodes(document)
     return chosen[0] if len(chosen) == 1 else document.activeNode()
@@ -52,10 +52,10 @@ def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None
 
 
 def hidden_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:
-    """One that nobody sees, in which nothing is visible. To be closed by whoever asked for it."""
+    """A document that is in no window, in which nothing is visible. The caller closes it."""
     document = krita.Krita.instance().createDocument(width, height, "", model, depth, profile, _RESOLUTION)
     document.setBatchmode(True)
-    # A white layer. Not removed, for Krita would wait for that, and see to events meanwhile.
+    # A white layer. It is not removed: Krita would wait for that and handle events meanwhile.
     for node in document.rootNode().childNodes():
         node.setVisible(False)
     return document
@@ -64,8 +64,8 @@ def hidden_document(width: int, height: int, model: str, depth: str, profile: st
 def settled(document: krita.Document) -> Steps:
     """Returns when Krita has computed all of a document.
 
-    Krita waits by seeing to events, the artist's left out, in the middle of our call: another script could close the
-    document there, which no call survives. So it is asked to wait only when there is nothing to wait for.
+    Krita waits by handling events, without the artist's input, inside the call: another script could close the
+    document there, which crashes Krita. So it is asked to wait only when there is nothing to wait for.
     """
     while not document.tryBarrierLock():
         yield None

@@ -1,4 +1,4 @@
-"""Pictures of what is being painted and of what has been, as they are shown over the canvas."""
+"""Previews and results as images for the overlay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Mode = QtGui.QPainter.CompositionMode
 
 
 def overlay_of_preview(order: Order, preview: Preview) -> OverlayImage:
-    """What the job makes of the selection so far. Outside it the document is seen."""
+    """A job's preview, transparent outside the selection."""
     size = preview.width, preview.height
     image = _Image(preview.data, *size, 3 * preview.width, _Image.Format.Format_RGB888)
     image = image.convertToFormat(_Image.Format.Format_ARGB32_Premultiplied)
@@ -39,7 +39,7 @@ def _cut(image: QtGui.QImage, coverage: Pixels, mode: QtGui.QPainter.Composition
     mask = _Image(coverage.data, coverage.width, coverage.height, coverage.width, _Image.Format.Format_Alpha8)
     painter = QtGui.QPainter(image)
     painter.setCompositionMode(mode)
-    # Picked, not averaged: a mask may be as large as the canvas, and nothing may wait for it.
+    # Nearest neighbor: the mask may be as large as the canvas, and scaling it must take no time.
     picked = mask.scaled(image.size(), Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
     painter.drawImage(0, 0, picked)
     painter.end()

@@ -1,4 +1,4 @@
-"""Where the artist says what is wanted: a few lines, and those that were sent before."""
+"""The prompt field, with a history of prompts that were sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures that were painted, until they are applied or discarded."""
+"""The list of results, until they are applied or discarded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BESIDE_WORDS = 16
 
 @dataclass(frozen=True)
 class PaintedPicture:
-    """One picture, the order that it is of, and how it looks."""
+    """One picture of a job's result, with its order and as a QImage."""
 
     order: Order
     layer: ResultLayer
@@ -35,7 +35,7 @@ class PaintedPicture:
 
 
 class Results(QtWidgets.QWidget):
-    """Thumbnails, and what can be done with those that are chosen.
+    """Thumbnails, and buttons for those that are selected.
 
     ``again`` has an order to send; ``reuse`` a picture to take the values of; ``preview_changed`` what to show
     over the canvas, or None; ``compare_held`` whether that is hidden for now. ``refused`` has the

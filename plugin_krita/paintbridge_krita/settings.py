@@ -1,4 +1,4 @@
-"""What is kept from one start of Krita to the next, in Krita's own settings file."""
+"""Settings that persist, in Krita's own settings file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings: where another bridge is, and what the docker begins with."""
+"""The dialog *Paintbridge Settings*: the bridge's address and token, and what the docker starts with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a document's pixels the model gets to see, read without touching what the artist sees."""
+"""The layers that the model sees, read without changing the document."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 class Error(RuntimeError):
     def __init__(self, message: str = ...) -> None: ...
-    message: str
 
 class MainLoop:
     def quit(self) -> None: ...

@@ -16,6 +16,9 @@ def missing(name):
         if not hasattr(found, part):
             return True
         found = getattr(found, part)
+        if part == "QStyleOptionViewItem":
+            # sip gives a class its data members with its first object.
+            found = found()
     return False
 """
 
