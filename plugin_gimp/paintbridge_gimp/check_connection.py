@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
 from gi.repository import Gimp, GObject
 
@@ -23,7 +23,7 @@ def run_check(
     _image: Optional[Gimp.Image],
     _drawables: Sequence[Gimp.Drawable],
     _config: Gimp.ProcedureConfig,
-    _data: Any,
+    _data: object,
 ) -> Gimp.ValueArray:
     """Called by GIMP."""
     try:

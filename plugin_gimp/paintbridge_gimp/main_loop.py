@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import Any, Callable, Generic, Optional, TypeVar
+from typing import Callable, Generic, NoReturn, Optional, TypeVar
 
 from gi.repository import GLib
 
@@ -67,10 +67,10 @@ def in_background(work: Callable[[], T]) -> T:
     return Wait[T]().until(start)
 
 
-def raising(error: Exception) -> Callable[[], Any]:
+def raising(error: Exception) -> Callable[[], NoReturn]:
     """A function that raises the error."""
 
-    def outcome() -> Any:
+    def outcome() -> NoReturn:
         raise error
 
     return outcome

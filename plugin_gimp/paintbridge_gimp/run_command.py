@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
 from gi.repository import Gimp, GLib, GObject
 
@@ -28,7 +28,7 @@ def run_command(
     image: Gimp.Image,
     drawables: Sequence[Gimp.Drawable],
     config: Gimp.ProcedureConfig,
-    _data: Any,
+    _data: object,
 ) -> Gimp.ValueArray:
     """Called by GIMP, which shows an empty message for an exception."""
     try:

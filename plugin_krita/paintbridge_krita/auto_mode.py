@@ -12,7 +12,7 @@ from typing import Any
 import krita
 
 from bridge.client import Bridge
-from bridge.protocol.messages import Extent
+from bridge.protocol.messages import Extent, Planned
 
 from .qt import QtCore, QtWidgets, Signal
 from .queued_callback import QueuedCallback
@@ -72,12 +72,12 @@ class AutoMode(QtCore.QObject):
         else:
             answer.add_done_callback(functools.partial(_answer, self._planned.send, question))
 
-    def _tell(self, told: tuple[object, Future[Any]]) -> None:
+    def _tell(self, told: tuple[object, Future[Planned]]) -> None:
         question, answer = told
         if question == self._asked:
             refused = answer.cancelled() or answer.exception() is not None
             self.resolved.emit(None if refused else answer.result().mode)
 
 
-def _answer(send: Callable[[Any], None], question: object, answer: Future[Any]) -> None:
+def _answer(send: Callable[[tuple[object, Future[Planned]]], None], question: object, answer: Future[Planned]) -> None:
     send((question, answer))

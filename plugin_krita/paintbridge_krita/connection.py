@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Callable, Optional, Union
 
 from bridge.client import Bridge, BridgeNotFound, discover
 from bridge.client.starting import start
+from bridge.protocol.messages import Checkpoints, Pulled, Pulling, Unpulled
 
 from . import settings
 from .qt import QtCore, Signal
@@ -23,6 +24,9 @@ CLIENT = "paintbridge-krita"
 _RETRY_MS = 1500
 # A refusal rarely ends within a second, and the bridge logs each attempt.
 _RETRY_REFUSED_MS = 10000
+
+_Opened = tuple[Optional[Bridge], Optional[Exception]]
+_StateChange = tuple[Optional[Bridge], str, Optional[Exception]]
 
 
 class Connection(QtCore.QObject):
@@ -89,7 +93,7 @@ class Connection(QtCore.QObject):
 
     # ------------------------------------------------------------ on the user interface's thread
 
-    def _on_opened(self, outcome: tuple[Optional[Bridge], Optional[Exception]]) -> None:
+    def _on_opened(self, outcome: _Opened) -> None:
         bridge, error = outcome
         self._opening = False
         command, self._next = self._next, None
@@ -106,7 +110,7 @@ class Connection(QtCore.QObject):
             self._set_state("absent", error)
             self._retry.start(_RETRY_REFUSED_MS if hasattr(error, "code") else _RETRY_MS)
 
-    def _on_state(self, change: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
+    def _on_state(self, change: _StateChange) -> None:
         bridge, state, reason = change
         if bridge is None or bridge is not self.bridge:
             return  # an opening reports by `_on_opened`, once
@@ -139,10 +143,10 @@ class Connection(QtCore.QObject):
 class _Callbacks:
     """May be called on any thread."""
 
-    opened: Callable[[Any], None]
-    state_changed: Callable[[Any], None]
-    listed: Callable[[Any], None]
-    pulling: Callable[[Any], None]
+    opened: Callable[[_Opened], None]
+    state_changed: Callable[[_StateChange], None]
+    listed: Callable[[Checkpoints], None]
+    pulling: Callable[[Union[Pulling, Pulled, Unpulled]], None]
 
 
 def _open(command: tuple[str, ...], url: str, token: str, callbacks: _Callbacks) -> None:

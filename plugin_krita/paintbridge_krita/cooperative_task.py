@@ -10,14 +10,18 @@ import functools
 import threading
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from .qt import BoundSignal, QtCore, Signal
 from .queued_callback import QueuedCallback
 
 __all__ = ["CooperativeTask", "Steps"]
 
-Steps = Generator[Optional[Callable[[], Any]], Any, Any]
+R = TypeVar("R")
+Steps = Generator[Optional[Callable[[], Any]], Any, R]
+
+# What a worker thread returned, or raised.
+_Answer = tuple[object, Optional[Exception]]
 
 
 class CooperativeTask(QtCore.QObject):
@@ -31,11 +35,11 @@ class CooperativeTask(QtCore.QObject):
     done = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps[object]) -> None:
         super().__init__()
-        self._steps: Steps | None = steps
+        self._steps: Steps[object] | None = steps
         self._stepping = False
-        self._worked: QueuedCallback | None = None
+        self._worked: QueuedCallback[_Answer] | None = None
 
     def start(self) -> None:
         """The first step runs after Krita has handled pending events."""
@@ -51,7 +55,7 @@ class CooperativeTask(QtCore.QObject):
     def _soon(self) -> None:
         QtCore.QTimer.singleShot(0, self._go_on)
 
-    def _take(self, answer: tuple[object, Exception | None]) -> None:
+    def _take(self, answer: _Answer) -> None:
         self._go_on(*answer)
 
     def _go_on(self, value: object = None, error: Exception | None = None) -> None:
@@ -76,7 +80,7 @@ class CooperativeTask(QtCore.QObject):
             # The traceback holds this frame, and the frame the error: without this they would keep this object alive.
             del error
 
-    def _go_on_after(self, steps: Steps, work: Callable[[], Any] | None) -> None:
+    def _go_on_after(self, steps: Steps[object], work: Callable[[], object] | None) -> None:
         if self._steps is None:
             # Stopped during the step: some of Krita's functions handle events.
             steps.close()
@@ -91,7 +95,7 @@ class CooperativeTask(QtCore.QObject):
         if self._end() is not None:
             signal.emit(outcome)
 
-    def _end(self) -> Steps | None:
+    def _end(self) -> Steps[object] | None:
         steps, self._steps = self._steps, None
         if self._worked is not None:
             self._worked.close()
@@ -120,7 +124,7 @@ class _StepLock:
 _step_lock = _StepLock()
 
 
-def _work(work: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+def _work(work: Callable[[], object], answer: Callable[[_Answer], None]) -> None:
     try:
         result = work()
     except Exception as error:  # noqa: BLE001 - raised again where the generator waits

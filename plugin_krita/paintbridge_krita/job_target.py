@@ -68,7 +68,7 @@ class JobTarget:
         chosen = self.selection
         return None if chosen is None else Rect(chosen.x(), chosen.y(), chosen.width(), chosen.height())
 
-    def picture(self, area: Rect) -> Steps:
+    def picture(self, area: Rect) -> Steps[Pixels]:
         """Returns the pixels of an area, as ``source`` says.
 
         Raises:

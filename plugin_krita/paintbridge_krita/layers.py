@@ -20,7 +20,7 @@ _LONGEST_NAME = 60
 
 def add_layers(
     document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str | None
-) -> Steps:
+) -> Steps[None]:
     """Add results above the active layer, in the document's own colours: as a group of that name, in one undo step;
     with None, each by itself.
     """

@@ -61,7 +61,7 @@ def hidden_document(width: int, height: int, model: str, depth: str, profile: st
     return document
 
 
-def settled(document: krita.Document) -> Steps:
+def settled(document: krita.Document) -> Steps[None]:
     """Returns when Krita has computed all of a document.
 
     Krita waits by handling events, without the artist's input, inside the call: another script could close the

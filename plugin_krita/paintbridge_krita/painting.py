@@ -90,7 +90,7 @@ class Painting(QtCore.QObject):
         else:
             self._fail(error)
 
-    def _reading(self, context: Rect) -> Steps:
+    def _reading(self, context: Rect) -> Steps[None]:
         target = self.order.target
         # First and at once, as the artist sees it now.
         selection = target.coverage(context)
@@ -104,7 +104,7 @@ class Painting(QtCore.QObject):
         }
         self.order = Order(target, self.order.values, sent)
 
-    def _run(self, steps: Steps, then: Callable[[Any], None]) -> None:
+    def _run(self, steps: Steps[object], then: Callable[[Any], None]) -> None:
         self._task = CooperativeTask(steps)
         self._task.done.connect(then)
         self._task.failed.connect(self._fail)
@@ -142,9 +142,10 @@ class Painting(QtCore.QObject):
         self.ended.emit(self)
 
 
-def _shown(result: JobResult) -> Steps:
+def _shown(result: JobResult) -> Steps[list[QtGui.QImage]]:
     def images() -> list[QtGui.QImage]:
         pictures = [(layer.data, layer.picture) for layer in result.layers]
         return [to_qimage(data, picture.depth, picture.width, picture.height) for data, picture in pictures]
 
-    return (yield images)
+    shown: list[QtGui.QImage] = yield images
+    return shown

@@ -17,7 +17,8 @@ _SETTING = "presets"
 
 def saved() -> dict[str, dict[str, Any]]:
     """Values by the presets' names, in their order."""
-    found = settings.load(_SETTING, {})
+    nothing: dict[str, Any] = {}
+    found = settings.load(_SETTING, nothing)
     return {name: found[name] for name in sorted(found) if isinstance(found[name], dict)}
 
 

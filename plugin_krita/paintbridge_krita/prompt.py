@@ -113,4 +113,5 @@ class _Text(TextShortcutOverride, QtWidgets.QPlainTextEdit):
 
 
 def _earlier() -> list[str]:
-    return [words for words in settings.load(_SETTING, []) if isinstance(words, str)]
+    nothing: list[object] = []
+    return [words for words in settings.load(_SETTING, nothing) if isinstance(words, str)]

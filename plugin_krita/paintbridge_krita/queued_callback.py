@@ -10,22 +10,24 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .qt import Qt, QtCore, Signal
 
 __all__ = ["QueuedCallback"]
 
+T = TypeVar("T")
 
-class QueuedCallback:
+
+class QueuedCallback(Generic[T]):
     """Calls a function with each message, on the user interface's thread, by a queued connection. It holds the function
     until :meth:`close`; messages that arrive later are dropped. ``send`` may be called, and dropped, on any thread.
     """
 
-    def __init__(self, callback: Callable[[Any], None]) -> None:
+    def __init__(self, callback: Callable[[T], object]) -> None:
         self._number = next(_numbers)
         _callbacks[self._number] = callback
-        self.send: Callable[[Any], None] = functools.partial(_dispatcher.sent.emit, self._number)
+        self.send: Callable[[T], None] = functools.partial(_dispatcher.sent.emit, self._number)
 
     def close(self) -> None:
         _callbacks.pop(self._number, None)
@@ -46,6 +48,6 @@ class _Dispatcher(QtCore.QObject):
 
 
 _numbers = itertools.count()
-_callbacks: dict[int, Callable[[Any], None]] = {}
+_callbacks: dict[int, Callable[[Any], object]] = {}
 # Created on the user interface's thread, when the plug-in is imported; never deleted.
 _dispatcher = _Dispatcher()
