@@ -26,7 +26,7 @@ def area_on_screen(widget, area):
 def picture_on_screen():
     shown = film()
     area = QtCore.QRectF(0, 0, document().width(), document().height())
-    return area_on_screen(shown, shown._placing().mapRect(area).toAlignedRect())
+    return area_on_screen(shown, shown._transform().mapRect(area).toAlignedRect())
 def palette():
     return next((one for one in window.findChildren(QtWidgets.QWidget)
                  if one.metaObject().className() == "KisPopupPalette" and one.isVisible()), None)
@@ -64,7 +64,7 @@ def test_a_soft_edge_has_no_frame(shown: KritaDocker, output: Path) -> None:
     # Without the border, where the canvas itself is resampled.
     inside = [x + 4, y + 4, width - 8, height - 8]
     docker.desktop.xdotool("mousemove", 10, 10)
-    alpha = "image = docker._overlay._sight.image\nimage.pixelColor(4, image.height() // 2).alpha()"
+    alpha = "image = docker._overlay._image.image\nimage.pixelColor(4, image.height() // 2).alpha()"
     assert 0 < docker.ask(alpha) < 255, "soft"
     path = output / "soft-edge.png"
     wait_for(lambda: differs(screen(docker, path, inside)) <= 2, "no frame around it", 30)
@@ -85,7 +85,7 @@ def test_kritas_palette_lies_on_the_picture(shown: KritaDocker, output: Path) ->
     # Its ring; what is beside that is transparent.
     left, top, side, _ = docker.ask("area_on_screen(palette(), palette().rect())")
     # In the document's own colour ours could not be told.
-    docker.ask(f"plain = docker._overlay._sight\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
+    docker.ask(f"plain = docker._overlay._image\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
     docker.ask("docker._overlay.show(type(plain)(plain.document, image, plain.area))")
     path = output / "palette.png"
     wait_for(lambda: ours(docker, path).any(), "the picture around the palette", 30)

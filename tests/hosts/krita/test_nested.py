@@ -23,8 +23,8 @@ def seen_to(act):
     timer.stop()
     return len(fired)
 def look():
-    docker._forecast._asked = None
-    docker._forecast.look()
+    docker._auto_mode._asked = None
+    docker._auto_mode.update()
 def choose_all():
     rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
     rows.selectAll()
@@ -80,6 +80,6 @@ def test_no_step_begins_in_the_middle_of_another(scene: KritaScene) -> None:
         "    one.start()"
     )
     wait_for(lambda: ask("len(ended)") == 2, "both to end")
-    log = ask("del flows\nlog")
+    log = ask("del tasks\nlog")
     assert log.count("step") == 300
     assert log.index("out") == log.index("in") + 1
