@@ -36,7 +36,7 @@ class AutoMode(QtCore.QObject):
         self._watched = watched
         self._planning = planning
         self._bridge: Bridge | None = None
-        self._asked: object = None
+        self._last_question: object = None
         self._planned = QueuedCallback(self._tell)
         watched.destroyed.connect(self._planned.close)
         timer = QtCore.QTimer(self)
@@ -45,22 +45,22 @@ class AutoMode(QtCore.QObject):
 
     def set_bridge(self, bridge: Bridge | None) -> None:
         """The bridge to ask; None: there is none."""
-        self._bridge, self._asked = bridge, None
+        self._bridge, self._last_question = bridge, None
         self.update()
 
     def update(self) -> None:
         """Ask the bridge, if anything has changed since the last time."""
         document = krita.Krita.instance().activeDocument() if self._watched.isVisible() else None
         if document is None or self._bridge is None:
-            self._asked = None
+            self._last_question = None
             self.resolved.emit(None)
             return
         bounds = bounds_of(document)
         planned = self._planning(bounds is not None)
         question = (document.width(), document.height(), bounds, *planned.values())
-        if question == self._asked:
+        if question == self._last_question:
             return
-        self._asked = question
+        self._last_question = question
         if planned["kind"] != "fill":
             self.resolved.emit(planned["kind"])
             return
@@ -74,7 +74,7 @@ class AutoMode(QtCore.QObject):
 
     def _tell(self, told: tuple[object, Future[Planned]]) -> None:
         question, answer = told
-        if question == self._asked:
+        if question == self._last_question:
             refused = answer.cancelled() or answer.exception() is not None
             self.resolved.emit(None if refused else answer.result().mode)
 

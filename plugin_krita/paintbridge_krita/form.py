@@ -18,7 +18,7 @@ from .translation import _
 
 __all__ = ["Form"]
 
-# What is particular to one picture, and no way of working.
+# These belong to one picture, and are not saved in presets.
 _OF_ONE_PICTURE = ("prompt", "seed")
 _OF_AN_INFILL = ("prompt", "negative_prompt", "strength", "seed", "checkpoint")
 _OF_A_RECIPE = (*_OF_AN_INFILL, "steps", "guidance", "sampler")
@@ -52,7 +52,7 @@ class Form(QtWidgets.QWidget):
         self._advanced = Advanced()
         self._presets = Presets()
         self._presets.chosen.connect(self.recall)
-        self._presets.wanted.connect(lambda name: self._presets.keep(name, self._way_of_working()))
+        self._presets.save_requested.connect(lambda name: self._presets.save(name, self._preset_values()))
         self._parts: dict[str, Field] = {
             "prompt": self.prompt,
             "negative_prompt": negative,
@@ -161,8 +161,8 @@ class Form(QtWidgets.QWidget):
     def _wanted(self) -> dict[str, Any]:
         return {name: part.field_value() for name, part in self._parts.items()}
 
-    def _way_of_working(self) -> dict[str, Any]:
-        """All values but those of one picture; for :meth:`recall`."""
+    def _preset_values(self) -> dict[str, Any]:
+        """What a preset saves; for :meth:`recall`."""
         return {name: value for name, value in self._wanted().items() if name not in _OF_ONE_PICTURE}
 
     def _turn_to_mode(self) -> None:

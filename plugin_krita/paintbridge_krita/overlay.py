@@ -17,9 +17,9 @@ from .qt import Qt, QtCore, QtGui, QtWidgets, sip
 
 __all__ = ["Overlay", "OverlayImage"]
 
-# From here on the canvas itself shows pixels as squares.
+# From this zoom on Krita shows pixels as squares.
 _SQUARES_FROM = 2.0
-# So many units of a widget are whole pixels on screens of 125, 150 and 175 %.
+# Multiples of this many widget units are whole pixels at scales of 125, 150 and 175 %.
 _WHOLE = 4
 _DIRECT = Qt.FindChildOption.FindDirectChildrenOnly
 
@@ -137,15 +137,15 @@ class _OverlayWidget(QtWidgets.QWidget):
         area = shown.area
         painter.setTransform(transform, True)
         zoom = (transform.m11() ** 2 + transform.m12() ** 2) ** 0.5
-        # A preview has fewer pixels than the canvas: squares would be none of the canvas's.
+        # A preview has fewer pixels than the canvas: its squares would not be the canvas's.
         smooth = zoom < _SQUARES_FROM or shown.image.width() < area.width
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform, smooth)
         painter.drawImage(QtCore.QRectF(area.x, area.y, area.width, area.height), shown.image)
 
     def _needs_straight_alpha(self) -> bool:
-        """Whether the window's pixels are laid over an OpenGL canvas by straight alpha. On Wayland Qt keeps those of a
-        window without an alpha channel, such as Krita 6 asks for with 10 bits, in a format that has none, and so does
-        not take them for premultiplied, which they are.
+        """Whether Qt composes this widget over an OpenGL canvas with straight alpha. On Wayland Qt stores the pixels of
+        a window without an alpha channel (Krita 6 asks for such a one with 10 bits) as RGB32, and takes them for
+        straight alpha although they are premultiplied.
         """
         handle = self.window().windowHandle()
         on_wayland = QtGui.QGuiApplication.platformName().startswith("wayland")
@@ -157,7 +157,7 @@ class _OverlayWidget(QtWidgets.QWidget):
         )
 
     def _draw_straight_alpha(self, painter: QtGui.QPainter, transform: QtGui.QTransform, drawn: OverlayImage) -> None:
-        """As straight alpha, whatever the painter takes it for."""
+        """Draw with straight alpha, whatever the painter's format says."""
         area = drawn.area
         shown = transform.mapRect(QtCore.QRectF(area.x, area.y, area.width, area.height)).toAlignedRect()
         shown = shown.adjusted(-1, -1, 1, 1).intersected(self.rect())
@@ -188,9 +188,9 @@ class _OverlayWidget(QtWidgets.QWidget):
 
 
 def _canvas(window: QtWidgets.QWidget) -> QtWidgets.QWidget | None:
-    """The widget that shows the document of the view that is looked at."""
-    views = window.findChild(QtWidgets.QMdiArea)
-    shown = None if views is None else views.activeSubWindow()
+    """The canvas widget of the active view."""
+    area = window.findChild(QtWidgets.QMdiArea)
+    shown = None if area is None else area.activeSubWindow()
     scrolled = None if shown is None else shown.findChild(QtWidgets.QAbstractScrollArea)
-    # Krita's own name for it depends on whether it is drawn by OpenGL. It is alone there.
+    # Its class depends on whether OpenGL is used. It is the only child there.
     return None if scrolled is None else scrolled.viewport().findChild(QtWidgets.QWidget, options=_DIRECT)

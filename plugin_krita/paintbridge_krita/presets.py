@@ -1,4 +1,4 @@
-"""Ways of working that the artist has saved by name: all values but those of one picture."""
+"""Presets: values of the form that the artist has saved by name, without prompt and seed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def saved() -> dict[str, dict[str, Any]]:
 
 
 class Presets(QtWidgets.QWidget):
-    """``chosen`` has a preset's values; ``wanted``: give the values now to :meth:`keep`, under the name."""
+    """Signals: ``chosen`` has a preset's values; ``save_requested`` the name to call :meth:`save` with."""
 
     chosen = Signal(object)
-    wanted = Signal(str)
+    save_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class Presets(QtWidgets.QWidget):
         self._show("")
 
     def begin(self) -> None:
-        """Choose the one that the artist begins with."""
+        """Choose the preset that the settings name for the start."""
         self._show(settings.load("preset", ""))
         if self._list.field_value():
             self._choose()
 
-    def keep(self, name: str, values: dict[str, Any]) -> None:
+    def save(self, name: str, values: dict[str, Any]) -> None:
         """Save values under a name."""
         settings.save(_SETTING, {**saved(), name: values})
         self._show(name)
@@ -68,7 +68,7 @@ class Presets(QtWidgets.QWidget):
             self, _("Save as a Preset"), _("Name"), text=self._list.field_value() or ""
         )
         if agreed and name.strip():
-            self.wanted.emit(name.strip())
+            self.save_requested.emit(name.strip())
 
     def _forget(self) -> None:
         settings.save(_SETTING, {name: values for name, values in saved().items() if name != self._list.field_value()})

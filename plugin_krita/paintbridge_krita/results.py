@@ -37,9 +37,9 @@ class PaintedPicture:
 class Results(QtWidgets.QWidget):
     """Thumbnails, and buttons for those that are selected.
 
-    ``again`` has an order to send; ``reuse`` a picture to take the values of; ``preview_changed`` what to show
-    over the canvas, or None; ``compare_held`` whether that is hidden for now. ``refused`` has the
-    reason why pictures were not applied, and a function that adds them to a given document where they were computed.
+    Signals: ``again`` has an order to send; ``reuse`` a picture whose values to take; ``preview_changed`` what to show
+    over the canvas, or None; ``compare_held`` whether to hide that for now; ``refused`` the reason why pictures
+    were not applied, and a function that adds them to a given document where they were computed.
     """
 
     again = Signal(object)
@@ -99,7 +99,7 @@ class Results(QtWidgets.QWidget):
         self._show_buttons()
 
     def add(self, order: Order, result: JobResult, images: Sequence[QtGui.QImage]) -> None:
-        """The pictures of a job, and how they look; the first of them is chosen, unless another one is looked at."""
+        """Add a job's pictures, with their images; select the first, unless another one is shown."""
         first, previewing = self._list.count(), self.is_previewing
         for layer, image in zip(result.layers, images):
             tip = f"{layer.recipe.prompt}\n" + _("Seed {seed}").format(seed=layer.recipe.seed)
@@ -108,20 +108,20 @@ class Results(QtWidgets.QWidget):
             self._list.choose(first)
 
     def apply(self) -> None:
-        """Each of those that are chosen as a layer; of several documents, those of the first."""
+        """Add each selected picture as a layer; where they are of several documents, those of the first."""
         self._put(grouped=False)
 
     def apply_as_group(self) -> None:
-        """Those that are chosen as one group."""
+        """Add the selected pictures as one group."""
         self._put(grouped=True)
 
     def send_again(self) -> None:
-        """The same once more, with another seed."""
+        """Send the same job again, with another seed."""
         if self._again.isEnabled():
             self.again.emit(self._chosen()[0].order.again())
 
     def discard(self) -> None:
-        """Forget those that are chosen."""
+        """Discard the selected pictures."""
         self._list.take(self._list.chosen())
 
     def _put(self, *, grouped: bool) -> None:

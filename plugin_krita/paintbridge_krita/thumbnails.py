@@ -1,4 +1,4 @@
-"""A list of small pictures, for mouse and keyboard."""
+"""A list widget of thumbnails."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Thumbnails(QtWidgets.QListWidget):
         self._when_empty = _("Pictures wait here until you apply or discard them.")
 
     def add(self, image: QtGui.QImage, tip: str, data: object) -> None:
-        """A picture at the end; ``data`` is its item's."""
+        """Append a picture; ``data`` is its item's data."""
         ratio = self.devicePixelRatioF()
         side, keep = self.iconSize() * ratio, Qt.AspectRatioMode.KeepAspectRatio
-        # Averaging many pixels takes long, and the artist waits.
+        # Smooth scaling from full size would take long.
         few = image.scaled(side * 4, keep, Qt.TransformationMode.FastTransformation)
         small = few.scaled(side, keep, Qt.TransformationMode.SmoothTransformation)
         pixmap = QtGui.QPixmap.fromImage(small)
@@ -48,11 +48,11 @@ class Thumbnails(QtWidgets.QListWidget):
         self.addItem(item)
 
     def chosen(self) -> list[QtWidgets.QListWidgetItem]:
-        """In the order in which they were painted."""
+        """The selected items, in the order in which they were painted."""
         return [item for item in (self.item(row) for row in range(self.count())) if item.isSelected()]
 
     def take(self, items: list[QtWidgets.QListWidgetItem]) -> None:
-        """Take these out; what follows them is chosen."""
+        """Remove these, and select the next one."""
         rows = [self.row(item) for item in items]
         for row in sorted(rows, reverse=True):
             self.takeItem(row)
@@ -60,7 +60,7 @@ class Thumbnails(QtWidgets.QListWidget):
             self.choose(min(min(rows, default=0), self.count() - 1))
 
     def choose(self, row: int) -> None:
-        """This one alone."""
+        """Select this one alone."""
         self.setCurrentRow(row, QtCore.QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def sizeHint(self) -> QtCore.QSize:
@@ -78,7 +78,7 @@ class Thumbnails(QtWidgets.QListWidget):
         painter.end()
 
     def event(self, event: QtCore.QEvent) -> bool:
-        # Krita's own shortcuts for these keys wait.
+        # Krita must not take these keys for shortcuts.
         if isinstance(event, QtGui.QKeyEvent) and is_shortcut_override(event) and _is_list_key(event):
             event.accept()
             return True

@@ -19,12 +19,12 @@ AREA = (200, 120, 200, 160)
 # No colour of the palette's.
 OURS = (90, 200, 150)
 _FUNCTIONS = """
-def film():
+def overlay():
     return next((one for one in window.findChildren(QtWidgets.QWidget, "paintbridge_overlay") if one.isVisible()), None)
 def area_on_screen(widget, area):
     return [*on_screen(widget, area.topLeft()), area.width(), area.height()]
 def picture_on_screen():
-    shown = film()
+    shown = overlay()
     area = QtCore.QRectF(0, 0, document().width(), document().height())
     return area_on_screen(shown, shown._transform().mapRect(area).toAlignedRect())
 def palette():
@@ -44,7 +44,7 @@ def shown(docker: KritaDocker) -> Iterator[KritaDocker]:
     docker.ask("choose('mode', 'remove'); part('feather').setValue(60)")
     docker.generate()
     docker.ask("document().setSelection(None); document().waitForDone()")
-    wait_for(lambda: docker.ask("film() is not None"), "the result over the canvas")
+    wait_for(lambda: docker.ask("overlay() is not None"), "the result over the canvas")
     yield docker
     docker.ask("part('feather').setValue(part('feather').minimum())")
     docker.close_all()
@@ -106,5 +106,5 @@ def ours(docker: KritaDocker, path: Path) -> np.ndarray:
 def test_another_canvas_gets_the_picture_too(shown: KritaDocker) -> None:
     """Krita replaces it, and deletes what lies on it, when another way to draw it is set."""
     docker = shown
-    docker.ask("import sys\nsys.modules['paintbridge_krita.qt'].sip.delete(film())")
-    wait_for(lambda: docker.ask("film() is not None"), "the picture to be there again", 30)
+    docker.ask("import sys\nsys.modules['paintbridge_krita.qt'].sip.delete(overlay())")
+    wait_for(lambda: docker.ask("overlay() is not None"), "the picture to be there again", 30)

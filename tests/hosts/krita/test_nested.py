@@ -23,7 +23,7 @@ def seen_to(act):
     timer.stop()
     return len(fired)
 def look():
-    docker._auto_mode._asked = None
+    docker._auto_mode._last_question = None
     docker._auto_mode.update()
 def choose_all():
     rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
