@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import graphlib
 import re
 from pathlib import Path
@@ -13,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("bridge", "plugin_krita", "plugin_gimp")
 # Modules that still import one another in a circle.
 KNOWN_CIRCLES = ({f"bridge.diffusion.{name}" for name in ("architecture", "components", "finite", "text")},)
+# Rooms that still import by absolute names.
+KNOWN_ABSOLUTE = ("training", "evaluation")
 # Modules that every room may import.
 GROUND = {"bridge", "errors", "home"}
 
@@ -64,3 +67,17 @@ def test_the_table_of_rooms_says_who_imports_whom(imports: dict[str, set[str]]) 
         for name in re.findall(r"`(\w+)`", named):
             told[name] = set(re.findall(r"`(\w+)`", others))
     assert told == {name: others for name, others in imported.items() if others or name in told}
+
+
+def test_rooms_import_one_another_by_relative_imports() -> None:
+    """They travel inside plug-ins under other names; and one style everywhere."""
+    paths = [path for path in (ROOT / "bridge").rglob("*.py") if path.relative_to(ROOT).parts[1] not in KNOWN_ABSOLUTE]
+    assert len(paths) > 100
+    assert [path for path in paths if imports_itself_absolutely(path)] == []
+
+
+def imports_itself_absolutely(path: Path) -> bool:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    named += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    return any(name.split(".")[0] == "bridge" for name in named)

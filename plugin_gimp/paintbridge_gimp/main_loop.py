@@ -12,6 +12,7 @@ __all__ = ["Finish", "Wait", "in_background", "on_main_thread"]
 
 T = TypeVar("T")
 
+# `typing.Callable`: that of collections.abc cannot be nested before Python 3.9.2.
 Finish = Callable[[Callable[[], T]], None]
 """Ends a wait, from any thread, with what the given function will return or raise on the main thread."""
 

@@ -7,8 +7,9 @@ threads of their own. What the client calls back on its thread becomes a signal 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Optional, Union
+from typing import Optional, Union
 
 from bridge.client import Bridge, BridgeNotFound, discover
 from bridge.client.starting import start

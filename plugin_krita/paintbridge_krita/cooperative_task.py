@@ -18,6 +18,7 @@ from .queued_callback import QueuedCallback
 __all__ = ["CooperativeTask", "Steps"]
 
 R = TypeVar("R")
+# `typing.Callable`: that of collections.abc cannot be within an Optional before Python 3.9.2.
 Steps = Generator[Optional[Callable[[], Any]], Any, R]
 
 # What a worker thread returned, or raised.
