@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import krita
 
+from .color_converter import ColorConverter
 from .colors import ColorSpace, wire_depth, wire_space
-from .converter import Converter
 from .cooperative_task import Steps
 from .pixel_formats import concatenate, swap_red_and_blue
 from .qt import QtCore
@@ -25,7 +25,7 @@ def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int)
         swapped: memoryview = yield lambda: swap_red_and_blue(data, depth)
         return swapped
     row, parts = data.size() // height, []
-    with Converter(space, wire_space(depth, space)) as converter:
+    with ColorConverter(space, wire_space(depth, space)) as converter:
         for top, rows in _bands(width, height):
             parts.append(converter.convert(data.mid(top * row, rows * row), width, rows))
             yield None
@@ -38,7 +38,7 @@ def write(node: krita.Node, data: memoryview, depth: str, x: int, y: int, width:
     """Pixels of the wire into a layer, in the layer's own colours."""
     ours = yield lambda: swap_red_and_blue(data, depth)
     space, row = ColorSpace.of(node), len(ours) // height
-    with Converter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
+    with ColorConverter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
         for top, rows in _bands(width, height):
             band = QtCore.QByteArray(bytes(ours[top * row : (top + rows) * row]))
             node.setPixelData(converter.convert(band, width, rows), x, y + top, width, rows)

@@ -10,13 +10,13 @@ from .colors import ColorSpace
 from .nodes import hidden_document
 from .qt import QtCore
 
-__all__ = ["Converter"]
+__all__ = ["ColorConverter"]
 
 # What has been converted stays in the document's undo history.
 _PARTS_PER_DOCUMENT = 32
 
 
-class Converter:
+class ColorConverter:
     """From one space to another, part by part; use it as a context manager. A document takes Krita a moment to make and
     to close, so that one serves many parts.
     """
@@ -43,7 +43,7 @@ class Converter:
         _convert(document, self._source)
         return converted
 
-    def __enter__(self) -> Converter:
+    def __enter__(self) -> ColorConverter:
         return self
 
     def __exit__(
