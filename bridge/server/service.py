@@ -29,15 +29,14 @@ from ..protocol.messages import (
 )
 from ..protocol.wire import FRAME_BYTES
 from .detached import DetachedSessions
-from .job import Job, named_pictures
 from .logs import log, log_fault
 from .model_watcher import ModelWatcher
 from .outbox import Outbox
 from .planning import plan_job
 from .runner import JobRunner
-from .session import Session
+from .session import Job, Session
 from .settings import Settings
-from .submission import check_order, named_loras, with_seed
+from .submission import check_order, named_loras, named_pictures, with_seed
 
 __all__ = ["Service"]
 

@@ -11,13 +11,13 @@ from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
 from ..prompts import Options, PromptUnreadable, Wording, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit
+from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
 from .settings import Settings
 
-__all__ = ["check_order", "named_loras", "with_seed"]
+__all__ = ["check_order", "named_loras", "named_pictures", "with_seed"]
 
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
@@ -166,3 +166,11 @@ def _check_result(submit: Submit, settings: Settings) -> None:
             f"The result could take {most} bytes; the bridge keeps {settings.replay_bytes}.",
             "Ask for fewer pictures at once, a lower depth, or a smaller context.",
         )
+
+
+def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
+    """The pictures that a job names."""
+    if isinstance(submit, Train):
+        return tuple(lesson.picture for lesson in submit.lessons)
+    guiding = (part for condition in submit.conditions for part in (condition.picture, condition.mask))
+    return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)
