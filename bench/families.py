@@ -26,9 +26,9 @@ from PIL import Image
 
 from bridge.canvas.context import plan
 from bridge.canvas.geometry import Rect, Size
-from bridge.diffusion import ComponentCache, Device
+from bridge.diffusion import Device, ModelCache
 from bridge.models import inspect
-from bridge.painter import Kept, Request, paint
+from bridge.painter import Request, ResultCache, paint
 
 PHOTO = Path(__file__).parent.parent / "tests" / "photos" / "lake-sherburne.jpg"
 BUILDERS = {"sd15": build_full_sd15, "sdxl": build_full_sdxl}
@@ -71,7 +71,7 @@ def main() -> int:
 def measure(path: Path, name: str, precision: str, steps: int) -> None:
     checkpoint = inspect(path)
     memory = psutil.virtual_memory().total
-    cache, kept = ComponentCache(Device("cpu", "CPU", memory, precision, "The bench says so.")), Kept()
+    cache, results = ModelCache(Device("cpu", "CPU", memory, precision, "The bench says so.")), ResultCache()
     picture = np.asarray(Image.open(PHOTO).convert("RGBA"), np.float32) / 255
     canvas = Size(picture.shape[1], picture.shape[0])
     planned = plan(
@@ -103,7 +103,7 @@ def measure(path: Path, name: str, precision: str, steps: int) -> None:
             seeds=(seed,),
         )
         start = time.perf_counter()
-        painting = paint(request, cache.on_demand(checkpoint), Quiet(), kept)
+        painting = paint(request, cache.on_demand(checkpoint), Quiet(), results)
         seconds[turn] = [time.perf_counter() - start]
         figures.update({f"{turn}, {stage}, seconds": taken for stage, taken in painting.timings.items()})
     figures["peak memory, GiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

@@ -1,36 +1,64 @@
-"""What a model does: latents, prompts, samplers, the denoising loop. Imports torch, so only the worker imports it."""
+"""What a model does: prompts, latents, predictions, samplers, the denoising loop. Imports torch, so only the worker
+imports it.
 
-from .architecture import predict
-from .components import ComponentCache, Components, OnDemand, load
-from .control import Control, acts
-from .denoise import Walk, denoise, steps_taken
+`model` says what denoising and the painter know of a model; each of `architectures` is one. `conditioning` are its
+guides, `model_cache` what is in memory.
+"""
+
+from .architectures import register_architecture
+from .conditioning import GuideFiles, check_takes, guide_loader, register_guide
+from .denoise import DenoiseInputs, denoise, steps_taken
 from .device import Device, find_device
 from .finite import ModelNotFinite
-from .latents import decode, encode, seeded_noise
-from .lora import Adapters, WornLora
-from .preview import PreviewMaker
-from .prompt import Conditioning, encode_prompt
+from .loading import ModuleLoader, Offload
+from .lora import Adapters
+from .model import (
+    Conditioner,
+    Effect,
+    EncodedPrompts,
+    LatentModel,
+    MaskInput,
+    ModelInputs,
+    PromptEmbeds,
+    WeightedConditioner,
+    WeightedLora,
+    pooled_mask,
+    within,
+)
+from .model_cache import ModelCache, OnDemand, load
+from .noise import seeded_noise
+from .preview import PreviewMaker, fit_latent_to_rgb
 
 __all__ = [
     "Adapters",
-    "ComponentCache",
-    "Components",
-    "Conditioning",
-    "Control",
+    "Conditioner",
+    "DenoiseInputs",
     "Device",
+    "Effect",
+    "EncodedPrompts",
+    "GuideFiles",
+    "LatentModel",
+    "MaskInput",
+    "ModelCache",
+    "ModelInputs",
     "ModelNotFinite",
+    "ModuleLoader",
+    "Offload",
     "OnDemand",
     "PreviewMaker",
-    "Walk",
-    "WornLora",
-    "acts",
-    "decode",
+    "PromptEmbeds",
+    "WeightedConditioner",
+    "WeightedLora",
+    "check_takes",
     "denoise",
-    "encode",
-    "encode_prompt",
     "find_device",
+    "fit_latent_to_rgb",
+    "guide_loader",
     "load",
-    "predict",
+    "pooled_mask",
+    "register_architecture",
+    "register_guide",
     "seeded_noise",
     "steps_taken",
+    "within",
 ]

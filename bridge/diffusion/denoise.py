@@ -1,71 +1,70 @@
-"""The denoising loop: classifier-free guidance, two ways to confine it to a mask, and a look at the cancel flag."""
+"""The denoising loop: classifier-free guidance, differential diffusion, and a look at the cancel flag."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import torch
-from torch.nn.functional import interpolate
 
-from .architecture import hears_guidance, predict
-from .components import Components
-from .control import Control, acting
 from .finite import ModelStep, check_finite
-from .latents import seeded_generator, seeded_noise
-from .prompt import Conditioning
+from .model import EncodedPrompts, LatentModel, ModelInputs, WeightedConditioner
+from .noise import seeded_generator, seeded_noise
 from .samplers import Sampler, make_sampler
-from .schedules import VariancePreservingSchedule
 
-__all__ = ["Walk", "denoise", "steps_taken"]
+__all__ = ["DenoiseInputs", "PredictFn", "denoise", "steps_taken"]
+
+PredictFn = Callable[[ModelInputs], torch.Tensor]
+"""Predicts as `LatentModel.predict` does."""
 
 
 @dataclass(frozen=True)
-class Walk:
+class DenoiseInputs:
     """What is denoised, and how.
 
-    `size` is latents as (h, w). `original` are the latents of the prepared picture, (1, c, h, w), and may be None at
-    strength 1. `coverage` (1, 1, h, w), 0..1, confines a four-channel UNet; None repaints everything. `masked` are
-    the latents of the picture with the mask's inside blanked, and `hole` (1, 1, h, w) that mask, 0 or 1, for a UNet
-    of nine channels. `controls` guide it by other pictures.
+    `size` is latents as (h, w). `init_latents` (1, c, h, w) are those of the prepared picture, and may be None at
+    strength 1. `denoise_mask` (1, 1, h, w), 0..1, holds the latents to `init_latents` where it is low; None repaints
+    everything. `masked_image_latents` (1, c, h, w) and `mask` (1, k, h, w) are for models that see the picture beside,
+    `LatentModel.encode_mask` says what k is. `tile` is the size of the tiles that predictions are made of, which the
+    noise schedule is for; None: the whole plane at once.
     """
 
     size: tuple[int, int]
-    conditioning: Conditioning
+    prompts: EncodedPrompts
     sampler: str
     steps: int
     guidance: float
     strength: float
-    original: torch.Tensor | None = None
-    coverage: torch.Tensor | None = None
-    masked: torch.Tensor | None = None
-    hole: torch.Tensor | None = None
-    controls: tuple[Control, ...] = ()
+    init_latents: torch.Tensor | None = None
+    denoise_mask: torch.Tensor | None = None
+    masked_image_latents: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
+    conditioners: tuple[WeightedConditioner, ...] = ()
+    tile: tuple[int, int] | None = None
 
 
-def steps_taken(components: Components, walk: Walk) -> int:
-    """How many steps one picture takes: all of `walk.steps` at strength 1, fewer below."""
-    return sum(evaluation.ends_step for evaluation in _sampler(components, walk).evaluations)
+def steps_taken(model: LatentModel, inputs: DenoiseInputs) -> int:
+    """How many steps one picture takes: all of `inputs.steps` at strength 1, fewer below."""
+    return sum(evaluation.ends_step for evaluation in _sampler(model, inputs).evaluations)
 
 
 @torch.no_grad()
 def denoise(
-    components: Components,
-    walk: Walk,
+    model: LatentModel,
+    inputs: DenoiseInputs,
     seeds: Sequence[int],
     *,
     check: Callable[[], None],
     progress: Callable[[int], None],
     preview: Callable[[torch.Tensor, int], None],
-    look: Callable[..., torch.Tensor] = predict,
+    predict_fn: PredictFn | None = None,
 ) -> list[torch.Tensor]:
-    """Scaled latents (1, c, h, w) for each seed. `look` is asked as `predict` is, and may look otherwise.
+    """Latents (1, c, h, w) for each seed. `predict_fn` takes the place of the model's own `predict`.
 
     On a GPU the pictures are denoised together; on a CPU one after the other, so that each is exactly what it would be
-    alone. `check` is called before every call of the UNet and may raise; `progress` hears after each step how many were
+    alone. `check` is called before every prediction and may raise; `progress` is told after each step how many were
     taken, over all pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number. Raises
-    ModelNotFinite where the UNet's predictions are no numbers.
+    ModelNotFinite where predictions are no numbers.
     """
-    groups = [list(seeds)] if components.device.batches else [[seed] for seed in seeds]
+    groups = [list(seeds)] if model.device.batches else [[seed] for seed in seeds]
     finished: list[torch.Tensor] = []
     taken = 0
     for group in groups:
@@ -76,90 +75,80 @@ def denoise(
             progress(taken)
             preview(clean, taken)
 
-        finished += _denoise_together(components, walk, group, check=check, report=report, look=look)
+        predict = predict_fn or model.predict
+        finished += _denoise_together(model, inputs, group, check=check, report=report, predict_fn=predict)
     return finished
 
 
 def _denoise_together(
-    components: Components,
-    walk: Walk,
+    model: LatentModel,
+    inputs: DenoiseInputs,
     seeds: list[int],
     *,
     check: Callable[[], None],
     report: Callable[[torch.Tensor], None],
-    look: Callable[..., torch.Tensor],
+    predict_fn: PredictFn,
 ) -> list[torch.Tensor]:
-    device, dtype = components.device.torch_device, components.device.torch_dtype
-    sampler = _sampler(components, walk)
-    shape = (components.latent_channels, *walk.size)
+    device = model.device.torch_device
+    sampler = _sampler(model, inputs)
+    shape = (model.latent_channels, *inputs.size)
     # What noise the sampler adds on the way goes on where this noise stopped: drawn anew, it would be the same.
     generators = [seeded_generator(seed) for seed in seeds]
     noise = seeded_noise(generators, shape, device)
-    original = None if walk.original is None else walk.original.to(device).expand_as(noise)
-    if walk.strength < 1 and original is None:
-        raise ValueError("a walk below strength 1 needs the original's latents")
-    if original is None or walk.strength >= 1:
+    init_latents = None if inputs.init_latents is None else inputs.init_latents.to(device).expand_as(noise)
+    if inputs.strength < 1 and init_latents is None:
+        raise ValueError("below strength 1 the denoising begins from init_latents")
+    if init_latents is None or inputs.strength >= 1:
         latents = sampler.noise_only(noise)
     else:
-        latents = sampler.noised(original, noise, 0)
-    extra = _inpaint_channels(components, walk, len(seeds))
+        latents = sampler.noised(init_latents, noise, 0)
+    denoise_mask = None if inputs.denoise_mask is None else inputs.denoise_mask.to(device)
+    mask, masked = (None if one is None else one.to(device) for one in (inputs.mask, inputs.masked_image_latents))
     steps, step = sum(evaluation.ends_step for evaluation in sampler.evaluations), 0
     for index, evaluation in enumerate(sampler.evaluations):
         check()
-        inputs = sampler.model_input(latents, index)
-        inputs = inputs if extra is None else torch.cat([inputs, extra], dim=1)
-        asked = partial(look, guidance=walk.guidance, controls=acting(walk.controls, step, steps))
-        prediction = _guided(components, walk, inputs.to(dtype), evaluation.timestep, asked)
-        check_finite(prediction, ModelStep.CONTROLLED if walk.controls else ModelStep.DENOISER, components)
+        prediction = _guided(
+            model,
+            inputs,
+            ModelInputs(
+                latents=sampler.model_input(latents, index).to(model.device.torch_dtype),
+                timestep=evaluation.timestep,
+                prompt=inputs.prompts.positive.repeated(len(seeds)),
+                guidance=inputs.guidance,
+                mask=mask,
+                masked_image_latents=masked,
+                conditioners=tuple(one for one in inputs.conditioners if one.acts(step, steps)),
+            ),
+            predict_fn,
+        )
+        check_finite(prediction, ModelStep.GUIDED if inputs.conditioners else ModelStep.DENOISER, model)
         latents, clean = sampler.step(prediction.float(), latents, index, generators)
-        if walk.coverage is not None and original is not None:
-            held = sampler.noised(original, noise, index + 1)
-            latents = _hold(latents, held, walk.coverage.to(device), 1 - evaluation.reached)
-        _settle(components)
+        if denoise_mask is not None and init_latents is not None:
+            held = sampler.noised(init_latents, noise, index + 1)
+            latents = _blend(latents, held, denoise_mask, 1 - evaluation.reached)
+        # So that progress is true, and a cancel stops the very next step.
+        model.device.synchronize()
         if evaluation.ends_step:
             step += 1
             report(clean[0])
     return list(torch.split(latents, 1))
 
 
-def _guided(
-    components: Components, walk: Walk, inputs: torch.Tensor, timestep: float, look: Callable[..., torch.Tensor]
-) -> torch.Tensor:
+def _guided(model: LatentModel, inputs: DenoiseInputs, at: ModelInputs, predict_fn: PredictFn) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
-    wanted = walk.conditioning.wanted.repeated(len(inputs))
-    if walk.guidance == 1 or hears_guidance(components):
-        return look(components, inputs, timestep, wanted)
-    unwanted = walk.conditioning.unwanted.repeated(len(inputs))
-    both = look(components, torch.cat([inputs, inputs]), timestep, unwanted.followed_by(wanted))
-    without, with_prompt = both.chunk(2)
-    return without + walk.guidance * (with_prompt - without)
+    if inputs.guidance == 1 or model.guidance_embeds:
+        return predict_fn(at)
+    negative = inputs.prompts.negative.repeated(len(at.latents))
+    both = replace(at, latents=torch.cat([at.latents, at.latents]), prompt=negative.concatenated(at.prompt))
+    without, with_prompt = predict_fn(both).chunk(2)
+    return without + inputs.guidance * (with_prompt - without)
 
 
-def _hold(latents: torch.Tensor, held: torch.Tensor, coverage: torch.Tensor, level: float) -> torch.Tensor:
-    """Differential diffusion, Levin and Fried 2023: what is covered less than the noise that remains is held."""
-    return torch.where(coverage > level, latents, held)
+def _blend(latents: torch.Tensor, held: torch.Tensor, denoise_mask: torch.Tensor, level: float) -> torch.Tensor:
+    """Differential diffusion, Levin and Fried 2023: what is masked less than the noise that remains is held."""
+    return torch.where(denoise_mask > level, latents, held)
 
 
-def _inpaint_channels(components: Components, walk: Walk, count: int) -> torch.Tensor | None:
-    if not components.checkpoint.inpaint:
-        return None
-    device = components.device.torch_device
-    if walk.masked is None or walk.hole is None:
-        raise ValueError("an inpainting UNet needs the masked picture's latents and the mask")
-    hole = interpolate(walk.hole.to(device), size=walk.size, mode="nearest")
-    return torch.cat([hole, walk.masked.to(device)], dim=1).expand(count, -1, -1, -1)
-
-
-def _settle(components: Components) -> None:
-    """Waits for the GPU, so that progress is true and a cancel stops the very next step."""
-    if components.device.kind in ("cuda", "rocm"):
-        torch.cuda.synchronize()
-    elif components.device.kind == "xpu":
-        torch.xpu.synchronize()
-    elif components.device.kind == "mps":
-        torch.mps.synchronize()
-
-
-def _sampler(components: Components, walk: Walk) -> Sampler:
-    schedule = VariancePreservingSchedule(components.scheduler_config)
-    return make_sampler(walk.sampler, schedule, steps=walk.steps, strength=walk.strength)
+def _sampler(model: LatentModel, inputs: DenoiseInputs) -> Sampler:
+    schedule = model.schedule(inputs.tile or inputs.size, inputs.steps)
+    return make_sampler(inputs.sampler, schedule, steps=inputs.steps, strength=inputs.strength)

@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import torch
@@ -13,7 +14,7 @@ __all__ = ["Device", "find_device", "is_out_of_memory", "make_deterministic"]
 class Device:
     """What models run on.
 
-    `kind` is cpu, cuda, rocm, xpu or mps; `memory_bytes` its whole memory; `dtype` the UNet's and text encoder's
+    `kind` is cpu, cuda, rocm, xpu or mps; `memory_bytes` its whole memory; `dtype` the denoiser's and text encoders'
     precision by torch's name (the VAE stays in float32, since half precision bands the picture).
     """
 
@@ -44,6 +45,21 @@ class Device:
     def has_memory(self) -> bool:
         """Whether its memory is its own, so that what does not fit there can wait in the machine's."""
         return self.kind in ("cuda", "rocm", "xpu")
+
+    def empty_cache(self) -> None:
+        """Gives back what torch holds of the device's memory and nobody uses."""
+        if (backend := self._backend) is not None:
+            backend.empty_cache()
+
+    def synchronize(self) -> None:
+        """Waits until the device has done all that it was told."""
+        if (backend := self._backend) is not None:
+            backend.synchronize()
+
+    @property
+    def _backend(self) -> Any:
+        """torch's module for the device; None for a CPU."""
+        return None if self.kind == "cpu" else getattr(torch, self.torch_device.type)
 
 
 def find_device() -> Device:

@@ -1,14 +1,11 @@
 """Where a model's numbers stop being numbers: NaN and infinities, found at the step that made them."""
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import torch
 
 from ..models.errors import ModelsError
-
-if TYPE_CHECKING:
-    from .components import Components
+from .model import LatentModel
 
 __all__ = ["ModelNotFinite", "ModelStep", "check_finite"]
 
@@ -17,8 +14,8 @@ class ModelStep(Enum):
     """What computes, in the words of a message."""
 
     TEXT_ENCODER = "text encoder"
-    DENOISER = "UNet"
-    CONTROLLED = "UNet, or a ControlNet that guides it,"
+    DENOISER = "denoiser"
+    GUIDED = "denoiser, or a guide of its,"
     VAE = "VAE"
 
 
@@ -32,18 +29,18 @@ class ModelNotFinite(ModelsError):
         self.half = half
 
 
-def check_finite(values: torch.Tensor, step: ModelStep, components: "Components") -> None:
+def check_finite(values: torch.Tensor, step: ModelStep, model: LatentModel) -> None:
     """Raises ModelNotFinite where one of the values that a step of the model gave is NaN or infinite.
 
     Half precision ends at 65,504, beyond which some checkpoints' numbers lie; the VAE runs in float32 in any case.
     """
     if bool(values.isfinite().all()):
         return
-    half = step is not ModelStep.VAE and components.device.torch_dtype != torch.float32
-    name = components.checkpoint.id
+    half = step is not ModelStep.VAE and model.device.torch_dtype != torch.float32
+    name = model.checkpoint.id
     if step is ModelStep.VAE:
         hint = "Give it another VAE, by `vae` in checkpoints.toml (docs/checkpoints.md), or get the checkpoint again."
-    elif components.worn:
+    elif model.loras:
         hint = "Take the LoRAs out of the prompt to see whether one of them is damaged; else get the checkpoint again."
     else:
         hint = "Its weights are damaged: get the checkpoint again, or choose another one."

@@ -9,7 +9,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
@@ -18,30 +17,22 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from ..models import Lora, LoraUnsupported
 from .device import Device, is_out_of_memory
 from .lora_weights import LoraWeight, ModuleNames, read_weights
-from .placement import place_again
+from .model import WeightedLora
+from .offload import place_again
 
-__all__ = ["Adapters", "WornLora"]
+__all__ = ["Adapters"]
 
-# LoRAs that are held beside those that are worn, in bytes: some dozens for SD1, a few for SDXL.
+# LoRAs that are held beside those that are set, in bytes: some dozens for SD1, a few for SDXL.
 _BUDGET = 1 << 30
 _MISFITS = (ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError)
 
 
-@dataclass(frozen=True)
-class WornLora:
-    """A LoRA and how much of it."""
-
-    lora: Lora
-    strength: float
-
-    @property
-    def key(self) -> tuple[str, float]:
-        """What tells it from others: its content, and how much."""
-        return self.lora.hash, self.strength
-
-
 class Adapters:
-    """The LoRAs of one checkpoint in memory, by content; those not worn for longest leave first."""
+    """The LoRAs of one checkpoint in memory, by content; those not set for longest leave first.
+
+    They lie in the modules, of which text encoders may be shared with other checkpoints: what another one has laid
+    there, or deleted, is found there.
+    """
 
     def __init__(self, parts: Mapping[str, Any], device: Device, *, title: str, budget: int = _BUDGET) -> None:
         """`parts` are those that LoRAs change, by their names in a diffusers folder. `title` names the checkpoint."""
@@ -50,7 +41,11 @@ class Adapters:
         self._device = device
         self._title = title
         self._budget = budget
-        self._held: OrderedDict[str, int] = OrderedDict()
+        # The parts that each of them changes.
+        self._held: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        for part in self._parts:
+            for name in self._laid_in(part):
+                self._held.setdefault(name, ())
 
     @property
     def held(self) -> int:
@@ -58,17 +53,19 @@ class Adapters:
         return len(self._held)
 
     def load(self, lora: Lora, *, check: Callable[[], None]) -> str:
-        """Has the LoRA in memory, not worn; returns its name there. `check` may raise to end the loading.
+        """Has the LoRA in memory, not set; returns its name there. `check` may raise to end the loading.
 
         Raises LoraUnreadable for a file that is broken, LoraUnsupported for one that does not fit the checkpoint.
         """
         name = f"w{lora.content(check)}"
-        if name not in self._held:
+        parts = self._held.get(name, ())
+        if not parts or any(name not in self._laid_in(part) for part in parts):
             try:
                 weights = read_weights(lora, self._names, self._device.torch_dtype, title=self._title, check=check)
                 for part, of_part in weights.items():
                     check()
-                    self._lay(part, name, of_part)
+                    if name not in self._laid_in(part):
+                        self._lay(part, name, of_part)
             except BaseException as error:
                 self._delete(name)
                 if is_out_of_memory(error):
@@ -81,12 +78,12 @@ class Adapters:
                         hint="Choose the checkpoint that it was made for, or take it out of the prompt.",
                     ) from error
                 raise
-            self._held[name] = self._bytes(name)
+            self._held[name] = tuple(weights)
         self._held.move_to_end(name)
         return name
 
-    def wear(self, loras: Sequence[WornLora], *, check: Callable[[], None]) -> None:
-        """From now on these are worn, and no others; one of strength 0 is not. Raises as `load`."""
+    def set_adapters(self, loras: Sequence[WeightedLora], *, check: Callable[[], None]) -> None:
+        """From now on these are set, and no others; one of strength 0 is not. Raises as `load`."""
         strengths: dict[str, float] = {}
         for one in loras:
             if one.strength:
@@ -100,16 +97,22 @@ class Adapters:
             for name in names:
                 layer.set_scale(name, strengths[name])
 
+    def _laid_in(self, part: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = getattr(self._parts[part], "peft_config", {})
+        return found
+
     def _bytes(self, name: str) -> int:
         layers = (layer for layer in self._layers() if name in layer.lora_A)
         return sum(side[name].weight.nbytes for layer in layers for side in (layer.lora_A, layer.lora_B))
 
-    def _let_go(self, worn: Mapping[str, float]) -> None:
-        """Frees LoRAs that are not worn until the others fit the budget."""
-        for name in [name for name in self._held if name not in worn]:
-            if sum(self._held.values()) <= self._budget:
+    def _let_go(self, used: Mapping[str, float]) -> None:
+        """Frees LoRAs that are not set until the others fit the budget."""
+        sizes = {name: self._bytes(name) for name in self._held}
+        for name in [name for name in self._held if name not in used]:
+            if sum(sizes.values()) <= self._budget:
                 return
             self._delete(name)
+            del sizes[name]
 
     def _delete(self, name: str) -> None:
         self._held.pop(name, None)

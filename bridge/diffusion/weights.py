@@ -1,7 +1,7 @@
 """A checkpoint's parts from disk, out of a diffusers folder or a single file; from safetensors and local files only."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ from diffusers.loaders.single_file_utils import SingleFileComponentError, create
 from safetensors import SafetensorError, safe_open
 
 from ..models import Checkpoint, CheckpointUnreadable, ControlNet
-from ..models.family import TextPart
+from ..models.families import TextPart
+from ..models.hashing import content_hash
 from ..models.single_file import CONFIGS, configs_beside
 from ..models.tensor_names import check_leftovers
 from ..models.vae import Vae
 from ..models.weight_files import variant_of
 from .leftovers import leftovers
 
-__all__ = ["FileWeights", "FolderWeights", "load_controlnet", "weights_of"]
+__all__ = ["FileWeights", "FolderWeights", "import_classes", "load_controlnet", "weights_of"]
 
 _clip_from_ldm: Any = create_diffusers_clip_model_from_ldm
 # CLIP's names as merging tools of 2022 wrote them.
@@ -61,6 +62,13 @@ class FolderWeights:
         check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", sorted(report["unexpected_keys"]))
         return model
 
+    def content(self, part: str, *, check: Callable[[], None]) -> Hashable:
+        """What tells the part's weights and config from others'; `check` may raise to end the reading."""
+        if part == "vae" and self._checkpoint.vae is not None:
+            return _content_of_vae(self._checkpoint.vae, str(self._checkpoint.path), check)
+        files = [file for file in self._checkpoint.files if file.parent.name == part]
+        return part, content_hash(self._checkpoint.path / part, files, check=check)
+
     def _local(self, kind: Any, part: str, **options: Any) -> Any:
         return kind.from_pretrained(self._checkpoint.path, subfolder=part, local_files_only=True, **options)
 
@@ -101,6 +109,12 @@ class FileWeights:
         check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", leftovers(model, tensors))
         return model
 
+    def content(self, part: str, *, check: Callable[[], None]) -> Hashable:
+        """As `FolderWeights.content`."""
+        if part == "vae" and self._checkpoint.vae is not None:
+            return _content_of_vae(self._checkpoint.vae, self._configs, check)
+        return part, content_hash(self._checkpoint.path, self._checkpoint.files, check=check)
+
     def _converted(self, name: str, kind: Any, dtype: torch.dtype, tensors: dict[str, torch.Tensor]) -> Any:
         where = {"config": self._configs, "subfolder": name, "local_files_only": True}
         if name == "unet":
@@ -117,6 +131,10 @@ class FileWeights:
 def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+
+
+def _content_of_vae(vae: Vae, configs: str, check: Callable[[], None]) -> Hashable:
+    return "vae", content_hash(vae.path, vae.files, check=check), "" if vae.layout == "folder" else configs
 
 
 def _other_vae(checkpoint: Checkpoint, vae: Vae, configs: str, kind: Any, dtype: torch.dtype) -> Any:
@@ -171,6 +189,16 @@ def _trained_as(checkpoint: Checkpoint, scheduler_config: dict[str, Any]) -> dic
     """The schedule with what the checkpoint's inspection told of it."""
     told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
     return {**scheduler_config, **told}
+
+
+def import_classes() -> None:
+    """Imports what the libraries put off until it is used: some 2 s."""
+    for library, names in (
+        (diffusers, ("AutoencoderKL", "ControlNetModel", "DDIMScheduler", "UNet2DConditionModel")),
+        (transformers, ("CLIPTextModel", "CLIPTokenizer")),
+    ):
+        for name in names:
+            getattr(library, name)
 
 
 def weights_of(checkpoint: Checkpoint) -> FolderWeights | FileWeights:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..models import Checkpoint, ControlNetRegistry
-from ..models.hashing import content_hash
 from ..painter import Condition
 from ..protocol.messages import ConditionUse, Submit
 from .inputs import Inputs
@@ -25,7 +24,7 @@ def read_conditions(
         Condition(
             kind=said.kind,
             picture=guidance.picture,
-            net=controlnets.choose(said.kind, checkpoint, said.controlnet),
+            guide=controlnets.choose(said.kind, checkpoint, said.controlnet),
             mask=guidance.mask,
             strength=said.strength,
             start=said.start,
@@ -46,8 +45,8 @@ def used_conditions(
             strength=said.strength,
             start=said.start,
             end=said.end,
-            controlnet=used.net.id,
-            controlnet_hash=content_hash(used.net.path, used.net.files, check=check),
+            controlnet=used.guide.id,
+            controlnet_hash=used.guide.content(check),
             mask_hash=None if said.mask is None else said.mask.hash,
         )
         for said, used in zip(submit.conditions, conditions, strict=True)

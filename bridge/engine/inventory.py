@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..models.checkpoint import UnetShape
+from ..models.checkpoint import DenoiserShape
 from ..models.controlnets import choose_controlnet, condition_kinds
 from ..models.errors import ModelsError
 from ..models.lora import check_fits
@@ -51,7 +51,7 @@ class CheckpointEntry:
     id: str
     hash: str | None
     family: FamilyEntry
-    shape: UnetShape
+    shape: DenoiserShape
     inpaint: bool
     native_pixels: int
     default_steps: int
@@ -79,7 +79,7 @@ class ControlNetEntry:
     id: str
     hash: str | None
     family: FamilyEntry
-    shape: UnetShape
+    shape: DenoiserShape
     condition: str | None
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
-from ..diffusion import ComponentCache, Device, find_device
+from ..diffusion import Device, ModelCache, find_device
 from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
 from ..models.locations import models_folder
-from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
+from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
@@ -74,8 +74,9 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
 
 def warm_up() -> None:
     """Import now, while nobody waits, what the model libraries put off until it is used: 2 s of the first job."""
-    from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel  # noqa: F401
-    from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
+    from ..diffusion.weights import import_classes
+
+    import_classes()
 
 
 class Studio:
@@ -99,13 +100,13 @@ class Studio:
         self._wildcards = WildcardRegistry(folders)
         self._embeddings = EmbeddingNames(folders)
         self._device = device
-        self._cache = ComponentCache(device)
-        self._kept = Kept()
+        self._cache = ModelCache(device)
+        self._results = ResultCache()
         self._versions = {name: metadata.version(name) for name in ("paintbridge", "torch", "diffusers")}
 
     def free(self) -> None:
         """Let go of all checkpoints, and of all that was made with them."""
-        self._kept.free()
+        self._results.free()
         self._cache.free()
 
     def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
@@ -148,8 +149,8 @@ class Studio:
         wordings = read_wordings(
             submit, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
         )
-        parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.worn)) for part in wordings]
-        painting = paint_parts(parts, hooks, self._kept)
+        parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.loras)) for part in wordings]
+        painting = paint_parts(parts, hooks, self._results)
         asked_in = {seed: part for part in wordings for seed in part.seeds}
         seeds = picture_seeds(submit)
         hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.hints)))

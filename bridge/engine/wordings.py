@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ..diffusion import WornLora
+from ..diffusion import WeightedLora
 from ..models import Checkpoint, Lora, LoraRegistry, WildcardRegistry
 from ..prompts import Wording, about_embeddings, read
 from ..protocol.messages import LoraUse, Submit
@@ -19,7 +19,7 @@ class Worded:
     """Pictures of a job that are asked for in the same words, by their seeds; `hints` are about the words."""
 
     wording: Wording
-    worn: tuple[WornLora, ...]
+    loras: tuple[WeightedLora, ...]
     seeds: tuple[int, ...]
     hints: tuple[str, ...]
 
@@ -48,7 +48,7 @@ def read_wordings(
         lora.content(check)
     worded = []
     for wording, of_wording in seeds.items():
-        worn = tuple(WornLora(found[lora.name], lora.strength) for lora in wording.loras)
+        worn = tuple(WeightedLora(found[lora.name], lora.strength) for lora in wording.loras)
         hints = (
             *wording.hints,
             *about_embeddings(f"{wording.wanted}\n{wording.unwanted}", embeddings),
@@ -65,4 +65,4 @@ def _about_bundled(lora: Lora) -> str:
 
 def used_loras(worded: Worded) -> tuple[LoraUse, ...]:
     """What a recipe says of them."""
-    return tuple(LoraUse(one.lora.id, one.strength, one.lora.hash) for one in worded.worn)
+    return tuple(LoraUse(one.lora.id, one.strength, one.lora.hash) for one in worded.loras)

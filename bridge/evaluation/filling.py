@@ -5,7 +5,7 @@ import numpy as np
 from ..canvas.context import plan
 from ..canvas.geometry import Size
 from ..canvas.mask import selection_bounds
-from ..diffusion import ComponentCache
+from ..diffusion import ModelCache
 from ..diffusion.device import Device
 from ..models import Checkpoint
 from ..painter import Request, paint
@@ -31,7 +31,7 @@ class Filler:
 
     def __init__(self, checkpoint: Checkpoint, device: Device) -> None:
         self.checkpoint = checkpoint
-        self._model = ComponentCache(device).on_demand(checkpoint)
+        self._model = ModelCache(device).on_demand(checkpoint)
 
     def fill(
         self,

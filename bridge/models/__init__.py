@@ -2,6 +2,7 @@
 
 from .card import Card
 from .checkpoint import Checkpoint, inspect
+from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
 from .embeddings import EmbeddingNames
@@ -14,8 +15,9 @@ from .errors import (
     LoraUnreadable,
     LoraUnsupported,
     ModelsError,
+    SamplerUnsupported,
 )
-from .family import FAMILIES, Family
+from .families import FAMILIES, Family
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
 from .model_index import Entry
@@ -25,6 +27,7 @@ from .samplers import SAMPLERS
 from .wildcards import WildcardRegistry
 
 __all__ = [
+    "CONTROL_KINDS",
     "FAMILIES",
     "MINI",
     "RECOMMENDED",
@@ -35,6 +38,7 @@ __all__ = [
     "CheckpointUnreadable",
     "CheckpointUnsupported",
     "ConditionUnsupported",
+    "ControlKind",
     "ControlNet",
     "ControlNetRegistry",
     "EmbeddingNames",
@@ -46,9 +50,12 @@ __all__ = [
     "LoraUnreadable",
     "LoraUnsupported",
     "ModelsError",
+    "PictureReading",
     "Recommendation",
     "Registry",
+    "SamplerUnsupported",
     "WildcardRegistry",
+    "control_kind",
     "inspect",
     "inspect_controlnet",
     "inspect_lora",

@@ -11,7 +11,7 @@ from typing import Any
 
 from .distillation import Distillation
 from .errors import CheckpointUnreadable
-from .family import Family
+from .families import Family
 from .samplers import SAMPLERS
 
 __all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card", "revised"]

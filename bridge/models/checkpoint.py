@@ -5,13 +5,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .card import LEAST_NATIVE, MOST_NATIVE, Card, read_card
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .family import Family, family_of_folder, family_of_tensors
+from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
 from .hashing import content_hash, known_hash
 from .safetensors_header import read_header
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
@@ -20,18 +20,18 @@ from .tensor_names import check_numbers, check_tensors
 from .vae import Vae
 from .weight_files import weight_files
 
-__all__ = ["Checkpoint", "UnetShape", "inspect"]
+__all__ = ["Checkpoint", "DenoiserShape", "inspect"]
 
 
 @dataclass(frozen=True)
-class UnetShape:
-    """What else must be shaped like to work with a UNet: its first channels, and its cross-attention's width."""
+class DenoiserShape:
+    """What guides must fit of a UNet: its first channels, and its cross-attention's width."""
 
     channels: int
     width: int
 
     @classmethod
-    def of_config(cls, config: dict[str, Any]) -> "UnetShape":
+    def of_config(cls, config: dict[str, Any]) -> "DenoiserShape":
         """By a config.json; 0 where that says nothing."""
         channels, width = config.get("block_out_channels"), config.get("cross_attention_dim")
         first = channels[0] if isinstance(channels, list) and channels else 0
@@ -42,11 +42,12 @@ class UnetShape:
 class Checkpoint:
     """A model on disk.
 
-    `layout` is "folder" or "file"; `inpaint` says that its UNet takes nine channels (latents, mask, masked picture) and
-    not four; `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in noise
-    alone; `zero_empty` that an empty negative prompt conditions on zeros; `files` are those that loading reads.
-    `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None: the family's.
-    `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files do not.
+    `layout` is "folder" or "file"; `inpaint` says that its denoiser takes further channels (mask, masked picture);
+    `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in
+    noise alone; `force_zeros_for_empty_prompt` that an empty negative prompt conditions on zeros. `files` are those
+    that loading reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None:
+    the family's. `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files
+    do not.
     """
 
     id: str
@@ -56,10 +57,10 @@ class Checkpoint:
     inpaint: bool
     prediction: Prediction
     zero_terminal_snr: bool
-    zero_empty: bool
+    force_zeros_for_empty_prompt: bool
     card: Card
     files: tuple[Path, ...]
-    shape: UnetShape
+    shape: DenoiserShape
     clip_skip: int | None = None
     vae: Vae | None = None
     told: tuple[str, ...] = ()
@@ -116,15 +117,17 @@ def _inspect_folder(path: Path) -> Checkpoint:
     if not (path / "model_index.json").is_file():
         raise CheckpointUnsupported("This folder is not a diffusers checkpoint: it has no model_index.json.")
     index = _read_json(path / "model_index.json")
-    unet = _read_json(path / "unet" / "config.json") if "unet" in index else {}
+    denoiser = _read_json(path / "unet" / "config.json") if "unet" in index else {}
     text_encoder = _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {}
-    family = family_of_folder(index, unet, text_encoder)
+    family = family_of_folder(index, denoiser, text_encoder)
+    if (inspect_own := own_inspection(family)) is not None:
+        return cast(Checkpoint, inspect_own(path))
     check_index(index)
-    inpaint = _inpaint(unet.get("in_channels", 4))
+    inpaint = _inpaint(denoiser.get("in_channels", 4))
     scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
     prediction = _prediction(scheduler.get("prediction_type", "epsilon"))
     check_scheduler(scheduler)
-    distilled = distillation_of(path.name, scheduler, unet)
+    distilled = distillation_of(path.name, scheduler, denoiser)
     files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
     for part in family.weighted_parts:
         config = path / part / "config.json"
@@ -134,11 +137,11 @@ def _inspect_folder(path: Path) -> Checkpoint:
             if file.suffix == ".safetensors":
                 header = read_header(file)
                 check_numbers(file, header)
-                _check_shape(part, header.shapes, unet)
+                _check_shape(part, header.shapes, denoiser)
         files += [config, *weights]
     for text in family.texts:
         files += _tokenizer_files(path / text.tokenizer)
-    native = _native_pixels(unet, family)
+    native = _native_pixels(denoiser, family)
     return Checkpoint(
         id=path.name,
         path=path,
@@ -147,17 +150,20 @@ def _inspect_folder(path: Path) -> Checkpoint:
         inpaint=inpaint,
         prediction=prediction,
         zero_terminal_snr=bool(scheduler.get("rescale_betas_zero_snr", False)),
-        zero_empty=family.zero_empty and bool(index.get("force_zeros_for_empty_prompt", True)),
+        force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt
+        and bool(index.get("force_zeros_for_empty_prompt", True)),
         card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled, native_pixels=native),
         files=tuple(files),
-        shape=UnetShape.of_config(unet),
+        shape=DenoiserShape.of_config(denoiser),
     )
 
 
 def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
-    family, channels = family_of_tensors(header.shapes)
-    inpaint = _inpaint(channels)
+    family = family_of_tensors(header.shapes)
+    if (inspect_own := own_inspection(family)) is not None:
+        return cast(Checkpoint, inspect_own(path))
+    inpaint = _inpaint(header.shapes[FIRST_CONVOLUTION][1])
     beside = configs_beside(path)
     check_tensors(path, header, family)
     check_parts(family, header.shapes, own_configs=beside is not None)
@@ -181,7 +187,7 @@ def _inspect_file(path: Path) -> Checkpoint:
         inpaint=inpaint,
         prediction=_prediction(said.prediction),
         zero_terminal_snr=said.zero_terminal_snr,
-        zero_empty=family.zero_empty,
+        force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt,
         card=card,
         files=(path, *extra),
         shape=_shape_of_tensors(header.shapes),
@@ -199,20 +205,20 @@ def _check_beside(beside: Path, family: Family) -> None:
             check_config(part, _read_json(beside / part / "config.json"), kind_of_part(part))
 
 
-def _native_pixels(unet: dict[str, Any], family: Family) -> int | None:
+def _native_pixels(denoiser: dict[str, Any], family: Family) -> int | None:
     """The size that a UNet's config says it was trained at; None where it says none, or none that it could be."""
-    said = unet.get("sample_size")
+    said = denoiser.get("sample_size")
     height, width = said if isinstance(said, list) and len(said) == 2 else (said, said)
     if not (isinstance(height, int) and isinstance(width, int)):
         return None
-    pixels = height * width * family.vae_scale**2
+    pixels = height * width * family.pixels_per_latent**2
     return pixels if LEAST_NATIVE <= pixels <= MOST_NATIVE else None
 
 
-def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> UnetShape:
-    unet = {name: shape for name, shape in shapes.items() if name.startswith("model.diffusion_model.")}
-    widths = (shape[1] for name, shape in unet.items() if name.endswith("attn2.to_k.weight") and len(shape) == 2)
-    return UnetShape(unet["model.diffusion_model.input_blocks.0.0.weight"][0], next(widths, 0))
+def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> DenoiserShape:
+    denoiser = {name: shape for name, shape in shapes.items() if name.startswith("model.diffusion_model.")}
+    widths = (shape[1] for name, shape in denoiser.items() if name.endswith("attn2.to_k.weight") and len(shape) == 2)
+    return DenoiserShape(denoiser[FIRST_CONVOLUTION][0], next(widths, 0))
 
 
 def _tokenizer_files(part: Path) -> list[Path]:
@@ -222,9 +228,9 @@ def _tokenizer_files(part: Path) -> list[Path]:
     return files
 
 
-def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], unet: dict[str, Any]) -> None:
+def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[str, Any]) -> None:
     first = shapes.get("conv_in.weight") if part == "unet" else None
-    if first is not None and (len(first) != 4 or first[1] != unet.get("in_channels", 4)):
+    if first is not None and (len(first) != 4 or first[1] != denoiser.get("in_channels", 4)):
         raise CheckpointUnreadable(
             "Its UNet's weights and config.json contradict each other.", hint="Download or copy the folder again."
         )

@@ -6,21 +6,23 @@ weights: names tell, the file's or folder's own, or the one that its trainer wro
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checkpoint import UnetShape
+from .checkpoint import DenoiserShape
 from .config_keys import check_config
+from .control_kinds import kind_of_words
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
-from .facts import ControlNetFacts, UnetFacts
-from .family import FAMILIES, Family
+from .facts import ControlNetFacts, DenoiserFacts
+from .families import FAMILIES, Family
 from .hashing import content_hash
 from .safetensors_header import SafetensorsHeader, read_header
 from .single_file import configs_beside
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["CONDITIONS", "ControlNet", "check_fits", "fits", "inspect_controlnet"]
+__all__ = ["ControlNet", "check_fits", "fits", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -29,24 +31,6 @@ _FAMILY_OF_WIDTH = {768: "SD1", 1024: "SD2", 2048: "SDXL"}
 _CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
 _PROJECTION = re.compile(r"proj_in\.weight$")
 _WORD = re.compile(r"[A-Za-z]+")
-
-CONDITIONS: dict[str, str | None] = {
-    # Lines drawn by hand.
-    "scribble": "scribble",
-    "sketch": "scribble",
-    # Areas in the colours of ADE20K's things.
-    "seg": "label_map",
-    "segmentation": "label_map",
-    "ade": "label_map",
-    # Trained on pictures that no condition of Paintbridge's means yet.
-    **dict.fromkeys(
-        (
-            "canny", "softedge", "hed", "lineart", "mlsd", "depth", "normal", "normalbae", "openpose", "pose", "tile",
-            "inpaint", "shuffle", "qr", "qrcode", "brightness", "blur", "recolor",
-        )
-    ),
-}  # fmt: skip
-"""What a word in a ControlNet's name says about the pictures that it was trained on: the kind of condition, or none."""
 
 _OTHER_KINDS = (
     ("lllite", "a ControlNet-LLLite"),
@@ -71,22 +55,30 @@ class ControlNet:
     path: Path
     layout: str
     family: Family
-    shape: UnetShape
+    shape: DenoiserShape
     condition: str | None
     files: tuple[Path, ...]
 
     @property
     def hash(self) -> str:
         """SHA-256 over `files`, 64 hex digits."""
-        return content_hash(self.path, self.files)
+        return self.content()
+
+    def content(self, check: Callable[[], None] | None = None) -> str:
+        """As `hash`; `check` is called every few megabytes and may raise to end the reading."""
+        return content_hash(self.path, self.files, check=check)
+
+    def check_fits(self, checkpoint: DenoiserFacts) -> None:
+        """As the function of that name."""
+        check_fits(self, checkpoint)
 
 
-def fits(net: ControlNetFacts, checkpoint: UnetFacts) -> bool:
+def fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> bool:
     """Whether a ControlNet was made for UNets like the checkpoint's."""
     return (net.family.name, net.shape) == (checkpoint.family.name, checkpoint.shape)
 
 
-def check_fits(net: ControlNetFacts, checkpoint: UnetFacts) -> None:
+def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
     """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
     if not fits(net, checkpoint):
         raise ConditionUnsupported(
@@ -121,7 +113,7 @@ def _inspect_folder(path: Path) -> ControlNet:
     for file in weights:
         if file.suffix == ".safetensors":
             check_numbers(file, read_header(file))
-    shape, sized = UnetShape.of_config(said), said.get("addition_embed_type") == "text_time"
+    shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
     return ControlNet(path.name, path, "folder", family, shape, _condition(names), (config, *weights))
@@ -148,7 +140,7 @@ def _inspect_file(path: Path) -> ControlNet:
         path=path,
         layout="file",
         family=_family(width, sized=sized, linear=linear),
-        shape=UnetShape(first[0], width),
+        shape=DenoiserShape(first[0], width),
         condition=_condition(names),
         files=(path, *(sorted(beside.glob("*.json")) if beside else ())),
     )
@@ -182,8 +174,4 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 def _condition(names: tuple[str, ...]) -> str | None:
-    for name in names:
-        for word in _WORD.findall(name):
-            if word.lower() in CONDITIONS:
-                return CONDITIONS[word.lower()]
-    return None
+    return kind_of_words(word for name in names for word in _WORD.findall(name))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from .checkpoint import Checkpoint
-from .controlnet import CONDITIONS, ControlNet, check_fits, fits, inspect_controlnet
+from .control_kinds import control_kind
+from .controlnet import ControlNet, check_fits, fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
-from .facts import ControlNetFacts, UnetFacts
+from .facts import ControlNetFacts, DenoiserFacts
 from .locations import CONTROLNETS, OWN, Location, controlnets_folder, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in
 from .names import find_name
@@ -63,19 +64,20 @@ class ControlNetRegistry:
         return choose_controlnet(found, kind, checkpoint, name, folder=str(controlnets_folder()))
 
 
-def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: UnetFacts) -> tuple[str, ...]:
+def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: DenoiserFacts) -> tuple[str, ...]:
     """The kinds of condition that the checkpoint takes with these ControlNets, in alphabetical order."""
     return tuple(sorted({net.condition for net in nets if net.condition is not None and fits(net, checkpoint)}))
 
 
 def choose_controlnet(
-    found: Mapping[str, T | Exception], kind: str, checkpoint: UnetFacts, name: str | None, *, folder: str
+    found: Mapping[str, T | Exception], kind: str, checkpoint: DenoiserFacts, name: str | None, *, folder: str
 ) -> T:
     """The ControlNet for a kind of condition on a checkpoint, or the one of that name, among ControlNets and what is
     wrong with the others, by name. `folder` is where ControlNets are put.
 
     Raises ConditionUnsupported, or what is wrong with the one of that name.
     """
+    title = control_kind(kind).title
     nets = [net for net in found.values() if not isinstance(net, Exception)]
     if name is not None:
         known = find_name(name, found)
@@ -89,10 +91,6 @@ def choose_controlnet(
             raise named
         check_fits(named, checkpoint)
         return named
-    if kind not in CONDITIONS.values():
-        raise ConditionUnsupported(
-            f"Paintbridge cannot be guided by a {kind.replace('_', ' ')} yet.", hint="Leave the condition out."
-        )
     meant = [net for net in nets if net.condition == kind]
     fitting = [net for net in meant if fits(net, checkpoint)]
     if fitting:
@@ -101,7 +99,7 @@ def choose_controlnet(
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
-        f"{checkpoint.id} cannot be guided by a {kind.replace('_', ' ')}: no ControlNet for that and for "
+        f"{checkpoint.id} cannot be guided by a {title}: no ControlNet for that and for "
         f"{checkpoint.family.title} is here.{there}",
         hint=f"Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
     )

@@ -36,13 +36,13 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def distillation_of(
-    name: str, scheduler: Mapping[str, Any] | None = None, unet: Mapping[str, Any] | None = None
+    name: str, scheduler: Mapping[str, Any] | None = None, denoiser: Mapping[str, Any] | None = None
 ) -> Distillation | None:
     """The distillation that a folder's configs or a checkpoint's name tell of; None where neither does.
 
     Names are looked at word by word, so that "DreamShaperXL_Lightning" tells of one and "turbocharger" of none.
     """
-    if unet is not None and unet.get("time_cond_proj_dim") is not None:
+    if denoiser is not None and denoiser.get("time_cond_proj_dim") is not None:
         return _LCM_OF_ITS_OWN
     if scheduler is not None and scheduler.get("_class_name") in _BY_SCHEDULER:
         return _BY_SCHEDULER[scheduler["_class_name"]]

@@ -5,9 +5,9 @@
 
 from typing import Protocol
 
-from .checkpoint import UnetShape
+from .checkpoint import DenoiserShape
 
-__all__ = ["ControlNetFacts", "FamilyFacts", "ModelFacts", "UnetFacts"]
+__all__ = ["ControlNetFacts", "DenoiserFacts", "FamilyFacts", "ModelFacts"]
 
 
 class FamilyFacts(Protocol):
@@ -30,14 +30,14 @@ class ModelFacts(Protocol):
     def family(self) -> FamilyFacts: ...
 
 
-class UnetFacts(ModelFacts, Protocol):
+class DenoiserFacts(ModelFacts, Protocol):
     """A model that has a UNet, or was made for one: its shape too."""
 
     @property
-    def shape(self) -> UnetShape: ...
+    def shape(self) -> DenoiserShape: ...
 
 
-class ControlNetFacts(UnetFacts, Protocol):
+class ControlNetFacts(DenoiserFacts, Protocol):
     """A ControlNet, and the kind of condition that it takes; None: none of Paintbridge's."""
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from .distillation import Distillation, distillation_of
 from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
 from .facts import ModelFacts
-from .family import Family
+from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
 from .lora_scales import read_scales

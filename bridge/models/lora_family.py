@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .errors import LoraUnsupported
-from .family import FAMILIES, Family
+from .families import FAMILIES, Family
 from .lora_tensors import LoraModule, LoraTensors
 
 __all__ = ["family_of_lora"]
@@ -104,23 +104,23 @@ def _said(metadata: Mapping[str, str], *, foreign: bool) -> str | None:
 
 def _family(modules: Sequence[LoraModule], shapes: Shapes, metadata: Mapping[str, str]) -> str:
     """By what only one family has, by the width of what layers take in, by what the trainer says, or by the blocks."""
-    unet = [module for module in modules if module.part == "unet"]
+    denoiser = [module for module in modules if module.part == "unet"]
     if any(module.part == "text_encoder_2" for module in modules) or any(
-        _SDXL_ALONE.search(module.name) for module in unet
+        _SDXL_ALONE.search(module.name) for module in denoiser
     ):
         return "SDXL"
     names_first = any(module.down.startswith("lora_te1_") for module in modules)
-    for pattern, of_part in ((_CROSS_ATTENTION, unet), (_TEXT_ATTENTION, () if names_first else modules)):
+    for pattern, of_part in ((_CROSS_ATTENTION, denoiser), (_TEXT_ATTENTION, () if names_first else modules)):
         for module in of_part:
             if pattern.search(module.name) and shapes[module.down][1] in _FAMILY_OF_WIDTH:
                 return _FAMILY_OF_WIDTH[shapes[module.down][1]]
     said = _said(metadata, foreign=False)
     if said is not None:
         return said
-    if any(_SD_ALONE.match(module.name) for module in unet):
-        return "SD2" if any(_is_linear_projection(module, shapes) for module in unet) else "SD1"
+    if any(_SD_ALONE.match(module.name) for module in denoiser):
+        return "SD2" if any(_is_linear_projection(module, shapes) for module in denoiser) else "SD1"
     # kohya's trainer has the original names for SDXL, and counts text encoders there.
-    return "SDXL" if names_first or any("put_blocks_" in module.name for module in unet) else "SD1"
+    return "SDXL" if names_first or any("put_blocks_" in module.name for module in denoiser) else "SD1"
 
 
 def _is_linear_projection(module: LoraModule, shapes: Shapes) -> bool:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from .checkpoint import inspect
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
-from .family import family_of_folder
+from .families import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
 from .locations import models_folder
 from .receipt import Receipt, read_receipt, write_receipt
@@ -180,13 +180,13 @@ def _fetch_all(
 def _check_family(index: dict[str, Any], partial: Path) -> None:
     """What its configs tell of it, before its weights are fetched; the rest is told when all of it is there."""
     configs = {part: _read_json(path) for part in _PARTS if (path := partial / part / "config.json").exists()}
-    unet = configs.get("unet", {})
-    family_of_folder(index, unet, configs.get("text_encoder", {}))
+    denoiser = configs.get("unet", {})
+    family_of_folder(index, denoiser, configs.get("text_encoder", {}))
     check_index(index)
     check_scheduler(_read_json(partial / _SCHEDULER))
-    if unet.get("in_channels", 4) not in (4, 9):
+    if denoiser.get("in_channels", 4) not in (4, 9):
         raise CheckpointUnsupported(
-            f"Its UNet takes {unet['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
+            f"Its UNet takes {denoiser['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
         )
     for part, config in configs.items():
         check_config(part, config, kind_of_part(part))

@@ -12,7 +12,7 @@ from typing import Any
 
 from .card import LEAST_NATIVE, MOST_NATIVE
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .family import CONFIGS, Family
+from .families import CONFIGS, Family
 from .safetensors_header import SafetensorsHeader, read_floats
 
 __all__ = ["CONFIGS", "Said", "check_parts", "configs_beside", "said_by_file"]
@@ -55,9 +55,14 @@ def check_parts(family: Family, shapes: Mapping[str, Any], *, own_configs: bool)
                 f"This {family.title} file has no {_WORDS.get(part, part.replace('_', ' '))}.",
                 hint="Get the whole checkpoint, which holds UNet, VAE and text encoder in one file.",
             )
-    unet = [name for name in shapes if name.startswith("model.diffusion_model.")]
-    whole = any(".middle_block.0." in name for name in unet)
-    if family.sized and whole and not own_configs and not any(".middle_block.1.transformer" in name for name in unet):
+    denoiser = [name for name in shapes if name.startswith("model.diffusion_model.")]
+    whole = any(".middle_block.0." in name for name in denoiser)
+    if (
+        family.uses_time_ids
+        and whole
+        and not own_configs
+        and not any(".middle_block.1.transformer" in name for name in denoiser)
+    ):
         raise CheckpointUnsupported(
             "This is a distilled Stable Diffusion XL whose UNet has fewer blocks (as Segmind's SSD-1B and Vega have), "
             "and a single file does not say which.",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import CheckpointUnsupported
-from .family import Family
+from .families import Family
 from .safetensors_header import SafetensorsHeader, read_bytes
 
 __all__ = ["MEANINGLESS", "READ", "check_leftovers", "check_numbers", "check_tensors", "meaningless"]

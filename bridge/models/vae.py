@@ -10,7 +10,7 @@ from typing import Any
 
 from .config_keys import check_config
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .family import Family
+from .families import Family
 from .hashing import content_hash
 from .safetensors_header import read_header
 from .tensor_names import check_leftovers, check_numbers

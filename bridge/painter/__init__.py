@@ -10,11 +10,11 @@ from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing
 from .fill import fill
 from .generate import generate
 from .hints import about_offloading, about_precision, what_would_fit
-from .kept import Kept
+from .oom_guard import OomGuard
 from .parts import Part, PartHooks, together
 from .refine import refine
-from .request import Condition, Hooks, Model, PaintedLayer, Painting, Request
-from .room import Room
+from .request import Condition, Hooks, ModelSource, PaintedLayer, Painting, Request
+from .result_cache import ResultCache
 from .upscale import upscale
 
 __all__ = [
@@ -22,14 +22,14 @@ __all__ = [
     "Cancelled",
     "Condition",
     "Hooks",
-    "Kept",
-    "Model",
+    "ModelSource",
     "OutOfMemory",
     "PaintedLayer",
     "PainterError",
     "Painting",
     "PictureMissing",
     "Request",
+    "ResultCache",
     "paint",
     "paint_parts",
 ]
@@ -38,10 +38,10 @@ KINDS = {"fill": fill, "refine": refine, "generate": generate, "upscale": upscal
 """The recipe of each kind of job."""
 
 
-def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None) -> Painting:
-    """Does one job. `model` is `ComponentCache.on_demand(checkpoint)`.
+def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache | None = None) -> Painting:
+    """Does one job. `source` is `ModelCache.on_demand(checkpoint)`.
 
-    What is in `kept` from earlier jobs is not computed again; None: everything is.
+    What is in `results` from earlier jobs is not computed again; None: everything is.
     The pictures are the same.
 
     Raises `Cancelled` as soon as `hooks.check` does; PainterError, CanvasError and ModelsError, each with a `code`, for
@@ -51,54 +51,54 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
     """
     if request.kind not in KINDS:
         raise PainterError(f"There is no kind of job called {request.kind!r}.")
-    kept = kept or Kept()
+    results = results or ResultCache()
     hints: tuple[str, ...] = ()
     while True:
         try:
-            painting = _painted(request, model, hooks, kept)
+            painting = _painted(request, source, hooks, results)
         except ModelNotFinite as error:
-            if not (error.half and model.full_precision()):
+            if not (error.half and source.full_precision()):
                 raise
             # Prompts, too, were encoded in half precision.
-            kept.free()
-            hints = (*hints, about_precision(model.checkpoint))
+            results.free()
+            hints = (*hints, about_precision(source.checkpoint))
             continue
         if painting is not None:
             return replace(painting, hints=(*painting.hints, *hints))
-        if not model.offload():
-            hint = what_would_fit(request, model.checkpoint)
+        if not source.offload():
+            hint = what_would_fit(request, source.checkpoint)
             raise OutOfMemory("There is not enough memory to paint this.", hint=hint)
-        hints = tuple(dict.fromkeys((*hints, about_offloading(model.checkpoint))))
+        hints = tuple(dict.fromkeys((*hints, about_offloading(source.checkpoint))))
 
 
-def _painted(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painting | None:
-    """None: out of memory, in spite of all that the room can do."""
-    nets = tuple(condition.net for condition in request.conditions)
-    room = Room(kept, lambda: model.spare(nets))
+def _painted(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache) -> Painting | None:
+    """None: out of memory, in spite of all that the guard can do."""
+    guides = tuple(condition.guide for condition in request.conditions)
+    guard = OomGuard(results, lambda: source.evict_unused(guides))
     try:
-        return KINDS[request.kind](request, model, hooks, room)
+        return KINDS[request.kind](request, source, hooks, guard)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         traceback.clear_frames(error.__traceback__)
-        room.free()
+        guard.free()
         return None
     finally:
         # What was made in tiles differs a little from what would have been made at once.
-        if room.tiled:
-            room.free()
+        if guard.tiled:
+            guard.free()
 
 
-def paint_parts(parts: Sequence[Part], hooks: Hooks, kept: Kept | None = None) -> Painting:
+def paint_parts(parts: Sequence[Part], hooks: Hooks, results: ResultCache | None = None) -> Painting:
     """Does a job whose pictures are asked for in different words, one part after the other; else as `paint`.
 
     The parts share what is kept, so that only prompts and denoising are done for each. The layers are part by part.
     """
-    kept = kept or Kept()
+    results = results or ResultCache()
     pictures = sum(len(request.seeds) for request, _ in parts)
     paintings: list[Painting] = []
-    for request, model in parts:
+    for request, source in parts:
         before = sum(len(painting.layers) for painting in paintings)
         part = PartHooks(hooks, before=before, of=pictures, pictures=len(request.seeds))
-        paintings.append(paint(request, model, hooks if len(parts) == 1 else part, kept))
+        paintings.append(paint(request, source, hooks if len(parts) == 1 else part, results))
     return paintings[0] if len(parts) == 1 else together(paintings)

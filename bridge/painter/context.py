@@ -7,53 +7,60 @@ import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components
-from .latent_masks import pooled
-from .room import Room
-from .scene import Scene
+from ..diffusion import LatentModel, MaskInput, pooled_mask
+from .oom_guard import OomGuard
+from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context"]
+__all__ = ["EncodedContext", "encode_context", "picture_beside"]
 
 
 @dataclass(frozen=True)
 class EncodedContext:
-    """What `Walk` takes by these names; None where the checkpoint or the job does without."""
+    """What `DenoiseInputs` takes by these names; None where the model or the job does without."""
 
-    original: torch.Tensor | None
-    coverage: torch.Tensor | None
-    masked: torch.Tensor | None
-    hole: torch.Tensor | None
+    init_latents: torch.Tensor | None
+    denoise_mask: torch.Tensor | None
+    masked_image_latents: torch.Tensor | None
+    mask: torch.Tensor | None
 
 
 def encode_context(
-    components: Components,
-    scene: Scene,
+    model: LatentModel,
+    prepared: PreparedInput,
     start: np.ndarray | None,
     *,
     begins_from: bool,
-    room: Room,
+    guard: OomGuard,
     check: Callable[[], None],
 ) -> EncodedContext:
     """Encodes `start` (h, w, 3) at the model's size; None: there is nothing to look at.
 
-    `begins_from`: whether the latents of `start` itself are wanted, beside those with the hole blanked.
+    `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    size = scene.model_size
-    latent_size = (size.height // components.vae_scale, size.width // components.vae_scale)
-    original = coverage = masked = hole = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[scene.view.slices], size)
-    if components.checkpoint.inpaint:
-        showing = (
-            np.ones(size.shape, np.float32) if start is None else resize(scene.masks.alpha[scene.view.slices], size)
-        )
-        blank = showing > 0
-        under = seen if scene.shown else np.float32(0.5)
-        masked = room.encode(components, np.where(blank[..., None], under, seen), check=check)
-        hole = pooled(blank.astype(np.float32), latent_size)
-    elif start is not None:
-        coverage = pooled(resize(scene.masks.denoise[scene.view.slices], size), latent_size)
-    if start is not None and scene.shown:
-        original = masked
+    size = prepared.model_size
+    init_latents = denoise_mask = masked_image_latents = mask = None
+    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[prepared.crop.slices], size)
+    if model.mask_input.sees_picture:
+        alpha = prepared.masks.alpha[prepared.crop.slices]
+        blank = (np.ones(size.shape, np.float32) if start is None else resize(alpha, size)) > 0
+        picture = picture_beside(model, seen, blank, shown=prepared.shown)
+        masked_image_latents = guard.encode(model, picture, check=check)
+        mask = model.encode_mask(blank.astype(np.float32))
+    if model.mask_input.blends and start is not None:
+        denoise = resize(prepared.masks.denoise[prepared.crop.slices], size)
+        denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
+    if start is not None and prepared.shown:
+        init_latents = masked_image_latents
     elif start is not None and begins_from:
-        original = room.encode(components, seen, check=check)
-    return EncodedContext(original, coverage, masked, hole)
+        init_latents = guard.encode(model, seen, check=check)
+    return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
+
+
+def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:
+    """What a model that sees the picture (h, w, 3) is given of it, where `blank` (h, w) is repainted.
+
+    That is grey, unless it is `shown` what is there.
+    """
+    if shown or model.mask_input is MaskInput.REFERENCE:
+        return picture
+    return np.where(blank[..., None], np.float32(0.5), picture)

@@ -6,9 +6,9 @@ from ..canvas.composite import Layer, compose_layer, match_colour
 from ..canvas.joining import join_surroundings
 from ..canvas.mask import selection_bounds
 from .detail import recoloured
+from .prepare import PreparedInput
 from .repaint import Repainted
 from .request import PaintedLayer, Painting
-from .scene import Scene
 from .stages import Stages
 
 __all__ = ["finish"]
@@ -16,9 +16,11 @@ __all__ = ["finish"]
 _RING = 64
 
 
-def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool) -> Painting:
+def finish(
+    prepared: PreparedInput, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool
+) -> Painting:
     """Composes a layer for each seed; with `match` their colours are first brought to the surroundings'."""
-    settings = scene.settings(
+    settings = prepared.settings(
         steps=repainted.steps,
         guidance=repainted.guidance,
         sampler=repainted.sampler,
@@ -27,31 +29,31 @@ def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: S
     )
     layers = []
     with stages("compose", len(repainted.pictures)) as advance:
-        for seed, picture in zip(scene.request.seeds, repainted.pictures, strict=True):
+        for seed, picture in zip(prepared.request.seeds, repainted.pictures, strict=True):
             stages.hooks.check()
-            layers.append(PaintedLayer(_layer(scene, picture, match=match), seed, settings))
+            layers.append(PaintedLayer(_layer(prepared, picture, match=match), seed, settings))
             advance(len(layers))
     return Painting(tuple(layers), stages.timings, (*hints, *repainted.hints))
 
 
-def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
-    context = scene.request.context
+def _layer(prepared: PreparedInput, painted: np.ndarray, *, match: bool) -> Layer:
+    context = prepared.request.context
     # Colours are compared close to the mask only: of a large context the rest need not be looked at.
-    near = selection_bounds(scene.masks.denoise)
+    near = selection_bounds(prepared.masks.denoise)
     window = (near.expanded(_RING).cut_to(context.size) if near else None) or context.size.rect
-    painted, alpha, picture = (array[window.slices] for array in (painted, scene.masks.alpha, scene.picture))
+    painted, alpha, picture = (array[window.slices] for array in (painted, prepared.masks.alpha, prepared.picture))
     if match:
-        original, valid = scene.rgb[window.slices], scene.valid[window.slices]
-        matched = match_colour(painted, original, scene.masks.denoise[window.slices], valid)
+        original, valid = prepared.rgb[window.slices], prepared.valid[window.slices]
+        matched = match_colour(painted, original, prepared.masks.denoise[window.slices], valid)
         # What is selected in part is no surroundings: to be brought to it would undo what is painted there.
-        matched = join_surroundings(matched, original, np.where(scene.selected[window.slices], 1, alpha), valid)
-        share = recoloured(scene.request.strength) if scene.detailed else 1.0
+        matched = join_surroundings(matched, original, np.where(prepared.selected[window.slices], 1, alpha), valid)
+        share = recoloured(prepared.request.strength) if prepared.detailed else 1.0
         painted = matched if share == 1 else painted + (matched - painted) * np.float32(share)
     return compose_layer(
         painted,
         picture,
         alpha,
         window.translated(context.x, context.y),
-        cover_transparent=scene.covers,
-        reach=0 if scene.request.strict else scene.plan.reach,
+        cover_transparent=prepared.covers,
+        reach=0 if prepared.request.strict else prepared.plan.reach,
     )

@@ -2,24 +2,23 @@
 
 from .finish import finish
 from .hints import about_known_names
-from .loading import load
+from .oom_guard import OomGuard
+from .prepare import prepare
 from .repaint import repaint
-from .request import Hooks, Model, Painting, Request
-from .room import Room
-from .scene import set_scene
-from .stages import Stages
+from .request import Hooks, ModelSource, Painting, Request
+from .stages import Stages, load
 
 __all__ = ["generate"]
 
 
-def generate(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
+def generate(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -> Painting:
     """Denoises from noise alone; the selection, if any, is the layer's alpha."""
     stages = Stages(hooks)
     hooks.check()
-    scene = set_scene(request, model.checkpoint)
-    components, guides = load(request, model, stages, room)
-    repainted = repaint(components, scene, None, 1.0, stages, room, guides)
-    hints = about_known_names(model.checkpoint.card, request.prompt)
+    prepared = prepare(request, source.checkpoint)
+    model, networks = load(request, source, stages, guard)
+    repainted = repaint(model, prepared, None, 1.0, stages, guard, networks)
+    hints = about_known_names(source.checkpoint.card, request.prompt)
     if request.strength < 1:
         hints = (*hints, "Generate always paints afresh, so the strength had no effect; refine keeps what is there.")
-    return finish(scene, repainted, hints, stages, match=False)
+    return finish(prepared, repainted, hints, stages, match=False)

@@ -1,21 +1,24 @@
 """Sentences that the artist should know beside the picture."""
 
 import re
+from collections.abc import Sequence
 
 from ..canvas.context import model_size
-from ..models import Card, Checkpoint
+from ..diffusion import within
+from ..models import Card, Checkpoint, control_kind
 from ..models.samplers import FEW_STEP_SAMPLERS
-from .density import Density
-from .request import Request
+from .request import Condition, Request
+from .tiled_denoise import TiledPlane
 
 __all__ = [
-    "about_density",
     "about_enlarging",
     "about_infill",
     "about_known_names",
     "about_offloading",
     "about_precision",
+    "about_reduced_size",
     "about_sampler",
+    "about_unused_conditions",
     "what_would_fit",
 ]
 
@@ -53,16 +56,26 @@ def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:
     return tuple(hints)
 
 
+def about_unused_conditions(conditions: Sequence[Condition], steps: int) -> tuple[str, ...]:
+    """A hint for each condition that counts in none of so many steps."""
+    return tuple(
+        f"The {control_kind(one.kind).title} had no effect: none of the {steps} steps lies within {one.start:g} to "
+        f"{one.end:g} of the denoising. Widen its range, or take more steps."
+        for one in conditions
+        if one.strength > 0 and not any(within(one.start, one.end, step, steps) for step in range(steps))
+    )
+
+
 def _about_conditions(request: Request) -> tuple[str, ...]:
     """A hint where nothing is denoised, so that nothing could be guided."""
     return ("Nothing was denoised, so the conditions had no effect.",) if request.conditions else ()
 
 
-def about_density(density: Density) -> tuple[str, ...]:
+def about_reduced_size(plane: TiledPlane) -> tuple[str, ...]:
     """A hint when a selection is too large to be painted at the canvas's density in reasonable time."""
-    if not density.capped:
+    if not plane.capped:
         return ()
-    share = round(100 * density.size.width / density.window.width)
+    share = round(100 * plane.size.width / plane.window.width)
     return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .request import Hooks, Model, Painting, Request
+from .request import Hooks, ModelSource, Painting, Request
 
 __all__ = ["Part", "PartHooks", "together"]
 
-Part = tuple[Request, Model]
+Part = tuple[Request, ModelSource]
 """Pictures of a job that differ in nothing but their seed, and the checkpoint with the LoRAs that they want."""
 
 

@@ -2,21 +2,20 @@
 
 from .finish import finish
 from .hints import about_known_names
-from .loading import load
+from .oom_guard import OomGuard
+from .prepare import prepare
 from .repaint import repaint
-from .request import Hooks, Model, Painting, Request
-from .room import Room
-from .scene import set_scene
-from .stages import Stages
+from .request import Hooks, ModelSource, Painting, Request
+from .stages import Stages, load
 
 __all__ = ["refine"]
 
 
-def refine(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
+def refine(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -> Painting:
     """Denoises the picture itself in the selection, or all of it where nothing is selected."""
     stages = Stages(hooks)
     hooks.check()
-    scene = set_scene(request, model.checkpoint)
-    components, guides = load(request, model, stages, room)
-    repainted = repaint(components, scene, scene.rgb, request.strength, stages, room, guides)
-    return finish(scene, repainted, about_known_names(model.checkpoint.card, request.prompt), stages, match=True)
+    prepared = prepare(request, source.checkpoint)
+    model, networks = load(request, source, stages, guard)
+    repainted = repaint(model, prepared, prepared.rgb, request.strength, stages, guard, networks)
+    return finish(prepared, repainted, about_known_names(source.checkpoint.card, request.prompt), stages, match=True)

@@ -1,23 +1,25 @@
 """The part of a job that the model does: pixels to latents, denoising, and back to pixels at the canvas's density."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..canvas.resample import resize
-from ..diffusion import Components, Walk, denoise, steps_taken
-from .asked import ask
-from .conditions import Guides
+from ..diffusion import DenoiseInputs, LatentModel, denoise, steps_taken
+from .conditions import prepare_conditioners
 from .context import encode_context
-from .density import plan_density
+from .crop import placed, placed_previews
 from .detail import keep_colour, keep_detail, keep_shown
-from .hints import about_density
-from .room import Room
-from .scene import Scene
-from .second import SecondPass
+from .hints import about_reduced_size, about_unused_conditions
+from .oom_guard import OomGuard
+from .prepare import PreparedInput
+from .sampling import resolve_sampling
 from .stages import Stages, after, previews, show
-from .view import placed, placed_previews
+from .tiled_denoise import plan_tiled_refine
+from .tiled_refine import TiledRefine
 
 __all__ = ["Repainted", "repaint"]
 
@@ -35,95 +37,102 @@ class Repainted:
 
 
 def repaint(
-    components: Components,
-    scene: Scene,
+    model: LatentModel,
+    prepared: PreparedInput,
     start: np.ndarray | None,
     strength: float,
     stages: Stages,
-    room: Room,
-    guides: Guides,
+    guard: OomGuard,
+    networks: Sequence[Any],
 ) -> Repainted:
-    """Denoises from `start` (h, w, 3), the context's pixels with the first guess in the hole; None: from noise alone.
+    """Denoises from `start` (h, w, 3), the context with the first guess under the mask; None: from noise alone.
 
-    At strength 1 the hole begins as pure noise. A UNet of four channels is held to `start` by the denoise mask; one of
-    nine channels sees `start` with everything that the layer can show blanked, unless its card wants to see that, too:
-    what it then paints upon it is kept, and the rest is `start`. What is much smaller than the canvas at
-    the model's size is refined in a second pass, `SecondPass`, which the denoise stage's steps include.
+    `networks` are those of the request's conditions. At strength 1 what is masked begins as pure noise. A model that
+    blends is held to `start` by the denoise mask; one of further channels sees `start` with everything that the layer
+    can show blanked, unless its card wants to see that, too: what it then paints upon it is kept, and the rest is
+    `start`. What is much smaller than the canvas at the model's size is refined in a second pass, `TiledRefine`, which
+    the denoise stage's steps include.
     """
-    request, check = scene.request, stages.hooks.check
-    size, view = scene.model_size, scene.view
-    latent_size = (size.height // components.vae_scale, size.width // components.vae_scale)
+    request, check = prepared.request, stages.hooks.check
+    size, crop = prepared.model_size, prepared.crop
+    latent_size = (size.height // model.pixels_per_latent, size.width // model.pixels_per_latent)
 
-    # Nothing depends on the seed until the walk begins.
+    # Nothing depends on the seed until the denoising begins.
     with stages("encode"):
-        asked = ask(components, request, room, check=check)
-        begins_from = strength < 1 or not components.checkpoint.inpaint
-        context_key = ("context", asked.made_by, scene.fingerprint, begins_from)
-        context = room.kept.get(
+        sampling = resolve_sampling(model, request, guard, check=check)
+        begins_from = strength < 1 or model.mask_input.blends
+        context_key = ("context", sampling.made_by, prepared.fingerprint, begins_from)
+        context = guard.results.get(
             context_key,
-            lambda: encode_context(components, scene, start, begins_from=begins_from, room=room, check=check),
+            lambda: encode_context(model, prepared, start, begins_from=begins_from, guard=guard, check=check),
         )
-    original = context.original
+    init_latents = context.init_latents
 
-    walk = Walk(
+    inputs = DenoiseInputs(
         size=latent_size,
-        conditioning=asked.conditioning,
-        sampler=asked.sampler,
-        steps=asked.steps,
-        guidance=asked.guidance,
+        prompts=sampling.prompts,
+        sampler=sampling.sampler,
+        steps=sampling.steps,
+        guidance=sampling.guidance,
         strength=strength,
-        original=original,
-        coverage=context.coverage,
-        masked=context.masked,
-        hole=context.hole,
-        controls=guides.at(lambda array, resized: resized(array[view.slices], size)),
+        init_latents=init_latents,
+        denoise_mask=context.denoise_mask,
+        masked_image_latents=context.masked_image_latents,
+        mask=context.mask,
+        conditioners=prepare_conditioners(
+            request.conditions, networks, lambda array, resized: resized(array[crop.slices], size)
+        ),
     )
-    batched = components.device.batches and len(request.seeds) > 1
-    density = plan_density(components, scene)
-    second = (
+    batched = model.device.batches and len(request.seeds) > 1
+    plane = plan_tiled_refine(model, prepared)
+    tiled_refine = (
         None
-        if density is None
-        else SecondPass(components, scene, density, walk, fresh=start is None, guides=guides, room=room, check=check)
+        if plane is None
+        else TiledRefine(
+            model, prepared, plane, inputs, fresh=start is None, networks=networks, guard=guard, check=check
+        )
     )
-    first_steps = steps_taken(components, walk) * (1 if components.device.batches else len(request.seeds))
-    total = first_steps + (second.steps * len(request.seeds) if second else 0)
+    first_steps = steps_taken(model, inputs) * (1 if model.device.batches else len(request.seeds))
+    total = first_steps + (tiled_refine.steps * len(request.seeds) if tiled_refine else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(room.decode(components, latents, check=check), view.size)
-        upon = scene.shown and request.kind == "fill"
-        if start is None or original is None or not scene.detailed or (strength >= 1 and not upon):
-            return placed(picture, view, start)
-        round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))
-        looked_at, round_trip = start[view.slices], resize(round_trip, view.size)
+        picture = resize(guard.decode(model, latents, check=check), crop.size)
+        upon = prepared.shown and request.kind == "fill"
+        if start is None or init_latents is None or not prepared.detailed or (strength >= 1 and not upon):
+            return placed(picture, crop, start)
+        round_trip = guard.results.get(
+            ("round trip", *context_key), lambda: guard.decode(model, init_latents, check=check)
+        )
+        looked_at, round_trip = start[crop.slices], resize(round_trip, crop.size)
         if upon:
-            return placed(keep_shown(picture, looked_at, round_trip), view, start)
+            return placed(keep_shown(picture, looked_at, round_trip), crop, start)
         picture = keep_detail(picture, looked_at, round_trip, strength)
-        return placed(keep_colour(picture, looked_at, strength), view, start)
+        return placed(keep_colour(picture, looked_at, strength), crop, start)
 
     with stages("denoise", total) as advance:
-        latents = room.twice(
+        latents = guard.retry(
             lambda: denoise(
-                components,
-                walk,
+                model,
+                inputs,
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=previews(components, request, placed_previews(stages.hooks.preview, view, start)),
+                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start)),
             )
         )
         drafts = []
-        if second is not None:
+        if tiled_refine is not None:
             for index, (seed, one) in enumerate(zip(request.seeds, latents, strict=True)):
-                done = first_steps + index * second.steps
+                done = first_steps + index * tiled_refine.steps
                 picture = picture_of(one)
                 show(picture, done, request, stages.hooks)
-                drafts.append(second.denoise(picture, seed, progress=after(advance, done)))
+                drafts.append(tiled_refine.denoise(picture, seed, progress=after(advance, done)))
     pictures: list[np.ndarray] = []
     with stages("decode", len(latents)) as advance:
         for index, one in enumerate(latents):
-            pictures.append(picture_of(one) if second is None else second.finish(drafts[index]))
+            pictures.append(picture_of(one) if tiled_refine is None else tiled_refine.finish(drafts[index]))
             advance(len(pictures))
-    hints = (*asked.hints, *guides.hints(steps_taken(components, walk)))
-    if density is not None:
-        hints = (*hints, *about_density(density))
-    return Repainted(pictures, asked.steps, asked.guidance, asked.sampler, batched, hints)
+    hints = (*sampling.hints, *about_unused_conditions(request.conditions, steps_taken(model, inputs)))
+    if plane is not None:
+        hints = (*hints, *about_reduced_size(plane))
+    return Repainted(pictures, sampling.steps, sampling.guidance, sampling.sampler, batched, hints)

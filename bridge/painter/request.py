@@ -9,26 +9,25 @@ import numpy as np
 from ..canvas.composite import Layer
 from ..canvas.errors import ValueOutOfRange
 from ..canvas.geometry import Rect, Size
-from ..diffusion import Components
-from ..models import Checkpoint, ControlNet
-from ..models.controlnet import check_fits
+from ..diffusion import GuideFiles, LatentModel
+from ..models import Checkpoint, control_kind
 from ..models.samplers import check_sampler
 from .errors import PictureMissing
 
-__all__ = ["Condition", "Hooks", "Model", "PaintedLayer", "Painting", "Request", "check_request"]
+__all__ = ["Condition", "Hooks", "ModelSource", "PaintedLayer", "Painting", "Request", "check_request"]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Guidance by another picture, (h, w, c) float32 of the context's size, that `net` hears.
+    """Guidance by another picture, (h, w, c) float32 of the context's size.
 
-    `kind` is label_map (3 or 4 channels) or scribble (1, 3 or 4). `mask` is (h, w), where it counts. `start` and `end`
-    are shares of the steps.
+    `kind` is one of `bridge.models.CONTROL_KINDS`, which says what channels the picture may have. `guide` is what
+    guides the model by it, on disk. `mask` is (h, w), where it counts. `start` and `end` are shares of the steps.
     """
 
     kind: str
     picture: np.ndarray
-    net: ControlNet
+    guide: GuideFiles
     mask: np.ndarray | None = None
     strength: float = 1.0
     start: float = 0.0
@@ -103,21 +102,21 @@ class Hooks(Protocol):
         """Raises `Cancelled` when the job should end. Called before every step and between all stages."""
 
 
-class Model(Protocol):
+class ModelSource(Protocol):
     """A checkpoint that can be loaded when its weights are needed (`bridge.diffusion.OnDemand`)."""
 
     @property
     def checkpoint(self) -> Checkpoint:
         """What is known of it without loading."""
 
-    def load(self, check: Callable[[], None], loaded: Callable[[int], None]) -> Components:
-        """Its components in memory; `check` may raise to end the loading, `loaded` hears how many parts are there."""
+    def load(self, check: Callable[[], None], loaded: Callable[[int], None]) -> LatentModel:
+        """The model in memory; `check` may raise to end the loading, `loaded` is told how many parts are there."""
 
-    def controlnets(self, nets: Sequence[ControlNet], check: Callable[[], None]) -> tuple[Any, ...]:
-        """These ControlNets in memory, and no others; `check` as above."""
+    def guides(self, guides: Sequence[GuideFiles], check: Callable[[], None]) -> tuple[Any, ...]:
+        """The networks of these guides in memory; `check` as above."""
 
-    def spare(self, nets: Sequence[ControlNet]) -> None:
-        """Lets go of all ControlNets but these."""
+    def evict_unused(self, guides: Sequence[GuideFiles]) -> None:
+        """Lets go of all in memory but this model and these guides."""
 
     def offload(self) -> bool:
         """Has more of it wait outside the device when it is next loaded; False where that is not possible."""
@@ -141,7 +140,8 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
     for condition in request.conditions:
         if condition.picture.shape[:2] != shape or (condition.mask is not None and condition.mask.shape != shape):
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
-        check_fits(condition.net, checkpoint)
+        control_kind(condition.kind)
+        condition.guide.check_fits(checkpoint)
     if request.sampler is not None:
         check_sampler(request.sampler, checkpoint.family.schedule)
     ranges = (

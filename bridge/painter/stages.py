@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from ..diffusion import Components, PreviewMaker
-from .request import Hooks, Request
+from ..diffusion import LatentModel, PreviewMaker, check_takes
+from .oom_guard import OomGuard
+from .request import Hooks, ModelSource, Request
 
-__all__ = ["Stages", "after", "previews", "show"]
+__all__ = ["Stages", "after", "load", "previews", "show"]
 
 _LONGEST_SIDE = 1024
 
@@ -42,16 +44,29 @@ class Stages:
             advance(steps)
 
 
+def load(request: Request, source: ModelSource, stages: Stages, guard: OomGuard) -> tuple[LatentModel, tuple[Any, ...]]:
+    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's conditions."""
+    with stages("load", len(source.checkpoint.family.weighted_parts)) as advance:
+        model = guard.retry(lambda: source.load(stages.hooks.check, advance))
+        guides = tuple(dict.fromkeys(condition.guide for condition in request.conditions))
+        if not guides:
+            return model, ()
+        for guide in guides:
+            check_takes(model, guide)
+        found = dict(zip(guides, guard.retry(lambda: source.guides(guides, stages.hooks.check)), strict=True))
+        return model, tuple(found[condition.guide] for condition in request.conditions)
+
+
 def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:
     """Counts the steps of a part of a stage, of which `done` lie before that part."""
     return lambda step: advance(done + step)
 
 
 def previews(
-    components: Components, request: Request, shows: Callable[[np.ndarray, int], None]
+    model: LatentModel, request: Request, shows: Callable[[np.ndarray, int], None]
 ) -> Callable[[torch.Tensor, int], None]:
     """What is called with estimates of the clean latents (c, h, w) and steps, and shows them where that is wanted."""
-    return PreviewMaker(components.latent_to_rgb, shows) if request.previews else lambda *_: None
+    return PreviewMaker(model.latent_to_rgb, model.pixels_per_latent, shows) if request.previews else lambda *_: None
 
 
 def show(picture: np.ndarray, step: int, request: Request, hooks: Hooks) -> None:

@@ -13,17 +13,17 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import enlarge, resize
 from ..canvas.tiles import blend_tiles, enlarged
-from ..diffusion import Components, Walk, steps_taken
-from .asked import ask
-from .density import Density, TiledWalk, knows_tiles, tile_side
+from ..diffusion import DenoiseInputs, LatentModel, MaskInput, steps_taken
+from .conditions import prepare_conditioners
 from .detail import keep_detail
-from .hints import about_enlarging
-from .loading import load
-from .request import Hooks, Model, PaintedLayer, Painting, Request
-from .room import Room
-from .scene import Scene, set_scene
-from .stages import Stages, after, previews
-from .vae import Tiling
+from .hints import about_enlarging, about_unused_conditions
+from .oom_guard import OomGuard
+from .prepare import PreparedInput, prepare
+from .request import Hooks, ModelSource, PaintedLayer, Painting, Request
+from .sampling import resolve_sampling
+from .stages import Stages, after, load, previews
+from .tiled_denoise import TiledDenoiser, TiledPlane, knows_tiles, tile_side
+from .tiling import Tiling
 
 __all__ = ["upscale"]
 
@@ -34,7 +34,7 @@ _COARSE = 6.0
 _TIMES = 2
 
 
-def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
+def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -> Painting:
     """Enlarges the context by `request.scale`; the layer lies on the canvas enlarged by as much.
 
     Checkpoints that cannot paint a part as a part are left out of it: then what was enlarged is the result. The
@@ -42,126 +42,138 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
     """
     stages = Stages(hooks)
     hooks.check()
-    scene = set_scene(request, model.checkpoint)
-    card = model.checkpoint.card
-    covering = _covering(scene)
+    prepared = prepare(request, source.checkpoint)
+    card = source.checkpoint.card
+    covering = _covering(prepared)
     if not knows_tiles(card):
-        settings = scene.settings(
+        settings = prepared.settings(
             steps=0, guidance=card.default_guidance, sampler=card.default_sampler, denoised=False, batched=False
         )
         with stages("compose"):
-            layer = _layer(scene, enlarge(scene.rgb, request.scale), covering)
+            layer = _layer(prepared, enlarge(prepared.rgb, request.scale), covering)
         layers = tuple(PaintedLayer(layer, seed, settings) for seed in request.seeds)
         return Painting(layers, stages.timings, about_enlarging(card, request))
 
-    components, guides = load(request, model, stages, room)
-    density = _density(components, scene, covering)
-    start, tiling = density.fitted(enlarge(scene.rgb, request.scale)), density.tiling
+    model, networks = load(request, source, stages, guard)
+    plane = _plane(model, prepared, covering)
+    start, tiling = plane.fitted(enlarge(prepared.rgb, request.scale)), plane.tiling
     with stages("encode", len(tiling.tiles)) as advance:
-        asked = ask(components, request, room, check=hooks.check)
-        encode = partial(room.encode, components, check=hooks.check)
-        key = ("enlarged", asked.made_by, scene.fingerprint)
-        original = room.kept.get(key, lambda: tiling.encode(_counting(encode, advance), start))
-        walk = Walk(
+        sampling = resolve_sampling(model, request, guard, check=hooks.check)
+        encode = partial(guard.encode, model, check=hooks.check)
+        key = ("enlarged", sampling.made_by, prepared.fingerprint)
+        init_latents = guard.results.get(key, lambda: tiling.encode(_counting(encode, advance), start))
+        inputs = DenoiseInputs(
             size=tiling.area.shape,
-            conditioning=asked.conditioning,
-            sampler=asked.sampler,
-            steps=asked.steps,
-            guidance=asked.guidance,
+            prompts=sampling.prompts,
+            sampler=sampling.sampler,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
             strength=request.strength,
-            original=original,
-            controls=guides.at(lambda array, resized: density.fitted(resized(array, density.window.size))),
+            init_latents=init_latents,
+            conditioners=prepare_conditioners(
+                request.conditions,
+                networks,
+                lambda array, resized: plane.fitted(resized(array, plane.window.size)),
+            ),
         )
-        if components.checkpoint.inpaint:
-            walk = _seeing_nothing(walk, tiling, encode, start)
-    tiled = TiledWalk(components, walk, tiling, room=room, check=hooks.check)
-    preview = previews(components, request, hooks.preview)
+        if model.mask_input.sees_picture:
+            inputs = _all_masked(model, inputs, tiling, encode, start)
+    tiled = TiledDenoiser(model, inputs, tiling, guard=guard, check=hooks.check)
+    preview = previews(model, request, hooks.preview)
     with stages("denoise", tiled.steps * len(request.seeds)) as advance:
         latents = [
             tiled.denoise(seed, progress=after(advance, index * tiled.steps), preview=preview)
             for index, seed in enumerate(request.seeds)
         ]
     with stages("decode", len(tiling.tiles) * len(latents)) as advance:
-        decode = partial(room.decode, components, check=hooks.check)
+        decode = partial(guard.decode, model, check=hooks.check)
         pictures = [
-            _decoded(decode, one, original, start, density, request, after(advance, index * len(tiling.tiles)))
+            _decoded(decode, one, init_latents, start, plane, request, after(advance, index * len(tiling.tiles)))
             for index, one in enumerate(latents)
         ]
-    settings = scene.settings(
-        steps=asked.steps, guidance=asked.guidance, sampler=asked.sampler, denoised=True, batched=False
+    settings = prepared.settings(
+        steps=sampling.steps, guidance=sampling.guidance, sampler=sampling.sampler, denoised=True, batched=False
     )
     with stages("compose"):
         layers = tuple(
-            PaintedLayer(_layer(scene, picture, covering), seed, settings)
+            PaintedLayer(_layer(prepared, picture, covering), seed, settings)
             for seed, picture in zip(request.seeds, pictures, strict=True)
         )
-    return Painting(layers, stages.timings, (*asked.hints, *guides.hints(steps_taken(components, walk))))
+    hints = (*sampling.hints, *about_unused_conditions(request.conditions, steps_taken(model, inputs)))
+    return Painting(layers, stages.timings, hints)
 
 
-def _covering(scene: Scene) -> np.ndarray:
+def _covering(prepared: PreparedInput) -> np.ndarray:
     """The layer's alpha, (h, w) of the enlarged context; 0 wherever the enlarged selection's masks are."""
-    scale, alpha = scene.request.scale, scene.masks.alpha
-    size = _enlarged_context(scene).size
-    covering = resize(scene.picture[..., 3], size)
-    if scene.request.selection is None:
+    scale, alpha = prepared.request.scale, prepared.masks.alpha
+    size = _enlarged_context(prepared).size
+    covering = resize(prepared.picture[..., 3], size)
+    if prepared.request.selection is None:
         return covering
     within = (alpha > 0).repeat(scale, axis=0).repeat(scale, axis=1)
     covered: np.ndarray = covering * resize(alpha, size) * within
     return covered
 
 
-def _enlarged_context(scene: Scene) -> Rect:
-    return enlarged(scene.request.context, scene.request.scale)
+def _enlarged_context(prepared: PreparedInput) -> Rect:
+    return enlarged(prepared.request.context, prepared.request.scale)
 
 
-def _density(components: Components, scene: Scene, covering: np.ndarray) -> Density:
+def _plane(model: LatentModel, prepared: PreparedInput, covering: np.ndarray) -> TiledPlane:
     """The whole enlarged context, at its own density, through the tiles that the layer shows."""
-    size, scale = scene.plan.model_size, components.vae_scale
-    tiling = Tiling.of(Size(size.width // scale, size.height // scale), tile_side(components), scale)
-    density = Density(_enlarged_context(scene).size.rect, size, tiling)
-    return replace(density, tiling=tiling.shown(density.fitted(covering)))
+    size, scale = prepared.plan.model_size, model.pixels_per_latent
+    tiling = Tiling.of(Size(size.width // scale, size.height // scale), tile_side(model), scale)
+    plane = TiledPlane(_enlarged_context(prepared).size.rect, size, tiling)
+    return replace(plane, tiling=tiling.shown(plane.fitted(covering)))
 
 
-def _seeing_nothing(
-    walk: Walk, tiling: Tiling, encode: Callable[[np.ndarray], torch.Tensor], start: np.ndarray
-) -> Walk:
-    """The walk for a UNet of nine channels: all of it is repainted, so nothing is seen beside."""
+def _all_masked(
+    model: LatentModel,
+    inputs: DenoiseInputs,
+    tiling: Tiling,
+    encode: Callable[[np.ndarray], torch.Tensor],
+    start: np.ndarray,
+) -> DenoiseInputs:
+    """The inputs for a model that sees the picture beside: all of it is repainted, so there is nothing but grey."""
+    mask = model.encode_mask(np.ones(start.shape[:2], np.float32))
+    if model.mask_input is MaskInput.REFERENCE:
+        return replace(inputs, masked_image_latents=inputs.init_latents, mask=mask)
     blank = encode(np.full((*tiling.pixels(tiling.tiles[0]).size.shape, 3), 0.5, np.float32))
-    return replace(walk, masked=tiling.encode(lambda _: blank, start), hole=torch.ones(1, 1, *tiling.area.shape))
+    return replace(inputs, masked_image_latents=tiling.encode(lambda _: blank, start), mask=mask)
 
 
 def _decoded(
     decode: Callable[[torch.Tensor], np.ndarray],
     latents: torch.Tensor,
-    original: torch.Tensor,
+    init_latents: torch.Tensor,
     start: np.ndarray,
-    density: Density,
+    plane: TiledPlane,
     request: Request,
     advance: Callable[[int], None],
 ) -> np.ndarray:
     """The picture, at the enlarged context's size: decoded tile by tile, as coarse and as detailed as `start` was."""
-    tiling, spread = density.tiling, _COARSE * request.scale
+    tiling, spread = plane.tiling, _COARSE * request.scale
 
     def finished() -> Iterator[tuple[Rect, np.ndarray]]:
         for count, tile in enumerate(tiling.tiles, start=1):
             rows, columns = tile.slices
             begun = start[tiling.pixels(tile).slices]
-            painted, round_trip = (decode(plane[..., rows, columns]) for plane in (latents, original))
+            painted, round_trip = (decode(one[..., rows, columns]) for one in (latents, init_latents))
             painted = keep_detail(painted, begun, round_trip, request.strength)
             for _ in range(_TIMES):
                 painted = painted + cv2.GaussianBlur(begun - painted, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
             yield tiling.pixels(tile), painted
             advance(count)
 
-    picture = blend_tiles(finished(), density.size, tiling.overlap * tiling.scale, elsewhere=start)
-    return density.unfitted(picture)
+    picture = blend_tiles(finished(), plane.size, tiling.overlap * tiling.scale, elsewhere=start)
+    return plane.unfitted(picture)
 
 
-def _layer(scene: Scene, painted: np.ndarray, covering: np.ndarray) -> Layer:
+def _layer(prepared: PreparedInput, painted: np.ndarray, covering: np.ndarray) -> Layer:
     """All of the enlarged context, or what of it is selected."""
-    request, context = scene.request, _enlarged_context(scene)
+    request, context = prepared.request, _enlarged_context(prepared)
     local = None if request.selection is None else selection_bounds(covering)
-    reach = 0 if request.strict else scene.plan.reach * request.scale
+    reach = 0 if request.strict else prepared.plan.reach * request.scale
     return cut_layer(painted, covering, local or context.size.rect, context, reach=reach)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from bridge.diffusion import Device, load
-from bridge.diffusion.architecture import hears_guidance
+from bridge.diffusion.architectures.unet import UNetModel
 from bridge.diffusion.device import is_out_of_memory
 from bridge.models import Checkpoint
 from bridge.models.distillation import distillation_of
@@ -65,10 +65,10 @@ def train_lora(
         raise CheckpointUntrainable(checkpoint.id)
     device = replace(device, dtype=_precision(device))
     try:
-        components = load(checkpoint, device, check=check)
-        if hears_guidance(components):
+        model = load(checkpoint, device, check=check)
+        if not isinstance(model, UNetModel) or model.guidance_embeds:
             raise CheckpointUntrainable(checkpoint.id)
-        stage = LoraStage(components, dataset, params, check=check)
+        stage = LoraStage(model, dataset, params, check=check)
         prepared()
         schedule = TrainingSchedule(
             steps=params.steps,
@@ -102,7 +102,7 @@ def train_lora(
         metadata = lora_metadata(
             checkpoint, params.name, params.caption, [image.caption for image in dataset], described
         )
-        write_lora(to, stage.components.unet, params.alpha, metadata)
+        write_lora(to, stage.model.unet, params.alpha, metadata)
         state.unlink(missing_ok=True)
     return TrainedLora(trained.step, trained.finished, to)
 

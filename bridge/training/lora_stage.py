@@ -17,8 +17,9 @@ from peft import LoraConfig
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from bridge.diffusion import Components, Conditioning, Walk, decode, denoise, encode, predict
-from bridge.diffusion.text import TextStates, encode_texts
+from bridge.diffusion import DenoiseInputs, EncodedPrompts, ModelInputs, PromptEmbeds, denoise
+from bridge.diffusion.architectures.unet import UNetModel
+from bridge.diffusion.text_encoders.clip import encode_texts
 from bridge.prompts import Fragment
 from bridge.training.dataset import TrainingImage, random_mask
 from bridge.training.samples import averaged_weights, save_grid
@@ -62,14 +63,14 @@ class _EncodedImage:
 
 
 class _Losses(nn.Module):
-    def __init__(self, components: Components) -> None:
+    def __init__(self, model: UNetModel) -> None:
         super().__init__()
-        self.unet = components.unet
-        self._components = components
+        self.unet = model.unet
+        self._model = model
         kind: Any = diffusers.DDIMScheduler
         self.signal: Tensor
-        self.register_buffer("signal", kind.from_config(components.scheduler_config).alphas_cumprod.float())
-        self._prediction = components.scheduler_config.get("prediction_type", "epsilon")
+        self.register_buffer("signal", kind.from_config(model.scheduler_config).alphas_cumprod.float())
+        self._prediction = model.scheduler_config.get("prediction_type", "epsilon")
 
     def forward(
         self,
@@ -83,10 +84,15 @@ class _Losses(nn.Module):
     ) -> dict[str, Tensor]:
         signal = self.signal[timesteps][:, None, None, None]
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        model_input = noisy if conditions is None else torch.cat([noisy, conditions], 1)
-        dtype = self._components.device.torch_dtype
-        text = TextStates(states.to(dtype), None if pooled is None else pooled.to(dtype))
-        predicted = predict(self._components, model_input.to(dtype), timesteps, text).float()
+        dtype = self._model.device.torch_dtype
+        inputs = ModelInputs(
+            latents=noisy.to(dtype),
+            timestep=timesteps,
+            prompt=PromptEmbeds(states.to(dtype), None if pooled is None else pooled.to(dtype)),
+            mask=None if conditions is None else conditions[:, :1],
+            masked_image_latents=None if conditions is None else conditions[:, 1:],
+        )
+        predicted = self._model.predict(inputs).float()
         error = (predicted - self._target(latents, noise, signal)).square().mean(1, keepdim=True)
         each = (error * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
         return {"loss": (each * self._snr_weights(signal.flatten())).mean()}
@@ -106,19 +112,19 @@ class _Losses(nn.Module):
 
 
 class LoraStage:
-    """Trains a LoRA of the components' UNet. Text encoders are released once all captions are encoded."""
+    """Trains a LoRA of the model's UNet. Text encoders are released once all captions are encoded."""
 
     def __init__(
-        self, components: Components, dataset: Sequence[TrainingImage], params: LoraParams, *, check: Callable[[], None]
+        self, model: UNetModel, dataset: Sequence[TrainingImage], params: LoraParams, *, check: Callable[[], None]
     ) -> None:
         """``check`` is called before each image is encoded, and may raise."""
         self._params = params
-        self._text = _encoded_captions(components, dataset)
+        self._text = _encoded_captions(model, dataset)
         rng = np.random.default_rng(params.seed)
-        self._encoded = [_encode_image(components, image, rng, check=check) for image in dataset]
+        self._encoded = [_encode_image(model, image, rng, check=check) for image in dataset]
         # The VAE stays, for samples; captions are all encoded.
-        self.components = replace(components, text_encoder=None, text_encoder_2=None)
-        unet = components.unet
+        self.model = replace(model, text_encoders=())
+        unet = model.unet
         torch.manual_seed(params.seed)
         # peft takes fractions of alpha, too, whatever its types say.
         alpha: Any = params.alpha
@@ -131,7 +137,7 @@ class LoraStage:
         if sum(parameter.numel() for parameter in unet.parameters()) > LARGE:
             unet.enable_gradient_checkpointing()
             unet.train()
-        self.module: nn.Module = _Losses(self.components)
+        self.module: nn.Module = _Losses(self.model)
 
     def batch(self, step: int, process: int) -> dict[str, Tensor]:
         batches = self._batches_of_epoch(step // self._batches_an_epoch, process)
@@ -142,7 +148,7 @@ class LoraStage:
         made = {
             "latents": latents,
             "weights": torch.cat([encoded.weights for encoded in chosen]),
-            "states": torch.cat([text.states for text in texts]),
+            "states": torch.cat([text.embeds for text in texts]),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
             "timesteps": torch.from_numpy(rng.integers(0, 1000, len(chosen))),
         }
@@ -180,7 +186,7 @@ class LoraStage:
     @torch.no_grad()
     def samples(self, averages: dict[str, Tensor], path: Path) -> None:
         """The first image's caption, sampled without the LoRA and with it."""
-        unet = self.components.unet
+        unet = self.model.unet
         unet.disable_adapters()
         before = self._sample()
         unet.enable_adapters()
@@ -189,65 +195,67 @@ class LoraStage:
         save_grid(torch.cat([before, after]), path, columns=2)
 
     def _sample(self) -> Tensor:
-        components, encoded = self.components, self._encoded[0]
-        card = components.checkpoint.card
-        asked = Conditioning(self._text[encoded.caption], self._text[""], ())
+        model, encoded = self.model, self._encoded[0]
+        card = model.checkpoint.card
         _, _, height, width = encoded.latents.shape
         whole = None if encoded.conditions is None else encoded.conditions[:1]
-        walk = Walk(
+        inputs = DenoiseInputs(
             size=(height, width),
-            conditioning=asked,
+            prompts=EncodedPrompts(self._text[encoded.caption], self._text[""]),
             sampler=card.default_sampler,
             steps=card.default_steps,
             guidance=card.default_guidance,
             strength=1.0,
-            hole=None if whole is None else whole[:, :1],
-            masked=None if whole is None else whole[:, 1:],
+            mask=None if whole is None else whole[:, :1],
+            masked_image_latents=None if whole is None else whole[:, 1:],
         )
         [latents] = denoise(
-            components, walk, [self._params.seed], check=_no_check, progress=lambda _: None, preview=lambda *_: None
+            model, inputs, [self._params.seed], check=_no_check, progress=lambda _: None, preview=lambda *_: None
         )
-        rgb = torch.from_numpy(decode(components, latents, check=_no_check))
+        rgb = torch.from_numpy(model.decode(latents))
         return rgb.permute(2, 0, 1)[None] * 2 - 1
 
 
-def _encoded_captions(components: Components, dataset: Sequence[TrainingImage]) -> dict[str, TextStates]:
+def _encoded_captions(model: UNetModel, dataset: Sequence[TrainingImage]) -> dict[str, PromptEmbeds]:
     """The hidden states of every caption and of the empty one, all equally long; captions have no weights in them."""
     captions = list(dict.fromkeys(["", *(image.caption for image in dataset)]))
-    encoded = encode_texts(components, [((Fragment(caption),),) if caption else () for caption in captions])
-    text = {caption: _on_cpu(states) for caption, (states, _) in zip(captions, encoded, strict=True)}
-    if components.checkpoint.zero_empty:
+    texts = [((Fragment(caption),),) if caption else () for caption in captions]
+    encoded = encode_texts(model.text_encoders, texts, model)
+    text = {caption: _on_cpu(embeds) for caption, (embeds, _) in zip(captions, encoded, strict=True)}
+    if model.checkpoint.force_zeros_for_empty_prompt:
         text[""] = text[""].zeros()
     return text
 
 
-def _on_cpu(text: TextStates) -> TextStates:
-    return TextStates(text.states.cpu(), None if text.pooled is None else text.pooled.cpu())
+def _on_cpu(text: PromptEmbeds) -> PromptEmbeds:
+    return PromptEmbeds(text.embeds.cpu(), None if text.pooled is None else text.pooled.cpu())
 
 
 def _encode_image(
-    components: Components, image: TrainingImage, rng: np.random.Generator, *, check: Callable[[], None]
+    model: UNetModel, image: TrainingImage, rng: np.random.Generator, *, check: Callable[[], None]
 ) -> _EncodedImage:
     rgb = image.pixels.astype(np.float32) / 255
-    latents = encode(components, rgb, check=check).cpu()
+    check()
+    latents = model.encode(rgb).cpu()
     coverage = torch.from_numpy(image.coverage.astype(np.float32) / 255)[None, None]
     weights = interpolate(coverage, size=latents.shape[2:], mode="area")
     conditions = None
-    if components.checkpoint.inpaint:
+    if model.checkpoint.inpaint:
         height, width = image.size
         masks = [np.ones((height, width), np.float32)]
         masks += [random_mask(rng, height, width).astype(np.float32) for _ in range(MASKS - 1)]
-        masked = [_conditions(components, rgb, mask, check=check) for mask in masks]
+        masked = [_conditions(model, rgb, mask, check=check) for mask in masks]
         conditions = torch.cat(masked)
     return _EncodedImage(latents, weights, conditions, image.caption)
 
 
-def _conditions(components: Components, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:
+def _conditions(model: UNetModel, rgb: np.ndarray, mask: np.ndarray, *, check: Callable[[], None]) -> Tensor:
     """The mask and the masked image's latents, (1, 5, h, w): grey under the mask, as in diffusers' pipeline."""
     hidden = np.where(mask[..., None] > 0, np.float32(0.5), rgb)
-    latents = encode(components, hidden, check=check).cpu()
-    hole = interpolate(torch.from_numpy(mask)[None, None], size=latents.shape[2:], mode="nearest")
-    return torch.cat([hole, latents], 1)
+    check()
+    latents = model.encode(hidden).cpu()
+    resized = interpolate(torch.from_numpy(mask)[None, None], size=latents.shape[2:], mode="nearest")
+    return torch.cat([resized, latents], 1)
 
 
 def _no_check() -> None:

@@ -7,7 +7,7 @@ import torch
 from private_home import private_home
 from tiny_checkpoints import build_tiny_sd1
 
-from bridge.diffusion import Components, Device, load
+from bridge.diffusion import Device, LatentModel, load
 from bridge.models import inspect
 
 __all__ = ["private_home"]
@@ -24,11 +24,11 @@ def cpu() -> Device:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Callable[..., Components]:
+def tiny(tmp_path_factory) -> Callable[..., LatentModel]:
     """Gives the components of a tiny checkpoint of that shape."""
-    held: dict[tuple, Components] = {}
+    held: dict[tuple, LatentModel] = {}
 
-    def get(*, inpaint: bool, prediction_type: str = "epsilon", zero_terminal_snr: bool = False) -> Components:
+    def get(*, inpaint: bool, prediction_type: str = "epsilon", zero_terminal_snr: bool = False) -> LatentModel:
         key = (inpaint, prediction_type, zero_terminal_snr)
         if key not in held:
             folder = tmp_path_factory.mktemp("checkpoint") / "tiny"

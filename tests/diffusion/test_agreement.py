@@ -19,7 +19,7 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
-from bridge.diffusion import Walk, denoise, encode, encode_prompt, seeded_noise
+from bridge.diffusion import DenoiseInputs, denoise, seeded_noise
 from bridge.models import SAMPLERS
 
 TOLERANCE = 1e-4
@@ -100,8 +100,8 @@ def pipeline(kind, components, sampler):
         scheduler.alphas_cumprod = EulerDiscreteScheduler.from_config(config).alphas_cumprod
     pipe = kind(
         vae=components.vae,
-        text_encoder=components.text_encoder,
-        tokenizer=components.tokenizer,
+        text_encoder=components.modules["text_encoder"],
+        tokenizer=components.text_encoders[0].tokenizer,
         unet=components.unet,
         scheduler=scheduler,
         safety_checker=None,
@@ -112,9 +112,9 @@ def pipeline(kind, components, sampler):
     return pipe
 
 
-def ours(components, **walk):
-    conditioning = encode_prompt(components, "a red flower", "blue sky")
-    whole = Walk(size=SIZE, conditioning=conditioning, guidance=3.0, **walk)
+def ours(components, **inputs):
+    prompts = components.encode_prompts("a red flower", "blue sky")
+    whole = DenoiseInputs(size=SIZE, prompts=prompts, guidance=3.0, **inputs)
     return denoise(components, whole, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
 
 
@@ -168,41 +168,53 @@ def test_text_to_image(tiny, sampler, schedule):
 def test_nine_channels_with_a_hard_mask(tiny, sampler, schedule):
     components = tiny(inpaint=True, prediction_type=schedule[0], zero_terminal_snr=schedule[1])
     blank = hard_mask()[0, 0].numpy()[..., None] > 0
-    masked = encode(components, np.where(blank, np.float32(0.5), picture()), check=lambda: None)
+    masked_image_latents = components.encode(np.where(blank, np.float32(0.5), picture()))
     expected = theirs(
         pipeline(StableDiffusionInpaintPipeline, components, sampler),
         4,
         image=torch.from_numpy(picture()).permute(2, 0, 1)[None],
         mask_image=hard_mask(),
-        masked_image_latents=masked,
+        masked_image_latents=masked_image_latents,
         **begun(components),
         height=64,
         width=64,
     )
-    found = ours(components, sampler=sampler, steps=4, strength=1.0, masked=masked, hole=hard_mask())
+    found = ours(
+        components,
+        sampler=sampler,
+        steps=4,
+        strength=1.0,
+        masked_image_latents=masked_image_latents,
+        mask=hard_mask()[..., ::8, ::8],
+    )
     assert apart(found, expected) < TOLERANCE
 
 
 @cases
 def test_four_channels_held_to_the_original_outside_a_hard_mask(tiny, sampler, schedule):
     components = tiny(inpaint=False, prediction_type=schedule[0], zero_terminal_snr=schedule[1])
-    original = encode(components, picture(), check=lambda: None)
+    init_latents = components.encode(picture())
     expected = theirs(
         pipeline(StableDiffusionInpaintPipeline, components, sampler),
         4,
-        image=original,
+        image=init_latents,
         mask_image=hard_mask(),
-        masked_image_latents=original,
+        masked_image_latents=init_latents,
         **begun(components),
         height=64,
         width=64,
     )
     found = ours(
-        components, sampler=sampler, steps=4, strength=1.0, original=original, coverage=hard_mask()[..., ::8, ::8]
+        components,
+        sampler=sampler,
+        steps=4,
+        strength=1.0,
+        init_latents=init_latents,
+        denoise_mask=hard_mask()[..., ::8, ::8],
     )
     assert apart(found, expected) < TOLERANCE
     outside = hard_mask()[..., ::8, ::8].expand_as(found) == 0
-    assert apart(found[outside], original[outside]) < 1e-6
+    assert apart(found[outside], init_latents[outside]) < 1e-6
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "DPM++ 2M Karras"])
@@ -210,15 +222,15 @@ def test_four_channels_held_to_the_original_outside_a_hard_mask(tiny, sampler, s
 def test_below_full_strength(tiny, sampler, strength):
     """All but Karras, whose share of the steps diffusers begins at a noise level that means another strength."""
     components = tiny(inpaint=False)
-    original = encode(components, picture(), check=lambda: None)
+    init_latents = components.encode(picture())
     expected = theirs(
         pipeline(StableDiffusionImg2ImgPipeline, components, sampler),
         10,
-        image=original,
+        image=init_latents,
         strength=strength,
         generator=torch.Generator().manual_seed(7),
     )
-    found = ours(components, sampler=sampler, steps=10, strength=strength, original=original)
+    found = ours(components, sampler=sampler, steps=10, strength=strength, init_latents=init_latents)
     assert apart(found, expected) < TOLERANCE
 
 

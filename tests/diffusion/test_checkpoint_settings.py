@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from single_files import save_single_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
-from bridge.diffusion import ComponentCache, decode, encode_prompt, load
+from bridge.diffusion import ModelCache, load
 from bridge.models import CheckpointUnsupported, inspect
 from bridge.models.checkpoint_settings import with_settings
 
@@ -69,11 +69,11 @@ def test_another_vae_takes_the_place_of_its_own(tmp_path, built, cpu, family, la
 
 
 def test_two_vaes_are_two_checkpoints_in_memory(built, cpu):
-    cache = ComponentCache(cpu, capacity=2)
+    cache = ModelCache(cpu)
     plain = inspect(built["SD1"])
     told = with_settings(plain, {"SD1": {"vae": str(built["other SD1"])}})
     latents = torch.ones(1, 4, 8, 8)
-    pictures = [decode(cache.get(one, check=none), latents, check=none) for one in (plain, told, plain)]
+    pictures = [cache.get(one, check=none).decode(latents) for one in (plain, told, plain)]
     assert (pictures[0] == pictures[2]).all()
     assert (pictures[0] != pictures[1]).any()
 
@@ -95,9 +95,9 @@ def test_the_familys_layer_changes_nothing(built, cpu, family, clip_skip):
     checkpoint = inspect(built[family])
     told = with_settings(checkpoint, {family: {"clip_skip": clip_skip}})
     one, other = (
-        encode_prompt(load(found, cpu, check=none), "a red flower", "").wanted for found in (checkpoint, told)
+        load(found, cpu, check=none).encode_prompts("a red flower", "").positive for found in (checkpoint, told)
     )
-    assert torch.equal(one.states, other.states)
+    assert torch.equal(one.embeds, other.embeds)
 
 
 @pytest.mark.parametrize("clip_skip", [2, 3])
@@ -108,14 +108,14 @@ def test_clip_skip_reads_the_layer_that_the_webui_and_diffusers_read(tmp_path, b
     folder = shutil.copytree(built["SD1"], tmp_path / "folder")
     deep(folder, "text_encoder")
     components = load(with_settings(inspect(folder), {"folder": {"clip_skip": clip_skip}}), cpu, check=none)
-    found = encode_prompt(components, "a red flower", "").wanted
+    found = components.encode_prompts("a red flower", "").positive
     # Where the pipeline looks for the norm, which transformers has moved since.
-    norm = SimpleNamespace(final_layer_norm=components.text_encoder.final_layer_norm)
-    object.__setattr__(components.text_encoder, "text_model", norm)
+    norm = SimpleNamespace(final_layer_norm=components.modules["text_encoder"].final_layer_norm)
+    object.__setattr__(components.modules["text_encoder"], "text_model", norm)
     pipeline = StableDiffusionPipeline(
         components.vae,
-        components.text_encoder,
-        components.tokenizer,
+        components.modules["text_encoder"],
+        components.text_encoders[0].tokenizer,
         components.unet,
         DDIMScheduler(steps_offset=1, clip_sample=False),
         None,
@@ -123,7 +123,7 @@ def test_clip_skip_reads_the_layer_that_the_webui_and_diffusers_read(tmp_path, b
         requires_safety_checker=False,
     )
     wanted, _ = pipeline.encode_prompt("a red flower", "cpu", 1, False, clip_skip=clip_skip - 1)
-    assert torch.allclose(found.states, wanted, atol=1e-6)
+    assert torch.allclose(found.embeds, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("clip_skip", [1, 2, 3])
@@ -136,10 +136,10 @@ def test_clip_skip_of_sdxl_counts_its_penultimate_as_two(tmp_path, built, cpu, c
     components = load(with_settings(inspect(folder), {"folder": {"clip_skip": clip_skip}}), cpu, check=none)
     pipeline = StableDiffusionXLPipeline(
         components.vae,
-        components.text_encoder,
-        components.text_encoder_2,
-        components.tokenizer,
-        components.tokenizer_2,
+        components.modules["text_encoder"],
+        components.modules["text_encoder_2"],
+        components.text_encoders[0].tokenizer,
+        components.text_encoders[1].tokenizer,
         components.unet,
         DDIMScheduler(steps_offset=1, clip_sample=False),
         add_watermarker=False,
@@ -149,8 +149,8 @@ def test_clip_skip_of_sdxl_counts_its_penultimate_as_two(tmp_path, built, cpu, c
     wanted, _, pooled, _ = pipeline.encode_prompt(
         "a red flower", device="cpu", do_classifier_free_guidance=False, clip_skip=theirs
     )
-    found = encode_prompt(components, "a red flower", "").wanted
-    assert torch.allclose(found.states, wanted, atol=1e-6)
+    found = components.encode_prompts("a red flower", "").positive
+    assert torch.allclose(found.embeds, wanted, atol=1e-6)
     assert torch.allclose(found.pooled, pooled, atol=1e-6)
 
 

@@ -3,23 +3,23 @@
 import pytest
 import torch
 
-from bridge.diffusion import Walk, denoise, encode_prompt, steps_taken
+from bridge.diffusion import DenoiseInputs, denoise, steps_taken
 
 
 class Stop(Exception):
     pass
 
 
-def walk(components, **changes):
+def inputs(components, **changes):
     settings = {
         "size": (8, 8),
-        "conditioning": encode_prompt(components, "a red flower", ""),
+        "prompts": components.encode_prompts("a red flower", ""),
         "sampler": "DDIM",
         "steps": 4,
         "guidance": 3.0,
         "strength": 1.0,
     }
-    return Walk(**{**settings, **changes})
+    return DenoiseInputs(**{**settings, **changes})
 
 
 def run(components, what, seeds, *, check=lambda: None, progress=lambda _: None, preview=lambda *_: None):
@@ -28,18 +28,18 @@ def run(components, what, seeds, *, check=lambda: None, progress=lambda _: None,
 
 def test_each_picture_of_a_batch_is_what_it_is_alone(tiny):
     components = tiny(inpaint=False)
-    together = run(components, walk(components), [5, 2**64 - 1, 0])
+    together = run(components, inputs(components), [5, 2**64 - 1, 0])
     for seed, found in zip([5, 2**64 - 1, 0], together, strict=True):
-        assert torch.equal(run(components, walk(components), [seed])[0], found)
+        assert torch.equal(run(components, inputs(components), [seed])[0], found)
     assert not torch.equal(together[0], together[1])
 
 
 def test_a_gpus_batch_is_close_to_alone(tiny, monkeypatch):
     components = tiny(inpaint=False)
-    alone = run(components, walk(components), [5])[0]
+    alone = run(components, inputs(components), [5])[0]
     monkeypatch.setattr(type(components.device), "batches", property(lambda _: True))
     progress = []
-    together = run(components, walk(components), [4, 5], progress=progress.append)
+    together = run(components, inputs(components), [4, 5], progress=progress.append)
     assert progress == [1, 2, 3, 4]
     assert float((together[1] - alone).abs().max()) < 1e-4
 
@@ -56,7 +56,7 @@ def test_cancel_in_a_step_lets_no_further_one_run(tiny, last, monkeypatch):
             raise Stop
 
     with pytest.raises(Stop):
-        run(components, walk(components), [1, 2], check=check)
+        run(components, inputs(components), [1, 2], check=check)
     assert len(calls) == last
 
 
@@ -65,7 +65,7 @@ def test_progress_counts_over_all_pictures(tiny):
     progress, previews = [], []
     run(
         components,
-        walk(components),
+        inputs(components),
         [1, 2],
         progress=progress.append,
         preview=lambda c, s: previews.append((c.shape, s)),
@@ -76,19 +76,19 @@ def test_progress_counts_over_all_pictures(tiny):
 
 def test_guidance_of_one_takes_the_wanted_prompt_alone(tiny):
     components = tiny(inpaint=False)
-    other = encode_prompt(components, "a red flower", "blue sky")
-    plain = run(components, walk(components, guidance=1.0), [3])[0]
-    assert torch.equal(run(components, walk(components, guidance=1.0, conditioning=other), [3])[0], plain)
-    near = run(components, walk(components, guidance=1.0001), [3])[0]
+    other = components.encode_prompts("a red flower", "blue sky")
+    plain = run(components, inputs(components, guidance=1.0), [3])[0]
+    assert torch.equal(run(components, inputs(components, guidance=1.0, prompts=other), [3])[0], plain)
+    near = run(components, inputs(components, guidance=1.0001), [3])[0]
     assert float((near - plain).abs().max()) < 1e-2
 
 
 def test_low_coverage_changes_less_than_high(tiny):
     components = tiny(inpaint=False)
-    original = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
-    coverage = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
-    found = run(components, walk(components, steps=8, original=original, coverage=coverage), [1])[0]
-    moved = (found - original).abs().mean(dim=(0, 1, 2))
+    init_latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+    denoise_mask = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
+    found = run(components, inputs(components, steps=8, init_latents=init_latents, denoise_mask=denoise_mask), [1])[0]
+    moved = (found - init_latents).abs().mean(dim=(0, 1, 2))
     assert float(moved[0]) < 1e-6
     assert float(moved[1]) > 0
     assert float(moved[-2:].mean()) > 2 * float(moved[1:3].mean())
@@ -96,15 +96,16 @@ def test_low_coverage_changes_less_than_high(tiny):
 
 def test_strength_takes_its_share_of_the_steps(tiny):
     components = tiny(inpaint=False)
-    original = torch.zeros(1, 4, 8, 8)
+    init_latents = torch.zeros(1, 4, 8, 8)
     counts = [
-        steps_taken(components, walk(components, steps=10, strength=s, original=original)) for s in (0.01, 0.5, 1)
+        steps_taken(components, inputs(components, steps=10, strength=s, init_latents=init_latents))
+        for s in (0.01, 0.5, 1)
     ]
     assert counts == [1, 5, 10]
 
 
 def test_missing_inputs_are_refused(tiny):
     with pytest.raises(ValueError, match="below strength 1"):
-        run(tiny(inpaint=False), walk(tiny(inpaint=False), strength=0.5), [1])
+        run(tiny(inpaint=False), inputs(tiny(inpaint=False), strength=0.5), [1])
     with pytest.raises(ValueError, match="inpainting UNet"):
-        run(tiny(inpaint=True), walk(tiny(inpaint=True)), [1])
+        run(tiny(inpaint=True), inputs(tiny(inpaint=True)), [1])

@@ -14,8 +14,7 @@ from diffusers import (
 )
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
-from bridge.diffusion import Walk, denoise, encode, encode_prompt, load
-from bridge.diffusion.architecture import TextStates, predict
+from bridge.diffusion import DenoiseInputs, ModelInputs, PromptEmbeds, denoise, load
 from bridge.models import inspect
 
 TOLERANCE = 1e-4
@@ -38,9 +37,9 @@ def family(tmp_path_factory, cpu):
 
 
 def ours(components, *, prompt="a red flower", negative="blue sky", guidance=3.0, **options):
-    conditioning = encode_prompt(components, prompt, negative)
-    walk = Walk(SIZE, conditioning, sampler="DDIM", steps=10, guidance=guidance, strength=1.0, **options)
-    return denoise(components, walk, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
+    prompts = components.encode_prompts(prompt, negative)
+    inputs = DenoiseInputs(SIZE, prompts, sampler="DDIM", steps=10, guidance=guidance, strength=1.0, **options)
+    return denoise(components, inputs, [7], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)[0]
 
 
 def theirs(kind, components, *, negative="blue sky", guidance=3.0, **options):
@@ -65,14 +64,14 @@ def inpainting(components):
     """The same picture and hard mask for both: ours, and what diffusers' pipelines call them."""
     rows, columns = np.mgrid[0:64, 0:64].astype(np.float32) / 64
     picture = np.stack([rows, columns, 1 - rows], axis=-1)
-    hole = torch.zeros(1, 1, 64, 64)
-    hole[..., 16:48, 24:56] = 1
-    masked = encode(components, np.where(hole[0, 0, :, :, None] > 0, np.float32(0.5), picture), check=lambda: None)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 24:56] = 1
+    masked_image_latents = components.encode(np.where(mask[0, 0, :, :, None] > 0, np.float32(0.5), picture))
     picture = torch.from_numpy(picture).permute(2, 0, 1)[None]
-    return {"masked": masked, "hole": hole}, {
+    return {"masked_image_latents": masked_image_latents, "mask": mask[..., ::8, ::8]}, {
         "image": picture,
-        "mask_image": hole,
-        "masked_image_latents": masked,
+        "mask_image": mask,
+        "masked_image_latents": masked_image_latents,
         "strength": 1.0,
     }
 
@@ -113,12 +112,13 @@ def test_sdxl_with_nine_channels(family, prediction):
 
 def test_sdxl_hears_sizes_and_both_encoders(family):
     components = family(build_tiny_sdxl, inpaint=False, prediction="epsilon")
-    one = encode_prompt(components, "a red flower", "").wanted
-    assert one.states.shape == (1, 77, 32 + 48)
+    one = components.encode_prompts("a red flower", "").positive
+    assert one.embeds.shape == (1, 77, 32 + 48)
     assert one.pooled.shape == (1, 48)
     inputs = torch.ones(1, 4, 8, 8)
-    plain = predict(components, inputs, 500, one)
-    assert not torch.equal(predict(components, inputs, 500, TextStates(one.states, 0 * one.pooled)), plain)
+    plain = components.predict(ModelInputs(inputs, 500, one))
+    unpooled = PromptEmbeds(one.embeds, 0 * one.pooled)
+    assert not torch.equal(components.predict(ModelInputs(inputs, 500, unpooled)), plain)
     # The tiny checkpoint's native size is 64 pixels: a larger plane is said to be of that size, a smaller one is not.
     sizes = []
 
@@ -131,7 +131,7 @@ def test_sdxl_hears_sizes_and_both_encoders(family):
 
     listening = replace(components, unet=Listening())
     for height, width in ((8, 8), (16, 16), (16, 4), (4, 8)):
-        predict(listening, torch.ones(1, 4, height, width), 500, one)
+        listening.predict(ModelInputs(torch.ones(1, 4, height, width), 500, one))
     assert [said[0].tolist() for said in sizes] == [
         [64, 64, 0, 0, 64, 64],
         [64, 64, 0, 0, 64, 64],
@@ -142,11 +142,11 @@ def test_sdxl_hears_sizes_and_both_encoders(family):
 
 @pytest.mark.parametrize("guidance", [1.5, 8.0])
 def test_lcm_that_is_told_the_guidance(tmp_path, cpu, guidance):
-    folder = build_tiny_sd1(tmp_path / "it", inpaint=False, hears_guidance=True)
+    folder = build_tiny_sd1(tmp_path / "it", inpaint=False, guidance_embeds=True)
     components = load(inspect(folder), cpu, check=lambda: None)
     found = ours(components, guidance=guidance)
     assert apart(found, theirs(StableDiffusionPipeline, components, guidance=guidance)) < TOLERANCE
     assert torch.equal(found, ours(components, guidance=guidance, negative="a rock"))
     assert not torch.equal(found, ours(components, guidance=3.0))
-    assert encode_prompt(components, "a red flower", "").hints == ()
-    assert "no negative prompt" in encode_prompt(components, "a red flower", "blue").hints[0]
+    assert components.encode_prompts("a red flower", "").hints == ()
+    assert "no negative prompt" in components.encode_prompts("a red flower", "blue").hints[0]

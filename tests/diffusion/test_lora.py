@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 from tiny_loras import LAYOUTS, build_tiny_lora
 
-from bridge.diffusion import Adapters, ComponentCache, Device, Walk, WornLora, denoise, encode_prompt, load
+from bridge.diffusion import Adapters, DenoiseInputs, Device, ModelCache, WeightedLora, denoise, load
 from bridge.models import LoraUnreadable, LoraUnsupported, inspect, inspect_lora
 
 BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
@@ -40,11 +40,11 @@ class Easel:
         return inspect_lora(build_tiny_lora(self.checkpoint, self.folder / f"lora{self._count}.safetensors", **options))
 
     def paint(self, *worn, check=lambda: None):
-        self.components.adapters.wear([WornLora(*one) for one in worn], check=check)
-        conditioning = encode_prompt(self.components, "a red flower", "blue sky")
-        walk = Walk((8, 8), conditioning, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+        self.components.adapters.set_adapters([WeightedLora(*one) for one in worn], check=check)
+        prompts = self.components.encode_prompts("a red flower", "blue sky")
+        inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
         nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
-        return denoise(self.components, walk, [7], **nothing)[0]
+        return denoise(self.components, inputs, [7], **nothing)[0]
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,12 @@ def held_in(lora):
 
 def added(work, lora):
     """What really is added to the checkpoint's weights when it is worn."""
-    work.components.adapters.wear([WornLora(lora, 1.0)], check=lambda: None)
+    work.components.adapters.set_adapters([WeightedLora(lora, 1.0)], check=lambda: None)
     return {
         f"{part}.{path}": layer.get_delta_weight(layer.active_adapters[0])
         for part in ("unet", "text_encoder", "text_encoder_2")
-        if getattr(work.components, part, None) is not None
-        for path, layer in getattr(work.components, part).named_modules()
+        if part in work.components.modules
+        for path, layer in work.components.modules[part].named_modules()
         if isinstance(layer, BaseTunerLayer) and layer.active_adapters
     }
 
@@ -211,11 +211,11 @@ def test_a_linear_layer_and_a_convolution_of_one_pixel_are_the_same(easel, famil
 
 def test_a_layer_under_two_names_counts_once(easel):
     work = easel()
-    lora, original = work.lora(seed=16, parts=("unet",)), work.lora(seed=16, parts=("unet",), layout="original")
-    both = rewritten(lora, lambda tensors: load_file(original.path) | tensors, "both")
+    lora, init_latents = work.lora(seed=16, parts=("unet",)), work.lora(seed=16, parts=("unet",), layout="original")
+    both = rewritten(lora, lambda tensors: load_file(init_latents.path) | tensors, "both")
     assert same(added(work, both), added(work, lora), 1e-9)
     strange = rewritten(
-        lora, lambda tensors: {name: 2 * one for name, one in load_file(original.path).items()} | tensors
+        lora, lambda tensors: {name: 2 * one for name, one in load_file(init_latents.path).items()} | tensors
     )
     with pytest.raises(LoraUnsupported, match="twice"):
         added(work, strange)
@@ -228,7 +228,7 @@ def test_what_is_too_large_for_half_precision_is_told(tmp_path):
     lora = inspect_lora(build_tiny_lora(checkpoint, tmp_path / "ink.safetensors"))
     loud = rewritten(lora, lambda tensors: {name: 1e5 * tensor for name, tensor in tensors.items()})
     with pytest.raises(LoraUnsupported, match="too large for half precision"):
-        adapters.wear([WornLora(loud, 1.0)], check=lambda: None)
+        adapters.set_adapters([WeightedLora(loud, 1.0)], check=lambda: None)
 
 
 @families
@@ -261,19 +261,19 @@ def test_as_the_stock_pipeline_loads_it(easel, family, layout):
 def test_the_text_encoders_hear_it(easel, family):
     work = easel(family)
     parts = ("text_encoder", "text_encoder_2") if family == "SDXL" else ("text_encoder",)
-    plain = encode_prompt(work.components, "a red flower", "").wanted
+    plain = work.components.encode_prompts("a red flower", "").positive
     for part in parts:
-        work.components.adapters.wear([WornLora(work.lora(parts=(part,)), 1.0)], check=lambda: None)
-        heard = encode_prompt(work.components, "a red flower", "").wanted
-        assert not torch.equal(heard.states, plain.states)
+        work.components.adapters.set_adapters([WeightedLora(work.lora(parts=(part,)), 1.0)], check=lambda: None)
+        heard = work.components.encode_prompts("a red flower", "").positive
+        assert not torch.equal(heard.embeds, plain.embeds)
         if family == "SDXL":
             # Each encoder's own states, and no other's.
-            first, second = heard.states.split([32, 48], dim=-1)
-            assert torch.equal(first, plain.states[..., :32]) is (part == "text_encoder_2")
-            assert torch.equal(second, plain.states[..., 32:]) is (part == "text_encoder")
+            first, second = heard.embeds.split([32, 48], dim=-1)
+            assert torch.equal(first, plain.embeds[..., :32]) is (part == "text_encoder_2")
+            assert torch.equal(second, plain.embeds[..., 32:]) is (part == "text_encoder")
             assert torch.equal(heard.pooled, plain.pooled) is (part == "text_encoder")
-    work.components.adapters.wear([], check=lambda: None)
-    assert torch.equal(encode_prompt(work.components, "a red flower", "").wanted.states, plain.states)
+    work.components.adapters.set_adapters([], check=lambda: None)
+    assert torch.equal(work.components.encode_prompts("a red flower", "").positive.embeds, plain.embeds)
 
 
 @families
@@ -395,22 +395,22 @@ def test_a_switch_reads_no_file_again(easel, monkeypatch):
 
 def test_those_not_worn_for_longest_leave_when_there_are_too_many(easel, cpu):
     work = easel()
-    parts = {"unet": work.components.unet, "text_encoder": work.components.text_encoder}
+    parts = {"unet": work.components.unet, "text_encoder": work.components.modules["text_encoder"]}
     loras = [work.lora(seed=seed) for seed in (31, 32, 33)]
     size = sum(tensor.nbytes for name, tensor in load_file(loras[0].path).items() if "alpha" not in name)
     adapters = Adapters(parts, cpu, title="tiny", budget=2 * size)
     plain = work.paint()
     painted = []
     for lora in loras:
-        adapters.wear([WornLora(lora, 1.0)], check=lambda: None)
-        painted.append(encode_prompt(work.components, "a", "").wanted.states)
+        adapters.set_adapters([WeightedLora(lora, 1.0)], check=lambda: None)
+        painted.append(work.components.encode_prompts("a", "").positive.embeds)
     assert adapters.held == 2
-    adapters.wear([WornLora(lora, 1.0) for lora in loras], check=lambda: None)
+    adapters.set_adapters([WeightedLora(lora, 1.0) for lora in loras], check=lambda: None)
     assert adapters.held == 3
-    adapters.wear([WornLora(loras[0], 1.0)], check=lambda: None)
+    adapters.set_adapters([WeightedLora(loras[0], 1.0)], check=lambda: None)
     assert adapters.held == 2
-    assert torch.equal(encode_prompt(work.components, "a", "").wanted.states, painted[0])
-    adapters.wear([], check=lambda: None)
+    assert torch.equal(work.components.encode_prompts("a", "").positive.embeds, painted[0])
+    adapters.set_adapters([], check=lambda: None)
     assert torch.equal(work.paint(), plain)
 
 
@@ -432,17 +432,17 @@ def test_where_memory_runs_out_the_others_make_room(easel, monkeypatch, error, s
 
 def test_the_cache_gives_components_that_wear_what_is_asked_for(easel):
     work = easel()
-    cache = ComponentCache(Device("cpu", "test", 1 << 30, "float32", ""))
+    cache = ModelCache(Device("cpu", "test", 1 << 30, "float32", ""))
     lora, checkpoint = work.lora(), inspect(work.checkpoint)
     plain = cache.get(checkpoint, check=lambda: None)
-    before = encode_prompt(plain, "a", "").wanted.states
-    worn = cache.on_demand(checkpoint, (WornLora(lora, 0.5), WornLora(lora, 0.0))).load(lambda: None)
-    assert worn.worn == (WornLora(lora, 0.5),)
+    before = plain.encode_prompts("a", "").positive.embeds
+    worn = cache.on_demand(checkpoint, (WeightedLora(lora, 0.5), WeightedLora(lora, 0.0))).load(lambda: None)
+    assert worn.loras == (WeightedLora(lora, 0.5),)
     assert worn.unet is plain.unet
-    assert not torch.equal(encode_prompt(worn, "a", "").wanted.states, before)
+    assert not torch.equal(worn.encode_prompts("a", "").positive.embeds, before)
     again = cache.get(checkpoint, check=lambda: None)
-    assert again.worn == ()
-    assert torch.equal(encode_prompt(again, "a", "").wanted.states, before)
+    assert again.loras == ()
+    assert torch.equal(again.encode_prompts("a", "").positive.embeds, before)
 
 
 def trained(work, seed=11, **options):
@@ -458,10 +458,10 @@ def trained(work, seed=11, **options):
 
 
 def painted_by(components):
-    conditioning = encode_prompt(components, "a red flower", "blue sky")
-    walk = Walk((8, 8), conditioning, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
+    prompts = components.encode_prompts("a red flower", "blue sky")
+    inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=4, guidance=3.0, strength=1.0)
     nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
-    return denoise(components, walk, [7], **nothing)[0]
+    return denoise(components, inputs, [7], **nothing)[0]
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_full_strength_is_the_trailing_spacing():
 
 def test_whole_share_of_the_steps_is_the_tail_of_the_full_list():
     whole = timesteps_for(steps=20, strength=1.0)
-    for kept in range(1, 20):
-        assert timesteps_for(steps=20, strength=kept / 20) == whole[-kept:]
+    for results in range(1, 20):
+        assert timesteps_for(steps=20, strength=results / 20) == whole[-results:]
 
 
 @pytest.mark.parametrize("steps", [1, 4, 20, 333, 1000])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bridge.diffusion import Walk, denoise, encode_prompt, steps_taken
+from bridge.diffusion import DenoiseInputs, denoise, steps_taken
 from bridge.models import SAMPLERS
 
 STEPS = 4
@@ -18,12 +18,14 @@ class Stop(Exception):
 def run(components, seeds, *, check=lambda: None, progress=lambda _: None, preview=lambda *_: None, **changes):
     settings = {
         "size": (8, 8),
-        "conditioning": encode_prompt(components, "a red flower", ""),
+        "prompts": components.encode_prompts("a red flower", ""),
         "steps": STEPS,
         "guidance": 2.0,
         "strength": 1.0,
     }
-    return denoise(components, Walk(**{**settings, **changes}), seeds, check=check, progress=progress, preview=preview)
+    return denoise(
+        components, DenoiseInputs(**{**settings, **changes}), seeds, check=check, progress=progress, preview=preview
+    )
 
 
 def counted(components, monkeypatch):
@@ -50,14 +52,14 @@ def test_seeds_and_batches(tiny, sampler, monkeypatch):
 @samplers
 def test_strength_and_a_soft_mask(tiny, sampler):
     components = tiny(inpaint=False)
-    original = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
-    coverage = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
+    init_latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(4))
+    denoise_mask = torch.linspace(0, 1, 8).expand(1, 1, 8, 8).contiguous()
     moved = []
     for strength in (0.1, 0.6, 1.0):
-        held = {"original": original, "coverage": coverage, "strength": strength}
+        held = {"init_latents": init_latents, "denoise_mask": denoise_mask, "strength": strength}
         found = run(components, [1], sampler=sampler, **held)[0]
         assert bool(torch.isfinite(found).all())
-        moved.append((found - original).abs().mean(dim=(0, 1, 2)))
+        moved.append((found - init_latents).abs().mean(dim=(0, 1, 2)))
         assert float(moved[-1][0]) < 1e-6
     # The more strength or coverage, the further from the original.
     assert float(moved[0].mean()) < float(moved[1].mean()) < float(moved[2].mean())
@@ -67,10 +69,10 @@ def test_strength_and_a_soft_mask(tiny, sampler):
 @samplers
 def test_v_prediction_with_zero_terminal_snr(tiny, sampler):
     components = tiny(inpaint=False, prediction_type="v_prediction", zero_terminal_snr=True)
-    original = torch.zeros(1, 4, 8, 8)
+    init_latents = torch.zeros(1, 4, 8, 8)
     exact = run(components, [3], sampler="DDIM", steps=30)[0]
     for strength in (1.0, 0.97, 0.4):
-        found = run(components, [3], sampler=sampler, steps=5, strength=strength, original=original)[0]
+        found = run(components, [3], sampler=sampler, steps=5, strength=strength, init_latents=init_latents)[0]
         assert bool(torch.isfinite(found).all())
         # Of a picture's own range, not thrown off by the endless noise level that such a schedule begins with.
         assert float(found.abs().max()) < 1.5 * float(exact.abs().max())
@@ -80,8 +82,8 @@ def test_v_prediction_with_zero_terminal_snr(tiny, sampler):
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength, monkeypatch):
     components = tiny(inpaint=False)
-    original = torch.zeros(1, 4, 8, 8)
-    walk = {"sampler": sampler, "strength": strength, "original": original}
+    init_latents = torch.zeros(1, 4, 8, 8)
+    inputs = {"sampler": sampler, "strength": strength, "init_latents": init_latents}
     calls, checks, progress, previews = counted(components, monkeypatch), [], [], []
     run(
         components,
@@ -89,11 +91,11 @@ def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength,
         check=lambda: checks.append(len(calls)),
         progress=progress.append,
         preview=lambda clean, step: previews.append((clean, step)),
-        **walk,
+        **inputs,
     )
     steps = round(STEPS * strength)
-    conditioning = encode_prompt(components, "a red flower", "")
-    assert steps_taken(components, Walk((8, 8), conditioning, steps=STEPS, guidance=2.0, **walk)) == steps
+    prompts = components.encode_prompts("a red flower", "")
+    assert steps_taken(components, DenoiseInputs((8, 8), prompts, steps=STEPS, guidance=2.0, **inputs)) == steps
     assert progress == [step for _, step in previews] == list(range(1, steps + 1))
     assert len(calls) == (2 * steps - 1 if sampler in SECOND_ORDER else steps)
     # One look before every call, none twice.
@@ -107,24 +109,24 @@ def test_progress_is_in_steps_and_cancel_in_evaluations(tiny, sampler, strength,
                 raise Stop
 
         if last == len(checks) - 1:
-            run(components, [1], check=check, **walk)
+            run(components, [1], check=check, **inputs)
         else:
             with pytest.raises(Stop):
-                run(components, [1], check=check, **walk)
+                run(components, [1], check=check, **inputs)
         assert len(calls) == last + 1
 
 
 @samplers
 def test_previews_are_estimates_of_the_clean_latents(tiny, sampler):
     components = tiny(inpaint=False, prediction_type="v_prediction")
-    original = torch.zeros(1, 4, 8, 8)
+    init_latents = torch.zeros(1, 4, 8, 8)
     seen = []
     found = run(
         components,
         [1],
         sampler=sampler,
         strength=0.999,
-        original=original,
+        init_latents=init_latents,
         preview=lambda clean, _: seen.append(clean),
     )[0]
     assert {clean.shape for clean in seen} == {torch.Size([4, 8, 8])}

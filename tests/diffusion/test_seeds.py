@@ -5,8 +5,8 @@ import random
 import pytest
 import torch
 
-from bridge.diffusion import Walk, denoise, encode_prompt
-from bridge.diffusion.latents import seeded_generator
+from bridge.diffusion import DenoiseInputs, denoise
+from bridge.diffusion.noise import seeded_generator
 
 LARGEST = 2**64 - 1
 
@@ -46,9 +46,11 @@ def test_a_large_seed_draws_the_same_again_and_goes_on():
 @pytest.mark.parametrize("sampler", ["DDIM", "DDPM", "Euler a", "DPM++ SDE", "LCM"])
 def test_pictures_of_seeds_that_agree_in_32_bits_differ(tiny, sampler):
     components = tiny(inpaint=False)
-    walk = Walk((8, 8), encode_prompt(components, "a red flower", ""), sampler, steps=2, guidance=1.0, strength=1.0)
+    inputs = DenoiseInputs(
+        (8, 8), components.encode_prompts("a red flower", ""), sampler, steps=2, guidance=1.0, strength=1.0
+    )
     seeds = [5, 5 + 2**32, 5 + 2**63]
     nothing = {"check": lambda: None, "progress": lambda _: None, "preview": lambda *_: None}
-    painted = denoise(components, walk, seeds, **nothing)
+    painted = denoise(components, inputs, seeds, **nothing)
     assert not torch.equal(painted[0], painted[1])
     assert not torch.equal(painted[1], painted[2])

@@ -11,8 +11,8 @@ from sharded import shard
 from single_files import save_single_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
-from bridge.diffusion import Walk, denoise, encode_prompt, load
-from bridge.diffusion.architecture import part_kinds
+from bridge.diffusion import DenoiseInputs, denoise, load
+from bridge.diffusion.architectures.unet import part_classes
 from bridge.diffusion.weights import FileWeights
 from bridge.models import FAMILIES, CheckpointUnreadable, CheckpointUnsupported, inspect
 from bridge.models.single_file import CONFIGS
@@ -46,7 +46,7 @@ def copy_of(built, tmp_path):
 def same(one, other, tolerance=0.0):
     """Whether two loaded checkpoints hold the same tensors and tokenize alike."""
     for part in one.checkpoint.family.weighted_parts:
-        left, right = getattr(one, part).state_dict(), getattr(other, part).state_dict()
+        left, right = one.modules[part].state_dict(), other.modules[part].state_dict()
         assert left.keys() == right.keys()
         if not all(torch.allclose(left[name], right[name], rtol=0, atol=tolerance) for name in left):
             return False
@@ -61,7 +61,10 @@ def test_file_and_folder_are_one_checkpoint(tmp_path, cpu, family, inpaint):
     found = load(inspect(save_single_file(folder, tmp_path / "file.safetensors")), cpu, check=lambda: None)
     assert same(found, expected)
     assert found.checkpoint.prediction == "v_prediction"
-    assert found.tokenizer("a red flower").input_ids == expected.tokenizer("a red flower").input_ids
+    assert (
+        found.text_encoders[0].tokenizer("a red flower").input_ids
+        == expected.text_encoders[0].tokenizer("a red flower").input_ids
+    )
     half = load(inspect(save_single_file(folder, tmp_path / "half.safetensors", half=True)), cpu, check=lambda: None)
     assert not same(half, expected)
     assert same(half, expected, tolerance=1e-3)
@@ -152,7 +155,7 @@ def test_every_kind_of_float_is_read(copy_of, tmp_path, cpu, family, kind):
         cast(file)
     one, other = (load(inspect(found), cpu, check=lambda: None) for found in (path, folder))
     assert same(one, other)
-    assert (one.unet.dtype, one.text_encoder.dtype, one.vae.dtype) == (torch.float32,) * 3
+    assert (one.unet.dtype, one.modules["text_encoder"].dtype, one.vae.dtype) == (torch.float32,) * 3
 
 
 @pytest.mark.parametrize("variant", ["", "bf16", "non_ema"])
@@ -179,9 +182,9 @@ def test_a_distilled_sdxl_with_fewer_blocks_paints_from_its_folder(copy_of, cpu)
     }
     UNet2DConditionModel.from_config(config).save_pretrained(folder / "unet")
     components = load(inspect(folder), cpu, check=lambda: None)
-    conditioning = encode_prompt(components, "a red flower", "")
-    walk = Walk((8, 8), conditioning, "Euler", 2, 5.0, 1.0)
-    (latents,) = denoise(components, walk, [1], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)
+    prompts = components.encode_prompts("a red flower", "")
+    inputs = DenoiseInputs((8, 8), prompts, "Euler", 2, 5.0, 1.0)
+    (latents,) = denoise(components, inputs, [1], check=lambda: None, progress=lambda _: None, preview=lambda *_: None)
     assert latents.isfinite().all()
 
 
@@ -194,7 +197,7 @@ def test_without_configs_of_its_size_a_small_file_is_refused(tmp_path, cpu):
 
 @pytest.mark.parametrize("family", BUILDERS)
 def test_shipped_configs_describe_the_published_checkpoints(family):
-    for part, kind in part_kinds(FAMILIES[family]).items():
+    for part, kind in part_classes(FAMILIES[family]).items():
         config = json.loads((CONFIGS / family / part / "config.json").read_text())
         with torch.device("meta"):
             model = kind(kind.config_class(**config)) if hasattr(kind, "config_class") else kind.from_config(config)

@@ -5,7 +5,7 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 
-from bridge.diffusion import encode_prompt, load
+from bridge.diffusion import load
 from bridge.models import MINI, inspect
 
 BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
@@ -35,12 +35,12 @@ def test_a_short_prompt_is_encoded_as_the_stock_pipeline_does(loaded, family, pr
     components = loaded(family)
     kind = StableDiffusionXLPipeline if family == "SDXL" else StableDiffusionPipeline
     # With the same weights in memory: the last bits depend on where they lie.
-    encoders = {text.encoder: getattr(components, text.encoder) for text in components.checkpoint.family.texts}
+    encoders = {text.encoder: components.modules[text.encoder] for text in components.checkpoint.family.texts}
     pipe = kind.from_pretrained(components.checkpoint.path, local_files_only=True, **encoders)
     options = {"prompt": prompt, "device": "cpu", "num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     stock = pipe.encode_prompt(**options)
-    ours = encode_prompt(components, prompt, "").wanted
-    assert torch.equal(ours.states, stock[0])
+    ours = components.encode_prompts(prompt, "").positive
+    assert torch.equal(ours.embeds, stock[0])
     if family == "SDXL":
         assert torch.equal(ours.pooled, stock[2])
 
@@ -48,23 +48,23 @@ def test_a_short_prompt_is_encoded_as_the_stock_pipeline_does(loaded, family, pr
 @families
 def test_brackets_without_weight_change_nothing(loaded, family):
     components = loaded(family)
-    plain = encode_prompt(components, "a red flower (tree)", "sky")
+    plain = components.encode_prompts("a red flower (tree)", "sky")
     for written in (r"a red flower \((tree:1.0)\)", r"(a red flower \(tree\):1)", r"[(a red:1.1)] flower \(tree\)"):
-        same = encode_prompt(components, written, "(sky:1)")
-        bare = encode_prompt(components, r"a red flower \(tree\)", "sky")
-        assert torch.equal(same.wanted.states, bare.wanted.states)
-        assert torch.equal(same.unwanted.states, plain.unwanted.states)
+        same = components.encode_prompts(written, "(sky:1)")
+        bare = components.encode_prompts(r"a red flower \(tree\)", "sky")
+        assert torch.equal(same.positive.embeds, bare.positive.embeds)
+        assert torch.equal(same.negative.embeds, plain.negative.embeds)
 
 
 @families
 @pytest.mark.parametrize("weight", [0.2, 0.8, 1.3, 2.0, -0.5])
 def test_a_weight_changes_its_words_in_proportion_and_leaves_the_mean(loaded, family, weight):
     components = loaded(family)
-    plain = encode_prompt(components, "a red flower", "").wanted
-    states = encode_prompt(components, f"a (red:{weight}) flower", "").wanted.states
-    assert not torch.equal(states, plain.states)
+    plain = components.encode_prompts("a red flower", "").positive
+    states = components.encode_prompts(f"a (red:{weight}) flower", "").positive.embeds
+    assert not torch.equal(states, plain.embeds)
     for encoder in states.split([32, 48] if family == "SDXL" else [32], dim=-1):
-        whole = plain.states[..., :32] if encoder.shape[-1] == 32 else plain.states[..., 32:]
+        whole = plain.embeds[..., :32] if encoder.shape[-1] == 32 else plain.embeds[..., 32:]
         assert abs(float(encoder.mean() - whole.mean())) < 1e-6
         # "a", "red" and "flower" are tokens 1, 2 and 3; all are moved together by what the mean would have lost.
         moved = (encoder - whole)[0, 1, 0]
@@ -75,7 +75,7 @@ def test_a_weight_changes_its_words_in_proportion_and_leaves_the_mean(loaded, fa
 
 def test_a_weight_leaves_the_pooled_state(loaded):
     components = loaded("SDXL")
-    plain, weighed = (encode_prompt(components, text, "").wanted for text in ("a red flower", "a (red:1.5) flower"))
+    plain, weighed = (components.encode_prompts(text, "").positive for text in ("a red flower", "a (red:1.5) flower"))
     assert torch.equal(plain.pooled, weighed.pooled)
 
 
@@ -83,26 +83,26 @@ def test_a_weight_leaves_the_pooled_state(loaded):
 def test_a_long_prompt_is_read_in_windows_each_as_alone(loaded, family):
     components = loaded(family)
     first, second = " ".join(["red"] * 75), " ".join(["blue"] * 40)
-    long = encode_prompt(components, f"{first} {second}", "sky")
+    long = components.encode_prompts(f"{first} {second}", "sky")
     assert long.hints == ()
-    assert long.wanted.states.shape[1] == 2 * 77
-    alone = [encode_prompt(components, text, "").wanted for text in (first, second)]
-    assert torch.equal(long.wanted.states, torch.cat([one.states for one in alone], dim=1))
+    assert long.positive.embeds.shape[1] == 2 * 77
+    alone = [components.encode_prompts(text, "").positive for text in (first, second)]
+    assert torch.equal(long.positive.embeds, torch.cat([one.embeds for one in alone], dim=1))
     # Both prompts are equally long: the shorter one is filled up as the empty prompt is.
-    sky, empty = (encode_prompt(components, text, "x").wanted for text in ("sky", ""))
-    assert torch.equal(long.unwanted.states, torch.cat([sky.states, empty.states], dim=1))
+    sky, empty = (components.encode_prompts(text, "x").positive for text in ("sky", ""))
+    assert torch.equal(long.negative.embeds, torch.cat([sky.embeds, empty.embeds], dim=1))
     if family == "SDXL":
-        assert torch.equal(long.wanted.pooled, alone[0].pooled)
-        assert torch.equal(long.unwanted.pooled, sky.pooled)
-    filled = encode_prompt(components, "sky", f"{first} {second}").wanted.states
-    assert torch.equal(filled, long.unwanted.states)
+        assert torch.equal(long.positive.pooled, alone[0].pooled)
+        assert torch.equal(long.negative.pooled, sky.pooled)
+    filled = components.encode_prompts("sky", f"{first} {second}").positive.embeds
+    assert torch.equal(filled, long.negative.embeds)
 
 
 def test_an_empty_negative_prompt_of_sdxl_is_as_many_zeros(loaded):
-    long = encode_prompt(loaded("SDXL"), "red " * 100, "")
-    assert long.unwanted.states.shape == long.wanted.states.shape
-    assert not long.unwanted.states.any()
-    assert not long.unwanted.pooled.any()
+    long = loaded("SDXL").encode_prompts("red " * 100, "")
+    assert long.negative.embeds.shape == long.positive.embeds.shape
+    assert not long.negative.embeds.any()
+    assert not long.negative.pooled.any()
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,18 @@ def test_an_empty_negative_prompt_of_sdxl_is_as_many_zeros(loaded):
 )
 def test_where_windows_part(loaded, prompt, windows):
     components = loaded("SD1")
-    states = encode_prompt(components, prompt, "").wanted.states
+    states = components.encode_prompts(prompt, "").positive.embeds
     assert states.shape[1] == 77 * len(windows)
     for found, words in zip(states.split(77, dim=1), windows, strict=True):
         if words is not None and not words.startswith("zz" * 20):
-            assert torch.equal(found, encode_prompt(components, words, "").wanted.states)
+            assert torch.equal(found, components.encode_prompts(words, "").positive.embeds)
 
 
 def test_weights_reach_into_later_windows(loaded):
     components = loaded("SD1")
     plain, weighed = (
-        encode_prompt(components, f"{'red ' * 75} {text}", "").wanted.states for text in ("blue sky", "(blue:1.5) sky")
+        components.encode_prompts(f"{'red ' * 75} {text}", "").positive.embeds
+        for text in ("blue sky", "(blue:1.5) sky")
     )
     assert torch.equal(plain[:, :77], weighed[:, :77])
     assert not torch.equal(plain[:, 77:], weighed[:, 77:])
@@ -138,21 +139,21 @@ def test_weights_reach_into_later_windows(loaded):
 
 def test_prompts_differ_and_repeat(loaded):
     components = loaded("SD1")
-    one = encode_prompt(components, "a red flower", "")
-    assert one.wanted.states.shape == one.unwanted.states.shape == (1, 77, 32)
-    assert torch.equal(one.wanted.states, encode_prompt(components, "a red flower", "blue").wanted.states)
-    assert not torch.equal(one.wanted.states, encode_prompt(components, "a blue flower", "").wanted.states)
-    assert torch.equal(one.unwanted.states, encode_prompt(components, "", "").wanted.states)
+    one = components.encode_prompts("a red flower", "")
+    assert one.positive.embeds.shape == one.negative.embeds.shape == (1, 77, 32)
+    assert torch.equal(one.positive.embeds, components.encode_prompts("a red flower", "blue").positive.embeds)
+    assert not torch.equal(one.positive.embeds, components.encode_prompts("a blue flower", "").positive.embeds)
+    assert torch.equal(one.negative.embeds, components.encode_prompts("", "").positive.embeds)
     assert one.hints == ()
 
 
 def test_an_encoder_that_reads_less_than_clip_has_one_window_and_says_what_is_left_out(loaded):
     components = loaded("SD1", places=16)
     fits = " ".join(["red"] * 14)
-    whole = encode_prompt(components, fits, "")
+    whole = components.encode_prompts(fits, "")
     assert whole.hints == ()
-    cut = encode_prompt(components, f"{fits} lake (bird:1.2)", f"{fits} tree")
-    assert torch.equal(cut.wanted.states, whole.wanted.states)
+    cut = components.encode_prompts(f"{fits} lake (bird:1.2)", f"{fits} tree")
+    assert torch.equal(cut.positive.embeds, whole.positive.embeds)
     assert len(cut.hints) == 2
     assert '"lake bird"' in cut.hints[0]
     assert '"tree"' in cut.hints[1]
@@ -161,5 +162,5 @@ def test_an_encoder_that_reads_less_than_clip_has_one_window_and_says_what_is_le
 
 def test_mini_reads_its_own_length(cpu):
     components = load(inspect(MINI), cpu, check=lambda: None)
-    states = encode_prompt(components, "a red balloon " * 8, "").wanted.states
+    states = components.encode_prompts("a red balloon " * 8, "").positive.embeds
     assert states.shape[1] == 16

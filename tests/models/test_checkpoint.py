@@ -257,10 +257,10 @@ def test_refiner_of_sdxl(tmp_path):
 def test_sdxl_is_told_by_its_unet(tmp_path, inpaint):
     folder = build_tiny_sdxl(tmp_path / "xl", inpaint=inpaint)
     found = inspect(folder)
-    assert (found.family.name, found.inpaint, found.zero_empty) == ("SDXL", inpaint, True)
+    assert (found.family.name, found.inpaint, found.force_zeros_for_empty_prompt) == ("SDXL", inpaint, True)
     assert {file.parent.name for file in found.files} >= {"text_encoder_2", "tokenizer_2"}
     edit_json(folder / "model_index.json", force_zeros_for_empty_prompt=False)
-    assert not inspect(folder).zero_empty
+    assert not inspect(folder).force_zeros_for_empty_prompt
     (folder / "text_encoder_2" / "model.safetensors").unlink()
     with pytest.raises(CheckpointUnreadable, match="text_encoder_2"):
         inspect(folder)

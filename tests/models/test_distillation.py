@@ -48,6 +48,6 @@ def test_scheduler_of_a_folder(tmp_path, scheduler, sampler):
 
 
 def test_unet_that_hears_the_guidance(tmp_path):
-    folder = build_tiny_sd1(tmp_path / "plain", inpaint=False, hears_guidance=True)
+    folder = build_tiny_sd1(tmp_path / "plain", inpaint=False, guidance_embeds=True)
     (folder / "card.json").unlink()
     assert inspect(folder).card.default_guidance == 8

@@ -13,7 +13,7 @@ from tiny_checkpoints import build_tiny_sd1
 from bridge.canvas.context import plan
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.mask import selection_bounds
-from bridge.diffusion import ComponentCache, Device, OnDemand
+from bridge.diffusion import Device, ModelCache, OnDemand
 from bridge.models import inspect
 from bridge.painter import Cancelled, PaintedLayer, Request
 
@@ -50,7 +50,7 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         device = Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU.")
-        self.cache = ComponentCache(device, capacity=8)
+        self.cache = ModelCache(device)
         self._models: dict[tuple, OnDemand] = {}
         self.Hooks = RecordingHooks
 

@@ -13,8 +13,8 @@ from tiny_controlnets import build_tiny_controlnet, rough_drawing, train_tiny_sc
 from bridge.canvas.errors import ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 from bridge.models import ConditionUnsupported, inspect, inspect_controlnet
-from bridge.painter import Cancelled, Condition, Kept, OutOfMemory, PictureMissing, Request, paint
-from bridge.painter.scene import set_scene
+from bridge.painter import Cancelled, Condition, OutOfMemory, PictureMissing, Request, ResultCache, paint
+from bridge.painter.prepare import prepare
 
 filling = importlib.import_module("bridge.painter.fill")
 
@@ -65,8 +65,8 @@ def upscaling(canvas, **options):
     return Request("upscale", "auto", whole.size, whole, canvas, None, scale=2, steps=2, prompt="a lake", **options)
 
 
-def painted(request, model, hooks, kept=None):
-    return paint(request, model, hooks, kept).layers[0].layer.pixels
+def painted(request, model, hooks, results=None):
+    return paint(request, model, hooks, results).layers[0].layer.pixels
 
 
 def follows(pixels, lines, inside=None):
@@ -148,13 +148,13 @@ def test_a_label_map_is_shown_in_its_own_colours(studio, nets, monkeypatch):
 
 
 def request_model_size(request, model):
-    return set_scene(request, model.checkpoint).plan.model_size.shape
+    return prepare(request, model.checkpoint).plan.model_size.shape
 
 
 def listen(model, net, monkeypatch, shown):
     # The checkpoint first: what it has to make room for takes ControlNets along.
     model.load(lambda: None)
-    loaded = model.controlnets([net], lambda: None)[0]
+    loaded = model.guides([net], lambda: None)[0]
     real = loaded.forward
 
     def forward(*args, **options):
@@ -209,7 +209,7 @@ def test_a_mask_says_where_it_counts(studio, canvas, nets):
 
 
 def test_another_condition_paints_anew_what_is_kept(studio, canvas, nets, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, results = studio.model(), ResultCache()
     selection = studio.ellipse(canvas, Rect(40, 24, 80, 80))
     request = studio.request(canvas, selection, prompt="a lake", steps=2)
     ran, real = [], filling.infill
@@ -219,11 +219,11 @@ def test_another_condition_paints_anew_what_is_kept(studio, canvas, nets, monkey
         guided(request, nets(model)),
         guided(request, nets(model), drawing(request.picture.shape[:2], 5)),
     ]
-    first = [painted(one, model, studio.Hooks(), kept) for one in variants]
+    first = [painted(one, model, studio.Hooks(), results) for one in variants]
     assert len(ran) == 1
     assert not any(np.array_equal(first[a], first[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
     for one, pixels in zip(variants, first, strict=True):
-        assert np.array_equal(painted(one, model, studio.Hooks(), kept), pixels)
+        assert np.array_equal(painted(one, model, studio.Hooks(), results), pixels)
         assert np.array_equal(painted(one, model, studio.Hooks()), pixels)
 
 
@@ -263,7 +263,7 @@ def test_memory_that_runs_out_once_is_tried_again(studio, canvas, nets, monkeypa
     request = guided(studio.request(canvas, None, kind="refine", strength=0.5, steps=2, prompt="a lake"), nets(model))
     expected = painted(request, model, studio.Hooks())
     model.load(lambda: None)
-    loaded = model.controlnets([nets(model)], lambda: None)[0]
+    loaded = model.guides([nets(model)], lambda: None)[0]
     real, calls, failing = loaded.forward, [], [1]
 
     def scarce(*args, **options):
@@ -282,7 +282,7 @@ def test_memory_that_runs_out_once_is_tried_again(studio, canvas, nets, monkeypa
 def test_loading_one_can_be_cancelled(studio, canvas, nets):
     model = studio.model()
     request = guided(studio.request(canvas, None, kind="refine", strength=0.5, steps=2, prompt="a lake"), nets(model))
-    studio.cache.spare()
+    studio.cache.evict_unused()
     model.load(lambda: None)
     hooks = studio.Hooks(lambda stages: stages[-1:] == [("load", 0, 3)])
     with pytest.raises(Cancelled):
@@ -294,7 +294,7 @@ def test_ones_that_no_job_uses_make_room_when_memory_runs_out(studio, canvas, ne
     model = studio.model()
     request = studio.request(canvas, None, kind="refine", strength=0.5, steps=2, prompt="a lake")
     paint(guided(request, nets(model)), model, studio.Hooks())
-    used = model.controlnets([nets(model)], lambda: None)[0]
+    used = model.guides([nets(model)], lambda: None)[0]
     real, calls = model.load(lambda: None).unet.forward, []
 
     def scarce(*args, **options):
@@ -306,8 +306,8 @@ def test_ones_that_no_job_uses_make_room_when_memory_runs_out(studio, canvas, ne
     monkeypatch.setattr(model.load(lambda: None).unet, "forward", scarce)
     # With memory enough it stays, for the next job that uses it; and one that the job itself uses stays anyway.
     paint(guided(request, nets(model)), model, studio.Hooks())
-    assert model.controlnets([nets(model)], lambda: None)[0] is used
+    assert model.guides([nets(model)], lambda: None)[0] is used
     calls.clear()
     paint(request, model, studio.Hooks())
     assert len(calls) > 1
-    assert model.controlnets([nets(model)], lambda: None)[0] is not used
+    assert model.guides([nets(model)], lambda: None)[0] is not used

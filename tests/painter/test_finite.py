@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.canvas.geometry import Rect
-from bridge.diffusion import ComponentCache, Device, ModelNotFinite
+from bridge.diffusion import Device, ModelCache, ModelNotFinite
 from bridge.engine.inputs import bridge_error
 from bridge.models import inspect
-from bridge.painter import Kept, paint
+from bridge.painter import ResultCache, paint
 
 BOX = Rect(120, 90, 70, 60)
 HALF = Device("cpu", "test", 1 << 30, "float16", "Tests run on the CPU.")
@@ -35,8 +35,8 @@ def ask(studio):
     canvas = studio.photograph(width=320, height=240)
     request = studio.request(canvas, studio.ellipse(canvas, BOX), kind="refine", strength=0.5, prompt="a lake")
 
-    def asked(cache: ComponentCache, folder: Path, kept: Kept | None = None):
-        return paint(request, cache.on_demand(inspect(folder)), studio.Hooks(), kept)
+    def asked(cache: ModelCache, folder: Path, results: ResultCache | None = None):
+        return paint(request, cache.on_demand(inspect(folder)), studio.Hooks(), results)
 
     return asked
 
@@ -52,7 +52,7 @@ def change(part: Path, name: str, factor: float) -> None:
 @pytest.mark.parametrize(
     ("part", "name", "words", "cure"),
     [
-        ("unet", "conv_out.bias", "The UNet of tiny", "another one"),
+        ("unet", "conv_out.bias", "The denoiser of tiny", "another one"),
         ("vae", "decoder.conv_out.bias", "The VAE of tiny", "another VAE"),
         ("vae", "encoder.conv_out.bias", "The VAE of tiny", "another VAE"),
         ("text_encoder", "final_layer_norm.bias", "The text encoder of tiny", "another one"),
@@ -70,7 +70,7 @@ def test_damaged_weights_are_told_by_the_part(ask, cpu_cache, folder, part, name
 
 @pytest.fixture
 def cpu_cache():
-    return ComponentCache(Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU."))
+    return ModelCache(Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU."))
 
 
 def test_what_half_precision_does_not_hold_is_painted_in_full(ask, cpu_cache, folder):
@@ -79,15 +79,15 @@ def test_what_half_precision_does_not_hold_is_painted_in_full(ask, cpu_cache, fo
     # Sound in float32; 65,504 is the end of half precision.
     tensors["conv_in.bias"] = torch.full_like(tensors["conv_in.bias"], 1e5)
     save_file(tensors, weights, metadata={"format": "pt"})
-    half, kept, checkpoint = ComponentCache(HALF), Kept(), inspect(folder)
+    half, results, checkpoint = ModelCache(HALF), ResultCache(), inspect(folder)
     assert half.device_of(checkpoint).dtype == "float16"
-    painting = ask(half, folder, kept)
+    painting = ask(half, folder, results)
     assert [hint for hint in painting.hints if "full precision" in hint]
     assert half.device_of(checkpoint).dtype == "float32"
     pixels = painting.layers[0].layer.pixels
     assert np.isfinite(pixels).all()
     # Once found, it is remembered, and told of no more.
-    again = ask(half, folder, kept)
+    again = ask(half, folder, results)
     assert not [hint for hint in again.hints if "full precision" in hint]
     assert np.array_equal(again.layers[0].layer.pixels, pixels)
     assert np.array_equal(ask(cpu_cache, folder).layers[0].layer.pixels, pixels)
@@ -95,13 +95,13 @@ def test_what_half_precision_does_not_hold_is_painted_in_full(ask, cpu_cache, fo
 
 def test_the_vae_is_never_in_half_precision(folder):
     """So the SDXL VAE, whose numbers half precision does not hold, needs no cure."""
-    components = ComponentCache(HALF).get(inspect(folder), check=lambda: None)
+    components = ModelCache(HALF).get(inspect(folder), check=lambda: None)
     assert (components.vae.dtype, components.unet.dtype) == (torch.float32, torch.float16)
 
 
 def test_damaged_weights_are_not_tried_for_ever_in_half_precision(ask, folder):
     change(folder / "unet", "conv_out.bias", float("nan"))
-    cache = ComponentCache(HALF)
+    cache = ModelCache(HALF)
     tries = []
     real = cache.full_precision
     cache.full_precision = lambda checkpoint: tries.append(SimpleNamespace(done=real(checkpoint))) or tries[-1].done

@@ -13,7 +13,7 @@ from bridge.canvas.errors import EmptySelection, ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.resample import enlarge, resize
 from bridge.models import MINI, inspect
-from bridge.painter import Cancelled, Kept, OutOfMemory, Request, paint
+from bridge.painter import Cancelled, OutOfMemory, Request, ResultCache, paint
 
 NATIVE = 256 * 256
 
@@ -138,9 +138,9 @@ def sharpness(picture):
 
 
 def test_the_same_seed_repeats_alone_or_in_a_batch_and_kept_or_not(studio, canvas):
-    model, kept = model_of(studio), Kept()
-    both = paint(asked(canvas, seeds=(5, 6)), model, studio.Hooks(), kept)
-    alone = paint(asked(canvas, seeds=(6,)), model, studio.Hooks(), kept)
+    model, results = model_of(studio), ResultCache()
+    both = paint(asked(canvas, seeds=(5, 6)), model, studio.Hooks(), results)
+    alone = paint(asked(canvas, seeds=(6,)), model, studio.Hooks(), results)
     afresh = paint(asked(canvas, seeds=(6,)), model, studio.Hooks())
     assert np.array_equal(layer(both, 1).pixels, layer(alone).pixels)
     assert np.array_equal(layer(both, 1).pixels, layer(afresh).pixels)

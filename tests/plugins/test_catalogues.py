@@ -26,7 +26,7 @@ OWN = [
 ]
 # What an artist meets who paints or fetches a checkpoint. The others speak to those who write clients, or of files.
 MET = (
-    *("canvas/*.py", "client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
+    *("canvas/*.py", "client/*.py", "painter/*.py", "prompts/*.py", "diffusion/text_encoders/hints.py"),
     *("engine/local.py", "engine/process.py", "engine/pulls.py", "engine/shared.py", "engine/studio.py"),
     *("engine/wordings.py", "server/detached.py", "server/pictures.py", "server/queue.py", "server/submission.py"),
     *("diffusion/finite.py", "models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),

@@ -20,7 +20,7 @@ from bridge.engine.inventory import (
     LoraEntry,
     UnusableEntry,
 )
-from bridge.models.checkpoint import UnetShape
+from bridge.models.checkpoint import DenoiserShape
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import (
     Checkpoints,
@@ -41,7 +41,7 @@ from bridge.server import model_watcher
 from bridge.server.model_list import ModelList
 
 SD1 = FamilyEntry("SD1", "Stable Diffusion 1", 8)
-SHAPE = UnetShape(320, 768)
+SHAPE = DenoiserShape(320, 768)
 SCRIBBLE = Condition("scribble", grey(8, 8, 1)[1])
 
 

@@ -13,7 +13,7 @@ import torch
 
 from bridge.canvas.geometry import Size
 from bridge.canvas.resample import resize
-from bridge.diffusion import Components, OnDemand, decode, encode
+from bridge.diffusion import LatentModel, OnDemand
 from bridge.diffusion.schedules import VariancePreservingSchedule
 
 __all__ = ["KnowingModel"]
@@ -40,11 +40,11 @@ class KnowingModel:
         check()
         return self._components
 
-    def controlnets(self, nets, check):  # noqa: ARG002
+    def guides(self, nets, check):  # noqa: ARG002
         assert not nets
         return ()
 
-    def spare(self, nets):
+    def evict_unused(self, nets):
         pass
 
     def offload(self):
@@ -54,7 +54,7 @@ class KnowingModel:
 class _KnowingUnet:
     config = SimpleNamespace(time_cond_proj_dim=None)
 
-    def __init__(self, components: Components, picture: np.ndarray) -> None:
+    def __init__(self, components: LatentModel, picture: np.ndarray) -> None:
         self._components = components
         self._picture = picture
         self._sigmas = VariancePreservingSchedule(components.scheduler_config).sigmas_at(np.arange(1000))
@@ -69,11 +69,11 @@ class _KnowingUnet:
 
     def shown(self, size: Size) -> np.ndarray:
         """The picture (h, w, 3) as the autoencoder shows it at that size of the model's."""
-        found = decode(self._components, self._latents(size), check=lambda: None)
+        found = self._components.decode(self._latents(size))
         height, width = self._picture.shape[:2]
         return resize(found, Size(width, height))
 
     def _latents(self, size: Size) -> torch.Tensor:
         if size not in self._known:
-            self._known[size] = encode(self._components, resize(self._picture, size), check=lambda: None)
+            self._known[size] = self._components.encode(resize(self._picture, size))
         return self._known[size]

@@ -42,7 +42,7 @@ SEED = 7
 BUILDERS: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
     "sd1": (build_tiny_sd1, {"inpaint": False}),
     "sd1-inpaint": (build_tiny_sd1, {"inpaint": True}),
-    "sd1-lcm": (build_tiny_sd1, {"inpaint": False, "hears_guidance": True, "sampler": "LCM"}),
+    "sd1-lcm": (build_tiny_sd1, {"inpaint": False, "guidance_embeds": True, "sampler": "LCM"}),
     "sd1-v": (build_tiny_sd1, {"inpaint": False, "prediction_type": "v_prediction", "zero_terminal_snr": True}),
     "sd1-shown": (build_tiny_sd1, {"inpaint": True, "empty_prompt": "infill", "masked_picture": "infill"}),
     "sd1-256": (build_tiny_sd1, {"inpaint": False, "size": 256}),

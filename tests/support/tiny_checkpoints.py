@@ -65,13 +65,13 @@ def _write_tokenizer(folder: Path, *, pad: str = _EOS, places: int = 77) -> int:
     return len(vocab)
 
 
-def build_tiny_sd1(folder: Path, *, inpaint: bool, hears_guidance: bool = False, **options: Any) -> Path:
+def build_tiny_sd1(folder: Path, *, inpaint: bool, guidance_embeds: bool = False, **options: Any) -> Path:
     """Writes a tiny SD1 checkpoint of random weights as a diffusers folder; returns the folder.
 
-    `inpaint` gives the UNet nine input channels instead of four; with `hears_guidance` it is told the guidance, as
+    `inpaint` gives the UNet nine input channels instead of four; with `guidance_embeds` it is told the guidance, as
     LCM's are; `options` are `_build`'s.
     """
-    unet = {**_UNET, "time_cond_proj_dim": 16} if hears_guidance else _UNET
+    unet = {**_UNET, "time_cond_proj_dim": 16} if guidance_embeds else _UNET
     return _build(folder, "SD1", inpaint=inpaint, unet=unet, **options)
 
 

@@ -10,10 +10,13 @@ from safetensors.torch import load_file, save_file
 from single_files import original_unet_name
 from tiny_checkpoints import build_tiny_sd1
 
+from bridge.diffusion import WeightedConditioner
+from bridge.diffusion.conditioning import ControlNetConditioner
 from bridge.models import MINI
 
 __all__ = [
     "build_tiny_controlnet",
+    "control_of",
     "rough_drawing",
     "save_original_controlnet",
     "save_single_controlnet",
@@ -48,6 +51,11 @@ def build_tiny_controlnet(checkpoint: Path, folder: Path, *, seed: int = 0, spea
         torch.random.set_rng_state(state)
     net.save_pretrained(folder)
     return folder
+
+
+def control_of(net, picture, strength=1.0, start=0.0, end=1.0, mask=None) -> WeightedConditioner:
+    """A loaded ControlNet as the denoising takes it, shown `picture` (1, 3, h, w)."""
+    return WeightedConditioner(ControlNetConditioner(net, picture), strength, start, end, mask)
 
 
 def save_single_controlnet(folder: Path, path: Path) -> Path:

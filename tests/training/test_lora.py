@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 
-from bridge.diffusion import ComponentCache, Walk, WornLora, denoise, encode, encode_prompt, find_device
+from bridge.diffusion import DenoiseInputs, ModelCache, WeightedLora, denoise, find_device
 from bridge.models import Checkpoint, inspect
 from bridge.models.lora import inspect_lora
 from bridge.training.dataset import TrainingImage
@@ -62,18 +62,18 @@ def train_style(checkpoint: Checkpoint, to: Path, **options) -> list[float]:
 
 def distance_from_style(checkpoint: Checkpoint, lora: Path | None) -> float:
     """How far what is painted lies from the nearest picture of the style, in latents, mean of four seeds."""
-    worn = () if lora is None else (WornLora(inspect_lora(lora), 1.0),)
-    components = ComponentCache(DEVICE).get(checkpoint, check=nothing, worn=worn)
-    walk = Walk(
+    worn = () if lora is None else (WeightedLora(inspect_lora(lora), 1.0),)
+    components = ModelCache(DEVICE).get(checkpoint, check=nothing, loras=worn)
+    walk = DenoiseInputs(
         size=(7, 8),
-        conditioning=encode_prompt(components, CAPTION, ""),
+        prompts=components.encode_prompts(CAPTION, ""),
         sampler="DDIM",
         steps=8,
         guidance=1.0,
         strength=1.0,
     )
     painted = denoise(components, walk, [1, 2, 3, 4], check=nothing, progress=nothing, preview=nothing)
-    style = torch.cat([encode(components, one.pixels.astype(np.float32) / 255, check=nothing) for one in DATASET])
+    style = torch.cat([components.encode(one.pixels.astype(np.float32) / 255) for one in DATASET])
     return float(np.mean([(style - one).square().mean((1, 2, 3)).min() for one in painted]))
 
 
@@ -141,8 +141,8 @@ def test_the_stock_pipeline_changes_the_same_layers_by_as_much(kind):
         "velocity": StableDiffusionPipeline,
         "SDXL": StableDiffusionXLPipeline,
     }[kind.name]
-    worn = (WornLora(inspect_lora(kind.path), 1.0),)
-    ours = ComponentCache(DEVICE).get(kind.checkpoint, check=nothing, worn=worn).unet
+    worn = (WeightedLora(inspect_lora(kind.path), 1.0),)
+    ours = ModelCache(DEVICE).get(kind.checkpoint, check=nothing, loras=worn).unet
     stock = pipeline.from_pretrained(kind.checkpoint.path, safety_checker=None, feature_extractor=None)
     stock.load_lora_weights(str(kind.path))
     theirs = {name: layer for name, layer in stock.unet.named_modules() if hasattr(layer, "lora_A")}
@@ -207,7 +207,7 @@ def test_a_rate_that_burns_is_told(sd1, tmp_path):
 
 def test_a_distilled_checkpoint_is_not_taught(tmp_path):
     lcm = inspect(build_tiny_sd1(tmp_path / "by-name-lcm", inpaint=False))
-    hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, hears_guidance=True))
+    hearing = inspect(build_tiny_sd1(tmp_path / "hearing", inpaint=False, guidance_embeds=True))
     for checkpoint in (lcm, hearing):
         with pytest.raises(CheckpointUntrainable, match="distilled"):
             train_style(checkpoint, tmp_path / "lora.safetensors", steps=1)

@@ -6,18 +6,16 @@ stand one after the other, as in AUTOMATIC1111's WebUI; each begins the encoder'
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from ..models.family import TextPart
-from ..prompts import Fragment, Text
-from .finite import ModelStep, check_finite
+from ...models.families import TextPart
+from ...prompts import Fragment, Text
+from ..finite import ModelStep, check_finite
+from ..model import LatentModel, PromptEmbeds
 
-if TYPE_CHECKING:
-    from .components import Components
-
-__all__ = ["TextStates", "encode_texts"]
+__all__ = ["ClipTextEncoder", "encode_texts"]
 
 # CLIP's own length. Encoders that read less are of checkpoints that never saw a second window, nor longer states.
 _CLIP_PLACES = 77
@@ -28,26 +26,19 @@ _END_OF_WORD = "</w>"
 
 
 @dataclass(frozen=True)
-class TextStates:
-    """Text as the denoiser hears it: `states` (n, tokens, width), and `pooled` (n, width) where the family has it."""
+class ClipTextEncoder:
+    """A text encoder and its tokenizer; `layers_skipped` is how many layers before its family's it is read at."""
 
-    states: torch.Tensor
-    pooled: torch.Tensor | None = None
+    part: TextPart
+    tokenizer: Any
+    module: Any
+    device: torch.device
+    layers_skipped: int = 0
 
-    def repeated(self, count: int) -> "TextStates":
-        """A batch of one as a batch of `count`."""
-        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
-        return TextStates(self.states.expand(count, -1, -1), pooled)
-
-    def followed_by(self, other: "TextStates") -> "TextStates":
-        """Both batches as one."""
-        pooled = None if self.pooled is None or other.pooled is None else torch.cat([self.pooled, other.pooled])
-        return TextStates(torch.cat([self.states, other.states]), pooled)
-
-    def zeros(self) -> "TextStates":
-        """Zeros of the same shapes."""
-        pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
-        return TextStates(torch.zeros_like(self.states), pooled)
+    @property
+    def places(self) -> int:
+        """Tokens that it reads at once, its marks of beginning and end among them."""
+        return int(min(self.tokenizer.model_max_length, self.module.config.max_position_embeddings))
 
 
 @dataclass(frozen=True)
@@ -58,22 +49,25 @@ class _Token:
 
 
 @torch.no_grad()
-def encode_texts(components: "Components", texts: Sequence[Text]) -> list[tuple[TextStates, str]]:
-    """The states of each text, batch 1, and the words that did not fit.
+def encode_texts(
+    encoders: Sequence[ClipTextEncoder], texts: Sequence[Text], model: LatentModel
+) -> list[tuple[PromptEmbeds, str]]:
+    """What the encoders, side by side, make of each text, batch 1, and the words that did not fit.
 
     All are as long as the longest: empty windows fill up the others, so that one batch can hold them. Raises
-    ModelNotFinite.
+    ModelNotFinite, which names the model.
     """
-    parts = components.checkpoint.family.texts
-    windows = {part: [_Windows.of(components, part, text) for text in texts] for part in parts}
-    count = max(len(one.tokens) for of_part in windows.values() for one in of_part)
+    windows = [[_Windows.of(encoder, text) for text in texts] for encoder in encoders]
+    count = max(len(one.tokens) for of_encoder in windows for one in of_encoder)
     encoded = []
     for index in range(len(texts)):
-        said = [_encode(components, part, windows[part][index], count) for part in parts]
-        pooled = [one for _, one in said if one is not None]
-        states = TextStates(torch.cat([one for one, _ in said], dim=-1), pooled[0] if pooled else None)
-        check_finite(states.states, ModelStep.TEXT_ENCODER, components)
-        encoded.append((states, windows[parts[0]][index].lost))
+        found = [
+            _encode(encoder, of_encoder[index], count) for encoder, of_encoder in zip(encoders, windows, strict=True)
+        ]
+        pooled = [one for _, one in found if one is not None]
+        embeds = PromptEmbeds(torch.cat([one for one, _ in found], dim=-1), pooled[0] if pooled else None)
+        check_finite(embeds.embeds, ModelStep.TEXT_ENCODER, model)
+        encoded.append((embeds, windows[0][index].lost))
     return encoded
 
 
@@ -85,9 +79,8 @@ class _Windows:
     lost: str
 
     @classmethod
-    def of(cls, components: "Components", part: TextPart, text: Text) -> "_Windows":
-        tokenizer = getattr(components, part.tokenizer)
-        places = _places(components, part)
+    def of(cls, encoder: ClipTextEncoder, text: Text) -> "_Windows":
+        places, tokenizer = encoder.places, encoder.tokenizer
         packed = [window for passage in text for window in _packed(_tokens(tokenizer, passage), places - 2)]
         packed = packed or [()]
         if places >= _CLIP_PLACES:
@@ -95,11 +88,6 @@ class _Windows:
         whole = [token for window in packed for token in window]
         kept, lost = whole[: places - 2], [token.number for token in whole[places - 2 :]]
         return cls((tuple(kept),), tokenizer.decode(lost, skip_special_tokens=True).strip())
-
-
-def _places(components: "Components", part: TextPart) -> int:
-    tokenizer, text_encoder = getattr(components, part.tokenizer), getattr(components, part.encoder)
-    return int(min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings))
 
 
 def _tokens(tokenizer: Any, passage: Sequence[Fragment]) -> list[_Token]:
@@ -123,40 +111,35 @@ def _packed(tokens: list[_Token], room: int) -> Iterator[tuple[_Token, ...]]:
     yield tuple(tokens)
 
 
-def _encode(
-    components: "Components", part: TextPart, windows: _Windows, count: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _encode(encoder: ClipTextEncoder, windows: _Windows, count: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The states of all windows, up to `count` of them, and the pooled state of the first."""
-    encoded = [_encode_window(components, part, window) for window in windows.tokens]
+    encoded = [_encode_window(encoder, window) for window in windows.tokens]
     if len(encoded) < count:
-        encoded += [_encode_window(components, part, ())] * (count - len(encoded))
+        encoded += [_encode_window(encoder, ())] * (count - len(encoded))
     return torch.cat([states for states, _ in encoded], dim=1), encoded[0][1]
 
 
-def _encode_window(
-    components: "Components", part: TextPart, tokens: Sequence[_Token]
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    tokenizer, text_encoder = getattr(components, part.tokenizer), getattr(components, part.encoder)
-    padding = _places(components, part) - 2 - len(tokens)
+def _encode_window(encoder: ClipTextEncoder, tokens: Sequence[_Token]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    tokenizer, module, part = encoder.tokenizer, encoder.module, encoder.part
+    padding = encoder.places - 2 - len(tokens)
     numbers = [
         tokenizer.bos_token_id,
         *(token.number for token in tokens),
         tokenizer.eos_token_id,
         *[tokenizer.pad_token_id] * padding,
     ]
-    device = components.device.torch_device
-    skipped = components.checkpoint.layers_skipped
+    skipped = encoder.layers_skipped
     hidden = part.penultimate or skipped > 0
-    said = text_encoder(torch.tensor([numbers], device=device), output_hidden_states=hidden)
+    output = module(torch.tensor([numbers], device=encoder.device), output_hidden_states=hidden)
     if part.penultimate:
-        states = said.hidden_states[-2 - skipped]
+        states = output.hidden_states[-2 - skipped]
     elif skipped:
         # As the WebUI and diffusers do: the final norm follows whatever layer is read.
-        states = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(said.hidden_states[-1 - skipped])
+        states = getattr(module, "text_model", module).final_layer_norm(output.hidden_states[-1 - skipped])
     else:
-        states = said.last_hidden_state
+        states = output.last_hidden_state
     weights = [1.0, *(token.weight for token in tokens), 1.0, *[1.0] * padding]
-    return _weighted(states, weights), said.text_embeds if part.pooled else None
+    return _weighted(states, weights), output.text_embeds if part.pooled else None
 
 
 def _weighted(states: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from ..diffusion import Components, Conditioning, encode_prompt
+from ..diffusion import EncodedPrompts, LatentModel
 from .hints import about_sampler
+from .oom_guard import OomGuard
 from .request import Request
-from .room import Room
 
-__all__ = ["Asked", "ask"]
+__all__ = ["SamplingParams", "resolve_sampling"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SamplingParams:
     """`made_by` begins the keys of what is kept of this checkpoint; `hints` are for the artist."""
 
-    conditioning: Conditioning
+    prompts: EncodedPrompts
     sampler: str
     steps: int
     guidance: float
@@ -23,11 +23,13 @@ class Asked:
     hints: tuple[str, ...]
 
 
-def ask(components: Components, request: Request, room: Room, *, check: Callable[[], None]) -> Asked:
+def resolve_sampling(
+    model: LatentModel, request: Request, guard: OomGuard, *, check: Callable[[], None]
+) -> SamplingParams:
     """Encodes the prompts, unless they are kept, and settles the rest."""
-    checkpoint = components.checkpoint
+    checkpoint = model.checkpoint
     card = checkpoint.card
-    distilled = next((one.lora for one in components.worn if one.strength > 0 and one.lora.distillation), None)
+    distilled = next((one.lora for one in model.loras if one.strength > 0 and one.lora.distillation), None)
     wants = distilled.distillation if distilled else None
     sampler = request.sampler or (wants.sampler if wants else card.default_sampler)
     default_steps, default_guidance = (
@@ -36,11 +38,11 @@ def ask(components: Components, request: Request, room: Room, *, check: Callable
     steps = request.steps if request.steps is not None else default_steps
     guidance = float(request.guidance if request.guidance is not None else default_guidance)
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
-    conditioning = room.kept.get(
-        ("prompts", made_by, tuple(one.key for one in components.worn), request.prompt, request.negative_prompt),
-        lambda: room.twice(lambda: encode_prompt(components, request.prompt, request.negative_prompt)),
+    prompts = guard.results.get(
+        ("prompts", made_by, tuple(one.key for one in model.loras), request.prompt, request.negative_prompt),
+        lambda: guard.retry(lambda: model.encode_prompts(request.prompt, request.negative_prompt)),
     )
-    hints = (*conditioning.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
+    hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
     if guidance == 1 and request.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
-    return Asked(conditioning, sampler, steps, guidance, made_by, hints)
+    return SamplingParams(prompts, sampler, steps, guidance, made_by, hints)

@@ -14,9 +14,9 @@ from diffusers import (
 )
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
-from tiny_controlnets import build_tiny_controlnet, save_original_controlnet, save_single_controlnet
+from tiny_controlnets import build_tiny_controlnet, control_of, save_original_controlnet, save_single_controlnet
 
-from bridge.diffusion import ComponentCache, Control, Device, Walk, denoise, encode, encode_prompt, load
+from bridge.diffusion import DenoiseInputs, Device, ModelCache, denoise, load
 from bridge.models import SAMPLERS, CheckpointUnreadable, inspect, inspect_controlnet
 
 TOLERANCE = 1e-4
@@ -49,7 +49,7 @@ def made(tmp_path_factory, cpu):
         key = (build, inpaint)
         if key not in held:
             folder = build(tmp_path_factory.mktemp("guided") / "it", inpaint=inpaint)
-            held[key] = load(inspect(folder), cpu, check=none), ComponentCache(cpu), {}
+            held[key] = load(inspect(folder), cpu, check=none), ModelCache(cpu), {}
         components, cache, known = held[key]
         for seed, speaks in nets:
             if (seed, speaks) not in known:
@@ -57,7 +57,7 @@ def made(tmp_path_factory, cpu):
                 known[seed, speaks] = inspect_controlnet(
                     build_tiny_controlnet(components.checkpoint.path, folder, seed=seed, speaks=speaks)
                 )
-        return components, cache.controlnets([known[net] for net in nets], check=none)
+        return components, cache.guides([known[net] for net in nets], check=none)
 
     return get
 
@@ -70,10 +70,10 @@ def drawing(seed=0):
 
 
 def ours(components, *controls, sampler="DDIM", steps=STEPS, seeds=(7,), report=none, **options):
-    conditioning = encode_prompt(components, "a red flower", "blue sky")
+    prompts = components.encode_prompts("a red flower", "blue sky")
     values = {"guidance": 3.0, "strength": 1.0, **options}
-    walk = Walk(SIZE, conditioning, sampler=sampler, steps=steps, controls=controls, **values)
-    return denoise(components, walk, list(seeds), check=none, progress=none, preview=report)
+    inputs = DenoiseInputs(SIZE, prompts, sampler=sampler, steps=steps, conditioners=controls, **values)
+    return denoise(components, inputs, list(seeds), check=none, progress=none, preview=report)
 
 
 def theirs(components, nets, pictures, *, inpaint=False, scheduler=DDIMScheduler, **options):
@@ -114,7 +114,7 @@ def test_one_agrees_with_diffusers(made, build, sampler):
         components, nets, [drawing()], scheduler=SCHEDULERS[sampler], controlnet_conditioning_scale=0.8,
         control_guidance_start=0.2, control_guidance_end=0.7,
     )  # fmt: skip
-    found = ours(components, Control(nets[0], drawing(), 0.8, 0.2, 0.7), sampler=sampler)[0]
+    found = ours(components, control_of(nets[0], drawing(), 0.8, 0.2, 0.7), sampler=sampler)[0]
     assert apart(found, expected) < TOLERANCE
     assert apart(found, ours(components, sampler=sampler)[0]) > 0.01
 
@@ -126,7 +126,7 @@ def test_two_at_once_agree_with_diffusers(made, build):
         components, nets, [drawing(), drawing(1)], controlnet_conditioning_scale=[0.8, 0.5],
         control_guidance_start=[0.0, 0.3], control_guidance_end=[0.6, 1.0],
     )  # fmt: skip
-    controls = (Control(nets[0], drawing(), 0.8, 0.0, 0.6), Control(nets[1], drawing(1), 0.5, 0.3, 1.0))
+    controls = (control_of(nets[0], drawing(), 0.8, 0.0, 0.6), control_of(nets[1], drawing(1), 0.5, 0.3, 1.0))
     assert apart(ours(components, *controls)[0], expected) < TOLERANCE
 
 
@@ -137,26 +137,27 @@ def test_nine_channels_agree_with_diffusers(made, build, monkeypatch):
     components, nets = made(build, inpaint=True)
     rows, columns = np.mgrid[0:64, 0:64].astype(np.float32) / 64
     picture = np.stack([rows, columns, 1 - rows], axis=-1)
-    hole = torch.zeros(1, 1, 64, 64)
-    hole[..., 16:48, 24:56] = 1
-    masked = encode(components, np.where(hole[0, 0, :, :, None] > 0, np.float32(0.5), picture), check=none)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:48, 24:56] = 1
+    masked_image_latents = components.encode(np.where(mask[0, 0, :, :, None] > 0, np.float32(0.5), picture))
     whole = torch.from_numpy(picture).permute(2, 0, 1)[None]
-    options = {"image": whole, "mask_image": hole, "strength": 1.0, "controlnet_conditioning_scale": 0.9}
+    options = {"image": whole, "mask_image": mask, "strength": 1.0, "controlnet_conditioning_scale": 0.9}
     expected = theirs(components, nets, [drawing()], inpaint=True, **options)
-    found = ours(components, Control(nets[0], drawing(), 0.9), masked=masked, hole=hole)[0]
+    beside = {"masked_image_latents": masked_image_latents, "mask": mask[..., ::8, ::8]}
+    found = ours(components, control_of(nets[0], drawing(), 0.9), **beside)[0]
     assert apart(found, expected) < TOLERANCE
-    assert apart(found, ours(components, masked=masked, hole=hole)[0]) > 0.01
+    assert apart(found, ours(components, **beside)[0]) > 0.01
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_silent_ones_and_strength_0_change_nothing(made, sampler):
     components, (silent, loud) = made(nets=((1, 0.0), (1, 0.2)))
     plain = ours(components, sampler=sampler, steps=4)[0]
-    assert torch.equal(ours(components, Control(silent, drawing()), sampler=sampler, steps=4)[0], plain)
-    assert torch.equal(ours(components, Control(loud, drawing(), 0.0), sampler=sampler, steps=4)[0], plain)
-    heard = ours(components, Control(loud, drawing()), sampler=sampler, steps=4)[0]
+    assert torch.equal(ours(components, control_of(silent, drawing()), sampler=sampler, steps=4)[0], plain)
+    assert torch.equal(ours(components, control_of(loud, drawing(), 0.0), sampler=sampler, steps=4)[0], plain)
+    heard = ours(components, control_of(loud, drawing()), sampler=sampler, steps=4)[0]
     assert not torch.equal(heard, plain)
-    assert not torch.equal(ours(components, Control(loud, drawing(1)), sampler=sampler, steps=4)[0], heard)
+    assert not torch.equal(ours(components, control_of(loud, drawing(1)), sampler=sampler, steps=4)[0], heard)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -170,34 +171,34 @@ def test_it_counts_in_the_steps_of_its_range_alone(made, sampler):
         return seen
 
     plain = estimates()
-    late = estimates(Control(net, drawing(), start=0.5))
+    late = estimates(control_of(net, drawing(), start=0.5))
     assert [torch.equal(one, other) for one, other in zip(plain, late, strict=True)] == [True, True, False, False]
-    whole, early = estimates(Control(net, drawing())), estimates(Control(net, drawing(), end=0.5))
+    whole, early = estimates(control_of(net, drawing())), estimates(control_of(net, drawing(), end=0.5))
     assert [torch.equal(one, other) for one, other in zip(whole, early, strict=True)][:3] == [True, True, False]
-    assert all(map(torch.equal, estimates(Control(net, drawing(), start=0.3, end=0.4)), plain))
+    assert all(map(torch.equal, estimates(control_of(net, drawing(), start=0.3, end=0.4)), plain))
 
 
 def test_what_several_say_is_summed(made):
     components, (net,) = made()
-    twice = ours(components, Control(net, drawing(), 0.4), Control(net, drawing(), 0.4))[0]
-    assert apart(twice, ours(components, Control(net, drawing(), 0.8))[0]) < 1e-4
+    twice = ours(components, control_of(net, drawing(), 0.4), control_of(net, drawing(), 0.4))[0]
+    assert apart(twice, ours(components, control_of(net, drawing(), 0.8))[0]) < 1e-4
 
 
 def test_a_mask_says_where(made):
     components, (net,) = made()
     whole, half = torch.ones(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
     half[..., :32] = 1
-    plain, heard = ours(components)[0], ours(components, Control(net, drawing()))[0]
-    assert apart(ours(components, Control(net, drawing(), mask=whole))[0], heard) < 1e-5
-    assert torch.equal(ours(components, Control(net, drawing(), mask=0 * whole))[0], plain)
-    change = (ours(components, Control(net, drawing(), mask=half))[0] - plain).abs().mean(dim=(0, 1, 2))
+    plain, heard = ours(components)[0], ours(components, control_of(net, drawing()))[0]
+    assert apart(ours(components, control_of(net, drawing(), mask=whole))[0], heard) < 1e-5
+    assert torch.equal(ours(components, control_of(net, drawing(), mask=0 * whole))[0], plain)
+    change = (ours(components, control_of(net, drawing(), mask=half))[0] - plain).abs().mean(dim=(0, 1, 2))
     # Away from its edge, across which the UNet passes on what it has heard.
     assert change[:3].mean() > 2 * change[-3:].mean()
 
 
 def test_a_batch_hears_it_as_each_alone(made, monkeypatch):
     components, (net,) = made()
-    control = Control(net, drawing())
+    control = control_of(net, drawing())
     alone = [ours(components, control, seeds=(seed,))[0] for seed in (1, 2)]
     assert all(map(torch.equal, ours(components, control, seeds=(1, 2)), alone))
     # As on a GPU: both at once.
@@ -214,29 +215,31 @@ def test_every_layout_loads_the_same(tmp_path, cpu, build, save):
     file = inspect_controlnet(save(folder, tmp_path / "file_scribble.safetensors"))
     whole = inspect_controlnet(folder)
     assert (file.family, file.shape, file.condition) == (whole.family, whole.shape, whole.condition)
-    one, other = (ComponentCache(cpu).controlnets([net], check=none)[0].state_dict() for net in (whole, file))
+    one, other = (ModelCache(cpu).guides([net], check=none)[0].state_dict() for net in (whole, file))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_they_are_held_while_jobs_use_them_and_let_go_for_others(tmp_path, cpu):
+def test_they_are_held_within_the_budget(tmp_path, cpu):
     checkpoint = build_tiny_sd1(tmp_path / "it", inpaint=False)
     nets = [
         inspect_controlnet(build_tiny_controlnet(checkpoint, tmp_path / f"net{seed}", seed=seed)) for seed in (1, 2)
     ]
-    cache = ComponentCache(cpu)
-    both = cache.controlnets(nets, check=none)
-    again = cache.controlnets(nets[1:], check=none)
-    assert again[0] is both[1]
-    assert cache.controlnets(nets, check=none)[0] is not both[0]
-    cache.spare()
-    last = cache.controlnets(nets[1:], check=none)[0]
-    assert last is not both[1]
-    # A checkpoint that makes room for another takes them along.
-    cache.get(inspect(checkpoint), check=none)
-    assert cache.controlnets(nets[1:], check=none)[0] is last
-    cache.get(inspect(build_tiny_sd1(tmp_path / "other", inpaint=False, seed=1)), check=none)
-    assert cache.controlnets(nets[1:], check=none)[0] is not last
+    both = ModelCache(cpu).guides(nets, check=none)
+    size = sum(weight.nbytes for weight in both[0].state_dict().values())
+    cache = ModelCache(cpu, budget=int(2.5 * size))
+    both = cache.guides(nets, check=none)
+    assert cache.size >= 2 * size
+    assert cache.guides(nets[1:], check=none)[0] is both[1]
+    assert cache.guides(nets, check=none)[0] is both[0]
+    # What a job does not use makes room, the one not used for longest first.
+    third = inspect_controlnet(build_tiny_controlnet(checkpoint, tmp_path / "net3", seed=3))
+    cache.guides([third, nets[1]], check=none)
+    assert cache.size <= 2.5 * size
+    assert cache.guides([nets[1]], check=none)[0] is both[1]
+    assert cache.guides([nets[0]], check=none)[0] is not both[0]
+    cache.evict_unused()
+    assert cache.size == 0
 
 
 def test_loading_is_cancelled_between_two(tmp_path, cpu):
@@ -247,15 +250,15 @@ def test_loading_is_cancelled_between_two(tmp_path, cpu):
     nets = [
         inspect_controlnet(build_tiny_controlnet(checkpoint, tmp_path / f"net{seed}", seed=seed)) for seed in (1, 2)
     ]
-    cache = ComponentCache(cpu)
+    cache = ModelCache(cpu)
 
     def check():
-        if len(cache._controlnets) == 1:
+        if cache.size:
             raise Stop
 
     with pytest.raises(Stop):
-        cache.controlnets(nets, check=check)
-    assert len(cache.controlnets(nets, check=none)) == 2
+        cache.guides(nets, check=check)
+    assert len(cache.guides(nets, check=none)) == 2
 
 
 def test_what_does_not_fit_its_config_is_said(tmp_path, cpu):
@@ -266,4 +269,4 @@ def test_what_does_not_fit_its_config_is_said(tmp_path, cpu):
     file.with_name("file.config").rmdir()
     # By the family's own config, whose ControlNets are a good deal wider.
     with pytest.raises(CheckpointUnreadable, match="ControlNet of file"):
-        ComponentCache(cpu).controlnets([inspect_controlnet(file)], check=none)
+        ModelCache(cpu).guides([inspect_controlnet(file)], check=none)

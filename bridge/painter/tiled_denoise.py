@@ -1,14 +1,13 @@
 """The second pass of a large selection: what was painted small and enlarged is refined in tiles, at canvas density.
 
-All tiles are denoised together: at each step the UNet looks at the latent plane through overlapping tiles, and what it
+All tiles are denoised together: at each step the model predicts overlapping tiles of the latent plane, and what it
 predicts is blended before the plane takes its step (Bar-Tal et al. 2023, "MultiDiffusion"). Neighbours thus agree at
 every step, all noise is cut from one seeded plane, and memory is bounded by the tile.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +16,15 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import resize
 from ..canvas.tiles import tile_weight
-from ..diffusion import Components, Control, Walk, denoise, predict, steps_taken
+from ..diffusion import DenoiseInputs, LatentModel, ModelInputs, denoise, steps_taken
 from ..models import Card
-from .room import Room
-from .scene import Scene
-from .vae import Tiling
+from .oom_guard import OomGuard
+from .prepare import PreparedInput
+from .tiling import Tiling
 
-__all__ = ["DENSE_STRENGTH", "Density", "TiledWalk", "knows_tiles", "plan_density", "tile_side"]
+__all__ = ["TILED_REFINE_STRENGTH", "TiledDenoiser", "TiledPlane", "knows_tiles", "plan_tiled_refine", "tile_side"]
 
-DENSE_STRENGTH = 0.3
+TILED_REFINE_STRENGTH = 0.3
 """The strength of the second pass: enough to sharpen what was enlarged, too little to put other things there."""
 
 # Contexts of fewer times the model's pixels are hardly blurred by being enlarged.
@@ -39,7 +38,7 @@ _MARGIN = 64
 
 
 @dataclass(frozen=True)
-class Density:
+class TiledPlane:
     """How the pass is laid out.
 
     `window` is what it looks at, local to the context; `size` the pixels that it is painted at: the window's own,
@@ -81,55 +80,55 @@ def knows_tiles(card: Card) -> bool:
     return not card.known_names and card.native_pixels >= _LEAST_TILE_PIXELS
 
 
-def tile_side(components: Components) -> int:
+def tile_side(model: LatentModel) -> int:
     """Latents along the edge of a tile of about the checkpoint's native size."""
-    return max(8, round(math.sqrt(components.checkpoint.card.native_pixels) / components.vae_scale / 8) * 8)
+    return max(8, round(math.sqrt(model.checkpoint.card.native_pixels) / model.pixels_per_latent / 8) * 8)
 
 
-def plan_density(components: Components, scene: Scene) -> Density | None:
-    """The second pass that a scene needs; None where the model's size is about the canvas's density or above.
+def plan_tiled_refine(model: LatentModel, prepared: PreparedInput) -> TiledPlane | None:
+    """The second pass that a job needs; None where the model's size is about the canvas's density or above.
 
     Also None for checkpoints that it makes worse (`knows_tiles`).
     """
-    card = components.checkpoint.card
+    card = model.checkpoint.card
     if not knows_tiles(card):
         return None
-    context = scene.request.context.size
-    shown = selection_bounds(scene.masks.alpha)
-    if shown is None or context.area <= _WELL_ABOVE * scene.plan.model_size.area:
+    context = prepared.request.context.size
+    shown = selection_bounds(prepared.masks.alpha)
+    if shown is None or context.area <= _WELL_ABOVE * prepared.plan.model_size.area:
         return None
-    scale, side = components.vae_scale, tile_side(components)
+    scale, side, multiple = model.pixels_per_latent, tile_side(model), model.checkpoint.family.multiple
     window = shown.expanded(max(_MARGIN, side * scale // 4)).cut_to(context) or context.rect
-    most = card.native_pixels * (_MOST_ON_GPU if components.device.batches else _MOST_ON_CPU)
-    size = Size(-(-window.width // scale) * scale, -(-window.height // scale) * scale)
+    most = card.native_pixels * (_MOST_ON_GPU if model.device.batches else _MOST_ON_CPU)
+    size = Size(-(-window.width // multiple) * multiple, -(-window.height // multiple) * multiple)
     if window.area > most:
         reduced = math.sqrt(most / window.area)
-        size = Size(*(max(1, round(edge * reduced / scale)) * scale for edge in (window.width, window.height)))
+        size = Size(*(max(1, round(edge * reduced / multiple)) * multiple for edge in (window.width, window.height)))
     tiling = Tiling.of(Size(size.width // scale, size.height // scale), side, scale)
-    density = Density(window, size, tiling)
-    return replace(density, tiling=tiling.shown(density.fitted(scene.masks.alpha)))
+    plane = TiledPlane(window, size, tiling)
+    return replace(plane, tiling=tiling.shown(plane.fitted(prepared.masks.alpha)))
 
 
-class TiledWalk:
-    """A walk that looks at its latent plane through tiles. `steps` is how many tiles one picture looks at."""
+class TiledDenoiser:
+    """Denoises a plane through tiles. `steps` is how many tiles are predicted for one picture."""
 
     def __init__(
-        self, components: Components, walk: Walk, tiling: Tiling, *, room: Room, check: Callable[[], None]
+        self, model: LatentModel, inputs: DenoiseInputs, tiling: Tiling, *, guard: OomGuard, check: Callable[[], None]
     ) -> None:
-        self._components = components
-        self._walk = walk
+        self._model = model
+        self._inputs = replace(inputs, tile=tiling.tiles[0].size.shape if tiling.tiles else None)
         self._tiling = tiling
-        self._room = room
+        self._guard = guard
         self._check = check
-        self.steps = steps_taken(components, walk) * len(tiling.tiles)
+        self.steps = steps_taken(model, self._inputs) * len(tiling.tiles)
 
     def denoise(self, seed: int, *, progress: Callable[[int], None], preview: Callable[..., None]) -> torch.Tensor:
-        """Latents (1, c, h, w). `check` is called before each tile; `progress` hears how many of `steps` are done."""
+        """Latents (1, c, h, w). `check` is called before each tile; `progress` is told how many of `steps` are done."""
         each = len(self._tiling.tiles)
         taken = 0
 
-        def looked(count: int) -> None:
-            # Some samplers look twice a step; the step's own end is told by `stepped`.
+        def predicted(count: int) -> None:
+            # Some samplers predict twice a step; the step's own end is told by `stepped`.
             if count < each:
                 progress(taken * each + count)
 
@@ -138,46 +137,36 @@ class TiledWalk:
             taken = step
             progress(step * each)
 
-        def walked() -> list[torch.Tensor]:
+        def denoised() -> list[torch.Tensor]:
             nonlocal taken
             taken = 0
             return denoise(
-                self._components,
-                self._walk,
+                self._model,
+                self._inputs,
                 [seed],
                 check=self._check,
                 progress=stepped,
                 preview=preview,
-                look=_Look(self._tiling, self._check, looked),
+                predict_fn=lambda inputs: self._predict(inputs, predicted),
             )
 
-        return self._room.twice(walked)[0]
+        return self._guard.retry(denoised)[0]
 
-
-class _Look:
-    """Looks at a plane through tiles, as `predict` at all of it. What it predicts is 0 where no tile is."""
-
-    def __init__(self, tiling: Tiling, check: Callable[[], None], looked: Callable[[int], None]) -> None:
-        self._tiling = tiling
-        self._check = check
-        self._looked = looked
-
-    def __call__(
-        self, components: Components, inputs: torch.Tensor, *asked: Any, controls: Sequence[Control], **options: Any
-    ) -> torch.Tensor:
+    def _predict(self, inputs: ModelInputs, predicted: Callable[[int], None]) -> torch.Tensor:
+        """As `LatentModel.predict`, blended of the tiles' predictions; 0 where no tile is."""
+        latents, tiling = inputs.latents, self._tiling
         summed = total = None
-        for count, rect in enumerate(self._tiling.tiles, start=1):
+        for count, rect in enumerate(tiling.tiles, start=1):
             self._check()
             rows, columns = rect.slices
-            seen = [control.cut(*self._tiling.pixels(rect).slices) for control in controls]
-            part = predict(components, inputs[..., rows, columns], *asked, controls=seen, **options)
+            part = self._model.predict(inputs.crop(rows, columns, tiling.scale))
             if summed is None or total is None:
-                summed = torch.zeros((*part.shape[:2], *inputs.shape[2:]), device=part.device)
-                total = torch.zeros(inputs.shape[2:], device=part.device)
-            weight = torch.from_numpy(tile_weight(rect, self._tiling.area, self._tiling.overlap)).to(part.device)
+                summed = torch.zeros((*part.shape[:2], *latents.shape[2:]), device=part.device)
+                total = torch.zeros(latents.shape[2:], device=part.device)
+            weight = torch.from_numpy(tile_weight(rect, tiling.area, tiling.overlap)).to(part.device)
             summed[..., rows, columns] += part.float() * weight
             total[rows, columns] += weight
-            self._looked(count)
+            predicted(count)
         assert summed is not None
         assert total is not None
-        return (summed / torch.where(total > 0, total, 1)).to(inputs.dtype)
+        return (summed / torch.where(total > 0, total, 1)).to(latents.dtype)

@@ -11,9 +11,9 @@ from small_devices import APART, waits
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.canvas.geometry import Rect
-from bridge.diffusion import ComponentCache
+from bridge.diffusion import ModelCache
 from bridge.models import inspect
-from bridge.painter import Cancelled, Kept, OutOfMemory, paint
+from bridge.painter import Cancelled, OutOfMemory, ResultCache, paint
 
 BOX = Rect(120, 90, 70, 60)
 FAILURES = [
@@ -40,7 +40,7 @@ class Scarce:
 
     def __init__(self, model, monkeypatch, part, method, *, times=0, most=None, failure=FAILURES[0]):
         self.calls = 0
-        owner = getattr(model.load(lambda: None), part)
+        owner = model.load(lambda: None).modules[part]
         real = getattr(owner, method)
 
         def scarce(*args, **options):
@@ -62,46 +62,46 @@ def pixels(painting):
     ids=str,
 )
 def test_once_is_tried_again_and_ends_as_if_nothing_had_been(studio, request_, part, method, failure, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, results = studio.model(), ResultCache()
     expected = pixels(paint(request_, model, studio.Hooks()))
     Scarce(model, monkeypatch, part, method, times=1, failure=failure)
-    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), kept)), expected)
+    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), results)), expected)
 
 
 @pytest.mark.parametrize("method", ["encode", "decode"])
 def test_the_vae_goes_by_tiles_where_it_must(studio, request_, method, monkeypatch):
-    model, kept = studio.model(), Kept()
+    model, results = studio.model(), ResultCache()
     expected = paint(request_, model, studio.Hooks())
     whole = 72 * 56 if method == "encode" else 9 * 7
     with monkeypatch.context() as patch:
         scarce = Scarce(model, patch, "vae", method, most=whole // 2)
-        painting = paint(request_, model, studio.Hooks(), kept)
+        painting = paint(request_, model, studio.Hooks(), results)
     assert scarce.calls > 4
     # What was made in tiles is not told from what was not, so it is not kept.
-    assert kept.size == 0
+    assert results.size == 0
     layer = painting.layers[0].layer
     assert layer.rect == expected.layers[0].layer.rect
     assert np.array_equal(layer.pixels[..., 3], pixels(expected)[..., 3])
     assert np.isfinite(layer.pixels).all()
     assert not np.array_equal(layer.pixels, pixels(expected))
     assert np.abs(layer.pixels - pixels(expected)).mean() < 0.1
-    again = paint(request_, model, studio.Hooks(), kept)
+    again = paint(request_, model, studio.Hooks(), results)
     assert np.array_equal(pixels(again), pixels(expected))
 
 
 @parts
 def test_what_does_not_fit_is_said_and_the_next_job_is_well(studio, request_, part, method, monkeypatch):
-    model, kept = studio.model(), Kept()
-    expected = pixels(paint(request_, model, studio.Hooks(), kept))
-    kept.free()
+    model, results = studio.model(), ResultCache()
+    expected = pixels(paint(request_, model, studio.Hooks(), results))
+    results.free()
     with monkeypatch.context() as patch:
         scarce = Scarce(model, patch, part, method, times=10**9)
         with pytest.raises(OutOfMemory, match="not enough memory") as caught:
-            paint(request_, model, studio.Hooks(), kept)
+            paint(request_, model, studio.Hooks(), results)
     assert scarce.calls == (3 if part == "vae" else 2)
     assert caught.value.code == "out_of_memory"
-    assert kept.size == 0
-    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), kept)), expected)
+    assert results.size == 0
+    assert np.array_equal(pixels(paint(request_, model, studio.Hooks(), results)), expected)
 
 
 def test_running_out_while_loading(studio, request_):
@@ -119,8 +119,8 @@ def test_running_out_while_loading(studio, request_):
                 raise FAILURES[0]
             return model.load(check, loaded)
 
-        def spare(self, nets):
-            model.spare(nets)
+        def evict_unused(self, nets):
+            model.evict_unused(nets)
 
         def offload(self):
             return False
@@ -154,14 +154,17 @@ class SmallDevice:
     """A device on which the UNet paints only while no more than `room` of the checkpoint's parts are all there."""
 
     def __init__(self, studio, tmp_path, monkeypatch, room):
-        self.cache = ComponentCache(APART)
+        self.cache = ModelCache(APART)
         self.model = self.cache.on_demand(studio.model().checkpoint)
         self.other = self.cache.on_demand(inspect(build_tiny_sd1(tmp_path / "other", inpaint=True)))
         real = UNet2DConditionModel.forward
 
         def scarce(unet, *args, **options):
             held = self.model.load(lambda: None)
-            if unet is held.unet and sum(not waits(part) for part in (held.text_encoder, held.vae, unet)) > room:
+            if (
+                unet is held.unet
+                and sum(not waits(part) for part in (held.modules["text_encoder"], held.vae, unet)) > room
+            ):
                 raise FAILURES[0]
             return real(unet, *args, **options)
 
@@ -171,20 +174,20 @@ class SmallDevice:
 @pytest.mark.parametrize("room", [1, 0], ids=["all but the UNet", "all"])
 def test_what_does_not_fit_waits_outside_the_device(studio, request_, room, tmp_path, monkeypatch):
     expected = pixels(paint(request_, studio.model(), studio.Hooks()))
-    small, kept, hooks = SmallDevice(studio, tmp_path, monkeypatch, room), Kept(), studio.Hooks()
-    painting = paint(request_, small.model, hooks, kept)
+    small, results, hooks = SmallDevice(studio, tmp_path, monkeypatch, room), ResultCache(), studio.Hooks()
+    painting = paint(request_, small.model, hooks, results)
     assert np.array_equal(pixels(painting), expected)
     assert any("wait outside" in hint for hint in painting.hints)
     assert hooks.stages.count(("load", 0, 3)) == 3 - room
     # So it stays: the next job does not try again what failed, and does not say again what was said.
     held = small.model.load(lambda: None)
     hooks = studio.Hooks()
-    painting = paint(replace(request_, seeds=(5,)), small.model, hooks, kept)
+    painting = paint(replace(request_, seeds=(5,)), small.model, hooks, results)
     assert hooks.stages.count(("load", 0, 3)) == 1
     assert not painting.hints
     assert small.model.load(lambda: None).unet is held.unet
     # Another checkpoint is not held to it.
-    paint(replace(request_, seeds=(5,)), small.other, studio.Hooks(), kept)
+    paint(replace(request_, seeds=(5,)), small.other, studio.Hooks(), results)
     assert not waits(small.other.load(lambda: None).vae)
 
 

@@ -8,14 +8,14 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 
-__all__ = ["Kept"]
+__all__ = ["ResultCache"]
 
 T = TypeVar("T")
 
 _BUDGET = 256 * 1024 * 1024
 
 
-class Kept:
+class ResultCache:
     """Results by the content that they were made from, up to `budget` bytes; those not used for longest leave first.
 
     What is kept is shared: nobody may write to it.

@@ -13,22 +13,22 @@ from ..canvas.geometry import Edges, Rect, Size
 from ..canvas.infill import infill
 from ..canvas.mask import Masks, build_masks, selection_bounds, settle_selection
 from ..models import Checkpoint
+from .crop import close_crop
 from .request import Request, check_request
-from .view import close_view
 
-__all__ = ["Scene", "set_scene"]
+__all__ = ["PreparedInput", "prepare"]
 
 _LEAST_ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Scene:
+class PreparedInput:
     """A job's geometry and pixels, at the context's size and the canvas's density.
 
     `selected` (h, w) is True for all that is to be repainted, if only in part: what is not selected in the mode
     "background". `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w)
     is False there. `covers` says whether the layer may cover what was transparent, `shown` whether the model is shown
-    the first guess under the mask, and not grey. `view` is what it looks at, local to the context, and `model_size` the
+    the first guess under the mask, and not grey. `crop` is what it looks at, local to the context, and `model_size` the
     size that it paints that at.
     """
 
@@ -40,7 +40,7 @@ class Scene:
     valid: np.ndarray
     covers: bool
     shown: bool
-    view: Rect
+    crop: Rect
     model_size: Size
 
     @property
@@ -114,7 +114,7 @@ class Scene:
         }
 
 
-def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
+def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
     """Resolves a request's geometry by the rules of `canvas.context.plan`, builds its masks, and fills what is clear.
 
     Raises the canvas's errors: an empty selection, a context that does not hold it, an unknown mode.
@@ -162,8 +162,8 @@ def set_scene(request: Request, checkpoint: Checkpoint) -> Scene:
             "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
         )
     shown = checkpoint.inpaint and checkpoint.card.masked_picture == "infill"
-    view, size = request.context.size.rect, resolved.model_size
+    crop, size = request.context.size.rect, resolved.model_size
     if shown and request.kind == "fill":
-        view = close_view(masks.alpha)
-        size = model_size(view.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
-    return Scene(request, resolved, selection > 0, masks, rgb, valid, covers, shown, view, size)
+        crop = close_crop(masks.alpha)
+        size = model_size(crop.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
+    return PreparedInput(request, resolved, selection > 0, masks, rgb, valid, covers, shown, crop, size)

@@ -7,24 +7,20 @@ import pytest
 import torch
 from small_devices import APART, waits
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
-from tiny_controlnets import build_tiny_controlnet
+from tiny_controlnets import build_tiny_controlnet, control_of
 from tiny_loras import build_tiny_lora
 
 from bridge.diffusion import (
-    ComponentCache,
-    Control,
-    Walk,
-    WornLora,
-    decode,
+    DenoiseInputs,
+    ModelCache,
+    Offload,
+    WeightedLora,
     denoise,
-    encode,
-    encode_prompt,
     load,
 )
-from bridge.diffusion.placement import OUTSIDE
 from bridge.models import inspect, inspect_controlnet, inspect_lora
 
-STEPS = range(1, len(OUTSIDE))
+STEPS = list(Offload)[1:]
 
 
 def none(*_):
@@ -32,11 +28,11 @@ def none(*_):
 
 
 def painted(components, *controls):
-    conditioning = encode_prompt(components, "a red flower", "blue sky")
-    walk = Walk((8, 8), conditioning, sampler="DDIM", steps=3, guidance=3.0, strength=1.0, controls=controls)
-    latents = denoise(components, walk, [7], check=none, progress=none, preview=none)[0]
-    picture = torch.from_numpy(decode(components, latents, check=none))
-    return torch.cat([picture.flatten(), encode(components, picture.numpy(), check=none).flatten()])
+    prompts = components.encode_prompts("a red flower", "blue sky")
+    inputs = DenoiseInputs((8, 8), prompts, sampler="DDIM", steps=3, guidance=3.0, strength=1.0, conditioners=controls)
+    latents = denoise(components, inputs, [7], check=none, progress=none, preview=none)[0]
+    picture = torch.from_numpy(components.decode(latents))
+    return torch.cat([picture.flatten(), components.encode(picture.numpy()).flatten()])
 
 
 @pytest.fixture(scope="module", params=[build_tiny_sd1, build_tiny_sdxl])
@@ -47,11 +43,10 @@ def checkpoint(request, tmp_path_factory):
 def test_the_same_picture(checkpoint, cpu):
     whole = load(checkpoint, cpu, check=none)
     expected = painted(whole)
-    for outside in OUTSIDE[1:]:
-        lean = load(checkpoint, cpu, check=none, outside=outside)
-        for name in ("text_encoder", "text_encoder_2", "vae", "unet"):
-            if (part := getattr(lean, name)) is not None:
-                assert waits(part) == (name in outside)
+    for offload in list(Offload)[1:]:
+        lean = load(checkpoint, cpu, check=none, offload=offload)
+        for name, part in lean.modules.items():
+            assert waits(part) == (name != "unet" or offload is Offload.ALL)
         assert torch.allclose(lean.latent_to_rgb, whole.latent_to_rgb, atol=1e-5)
         assert torch.equal(painted(lean), expected)
 
@@ -59,33 +54,33 @@ def test_the_same_picture(checkpoint, cpu):
 def test_loras_come_and_go(checkpoint, cpu, tmp_path):
     lora = inspect_lora(build_tiny_lora(checkpoint.path, tmp_path / "lora.safetensors"))
     whole = load(checkpoint, cpu, check=none)
-    lean = load(checkpoint, cpu, check=none, outside=OUTSIDE[-1])
+    lean = load(checkpoint, cpu, check=none, offload=Offload.ALL)
     expected = painted(whole)
     for components in (whole, lean):
-        components.adapters.wear([WornLora(lora, 0.8)], check=none)
-    worn = painted(whole)
-    assert not torch.equal(worn, expected)
-    assert torch.equal(painted(lean), worn)
+        components.adapters.set_adapters([WeightedLora(lora, 0.8)], check=none)
+    changed = painted(whole)
+    assert not torch.equal(changed, expected)
+    assert torch.equal(painted(lean), changed)
     assert waits(lean.unet)
-    lean.adapters.wear([], check=none)
+    lean.adapters.set_adapters([], check=none)
     assert torch.equal(painted(lean), expected)
 
 
 def test_what_does_not_fit_waits_until_another_was_used(checkpoint, tmp_path):
     other = inspect(build_tiny_sd1(tmp_path / "other", inpaint=True))
     net = inspect_controlnet(build_tiny_controlnet(checkpoint.path, tmp_path / "net"))
-    cache = ComponentCache(APART)
+    cache = ModelCache(APART, budget=1)
     whole = cache.get(checkpoint, check=none)
     drawing = torch.zeros(1, 3, 64, 64)
-    expected = painted(whole, Control(cache.controlnets([net], check=none)[0], drawing))
+    expected = painted(whole, control_of(cache.guides([net], check=none)[0], drawing))
     for step in STEPS:
         assert cache.offload(checkpoint)
         lean = cache.get(checkpoint, check=none)
         assert lean is not whole
         assert waits(lean.vae)
         assert waits(lean.unet) == (step == STEPS[-1])
-        control = Control(cache.controlnets([net], check=none)[0], drawing)
-        assert waits(control.net) == waits(lean.unet)
+        control = control_of(cache.guides([net], check=none)[0], drawing)
+        assert waits(control.conditioner.net) == waits(lean.unet)
         assert torch.equal(painted(lean, control), expected)
         assert cache.get(checkpoint, check=none).vae is lean.vae
     assert not waits(cache.get(other, check=none).vae)
@@ -93,11 +88,11 @@ def test_what_does_not_fit_waits_until_another_was_used(checkpoint, tmp_path):
 
 
 def test_where_nothing_more_can_wait(checkpoint, cpu):
-    cache = ComponentCache(APART)
+    cache = ModelCache(APART)
     for _ in range(2):
-        assert [cache.offload(checkpoint) for _ in OUTSIDE] == [True, True, False]
+        assert [cache.offload(checkpoint) for _ in Offload] == [True, True, False]
         assert not waits(cache.get(checkpoint, check=none).vae)
-    shared = ComponentCache(cpu)
+    shared = ModelCache(cpu)
     held = shared.get(checkpoint, check=none)
     assert not shared.offload(checkpoint)
     assert shared.get(checkpoint, check=none).unet is held.unet

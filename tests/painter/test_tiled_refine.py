@@ -11,8 +11,8 @@ import pytest
 from bridge.canvas.geometry import Rect
 from bridge.models import MINI, inspect
 from bridge.painter import Cancelled, paint
-from bridge.painter.density import plan_density
-from bridge.painter.scene import set_scene
+from bridge.painter.prepare import prepare
+from bridge.painter.tiled_denoise import plan_tiled_refine
 
 NATIVE = 256 * 256
 BOX = Rect(130, 100, 220, 200)
@@ -35,7 +35,7 @@ def asked(studio, canvas, selection, **options):
 
 def density_of(model, request):
     components = model.load(lambda: None)
-    return plan_density(components, set_scene(request, components.checkpoint))
+    return plan_tiled_refine(components, prepare(request, components.checkpoint))
 
 
 def denoising(hooks):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bridge.canvas.geometry import Rect
-from bridge.painter import Cancelled, Kept, paint
+from bridge.painter import Cancelled, ResultCache, paint
 
 # Its name in the package is the function's.
 filling = importlib.import_module("bridge.painter.fill")
@@ -30,7 +30,7 @@ def counted(monkeypatch, model):
     ran = []
     components = model.load(lambda: None)
     for name, part, method in (
-        ("text", components.text_encoder, "forward"),
+        ("text", components.modules["text_encoder"], "forward"),
         ("encode", components.vae, "encode"),
         ("unet", components.unet, "forward"),
     ):
@@ -52,15 +52,15 @@ def counted(monkeypatch, model):
     ],
 )
 def test_another_seed_starts_denoising_at_once(studio, canvas, selection, kind, mode, strength, inpaint, monkeypatch):
-    model, kept = studio.model(inpaint=inpaint), Kept()
+    model, results = studio.model(inpaint=inpaint), ResultCache()
     request = studio.request(canvas, selection, kind=kind, mode=mode, strength=strength, prompt="a lake")
     ran = counted(monkeypatch, model)
-    paint(request, model, studio.Hooks(), kept)
+    paint(request, model, studio.Hooks(), results)
     assert ("infill" in ran) is (kind == "fill")
     assert {"text", "unet"} <= set(ran)
     ran.clear()
     other = replace(request, seeds=(7,), picture=request.picture.copy())
-    second = paint(other, model, studio.Hooks(), kept)
+    second = paint(other, model, studio.Hooks(), results)
     assert set(ran) == {"unet"}
     alone = paint(other, model, studio.Hooks())
     assert np.array_equal(second.layers[0].layer.pixels, alone.layers[0].layer.pixels)
@@ -86,51 +86,53 @@ def test_another_seed_starts_denoising_at_once(studio, canvas, selection, kind, 
     ids=str,
 )
 def test_whatever_differs_is_made_anew(studio, canvas, selection, change):
-    model, kept = studio.model(inpaint=True), Kept()
+    model, results = studio.model(inpaint=True), ResultCache()
     request = studio.request(canvas, selection, prompt="a lake", strength=0.8, steps=1)
-    paint(request, model, studio.Hooks(), kept)
+    paint(request, model, studio.Hooks(), results)
     if "picture" in change:
         change = {"picture": request.picture * np.float32(0.9)}
     if "selection" in change:
         change = {"selection": request.selection * np.float32(0.5)}
     other = replace(request, **change)
-    after = paint(other, model, studio.Hooks(), kept).layers[0].layer
+    after = paint(other, model, studio.Hooks(), results).layers[0].layer
     alone = paint(other, model, studio.Hooks()).layers[0].layer
     assert np.array_equal(after.pixels, alone.pixels)
     assert after.rect == alone.rect
 
 
 def test_two_checkpoints_share_pixels_alone(studio, canvas, selection):
-    kept = Kept()
+    results = ResultCache()
     request = studio.request(canvas, selection, prompt="a lake", steps=1)
-    paint(request, studio.model(), studio.Hooks(), kept)
+    paint(request, studio.model(), studio.Hooks(), results)
     other = studio.model(seed=3)
-    after = paint(request, other, studio.Hooks(), kept).layers[0].layer
+    after = paint(request, other, studio.Hooks(), results).layers[0].layer
     assert np.array_equal(after.pixels, paint(request, other, studio.Hooks()).layers[0].layer.pixels)
 
 
 def test_a_cancelled_job_leaves_nothing_wrong_behind(studio, canvas, selection):
-    model, kept = studio.model(), Kept()
+    model, results = studio.model(), ResultCache()
     request = studio.request(canvas, selection, prompt="a lake")
     for stage in ("infill", "encode", "denoise"):
         hooks = studio.Hooks(lambda stages, stage=stage: any(name == stage for name, _, _ in stages))
         with pytest.raises(Cancelled):
-            paint(request, model, hooks, kept)
-    after = paint(request, model, studio.Hooks(), kept).layers[0].layer
+            paint(request, model, hooks, results)
+    after = paint(request, model, studio.Hooks(), results).layers[0].layer
     assert np.array_equal(after.pixels, paint(request, model, studio.Hooks()).layers[0].layer.pixels)
 
 
 def test_bytes_are_bounded_and_the_oldest_leave():
-    kept, made = Kept(budget=4000), []
+    results, made = ResultCache(budget=4000), []
 
     def get(key, size):
-        return kept.get(key, lambda: (made.append(key), (torch.zeros(size // 8), np.zeros(size // 8, np.float32)))[1])
+        return results.get(
+            key, lambda: (made.append(key), (torch.zeros(size // 8), np.zeros(size // 8, np.float32)))[1]
+        )
 
     get("a", 1600)
     get("b", 1600)
     get("a", 1600)
     get("c", 1600)
-    assert kept.size == 3200
+    assert results.size == 3200
     get("a", 1600)
     get("c", 1600)
     assert made == ["a", "b", "c"]
@@ -139,6 +141,6 @@ def test_bytes_are_bounded_and_the_oldest_leave():
     get("too large", 8000)
     get("too large", 8000)
     assert made[-2:] == ["too large"] * 2
-    assert kept.size == 3200
-    kept.free()
-    assert kept.size == 0
+    assert results.size == 3200
+    results.free()
+    assert results.size == 0

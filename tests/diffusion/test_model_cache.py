@@ -7,9 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1
+from tiny_loras import build_tiny_lora
 
-from bridge.diffusion import ComponentCache, decode, encode, load
-from bridge.models import CheckpointUnreadable, inspect
+from bridge.diffusion import ModelCache, ModelInputs, WeightedLora, load
+from bridge.models import CheckpointUnreadable, inspect, inspect_lora
 
 
 class Stop(Exception):
@@ -79,13 +80,13 @@ def test_folders_as_older_programs_wrote_them(folder, tmp_path, cpu):
     found = load(inspect(old), cpu, check=lambda: None)
     expected = load(inspect(folder), cpu, check=lambda: None)
     for part, tolerance in (("text_encoder", 0), ("vae", 0), ("unet", 1e-3)):
-        one, other = getattr(found, part).state_dict(), getattr(expected, part).state_dict()
+        one, other = found.modules[part].state_dict(), expected.modules[part].state_dict()
         assert one.keys() == other.keys()
         assert all(torch.allclose(one[name], other[name], rtol=0, atol=tolerance) for name in one)
 
 
 def test_cache_goes_by_content(folder, tmp_path, cpu):
-    cache = ComponentCache(cpu)
+    cache = ModelCache(cpu, budget=1)
     first = cache.get(inspect(folder), check=lambda: None)
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
     assert cache.get(inspect(moved), check=lambda: None).unet is first.unet
@@ -101,7 +102,7 @@ def test_cache_goes_by_content(folder, tmp_path, cpu):
 
 
 def test_cancelled_load_leaves_the_cache_usable(folder, cpu):
-    cache, seen = ComponentCache(cpu), []
+    cache, seen = ModelCache(cpu), []
 
     def check():
         seen.append(1)
@@ -116,21 +117,78 @@ def test_cancelled_load_leaves_the_cache_usable(folder, cpu):
 def test_latents_and_pixels(tiny):
     components = tiny(inpaint=False)
     picture = np.full((64, 48, 3), 0.3, np.float32)
-    latents = encode(components, picture, check=lambda: None)
+    latents = components.encode(picture)
     assert latents.shape == (1, 4, 8, 6)
-    assert torch.equal(latents, encode(components, picture, check=lambda: None))
-    pixels = decode(components, latents, check=lambda: None)
+    assert torch.equal(latents, components.encode(picture))
+    pixels = components.decode(latents)
     assert pixels.shape == (64, 48, 3)
     assert pixels.dtype == np.float32
     assert pixels.min() >= 0
     assert pixels.max() <= 1
 
 
-def test_check_comes_before_encoding_and_decoding(tiny):
-    def check():
-        raise Stop
+def test_what_fits_the_budget_stays(folder, tmp_path, cpu):
+    paths = [build_tiny_sd1(tmp_path / f"of seed {seed}", inpaint=False, seed=seed) for seed in (1, 2, 3)]
+    one, two, three = map(inspect, paths)
+    probe = ModelCache(cpu)
+    probe.get(one, check=lambda: None)
+    cache = ModelCache(cpu, budget=int(2.5 * probe.size))
+    first, second = (cache.get(checkpoint, check=lambda: None) for checkpoint in (one, two))
+    assert cache.get(one, check=lambda: None).unet is first.unet
+    cache.get(three, check=lambda: None)
+    assert cache.size <= 2.5 * probe.size
+    # The one not used for longest made room.
+    assert cache.get(one, check=lambda: None).unet is first.unet
+    assert cache.get(two, check=lambda: None).unet is not second.unet
+    cache.evict_unused()
+    assert cache.size == probe.size
 
-    with pytest.raises(Stop):
-        encode(tiny(inpaint=False), np.zeros((64, 64, 3), np.float32), check=check)
-    with pytest.raises(Stop):
-        decode(tiny(inpaint=False), torch.zeros(1, 4, 8, 8), check=check)
+
+def test_parts_that_two_checkpoints_have_in_common_are_there_once(folder, tmp_path, cpu):
+    other = shutil.copytree(folder, tmp_path / "other")
+    weights = next((other / "unet").glob("*.safetensors"))
+    tensors = {name: tensor + 0.01 for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+    cache = ModelCache(cpu)
+    first = cache.get(inspect(folder), check=lambda: None)
+    alone = cache.size
+    second = cache.get(inspect(other), check=lambda: None)
+    assert second.modules["text_encoder"] is first.modules["text_encoder"]
+    assert second.vae is first.vae
+    assert second.unet is not first.unet
+    unet = sum(weight.nbytes for weight in (*second.unet.parameters(), *second.unet.buffers()))
+    assert cache.size == alone + unet
+    # Nor does what one of them lets go take the other's along.
+    cache.evict_unused()
+    assert cache.size == alone
+    assert cache.get(inspect(other), check=lambda: None).vae is second.vae
+
+
+def test_loras_in_a_shared_text_encoder_stay_with_their_checkpoint(folder, tmp_path, cpu):
+    other = shutil.copytree(folder, tmp_path / "other")
+    weights = next((other / "unet").glob("*.safetensors"))
+    save_file({name: 2 * one for name, one in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    lora = WeightedLora(inspect_lora(build_tiny_lora(folder, tmp_path / "ink.safetensors")), 1.0)
+    expected = {}
+    for path in (folder, other):
+        for loras in ((), (lora,)):
+            model = ModelCache(cpu).get(inspect(path), check=lambda: None, loras=loras)
+            expected[path, loras] = predicted(model)
+    cache = ModelCache(cpu)
+    for path, loras in [(folder, (lora,)), (other, ()), (other, (lora,)), (folder, ()), (folder, (lora,)), (other, ())]:
+        assert torch.equal(predicted(cache.get(inspect(path), check=lambda: None, loras=loras)), expected[path, loras])
+
+
+def predicted(model):
+    prompt = model.encode_prompts("a red flower", "").positive
+    with torch.no_grad():
+        return model.predict(ModelInputs(torch.ones(1, 4, 8, 8), 500, prompt))
+
+
+def test_loras_count(folder, tmp_path, cpu):
+    lora = WeightedLora(inspect_lora(build_tiny_lora(folder, tmp_path / "ink.safetensors")), 1.0)
+    cache = ModelCache(cpu)
+    cache.get(inspect(folder), check=lambda: None)
+    alone = cache.size
+    cache.get(inspect(folder), check=lambda: None, loras=(lora,))
+    assert cache.size > alone

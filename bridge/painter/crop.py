@@ -1,6 +1,6 @@
-"""What of its context a model looks at, and how what it paints there goes back.
+"""What of its context a model is given, and how what it paints there goes back.
 
-A model that is shown the first guess under the mask need not look far: all of its latents then go to what is repainted.
+A model that is shown the first guess under the mask needs few surroundings: its latents then go to what is repainted.
 """
 
 import functools
@@ -12,13 +12,13 @@ from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import resize
 
-__all__ = ["close_view", "placed", "placed_previews"]
+__all__ = ["close_crop", "placed", "placed_previews"]
 
 # The room around what is repainted, as a share of its longer side.
 _ROOM = 1 / 14
 
 
-def close_view(alpha: np.ndarray) -> Rect:
+def close_crop(alpha: np.ndarray) -> Rect:
     """A square that holds all that the layer can show, alpha (h, w), with some room; as far as the context goes."""
     size = Size(alpha.shape[1], alpha.shape[0])
     shown = selection_bounds(alpha) or size.rect
@@ -29,20 +29,20 @@ def close_view(alpha: np.ndarray) -> Rect:
     return Rect(left, top, width, height)
 
 
-def placed(picture: np.ndarray, view: Rect, start: np.ndarray | None) -> np.ndarray:
-    """The picture of a view (h, w, 3) in the context's first guess; the picture itself where the view is all of it."""
-    if start is None or view.size.shape == start.shape[:2]:
+def placed(picture: np.ndarray, crop: Rect, start: np.ndarray | None) -> np.ndarray:
+    """The picture of a crop (h, w, 3) in the context's first guess; the picture itself where the crop is all of it."""
+    if start is None or crop.size.shape == start.shape[:2]:
         return picture
     whole = start.copy()
-    whole[view.slices] = picture
+    whole[crop.slices] = picture
     return whole
 
 
 def placed_previews(
-    show: Callable[[np.ndarray, int], None], view: Rect, start: np.ndarray | None
+    show: Callable[[np.ndarray, int], None], crop: Rect, start: np.ndarray | None
 ) -> Callable[[np.ndarray, int], None]:
-    """Shows previews of a view, uint8 of any size, as previews of the context that is as dense."""
-    if start is None or view.size.shape == start.shape[:2]:
+    """Shows previews of a crop, uint8 of any size, as previews of the context that is as dense."""
+    if start is None or crop.size.shape == start.shape[:2]:
         return show
     first_guess = start
 
@@ -52,12 +52,12 @@ def placed_previews(
         return (resize(first_guess, size).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
     def show_placed(rgb: np.ndarray, step: int) -> None:
-        down, across = rgb.shape[0] / view.height, rgb.shape[1] / view.width
+        down, across = rgb.shape[0] / crop.height, rgb.shape[1] / crop.width
         size = Size(round(first_guess.shape[1] * across), round(first_guess.shape[0] * down))
         whole = surroundings(size).copy()
         top, left = (
-            min(round(view.y * down), size.height - rgb.shape[0]),
-            min(round(view.x * across), size.width - rgb.shape[1]),
+            min(round(crop.y * down), size.height - rgb.shape[0]),
+            min(round(crop.x * across), size.width - rgb.shape[1]),
         )
         whole[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
         show(whole, step)

@@ -1,0 +1,88 @@
+"""How a model's modules come into memory: read, aligned, placed, shared by content."""
+
+from collections.abc import Callable, Hashable
+from enum import IntEnum
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import nn
+
+from .device import Device
+from .offload import place
+
+__all__ = ["ModuleLoader", "Offload", "Share"]
+
+diffusers.utils.logging.disable_progress_bar()
+diffusers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+
+# Bytes, as torch aligns what it allocates on a CPU.
+_ALIGNMENT = 64
+
+Share = Callable[[Hashable, Callable[[], nn.Module]], nn.Module]
+"""The module of that content, loaded unless it is in memory."""
+
+
+class Offload(IntEnum):
+    """What waits outside a device, step by step as its memory falls short: what a job uses once costs least."""
+
+    NOTHING = 0
+    ALL_BUT_DENOISER = 1
+    ALL = 2
+
+
+class ModuleLoader:
+    """Loads the modules of one model onto a device.
+
+    `check` is called before each module, and may raise to end the loading; `loaded` is told after each how many are
+    there.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        *,
+        check: Callable[[], None],
+        loaded: Callable[[int], None] = lambda _: None,
+        offload: Offload = Offload.NOTHING,
+        share: Share | None = None,
+    ) -> None:
+        self.device = device
+        self.check = check
+        self._loaded = loaded
+        self._offload = offload
+        self._share = share
+        self._count = 0
+
+    def __call__(
+        self, read: Callable[[], Any], *, content: Callable[[], Hashable], dtype: torch.dtype, denoiser: bool = False
+    ) -> Any:
+        """The module that `read` gives, on the CPU and in `dtype`; what has the same `content()` is read once.
+
+        A `denoiser` is used at every step, and so the last to be offloaded.
+        """
+        self.check()
+        offloaded = self._offload >= (Offload.ALL if denoiser else Offload.ALL_BUT_DENOISER)
+
+        def load() -> Any:
+            return place(_aligned(read().eval().requires_grad_(False)), self.device, offloaded=offloaded)
+
+        module = load() if self._share is None else self._share((content(), dtype, offloaded), load)
+        self._count += 1
+        self._loaded(self._count)
+        return module
+
+
+def _aligned(module: Any) -> Any:
+    """The module with its weights where torch would have put them itself.
+
+    Weights that still lie in a file's mapped memory begin anywhere, and the last bits of a matrix product on a CPU
+    depend on that: the same weights from a folder and from a single file must paint the same picture.
+    """
+    for weight in (*module.parameters(), *module.buffers()):
+        if weight.device.type == "cpu" and weight.data_ptr() % _ALIGNMENT:
+            weight.data = weight.data.clone()
+    return module

@@ -1,0 +1,1 @@
+"""Text encoders: prompts as the tensors that denoisers attend to."""

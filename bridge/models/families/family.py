@@ -1,0 +1,77 @@
+"""What a family is: the facts that checkpoints of one architecture share."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..schedule import ScheduleKind
+
+__all__ = ["CONFIGS", "Family", "TextPart"]
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+"""The families' configs, a folder each by the family's name, and CLIP's vocabulary in `clip`."""
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text encoder and its tokenizer, by their names in a diffusers folder, and what is taken of its states.
+
+    `penultimate` takes the states before its last layer and final norm; `pooled` takes its projected state of the whole
+    prompt as well. `pad` fills its prompts up, and `file_prefix` begins its tensors' names in a single file.
+    """
+
+    encoder: str = "text_encoder"
+    tokenizer: str = "tokenizer"
+    penultimate: bool = False
+    pooled: bool = False
+    pad: str = "<|endoftext|>"
+    file_prefix: str = "cond_stage_model."
+
+
+@dataclass(frozen=True)
+class Family:
+    """What checkpoints of one architecture share.
+
+    `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
+    `pixels_per_latent` pixels per latent along an edge. `texts` condition side by side; `uses_time_ids` conditions on
+    the picture's size; `force_zeros_for_empty_prompt` conditions on zeros for an empty negative prompt, where a
+    checkpoint says nothing else; `v_told_by_spread` says that single files predict noise or v and do not say which;
+    `clip_skip` is the layer of the text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's
+    weights end before their last). `schedule` is the kind of noise schedule that its samplers must take. `architecture`
+    and `denoiser` name what loads it (`bridge.diffusion.architectures`) and its denoiser's folder.
+    """
+
+    name: str
+    title: str
+    native_pixels: int
+    multiple: int
+    pixels_per_latent: int
+    latent_channels: int
+    default_steps: int
+    default_guidance: float
+    default_sampler: str
+    texts: tuple[TextPart, ...] = (TextPart(),)
+    uses_time_ids: bool = False
+    force_zeros_for_empty_prompt: bool = False
+    v_told_by_spread: bool = False
+    clip_skip: int = 1
+    schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING
+    architecture: str = "unet"
+    denoiser: str = "unet"
+
+    @property
+    def weighted_parts(self) -> tuple[str, ...]:
+        """The parts that have weights, by their names in a diffusers folder."""
+        return (self.denoiser, "vae", *(text.encoder for text in self.texts))
+
+    @property
+    def scaling_factor(self) -> float:
+        """What latents are multiplied by after the VAE, in the family's config."""
+        config = CONFIGS / self.name / "vae" / "config.json"
+        return float(json.loads(config.read_text(encoding="utf-8"))["scaling_factor"])
+
+    @property
+    def file_prefixes(self) -> dict[str, str]:
+        """What the names of each part's tensors begin with in a single file."""
+        texts = {text.encoder: text.file_prefix for text in self.texts}
+        return {self.denoiser: "model.diffusion_model.", "vae": "first_stage_model.", **texts}

@@ -1,0 +1,91 @@
+"""Where memory runs out: what is not used is let go, then pictures go through the VAE in tiles, then the job ends."""
+
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from ..canvas.geometry import Size
+from ..diffusion import LatentModel
+from ..diffusion.device import is_out_of_memory
+from .result_cache import ResultCache
+from .tiling import Tiling
+
+__all__ = ["OomGuard"]
+
+T = TypeVar("T")
+
+_LEAST_SIDE = 4
+
+
+class OomGuard:
+    """Sees one job through where memory is short. `tiled` is whether it did not suffice for the VAE at once.
+
+    Nothing is tried more than three times. What fails for another reason, or is cancelled, is not tried again.
+    """
+
+    def __init__(self, results: ResultCache, evict_unused: Callable[[], None] = lambda: None) -> None:
+        """`evict_unused` lets go of what is in memory beside what the job uses, and of what torch holds unused."""
+        self.results = results
+        self.tiled = False
+        self._evict_unused = evict_unused
+
+    def retry(self, do: Callable[[], T]) -> T:
+        """Does it; where memory runs out, lets go of what is not used and does it once more."""
+        try:
+            return do()
+        except (MemoryError, RuntimeError) as error:
+            _hold_nothing(error)
+        self.free()
+        return do()
+
+    def encode(self, model: LatentModel, rgb: np.ndarray, *, check: Callable[[], None]) -> torch.Tensor:
+        """`LatentModel.encode`, in tiles if need be. `check` is called before each."""
+
+        def whole(pixels: np.ndarray) -> torch.Tensor:
+            check()
+            return model.encode(pixels)
+
+        scale = model.pixels_per_latent
+        area = Size(rgb.shape[1] // scale, rgb.shape[0] // scale)
+        return self._whole_or_tiled(lambda: whole(rgb), lambda: _halved(area, scale).encode(whole, rgb))
+
+    def decode(self, model: LatentModel, latents: torch.Tensor, *, check: Callable[[], None]) -> np.ndarray:
+        """`LatentModel.decode`, in tiles if need be. `check` is called before each."""
+
+        def whole(plane: torch.Tensor) -> np.ndarray:
+            check()
+            return model.decode(plane)
+
+        area = Size(latents.shape[-1], latents.shape[-2])
+        tiling = _halved(area, model.pixels_per_latent)
+        return self._whole_or_tiled(lambda: whole(latents), lambda: tiling.decode(whole, latents))
+
+    def free(self) -> None:
+        """Lets go of results that could be used again, and of models and guides that the job does not use."""
+        self.results.free()
+        self._evict_unused()
+
+    def _whole_or_tiled(self, whole: Callable[[], T], tiled: Callable[[], T]) -> T:
+        if not self.tiled:
+            try:
+                return self.retry(whole)
+            except (MemoryError, RuntimeError) as error:
+                _hold_nothing(error)
+            self.free()
+            self.tiled = True
+        return tiled()
+
+
+def _hold_nothing(error: BaseException) -> None:
+    """Frees what an error's frames hold. Raises it again if it is another than that memory ran out."""
+    if not is_out_of_memory(error):
+        raise error
+    traceback.clear_frames(error.__traceback__)
+
+
+def _halved(area: Size, scale: int) -> Tiling:
+    """Tiles of half the longer side, so of a quarter of the memory."""
+    return Tiling.of(area, max(_LEAST_SIDE, -(-max(area.width, area.height) // 2)), scale)
