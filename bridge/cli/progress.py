@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from ..protocol import messages
-from ..protocol.messages import STAGES, Queued, Started
+from ..protocol.messages import Queued, Stage, Started
 
 __all__ = ["JobProgress"]
 
@@ -22,7 +22,7 @@ _WORDS = {
     "compose": "Fitting in",
     "learn": "Learning",
 }
-assert set(_WORDS) == set(STAGES)
+assert set(_WORDS) == set(Stage)
 
 
 class JobProgress:

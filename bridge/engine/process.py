@@ -21,7 +21,7 @@ from typing import Any
 
 from ..protocol.errors import BridgeError
 from . import shared
-from .calls import (
+from .messages import (
     Begun,
     Failed,
     Finished,

@@ -50,8 +50,8 @@ def paint(request: Request, model: Model, hooks: Hooks, kept: Kept | None = None
     device; where half precision does not hold a checkpoint's numbers, in float32. `OutOfMemory` leaves no picture's
     memory behind.
     """
-    if request.kind not in KINDS:
-        raise PainterError(f"There is no kind of job called {request.kind!r}.")
+    if request.settings.kind not in KINDS:
+        raise PainterError(f"There is no kind of job called {request.settings.kind!r}.")
     kept = kept or Kept()
     hints: tuple[str, ...] = ()
     while True:
@@ -77,7 +77,7 @@ def _painted(request: Request, model: Model, hooks: Hooks, kept: Kept) -> Painti
     nets = tuple(condition.net for condition in request.conditions)
     room = Room(kept, lambda: model.spare(nets))
     try:
-        return KINDS[request.kind](request, model, hooks, room)
+        return KINDS[request.settings.kind](request, model, hooks, room)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

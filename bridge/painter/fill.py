@@ -32,7 +32,7 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     hooks.check()
     scene = set_scene(request, model.checkpoint)
     card = model.checkpoint.card
-    infilled = card.empty_prompt == "infill" and not request.prompt.strip()
+    infilled = card.empty_prompt == "infill" and not request.settings.conditioning.prompt.strip()
     if infilled or scene.plan.mode == "remove":
         scene.check_known()
     if infilled:
@@ -45,7 +45,7 @@ def fill(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
     with stages("infill"):
         guess = room.kept.get(("infill", scene.fingerprint), partial(first_guess, scene, hooks.check))
     repainted = repaint(components, scene, guess, request.strength, stages, room, guides)
-    return finish(scene, repainted, about_known_names(card, request.prompt), stages, match=True)
+    return finish(scene, repainted, about_known_names(card, request.settings.conditioning.prompt), stages, match=True)
 
 
 def first_guess(scene: Scene, check: Callable[[], None]) -> np.ndarray:

@@ -18,7 +18,7 @@ _RING = 64
 
 def finish(scene: Scene, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool) -> Painting:
     """Composes a layer for each seed; with `match` their colours are first brought to the surroundings'."""
-    settings = scene.settings(
+    settings = scene.resolved(
         steps=repainted.steps,
         guidance=repainted.guidance,
         sampler=repainted.sampler,
@@ -53,5 +53,5 @@ def _layer(scene: Scene, painted: np.ndarray, *, match: bool) -> Layer:
         alpha,
         window.translated(context.x, context.y),
         cover_transparent=scene.covers,
-        reach=0 if scene.request.strict else scene.plan.reach,
+        reach=0 if scene.request.settings.edges.strict else scene.plan.reach,
     )

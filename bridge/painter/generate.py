@@ -19,7 +19,7 @@ def generate(request: Request, model: Model, hooks: Hooks, room: Room) -> Painti
     scene = set_scene(request, model.checkpoint)
     components, guides = load(request, model, stages, room)
     repainted = repaint(components, scene, None, 1.0, stages, room, guides)
-    hints = about_known_names(model.checkpoint.card, request.prompt)
+    hints = about_known_names(model.checkpoint.card, request.settings.conditioning.prompt)
     if request.strength < 1:
         hints = (*hints, "Generate always paints afresh, so the strength had no effect; refine keeps what is there.")
     return finish(scene, repainted, hints, stages, match=False)

@@ -19,4 +19,10 @@ def refine(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting
     scene = set_scene(request, model.checkpoint)
     components, guides = load(request, model, stages, room)
     repainted = repaint(components, scene, scene.rgb, request.strength, stages, room, guides)
-    return finish(scene, repainted, about_known_names(model.checkpoint.card, request.prompt), stages, match=True)
+    return finish(
+        scene,
+        repainted,
+        about_known_names(model.checkpoint.card, request.settings.conditioning.prompt),
+        stages,
+        match=True,
+    )

@@ -90,7 +90,7 @@ def repaint(
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
         picture = resize(room.decode(components, latents, check=check), view.size)
-        upon = scene.shown and request.kind == "fill"
+        upon = scene.shown and request.settings.kind == "fill"
         if start is None or original is None or not scene.detailed or (strength >= 1 and not upon):
             return placed(picture, view, start)
         round_trip = room.kept.get(("round trip", *context_key), lambda: room.decode(components, original, check=check))

@@ -35,7 +35,7 @@ _TIMES = 2
 
 
 def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Painting:
-    """Enlarges the context by `request.scale`; the layer lies on the canvas enlarged by as much.
+    """Enlarges the context by `request.settings.scale`; the layer lies on the canvas enlarged by as much.
 
     Checkpoints that cannot paint a part as a part are left out of it: then what was enlarged is the result. The
     pictures of a batch are denoised one after the other; memory is bounded by a tile and the results.
@@ -46,17 +46,17 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
     card = model.checkpoint.card
     covering = _covering(scene)
     if not knows_tiles(card):
-        settings = scene.settings(
+        settings = scene.resolved(
             steps=0, guidance=card.default_guidance, sampler=card.default_sampler, denoised=False, batched=False
         )
         with stages("compose"):
-            layer = _layer(scene, enlarge(scene.rgb, request.scale), covering)
+            layer = _layer(scene, enlarge(scene.rgb, request.settings.scale), covering)
         layers = tuple(PaintedLayer(layer, seed, settings) for seed in request.seeds)
         return Painting(layers, stages.timings, about_enlarging(card, request))
 
     components, guides = load(request, model, stages, room)
     density = _density(components, scene, covering)
-    start, tiling = density.fitted(enlarge(scene.rgb, request.scale)), density.tiling
+    start, tiling = density.fitted(enlarge(scene.rgb, request.settings.scale)), density.tiling
     with stages("encode", len(tiling.tiles)) as advance:
         asked = ask(components, request, room, check=hooks.check)
         encode = partial(room.encode, components, check=hooks.check)
@@ -87,7 +87,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
             _decoded(decode, one, original, start, density, request, after(advance, index * len(tiling.tiles)))
             for index, one in enumerate(latents)
         ]
-    settings = scene.settings(
+    settings = scene.resolved(
         steps=asked.steps, guidance=asked.guidance, sampler=asked.sampler, denoised=True, batched=False
     )
     with stages("compose"):
@@ -100,7 +100,7 @@ def upscale(request: Request, model: Model, hooks: Hooks, room: Room) -> Paintin
 
 def _covering(scene: Scene) -> np.ndarray:
     """The layer's alpha, (h, w) of the enlarged context; 0 wherever the enlarged selection's masks are."""
-    scale, alpha = scene.request.scale, scene.masks.alpha
+    scale, alpha = scene.request.settings.scale, scene.masks.alpha
     size = _enlarged_context(scene).size
     covering = resize(scene.picture[..., 3], size)
     if scene.request.selection is None:
@@ -111,7 +111,7 @@ def _covering(scene: Scene) -> np.ndarray:
 
 
 def _enlarged_context(scene: Scene) -> Rect:
-    return enlarged(scene.request.context, scene.request.scale)
+    return enlarged(scene.request.context, scene.request.settings.scale)
 
 
 def _density(components: Components, scene: Scene, covering: np.ndarray) -> Density:
@@ -140,7 +140,7 @@ def _decoded(
     advance: Callable[[int], None],
 ) -> np.ndarray:
     """The picture, at the enlarged context's size: decoded tile by tile, as coarse and as detailed as `start` was."""
-    tiling, spread = density.tiling, _COARSE * request.scale
+    tiling, spread = density.tiling, _COARSE * request.settings.scale
 
     def finished() -> Iterator[tuple[Rect, np.ndarray]]:
         for count, tile in enumerate(tiling.tiles, start=1):
@@ -161,7 +161,7 @@ def _layer(scene: Scene, painted: np.ndarray, covering: np.ndarray) -> Layer:
     """All of the enlarged context, or what of it is selected."""
     request, context = scene.request, _enlarged_context(scene)
     local = None if request.selection is None else selection_bounds(covering)
-    reach = 0 if request.strict else scene.plan.reach * request.scale
+    reach = 0 if request.settings.edges.strict else scene.plan.reach * request.settings.scale
     return cut_layer(painted, covering, local or context.size.rect, context, reach=reach)
 
 

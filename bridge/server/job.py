@@ -49,5 +49,7 @@ def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
     """The pictures that a job names."""
     if isinstance(submit, Train):
         return tuple(lesson.picture for lesson in submit.lessons)
-    guiding = (part for condition in submit.conditions for part in (condition.picture, condition.mask))
+    guiding = (
+        part for condition in submit.settings.conditioning.conditions for part in (condition.picture, condition.mask)
+    )
     return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)

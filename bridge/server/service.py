@@ -239,9 +239,9 @@ class Service:
             return (await self._catalogue.find(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message, self._catalogue.wildcard_options)
-        checkpoint = await self._catalogue.find(message.checkpoint)
+        checkpoint = await self._catalogue.find(message.settings.checkpoint)
         await self._catalogue.check_loras(loras, checkpoint)
-        await self._catalogue.check_conditions(message.conditions, checkpoint)
+        await self._catalogue.check_conditions(message.settings.conditioning.conditions, checkpoint)
         return checkpoint.id
 
     def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:

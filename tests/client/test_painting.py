@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from job_forms import said
 from tiny_bridge import TinyBridge
 
 from bridge.client import AsyncBridge, Bridge, ContextChoice, Progress
@@ -40,8 +41,14 @@ def test_what_is_asked_goes_where_it_belongs(tiny: TinyBridge) -> None:
     with Bridge(tiny.address()) as client:
         result = client.fill(PICTURE, MASK, prompt="a berry", mode="add", grow=3.0, seed=5, strict=True, context=choice)
     plan, submit = sent(tiny)
-    assert (plan.selection, plan.mode, plan.grow, plan.context) == (BOUNDS, "add", 3.0, choice)
-    assert (submit.prompt, submit.mode, submit.grow, submit.seed, submit.strict) == ("a berry", "add", 3.0, 5, True)
+    assert (plan.selection, said(plan).mode, said(plan).grow, plan.context) == (BOUNDS, "add", 3.0, choice)
+    assert (said(submit).prompt, said(submit).mode, said(submit).grow, said(submit).seed, said(submit).strict) == (
+        "a berry",
+        "add",
+        3.0,
+        5,
+        True,
+    )
     assert (submit.context, submit.on_disconnect) == (BOUNDS, "cancel")
     (held,) = tiny.sessions.values()
     assert submit.picture is not None
@@ -74,7 +81,7 @@ def test_progress_is_told_and_nothing_else(tiny: TinyBridge) -> None:
 def test_a_typo_is_no_option(tiny: TinyBridge) -> None:
     with (
         Bridge(tiny.address()) as client,
-        pytest.raises(TypeError, match="no option 'promt'; there are mode, prompt"),
+        pytest.raises(TypeError, match="no option 'promt'; there are kind, mode"),
     ):
         client.fill(PICTURE, MASK, promt="a berry")  # type: ignore[call-arg]
     assert not tiny.messages(Plan)
