@@ -20,10 +20,9 @@ from ..engine.port import (
 )
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Cancelled, JobOrder, Progress, Queued, Started, Submit, Trained
-from .job import Job
 from .logs import log, log_fault
 from .queue import FairQueue
-from .session import Session
+from .session import Job, Session
 
 __all__ = ["JobRunner"]
 

@@ -29,14 +29,13 @@ from ..protocol.messages import (
 from ..protocol.wire import FRAME_BYTES
 from .catalogue import Catalogue
 from .detached import DetachedSessions
-from .job import Job, named_pictures
 from .logs import log, log_fault
 from .outbox import Outbox
 from .runner import JobRunner
-from .session import Session
+from .session import Job, Session
 from .settings import Settings
 from .stock import Stock
-from .submission import check_order, named_loras, with_seed
+from .submission import check_order, named_loras, named_pictures, with_seed
 
 __all__ = ["Service"]
 

@@ -18,7 +18,7 @@ from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
 from .settings import Settings
 
-__all__ = ["check_order", "named_loras", "with_seed"]
+__all__ = ["check_order", "named_loras", "named_pictures", "with_seed"]
 
 _WEBP_SIDE = 16383
 # What a layer takes in a result besides its prompts, generously.
@@ -179,3 +179,13 @@ def _check_result(submit: Submit, settings: Settings) -> None:
             f"The result could take {most} bytes; the bridge keeps {settings.replay_bytes}.",
             "Ask for fewer pictures at once, a lower depth, or a smaller context.",
         )
+
+
+def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
+    """The pictures that a job names."""
+    if isinstance(submit, Train):
+        return tuple(lesson.picture for lesson in submit.lessons)
+    guiding = (
+        part for condition in submit.settings.conditioning.conditions for part in (condition.picture, condition.mask)
+    )
+    return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gi.repository import Gimp, GObject
 
-from .words import _
+from .translation import _
 
 __all__ = ["AUTOMATIC", "declare", "given"]
 

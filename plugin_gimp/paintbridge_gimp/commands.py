@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.protocol.messages import STRENGTHS
 
-from .words import _
+from .translation import _
 
 __all__ = ["CHECK", "Command", "commands"]
 

@@ -13,13 +13,13 @@ from bridge.protocol.messages import ContextChoice, ResultFormat
 
 from .arguments import given
 from .commands import Command
+from .connection import Connection
+from .job_target import JobTarget, Margins, check_open
 from .layers import add_layers, layer_name
-from .link import Link
 from .progress import Progress
-from .scene import Margins, Scene, check_open
-from .words import _, said
+from .translation import _, said
 
-__all__ = ["look", "paint"]
+__all__ = ["job_target", "paint"]
 
 # Arguments that the bridge takes under the same name, with an underscore.
 _SENT = ("prompt", "negative-prompt", "strength", "seed", "batch", "steps", "guidance", "sampler", "strict")
@@ -28,7 +28,7 @@ _REMOVE, _EXPAND = "remove", "expand"
 
 
 def paint(
-    command: Command, scene: Scene, config: Gimp.ProcedureConfig, link: Link, progress: Progress
+    command: Command, target: JobTarget, config: Gimp.ProcedureConfig, connection: Connection, progress: Progress
 ) -> list[Gimp.Layer]:
     """Plan, read, submit, wait, and add the layers.
 
@@ -38,39 +38,41 @@ def paint(
     progress.say(_("Reading the image"))
     shared = {"kind": command.kind, **_values(config, _PLANNED)}
     shared["mode"] = mode = _mode(command, config)
-    shared["canvas"], shared["scale"] = scene.canvas, scene.scale
-    planned = link.plan(selection=scene.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared)
-    pixels: dict[str, Any] = {"selection": scene.coverage(planned.context)}
+    shared["canvas"], shared["scale"] = target.canvas, target.scale
+    planned = connection.plan(
+        selection=target.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared
+    )
+    pixels: dict[str, Any] = {"selection": target.coverage(planned.context)}
     if command.kind != "generate":
         alone = given(config, "source") == "layer"
-        pixels["picture"] = scene.picture(planned.context, layer_alone=alone)
+        pixels["picture"] = target.picture(planned.context, layer_alone=alone)
 
     # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
     prompt = "" if mode == _REMOVE else given(config, "prompt") or ""
 
     def follow(event: JobUpdate) -> None:
-        check_open(scene.image)
+        check_open(target.image)
         progress.show(event)
 
-    result = link.paint(
+    result = connection.paint(
         follow,
         context=planned.context,
-        result=ResultFormat(scene.depth),
+        result=ResultFormat(target.depth),
         **shared,
         **pixels,
         **{**_values(config, _SENT), "prompt": prompt},
     )
     name = layer_name(prompt, _("Remove") if mode == _REMOVE else command.title)
-    layers = add_layers(scene, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
+    layers = add_layers(target, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
     if result.hints:
         Gimp.message("\n".join(map(said, result.hints)))
     return layers
 
 
-def look(
+def job_target(
     command: Command, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], config: Gimp.ProcedureConfig
-) -> Scene:
-    """The scene of a command.
+) -> JobTarget:
+    """The target of a command's job.
 
     Raises:
         Refused: nothing can be painted there.
@@ -82,10 +84,10 @@ def look(
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
     scale = int(given(config, "scale") or 1)
-    scene = Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
-    if scene.bounds is None:
+    target = JobTarget.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
+    if target.bounds is None:
         _check_selected(_mode(command, config))
-    return scene
+    return target
 
 
 def _check_selected(mode: str) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .fields import Choice, Offered, Suited, Tick, named
+from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named
 from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
-from .words import _
+from .translation import _
 
 __all__ = ["Advanced"]
 
@@ -21,13 +19,15 @@ class Advanced(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps = named(Suited("steps"), "steps", _("Denoising steps"))
+        self.steps = named(OptionalNumber("steps"), "steps", _("Denoising steps"))
         self.guidance = named(
-            Suited("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
+            OptionalNumber("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
         )
-        self.sampler = named(Offered(_("Automatic")), "sampler", _("How the model walks from noise to a picture"))
-        grow = named(Suited("grow"), "grow", _("Pixels to grow the selection by"))
-        feather = named(Suited("feather"), "feather", _("Pixels over which the new fades into the old"))
+        self.sampler = named(
+            OptionalChoice(_("Automatic")), "sampler", _("How the model walks from noise to a picture")
+        )
+        grow = named(OptionalNumber("grow"), "grow", _("Pixels to grow the selection by"))
+        feather = named(OptionalNumber("feather"), "feather", _("Pixels over which the new fades into the old"))
         for box in (grow, feather):
             box.setSuffix(" px")
         context = named(Choice(), "context", _("How much of the canvas the model gets to see"))
@@ -38,8 +38,8 @@ class Advanced(QtWidgets.QWidget):
         source.add(VISIBLE, _("All visible layers"), _("What you see"))
         source.add(ACTIVE, _("The active layer alone"), _("As if there were no other layers"))
         source.add(CHOSEN, _("The chosen layers"), _("Those that are selected in the Layers docker"))
-        strict = named(Tick(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
-        self.parts: dict[str, Any] = {
+        strict = named(CheckBox(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
+        self.parts: dict[str, Field] = {
             "steps": self.steps,
             "guidance": self.guidance,
             "sampler": self.sampler,

@@ -7,7 +7,7 @@ from typing import Any
 from bridge.client import Refused
 from bridge.protocol.messages import MODES
 
-from .words import _
+from .translation import _
 
 __all__ = ["AUTOMATIC", "REMOVE", "check_selected", "job_of", "mode_of", "modes", "name_of"]
 

@@ -61,7 +61,9 @@ def test_nothing_changes_beyond_grow_and_feather(
     beyond = distance_to(selection)
     assert painted.shape == (HEIGHT, WIDTH, 4)
     assert not changed(before, after)[painted[:, :, 3] == 0].any()
-    assert not changed(before, after)[beyond > recipe["settings"]["edges"]["grow"] + recipe["settings"]["edges"]["feather"]].any()
+    assert not changed(before, after)[
+        beyond > recipe["settings"]["edges"]["grow"] + recipe["settings"]["edges"]["feather"]
+    ].any()
     assert changed(before, after)[selection[:, :, 0] > 200].mean() > 0.9
     if strict:
         assert not changed(before, after)[selection[:, :, 0] == 0].any()

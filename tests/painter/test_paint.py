@@ -1,6 +1,5 @@
 """What holds for every kind of job: alpha's reach, determinism, batches, cancelling, progress, refusals."""
 
-
 import cv2
 import numpy as np
 import pytest

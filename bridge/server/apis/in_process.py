@@ -25,11 +25,11 @@ from ...protocol.messages import (
 )
 from ...protocol.pixels import Buffer, chunks
 from ...protocol.wire import decode_server
-from ..job import named_pictures
 from ..logs import log_fault
 from ..outbox import Outbox
 from ..service import Service
 from ..session import Session
+from ..submission import named_pictures
 
 __all__ = ["Happened", "InProcessClient", "JobStopped", "PaintedJob"]
 
