@@ -28,9 +28,9 @@ def parse_condition(text: str) -> dict[str, Any]:
         raise ValueError(
             f"a condition is KIND=FILE, such as scribble=drawing.png, where KIND is {' or '.join(CONDITION_CHANNELS)}"
         )
-    said = {name: _value(name, value) for name, value in zip(options[::2], options[1::2], strict=True)}
-    values = {name: said.get(name, _FIELDS[name].default) for name in ("start", "end")}
-    if values["start"] > values["end"]:
+    said: dict[str, Any] = {name: _value(name, value) for name, value in zip(options[::2], options[1::2], strict=True)}
+    start, end = (said.get(name, _FIELDS[name].default) for name in ("start", "end"))
+    if start > end:
         raise ValueError("the condition's end must be at its start or after")
     return {"kind": kind, "picture": Path(file), **said}
 

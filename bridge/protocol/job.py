@@ -290,6 +290,11 @@ class JobField:
     def name(self) -> str:
         return self.spec.name
 
+    @property
+    def title(self) -> str:
+        """Its name as a label, for forms that have no words of their own for it."""
+        return self.name.replace("_", " ").capitalize()
+
     def counts_for(self, kind: str) -> bool:
         """Whether it has an effect on jobs of a kind."""
         return kind in self.spec.metadata.get("kinds", tuple(JobKind))
