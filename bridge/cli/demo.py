@@ -20,8 +20,8 @@ from ..client import Bridge
 from ..protocol.messages import CheckpointInfo, Rect
 from .arguments import build_parser
 from .connect import connected
+from .each_picture import arguments_for
 from .exits import CliError, Exit, unwritable
-from .fills import of_picture
 from .jobs import Done, paint
 from .pictures import open_picture
 from .progress import JobProgress
@@ -103,7 +103,7 @@ def _show(bridge: Bridge, fill: _Fill, before: Path, folder: Path, progress: Job
     _write_mask(selection, source.width, source.height, fill.draw)
     command = ["fill", str(before), "--mask", str(selection), *fill.options, "--seed", str(_SEED)]
     command += ["-o", str(result), "--layer", str(layer)]
-    done = paint(bridge, of_picture(build_parser().parse_args(command), before), progress)
+    done = paint(bridge, arguments_for(build_parser().parse_args(command), before), progress)
     untouched = _check(before, result, layer)
     lines = ["", fill.title, f"  selection    {selection}", f"  result       {result}", f"  layer        {layer}"]
     lines.append("  " + _timings(done))

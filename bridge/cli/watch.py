@@ -19,9 +19,9 @@ from pathlib import Path
 from ..client import Bridge
 from . import jobs
 from .connect import connected
+from .each_picture import arguments_for, picture_error, picture_error_as_json
 from .exits import CliError, Exit
 from .filenames import normal
-from .fills import of_picture, told_error, word_of_error
 from .progress import JobProgress
 from .saving import EXTENSIONS
 
@@ -64,14 +64,14 @@ def watch(args: argparse.Namespace) -> Exit:
 def _fill(bridge: Bridge, args: argparse.Namespace, picture: Path, target: Path, progress: JobProgress) -> None:
     trouble = target / f"{picture.stem}.fill.txt"
     try:
-        done = jobs.paint(bridge, of_picture(args, picture, folder=target), progress)
+        done = jobs.paint(bridge, arguments_for(args, picture, folder=target), progress)
     except Exception as error:  # noqa: BLE001 - sorted there
-        words = told_error(error)
+        words = picture_error(error)
         # On a full disk it is still said in the terminal.
         with contextlib.suppress(OSError):
             _write(trouble, f"{words.message}\n{words.hint}\n")
         if args.json:
-            print(json.dumps(word_of_error(picture, words)), flush=True)
+            print(json.dumps(picture_error_as_json(picture, words)), flush=True)
         print(f"paintbridge: {picture.name}: {words.message}\n  {words.hint}", file=sys.stderr)
     else:
         trouble.unlink(missing_ok=True)

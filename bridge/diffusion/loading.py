@@ -16,8 +16,8 @@ __all__ = ["ModuleLoader", "Offload", "Share"]
 
 diffusers.utils.logging.disable_progress_bar()
 diffusers.utils.logging.set_verbosity_error()
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
 
 # Bytes, as torch aligns what it allocates on a CPU.
 _ALIGNMENT = 64

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
-from .calls import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
+from .messages import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
 from .port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
 from .process import WorkerProcess, crash_error
 

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from ..protocol.errors import BridgeError
 from . import shared
-from .calls import (
+from .messages import (
     Begun,
     Failed,
     Finished,
@@ -40,6 +40,8 @@ from .port import EngineEvent, Task, TaskFailed, TaskFinished
 __all__ = ["WorkerProcess", "crash_error"]
 
 _log = logging.getLogger(__name__)
+
+Arguments = TypeVarTuple("Arguments")
 
 _TERMINATE_SECONDS = 2.0
 
@@ -170,7 +172,7 @@ class WorkerProcess:
     def _post(self, message: Ready | Unfit | Begun | Happened) -> None:
         self._call(self._hear, self, message)
 
-    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _call(self, function: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         # The loop may have been closed around a worker that nobody ended.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *arguments)

@@ -32,6 +32,7 @@ from ..protocol.messages import (
     Checkpoints,
     Condition,
     LoraInfo,
+    Mode,
     Plan,
     Planned,
     Recommended,
@@ -106,31 +107,32 @@ class Catalogue:
             BridgeError: ``unsupported_mode``, ``empty_selection``, ``bad_context``, ``picture_too_large``; those of
                 :meth:`find`.
         """
-        if request.mode not in MODES[request.kind]:
+        asked = request.settings
+        if asked.mode not in MODES[asked.kind]:
             raise BridgeError("unsupported_mode")
-        checkpoint = await self.find(request.checkpoint)
+        checkpoint = await self.find(asked.checkpoint)
         try:
             planned = plan_context(
                 Size(request.canvas.width, request.canvas.height),
                 _canvas_rect(request.selection),
-                kind=request.kind,
-                mode=request.mode,
+                kind=asked.kind,
+                mode=asked.mode,
                 choice=request.context.kind,
                 rect=_canvas_rect(request.context.rect),
-                grow=request.grow,
-                feather=request.feather,
+                grow=asked.edges.grow,
+                feather=asked.edges.feather,
                 native_pixels=checkpoint.card.native_pixels,
                 multiple=checkpoint.family.multiple,
-                scale=request.scale,
+                scale=asked.scale,
             )
         except CanvasError as error:
             raise BridgeError(error.code, str(error)) from None
         context = planned.context
-        check_pixels(context.width, context.height, scale=request.scale, most_pixels=most_pixels)
+        check_pixels(context.width, context.height, scale=asked.scale, most_pixels=most_pixels)
         return Planned(
             request.request,
             Rect(context.x, context.y, context.width, context.height),
-            planned.mode,
+            Mode(planned.mode),
             planned.grow,
             planned.feather,
             planned.reach,

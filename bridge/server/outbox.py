@@ -11,17 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..protocol.messages import CHUNK_BYTES, ServerMessage
+from ..protocol.messages import CHUNK_BYTES, JobEvent, Preview, ServerMessage
 from ..protocol.wire import encode
 
-if TYPE_CHECKING:
-    from .session import Session
-
-__all__ = ["Outbox"]
+__all__ = ["EventSource", "Outbox"]
 
 _ROOM_BYTES = 2 * CHUNK_BYTES
+
+
+class EventSource(Protocol):
+    """What an outbox sends from: a session."""
+
+    def event_after(self, number: int) -> JobEvent | None:
+        """The first event after this number, if there is one yet."""
+
+    def take_preview(self) -> Preview | None:
+        """A preview to send, if one waits."""
 
 
 class Outbox:
@@ -31,7 +38,7 @@ class Outbox:
         self._answers: deque[bytes] = deque()
         self._answer_bytes = 0
         self._news: dict[tuple[type[ServerMessage], str], ServerMessage] = {}
-        self._session: Session | None = None
+        self._source: EventSource | None = None
         self._cursor = 0
         self._barrier = 0
         self._farewell: bytes | None = None
@@ -71,9 +78,9 @@ class Outbox:
         self.push(message)
         await self._room.wait()
 
-    def follow(self, session: Session, *, after: int) -> None:
+    def follow(self, source: EventSource, *, after: int) -> None:
         """Send the session's events after this number, news, and its previews, behind the answers that wait already."""
-        self._session = session
+        self._source = source
         self._cursor = after
         self._barrier = len(self._answers)
         self._stirred.set()
@@ -84,7 +91,7 @@ class Outbox:
 
     def leave(self) -> None:
         """The session goes on elsewhere: send nothing more of it."""
-        self._session = None
+        self._source = None
 
     def close(self, code: int, farewell: ServerMessage | None = None) -> None:
         """Send what waits, and the farewell, then close the websocket with this code. Nothing is taken any more."""
@@ -125,11 +132,11 @@ class Outbox:
             self._room.set()
 
     def _next(self) -> bytes | None:
-        if self._session is not None and not self._barrier:
+        if self._source is not None and not self._barrier:
             # News first, for what an event says may rest on it: a LoRA is in the list before its training has ended.
             if self._news:
                 return encode(self._news.pop(next(iter(self._news))))
-            event = self._session.events.event_after(self._cursor)
+            event = self._source.event_after(self._cursor)
             if event is not None:
                 self._cursor = event.event
                 return encode(event)
@@ -143,5 +150,5 @@ class Outbox:
         if self._close_code is not None:
             farewell, self._farewell = self._farewell, None
             return farewell
-        preview = None if self._session is None else self._session.take_preview()
+        preview = None if self._source is None else self._source.take_preview()
         return None if preview is None else encode(preview)

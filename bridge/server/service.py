@@ -29,14 +29,13 @@ from ..protocol.messages import (
 from ..protocol.wire import FRAME_BYTES
 from .catalogue import Catalogue
 from .detached import DetachedSessions
-from .job import Job, named_pictures
 from .logs import log, log_fault
 from .outbox import Outbox
 from .runner import JobRunner
-from .session import Session
+from .session import Job, Session
 from .settings import Settings
 from .stock import Stock
-from .submission import check_order, named_loras, with_seed
+from .submission import check_order, named_loras, named_pictures, with_seed
 
 __all__ = ["Service"]
 
@@ -239,9 +238,9 @@ class Service:
             return (await self._catalogue.find(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message, self._catalogue.wildcard_options)
-        checkpoint = await self._catalogue.find(message.checkpoint)
+        checkpoint = await self._catalogue.find(message.settings.checkpoint)
         await self._catalogue.check_loras(loras, checkpoint)
-        await self._catalogue.check_conditions(message.conditions, checkpoint)
+        await self._catalogue.check_conditions(message.settings.conditioning.conditions, checkpoint)
         return checkpoint.id
 
     def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:

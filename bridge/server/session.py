@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..engine.port import TaskFinished, TaskPreview
@@ -11,6 +13,8 @@ from ..protocol.messages import (
     Cancelled,
     Failed,
     Get,
+    JobEvent,
+    JobOrder,
     Preview,
     Progress,
     Put,
@@ -20,15 +24,14 @@ from ..protocol.messages import (
     Started,
     Trained,
 )
-from ..protocol.pixels import slice_put
+from ..protocol.pixels import Buffer, slice_put
 from ..protocol.session import ServerSession
-from .job import Job
 from .outbox import Outbox
 from .pictures import PictureStore
 from .results import ResultStore
 from .settings import Settings
 
-__all__ = ["MOST_WAITING_EVENTS", "Session"]
+__all__ = ["MOST_WAITING_EVENTS", "Job", "Session"]
 
 E = TypeVar("E", bound=Queued | Started | Progress | Result | Trained | Failed | Cancelled)
 
@@ -125,6 +128,10 @@ class Session:
         self._previews[job] = Preview(job, preview.step, preview.width, preview.height, bytes(preview.data))
         self.outbox.stir()
 
+    def event_after(self, number: int) -> JobEvent | None:
+        """The first event after this number, if there is one yet."""
+        return self.events.event_after(number)
+
     def take_preview(self) -> Preview | None:
         """A preview to send, if one waits whose job still runs."""
         while self._previews:
@@ -176,3 +183,33 @@ class Session:
         if data is None:
             raise BridgeError("result_expired" if self.results.expired(request.hash) else "picture_unknown")
         return slice_put(request, data)
+
+
+@dataclass(eq=False)
+class Job:
+    """A job that waits or runs.
+
+    ``id`` is unique within the bridge, ``submit`` has its seed, strength and checkpoint filled in, ``pictures`` are
+    pinned in the session until the job ends. ``position`` is the one that the client was told last. ``submitted`` and
+    ``started`` are readings of the monotonic clock in seconds. ``cancelled`` says that its end was asked for while it
+    ran, ``overrun`` how many of its steps were reported as done after that.
+    """
+
+    id: str
+    session: Session
+    submit: JobOrder
+    pictures: Mapping[str, Buffer]
+    submitted: float
+    started: float | None = None
+    position: int | None = None
+    cancelled: bool = False
+    overrun: int = 0
+
+    @property
+    def name(self) -> str:
+        """The client's name for it."""
+        return self.submit.job
+
+    @property
+    def session_id(self) -> str:
+        return self.session.id

@@ -72,8 +72,8 @@ class _Losses(nn.Module):
 
     def forward(self, latents: Tensor, tokens: Tensor, noise: Tensor, timesteps: Tensor) -> dict[str, Tensor]:
         target, mask, conditions, coverage = latents[:, :4], latents[:, 4:5], latents[:, 4:9], latents[:, 9:]
-        noisy = self.scheduler.add_noise(target, noise, timesteps)  # type: ignore[arg-type]
-        velocity = self.scheduler.get_velocity(target, noise, timesteps)  # type: ignore[arg-type]
+        noisy = self.scheduler.add_noise(target, noise, timesteps)
+        velocity = self.scheduler.get_velocity(target, noise, timesteps)
         model_input = torch.cat([noisy, conditions], 1).contiguous(memory_format=torch.channels_last)
         states = self.text_encoder(tokens).last_hidden_state
         error = (self.unet(model_input, timesteps, states).sample.float() - velocity).square().mean(1, keepdim=True)

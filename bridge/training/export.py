@@ -24,9 +24,9 @@ def pipeline(built: Models) -> StableDiffusionInpaintPipeline:
         text_encoder=built.text_encoder,
         tokenizer=built.tokenizer,
         unet=built.unet,
-        scheduler=new_scheduler(),  # type: ignore[arg-type]
-        safety_checker=None,  # type: ignore[arg-type]
-        feature_extractor=None,  # type: ignore[arg-type]
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
     )
 

@@ -7,12 +7,12 @@ from typing import Optional
 
 from gi.repository import Gdk, Gimp, GimpUi, GObject, Gtk
 
+from .bridge_status import BridgeStatus
 from .commands import Command
-from .link import Link
+from .connection import Connection
 from .report import summary
 from .settings import Settings
-from .state import BridgeState
-from .words import _
+from .translation import _
 
 __all__ = ["ask"]
 
@@ -22,7 +22,7 @@ _OFFERED = ("checkpoint", "sampler")
 _SLIDERS = ("strength",)
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command) -> tuple[bool, Optional[Link]]:
+def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command) -> tuple[bool, Optional[Connection]]:
     """Show it. Returns whether the artist pressed the button, and if so the connection, if there is one by then.
 
     It never begins with the mode Remove, though *Repeat* still does that: whoever opens it again has something to say.
@@ -33,16 +33,16 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Comman
     dialog.set_ok_label(_("_Paint"))
     combos = {name: _combo(dialog, config, name) for name in _OFFERED if name in command.arguments}
 
-    def offer(link: Link) -> None:
-        welcome = link.welcome
+    def offer(connection: Connection) -> None:
+        welcome = connection.welcome
         if welcome.checkpoints:
-            state.say(summary(welcome.checkpoints[0]))
+            status.set_text(summary(welcome.checkpoints[0]))
         offered = {"checkpoint": [checkpoint.name for checkpoint in welcome.checkpoints], "sampler": welcome.samplers}
         for name, combo in combos.items():
             for value in offered[name]:
                 combo.append_text(value)
 
-    state = BridgeState(offer)
+    status = BridgeStatus(offer)
     if "mode" in command.arguments:
         # What would not be sent is not to be typed.
         removing = Gimp.ValueArray.new_from_values([GObject.Value(GObject.TYPE_STRING, "remove")])
@@ -53,20 +53,20 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Comman
     dialog.fill_expander("advanced", "advanced-title", False, "advanced-box")
     dialog.fill([*shown, "advanced"])
     content = dialog.get_content_area()
-    content.pack_start(state.box, False, False, 6)
-    content.reorder_child(state.box, 0)
-    state.box.show_all()
+    content.pack_start(status.box, False, False, 6)
+    content.reorder_child(status.box, 0)
+    status.box.show_all()
     dialog.connect("key-press-event", _paint_on_control_enter)
     if "prompt" in command.shown:
         dialog.get_widget("prompt", Gtk.TextView.__gtype__).grab_focus()
-    state.look(Settings.load())
+    status.connect(Settings.load())
     pressed = dialog.run()
-    link = state.close()
+    connection = status.close()
     dialog.destroy()
-    if not pressed and link is not None:
-        link.close()
-        link = None
-    return pressed, link
+    if not pressed and connection is not None:
+        connection.close()
+        connection = None
+    return pressed, connection
 
 
 def _prepared(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, names: Sequence[str]) -> list[str]:
@@ -74,9 +74,11 @@ def _prepared(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, name
     filled = []
     for name in names:
         if name in _MULTI_LINE:
-            nick = config.find_property(name).nick
-            dialog.get_label(f"{name}-title", nick, False, True).set_xalign(0)
+            declared = config.find_property(name)
+            assert declared is not None
+            dialog.get_label(f"{name}-title", declared.nick, False, True).set_xalign(0)
             text = dialog.get_widget(name, Gtk.TextView.__gtype__)
+            assert isinstance(text, Gtk.TextView)
             text.set_wrap_mode(Gtk.WrapMode.WORD_CHAR)
             text.set_accepts_tab(False)
             scrolled = dialog.fill_scrolled_window(f"{name}-scrolled", name)
@@ -92,6 +94,7 @@ def _prepared(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, name
 def _combo(dialog: GimpUi.ProcedureDialog, config: Gimp.ProcedureConfig, name: str) -> Gtk.ComboBoxText:
     """A text argument that offers what the bridge has, and may be typed freely where there is none."""
     labelled = dialog.get_widget(name, GObject.TYPE_NONE)
+    assert isinstance(labelled, GimpUi.LabelEntry)
     labelled.remove(labelled.get_entry())
     combo = Gtk.ComboBoxText.new_with_entry()
     combo.set_hexpand(True)

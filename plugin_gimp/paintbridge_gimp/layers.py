@@ -10,8 +10,8 @@ from gi.repository import Gimp
 
 from bridge.client import ResultLayer
 
+from .job_target import JobTarget, check_open
 from .pixels import write_layer
-from .scene import Scene, check_open
 
 __all__ = ["RECIPE_PARASITE", "add_layers", "empty_layer", "layer_name"]
 
@@ -20,7 +20,7 @@ RECIPE_PARASITE = "paintbridge-recipe"
 _LONGEST_NAME = 60
 
 
-def add_layers(scene: Scene, results: Sequence[ResultLayer], *, name: str, as_mask: bool) -> list[Gimp.Layer]:
+def add_layers(target: JobTarget, results: Sequence[ResultLayer], *, name: str, as_mask: bool) -> list[Gimp.Layer]:
     """Add them; the first is on top, and the only visible one.
 
     Args:
@@ -29,7 +29,7 @@ def add_layers(scene: Scene, results: Sequence[ResultLayer], *, name: str, as_ma
     Raises:
         Refused: the image was closed meanwhile.
     """
-    image, above = scene.image, scene.layer
+    image, above = target.image, target.layer
     check_open(image)
     parent, position = None, 0
     if above is not None and above.is_valid():
@@ -37,10 +37,10 @@ def add_layers(scene: Scene, results: Sequence[ResultLayer], *, name: str, as_ma
     layers = [_layer(image, result, name) for result in results]
     image.undo_group_start()
     try:
-        if scene.margins:
-            image.resize(scene.canvas.width, scene.canvas.height, *scene.origin)
-        if scene.scale > 1:
-            image.scale(scene.canvas.width * scene.scale, scene.canvas.height * scene.scale)
+        if target.margins:
+            image.resize(target.canvas.width, target.canvas.height, *target.origin)
+        if target.scale > 1:
+            image.scale(target.canvas.width * target.scale, target.canvas.height * target.scale)
         # Each is put where the one below it lay.
         for layer in reversed(layers):
             image.insert_layer(layer, parent, position)

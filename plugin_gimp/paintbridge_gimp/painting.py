@@ -9,26 +9,21 @@ from gi.repository import Gimp
 
 from bridge.client import Refused
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ContextChoice, ResultFormat
+from bridge.protocol.messages import ContextChoice, ContextKind, Depth, JobKind, Mode, ResultFormat
 
-from .arguments import given
+from .arguments import given, settings_of
 from .commands import Command
+from .connection import Connection
+from .job_target import JobTarget, Margins, check_open
 from .layers import add_layers, layer_name
-from .link import Link
 from .progress import Progress
-from .scene import Margins, Scene, check_open
-from .words import _, said
+from .translation import _, said
 
-__all__ = ["look", "paint"]
-
-# Arguments that the bridge takes under the same name, with an underscore.
-_SENT = ("prompt", "negative-prompt", "strength", "seed", "batch", "steps", "guidance", "sampler", "strict")
-_PLANNED = ("grow", "feather", "checkpoint")
-_REMOVE, _EXPAND = "remove", "expand"
+__all__ = ["job_target", "paint"]
 
 
 def paint(
-    command: Command, scene: Scene, config: Gimp.ProcedureConfig, link: Link, progress: Progress
+    command: Command, target: JobTarget, config: Gimp.ProcedureConfig, connection: Connection, progress: Progress
 ) -> list[Gimp.Layer]:
     """Plan, read, submit, wait, and add the layers.
 
@@ -36,65 +31,65 @@ def paint(
         Refused, BridgeError, ClientError: in words for the artist; the image is as it was.
     """
     progress.say(_("Reading the image"))
-    shared = {"kind": command.kind, **_values(config, _PLANNED)}
-    shared["mode"] = mode = _mode(command, config)
-    shared["canvas"], shared["scale"] = scene.canvas, scene.scale
-    planned = link.plan(selection=scene.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared)
-    pixels: dict[str, Any] = {"selection": scene.coverage(planned.context)}
-    if command.kind != "generate":
+    mode = _mode(command, config)
+    settings = {**settings_of(config), "kind": command.kind, "mode": mode, "scale": target.scale}
+    if mode == Mode.REMOVE:
+        # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
+        settings["prompt"] = ""
+    choice = ContextChoice(ContextKind(given(config, "context") or ContextKind.AUTO))
+    planned = connection.plan(canvas=target.canvas, selection=target.bounds, context=choice, **settings)
+    pixels: dict[str, Any] = {"selection": target.coverage(planned.context)}
+    if command.kind != JobKind.GENERATE:
         alone = given(config, "source") == "layer"
-        pixels["picture"] = scene.picture(planned.context, layer_alone=alone)
-
-    # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
-    prompt = "" if mode == _REMOVE else given(config, "prompt") or ""
+        pixels["picture"] = target.picture(planned.context, layer_alone=alone)
 
     def follow(event: JobUpdate) -> None:
-        check_open(scene.image)
+        check_open(target.image)
         progress.show(event)
 
-    result = link.paint(
+    result = connection.paint(
         follow,
+        canvas=target.canvas,
         context=planned.context,
-        result=ResultFormat(scene.depth),
-        **shared,
+        result=ResultFormat(Depth(target.depth), previews=False),
         **pixels,
-        **{**_values(config, _SENT), "prompt": prompt},
+        **settings,
     )
-    name = layer_name(prompt, _("Remove") if mode == _REMOVE else command.title)
-    layers = add_layers(scene, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
+    name = layer_name(settings.get("prompt", ""), _("Remove") if mode == Mode.REMOVE else command.title)
+    layers = add_layers(target, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
     if result.hints:
         Gimp.message("\n".join(map(said, result.hints)))
     return layers
 
 
-def look(
+def job_target(
     command: Command, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], config: Gimp.ProcedureConfig
-) -> Scene:
-    """The scene of a command.
+) -> JobTarget:
+    """The target of a command's job.
 
     Raises:
         Refused: nothing can be painted there.
     """
     check_open(image)
     margins = Margins()
-    if command.mode == _EXPAND:
+    if command.mode == Mode.EXPAND:
         margins = _margins(image, config)
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
     scale = int(given(config, "scale") or 1)
-    scene = Scene.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
-    if scene.bounds is None:
+    target = JobTarget.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
+    if target.bounds is None:
         _check_selected(_mode(command, config))
-    return scene
+    return target
 
 
 def _check_selected(mode: str) -> None:
     """To be asked where all of the canvas is meant: these modes would have nothing left to go by."""
-    if mode == _REMOVE:
+    if mode == Mode.REMOVE:
         raise Refused(
             _("Nothing is selected, so there is nothing to remove."), _("Select what is to go, then try again.")
         )
-    if mode == _EXPAND:
+    if mode == Mode.EXPAND:
         raise Refused(
             _("Nothing is selected, so it is not known where the picture is to go on."),
             _("Use Filters > Paintbridge > Expand Canvas, or select what is new, then try again."),
@@ -103,11 +98,6 @@ def _check_selected(mode: str) -> None:
 
 def _mode(command: Command, config: Gimp.ProcedureConfig) -> str:
     return given(config, "mode") or command.mode
-
-
-def _values(config: Gimp.ProcedureConfig, names: Sequence[str]) -> dict[str, Any]:
-    values = {name.replace("-", "_"): given(config, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _margins(image: Gimp.Image, config: Gimp.ProcedureConfig) -> Margins:

@@ -6,7 +6,7 @@ from gi.repository import Gegl, Gimp
 
 from bridge.protocol.messages import Extent, Rect
 
-from .colours import is_srgb, read, write
+from .color_conversion import is_srgb, read, write
 
 __all__ = ["read_coverage", "read_layer", "read_visible", "wire_depth", "write_layer"]
 

@@ -8,10 +8,10 @@ from typing import Optional
 from gi.repository import Gimp, Gio, GObject
 
 from .arguments import declare
-from .check import run_check
+from .check_connection import run_check
 from .commands import CHECK, Command, commands
-from .running import run_command
-from .words import DOMAIN, _
+from .run_command import run_command
+from .translation import DOMAIN, _
 
 __all__ = ["Paintbridge"]
 

@@ -7,7 +7,7 @@ from gi.repository import Gimp
 from bridge.client.job import JobUpdate
 from bridge.protocol import messages
 
-from .words import _, ngettext
+from .translation import _, ngettext
 
 __all__ = ["Progress"]
 

@@ -6,8 +6,8 @@ from typing import Optional
 
 from bridge.protocol.messages import CheckpointInfo, DeviceInfo
 
-from .link import Link
-from .words import _, ngettext
+from .connection import Connection
+from .translation import _, ngettext
 
 __all__ = ["report", "summary"]
 
@@ -22,13 +22,13 @@ def summary(checkpoint: CheckpointInfo) -> str:
     )
 
 
-def report(link: Link, device: Optional[DeviceInfo]) -> str:
+def report(connection: Connection, device: Optional[DeviceInfo]) -> str:
     """Bridge, protocol, checkpoint, device and memory, a line each."""
-    welcome = link.welcome
+    welcome = connection.welcome
     first = welcome.checkpoints[0] if welcome.checkpoints else None
     others = len(welcome.checkpoints) - 1
     lines = [
-        _("Bridge: version {version}, at {url}").format(version=welcome.bridge, url=link.address.url),
+        _("Bridge: version {version}, at {url}").format(version=welcome.bridge, url=connection.address.url),
         _("Protocol: version {version}").format(version=welcome.version),
     ]
     if first is None:

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
-from .fields import Choice, Offered, Suited, Tick, named
+from bridge.protocol.messages import job_fields
+
+from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named, plain_field
 from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
-from .words import _
+from .translation import _
 
 __all__ = ["Advanced"]
 
 
 class Advanced(QtWidgets.QWidget):
     """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document. ``rows`` are
-    where they stand.
+    where they stand. A field of a job's settings that has a widget neither here nor ``elsewhere`` gets a plain one.
     """
 
     unfolded = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Collection[str]) -> None:
         super().__init__()
-        self.steps = named(Suited("steps"), "steps", _("Denoising steps"))
+        self.steps = named(OptionalNumber("steps"), "steps", _("Denoising steps"))
         self.guidance = named(
-            Suited("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
+            OptionalNumber("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
         )
-        self.sampler = named(Offered(_("Automatic")), "sampler", _("How the model walks from noise to a picture"))
-        grow = named(Suited("grow"), "grow", _("Pixels to grow the selection by"))
-        feather = named(Suited("feather"), "feather", _("Pixels over which the new fades into the old"))
+        self.sampler = named(
+            OptionalChoice(_("Automatic")), "sampler", _("How the model walks from noise to a picture")
+        )
+        grow = named(OptionalNumber("grow"), "grow", _("Pixels to grow the selection by"))
+        feather = named(OptionalNumber("feather"), "feather", _("Pixels over which the new fades into the old"))
         for box in (grow, feather):
             box.setSuffix(" px")
         context = named(Choice(), "context", _("How much of the canvas the model gets to see"))
@@ -38,8 +42,8 @@ class Advanced(QtWidgets.QWidget):
         source.add(VISIBLE, _("All visible layers"), _("What you see"))
         source.add(ACTIVE, _("The active layer alone"), _("As if there were no other layers"))
         source.add(CHOSEN, _("The chosen layers"), _("Those that are selected in the Layers docker"))
-        strict = named(Tick(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
-        self.parts: dict[str, Any] = {
+        strict = named(CheckBox(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
+        self.parts: dict[str, Field] = {
             "steps": self.steps,
             "guidance": self.guidance,
             "sampler": self.sampler,
@@ -66,6 +70,10 @@ class Advanced(QtWidgets.QWidget):
         rows.addRow(_("Context"), context)
         rows.addRow(_("Looks at"), source)
         rows.addRow(strict)
+        for name, field in job_fields().items():
+            if name not in self.parts and name not in elsewhere:
+                part = self.parts[name] = plain_field(field)
+                rows.addRow(*((part,) if field.spec.core is bool else (_(field.title), part)))
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._fold)

@@ -1,4 +1,4 @@
-"""Which colours a document has, and in which they travel."""
+"""Color spaces: a document's, and the wire's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import krita
 
 __all__ = ["ColorSpace", "wire_depth", "wire_space"]
 
-# Profiles whose numbers are the wire's: sRGB, encoded.
-_PLAIN = ("sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in", "sRGB IEC61966-2.1")
-# Its curve is a formula, which goes on beyond 0 and 1; one in a table ends there, and with it every wider colour.
-_BOUNDLESS = "sRGB built-in"
-# Inks come and go by tables, most of them of ICC 2; with the former, which is ICC 4, their black is moved.
-_FOR_INKS = "sRGB-elle-V2-srgbtrc.icc"
+# Profiles with the wire's values: sRGB, with its tone curve.
+_SRGB_PROFILES = ("sRGB-elle-V2-srgbtrc.icc", "sRGB-elle-V4-srgbtrc.icc", "sRGB built-in", "sRGB IEC61966-2.1")
+# Its tone curve is parametric and defined beyond 0..1; a table would clip colors outside sRGB.
+_UNBOUNDED = "sRGB built-in"
+# CMYK profiles are tables, most of them ICC v2; with the former, an ICC v4 profile, black would change.
+_FOR_CMYK = "sRGB-elle-V2-srgbtrc.icc"
 _DEPTHS = {"U8": "u8", "U16": "u16", "F16": "f16", "F32": "f32"}
 
 
@@ -32,7 +32,7 @@ class ColorSpace:
 
     def is_plain(self, depth: str) -> bool:
         """Whether its numbers are the wire's, in this depth of the wire's."""
-        return self.model == "RGBA" and self.profile in _PLAIN and _DEPTHS[self.depth] == depth
+        return self.model == "RGBA" and self.profile in _SRGB_PROFILES and _DEPTHS[self.depth] == depth
 
 
 def wire_depth(space: ColorSpace) -> str:
@@ -46,4 +46,4 @@ def wire_depth(space: ColorSpace) -> str:
 def wire_space(depth: str, partner: ColorSpace) -> ColorSpace:
     """The wire's colours of a depth, as Krita names them, to convert from a partner or into it."""
     (own,) = (name for name, wire in _DEPTHS.items() if wire == depth)
-    return ColorSpace("RGBA", own, _FOR_INKS if partner.model == "CMYKA" else _BOUNDLESS)
+    return ColorSpace("RGBA", own, _FOR_CMYK if partner.model == "CMYKA" else _UNBOUNDED)

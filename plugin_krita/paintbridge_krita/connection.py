@@ -1,41 +1,45 @@
-"""The connection to the bridge as the docker sees it: a state, signals, and no waiting.
+"""The connection to the bridge as a Qt object with a state and signals; no call blocks.
 
-It looks for a bridge by itself, again and again, and takes up a lost connection. The only blocking calls, opening and
-closing, are made on threads of their own; whatever the client calls back on its thread comes out as a Qt signal on the
-user interface's.
+It looks for a bridge until there is one, and reconnects. The only blocking calls, opening and closing, are made on
+threads of their own. What the client calls back on its thread becomes a signal on the user interface's thread.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Optional, Union
 
 from bridge.client import Bridge, BridgeNotFound, discover
 from bridge.client.starting import start
+from bridge.protocol.messages import Checkpoints, Pulled, Pulling, Unpulled
 
 from . import settings
-from .inbox import Inbox
 from .qt import QtCore, Signal
+from .queued_callback import QueuedCallback
 
 __all__ = ["CLIENT", "Connection"]
 
 CLIENT = "paintbridge-krita"
-_LOOK_AGAIN_MS = 1500
-# A refusal does not mend itself in a second, and each attempt stands in the bridge's log.
-_REFUSED_AGAIN_MS = 10000
+_RETRY_MS = 1500
+# A refusal rarely ends within a second, and the bridge logs each attempt.
+_RETRY_REFUSED_MS = 10000
+
+_Opened = tuple[Optional[Bridge], Optional[Exception]]
+_StateChange = tuple[Optional[Bridge], str, Optional[Exception]]
 
 
 class Connection(QtCore.QObject):
-    """One bridge, over all its restarts.
+    """The connection to one bridge, also after it is restarted.
 
-    ``state``: ``looking`` (none has been tried yet), ``starting``, ``open``, ``interrupted`` (it is being taken up
-    again; ``error`` says why in vain, if so), ``absent`` (``error`` says why). ``bridge`` is there when ``open`` or
-    ``interrupted``. ``pulled`` has what is said of checkpoints that are being fetched.
+    ``state``: ``looking`` (for the first time), ``starting``, ``open``, ``interrupted`` (reconnecting;
+    ``error`` says why the last attempt failed, if one has), ``absent`` (``error`` says why).
+    ``bridge`` is set when ``open`` or ``interrupted``. ``pulled`` has the messages on downloads of checkpoints.
     """
 
     changed = Signal()
-    checkpoints_known = Signal()
+    checkpoints_changed = Signal()
     pulled = Signal(object)
 
     def __init__(self, parent: QtCore.QObject) -> None:
@@ -44,57 +48,57 @@ class Connection(QtCore.QObject):
         self.error: Optional[Exception] = None
         self.bridge: Optional[Bridge] = None
         self._opening = False
-        self._next: Optional[tuple[str, ...]] = None  # the command of what is to be opened after that
-        self._again = QtCore.QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.timeout.connect(self.look)
-        self._came = Inbox(self._open_ended)
-        self._told = Inbox(self._on_told)
-        self._listed = Inbox(self._tell_of_checkpoints)
-        self._pulling = Inbox(self.pulled.emit)
-        parent.destroyed.connect(self._hear_no_more)
+        self._next: Optional[tuple[str, ...]] = None  # the command of the next one to open
+        self._retry = QtCore.QTimer(self)
+        self._retry.setSingleShot(True)
+        self._retry.timeout.connect(self.find)
+        self._opened = QueuedCallback(self._on_opened)
+        self._state_changed = QueuedCallback(self._on_state)
+        self._listed = QueuedCallback(self._on_checkpoints)
+        self._pulling = QueuedCallback(self.pulled.emit)
+        parent.destroyed.connect(self._close_callbacks)
 
-    def look(self) -> None:
+    def find(self) -> None:
         """Look for a bridge now."""
         if self._opening or self.bridge is not None:
             return
         self._begin(())
 
     def start(self) -> None:
-        """Start the bridge that is missing, and connect to it."""
+        """Start the bridge that was not found, and connect to it."""
         if isinstance(self.error, BridgeNotFound):
             command = self.error.start_command
             if self.bridge is not None:
-                # What it waits for has ended, and its session with it.
+                # The bridge that it tries to reconnect to has ended, and the session with it.
                 self._leave(self.bridge)
-            self._become("starting", None)
+            self._set_state("starting", None)
             self._begin(command)
 
-    def look_elsewhere(self) -> None:
-        """The settings name another bridge, or none any more."""
+    def reconnect(self) -> None:
+        """Connect anew: the settings have another address or token."""
         if self.bridge is not None:
             self._leave(self.bridge)
-        self._become("looking", None)
+        self._set_state("looking", None)
         self._begin(())
 
     def _begin(self, command: tuple[str, ...]) -> None:
-        """Open one, and start it first where there is a command; one at a time."""
+        """Open a connection, after starting a bridge if there is a command. One at a time: another one waits."""
         if self._opening:
             self._next = command
             return
-        self._again.stop()
+        self._retry.stop()
         self._opening = True
         named = settings.load("address", ""), settings.load("token", "")
-        heard = _Heard(self._came.send, self._told.send, self._listed.send, self._pulling.send)
-        threading.Thread(target=_open, args=(command, *named, heard), name="paintbridge-open", daemon=True).start()
+        callbacks = _Callbacks(self._opened.send, self._state_changed.send, self._listed.send, self._pulling.send)
+        threading.Thread(target=_open, args=(command, *named, callbacks), name="paintbridge-open", daemon=True).start()
 
     # ------------------------------------------------------------ on the user interface's thread
 
-    def _open_ended(self, came: tuple[Optional[Bridge], Optional[Exception]]) -> None:
-        bridge, error = came
+    def _on_opened(self, outcome: _Opened) -> None:
+        bridge, error = outcome
         self._opening = False
         command, self._next = self._next, None
-        # What was found serves whoever wants one to be started, and not who has just named another one.
+        # An open bridge will do where one was to be started next, but not where the settings have changed meanwhile.
         if command == () or (command and bridge is None):
             if bridge is not None:
                 self._leave(bridge)
@@ -102,51 +106,51 @@ class Connection(QtCore.QObject):
             return
         self.bridge = bridge
         if bridge is not None:
-            self._become("open", None)
+            self._set_state("open", None)
         else:
-            self._become("absent", error)
-            self._again.start(_REFUSED_AGAIN_MS if hasattr(error, "code") else _LOOK_AGAIN_MS)
+            self._set_state("absent", error)
+            self._retry.start(_RETRY_REFUSED_MS if hasattr(error, "code") else _RETRY_MS)
 
-    def _on_told(self, told: tuple[Optional[Bridge], str, Optional[Exception]]) -> None:
-        bridge, state, reason = told
+    def _on_state(self, change: _StateChange) -> None:
+        bridge, state, reason = change
         if bridge is None or bridge is not self.bridge:
-            return  # of the opening itself, which is told when it ends
+            return  # an opening reports by `_on_opened`, once
         if state == "closed":
             self._leave(bridge)
-            self._become("absent", reason)
-            self._again.start(_LOOK_AGAIN_MS)
+            self._set_state("absent", reason)
+            self._retry.start(_RETRY_MS)
         else:
-            self._become(state, reason)
+            self._set_state(state, reason)
 
     def _leave(self, bridge: Bridge) -> None:
         self.bridge = None
         threading.Thread(target=bridge.close, name="paintbridge-close", daemon=True).start()
 
-    def _become(self, state: str, error: Optional[Exception]) -> None:
+    def _set_state(self, state: str, error: Optional[Exception]) -> None:
         if (state, str(error)) != (self.state, str(self.error)):
             self.state, self.error = state, error
             self.changed.emit()
 
-    def _tell_of_checkpoints(self, _checkpoints: object) -> None:
-        self.checkpoints_known.emit()
+    def _on_checkpoints(self, _checkpoints: object) -> None:
+        self.checkpoints_changed.emit()
 
-    def _hear_no_more(self) -> None:
-        """With its window this is deleted."""
-        for inbox in (self._came, self._told, self._listed, self._pulling):
-            inbox.close()
+    def _close_callbacks(self) -> None:
+        """Called when the window closes, with which this object is deleted."""
+        for callback in (self._opened, self._state_changed, self._listed, self._pulling):
+            callback.close()
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """Whom to tell what; all of these may be called on any thread."""
+class _Callbacks:
+    """May be called on any thread."""
 
-    came: Callable[[Any], None]
-    told: Callable[[Any], None]
-    listed: Callable[[Any], None]
-    pulling: Callable[[Any], None]
+    opened: Callable[[_Opened], None]
+    state_changed: Callable[[_StateChange], None]
+    listed: Callable[[Checkpoints], None]
+    pulling: Callable[[Union[Pulling, Pulled, Unpulled]], None]
 
 
-def _open(command: tuple[str, ...], url: str, token: str, heard: _Heard) -> None:
+def _open(command: tuple[str, ...], url: str, token: str, callbacks: _Callbacks) -> None:
     """On a thread of its own."""
     try:
         if command:
@@ -155,11 +159,11 @@ def _open(command: tuple[str, ...], url: str, token: str, heard: _Heard) -> None
         made = Bridge(
             discover(url=url, token=token) if url or token else None,
             client=CLIENT,
-            on_connection=lambda state, reason: heard.told((holder[0] if holder else None, state, reason)),
-            on_checkpoints=heard.listed,
-            on_pull=heard.pulling,
+            on_connection=lambda state, reason: callbacks.state_changed((holder[0] if holder else None, state, reason)),
+            on_checkpoints=callbacks.listed,
+            on_pull=callbacks.pulling,
         )
         holder.append(made)
-        heard.came((made, None))
+        callbacks.opened((made, None))
     except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-        heard.came((None, error))
+        callbacks.opened((None, error))

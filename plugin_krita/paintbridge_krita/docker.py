@@ -1,4 +1,4 @@
-"""The docker."""
+"""The docker: its widgets, and what connects them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Callable
 
 import krita
 
-from bridge.client import JobResult
+from bridge.client import BridgeClosed, JobResult
 from bridge.client.job import JobUpdate
 from bridge.protocol.messages import Preview
 
 from . import settings
-from .absence import Absence
+from .auto_mode import AutoMode
+from .checkpoints_dialog import CheckpointsDialog
 from .connection import Connection
-from .demo import Demo
-from .failures import words_for
+from .demo_model import DemoModelRow
+from .disconnected import DisconnectedPanel
+from .error_text import error_text
 from .fields import named
-from .forecast import Forecast
 from .form import Form
-from .icons import dress, dress_anew
+from .icons import set_icon, update_icons
+from .job_target import JobTarget, TargetChanged
 from .jobs import Jobs
 from .layers import layer_name
-from .notice import Notice, label
+from .message_widget import MessageWidget, label
 from .overlay import Overlay
 from .painting import Order, Painting
-from .preview import sight_of_preview
+from .preview import overlay_of_preview
 from .progress import Progress
 from .qt import QtCore, QtGui, QtWidgets
-from .results import Painted, Results
-from .scene import Misfit, Scene
-from .scrolled import Whole
+from .results import PaintedPicture, Results
+from .scroll_areas import DockerScrollArea
 from .settings_dialog import SettingsDialog
-from .shop import Shop
-from .words import _, said
+from .translation import _, said
 
 __all__ = ["DOCKER_ID", "PaintbridgeDocker"]
 
@@ -40,52 +40,52 @@ DOCKER_ID = "paintbridge"
 
 
 class PaintbridgeDocker(krita.DockWidget):
-    """What the artist sees of Paintbridge. Jobs wait for their turn at the bridge; their results stay when they end."""
+    """The form, the jobs under way and the results. Several jobs may wait at the bridge."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Paintbridge")
-        self._absence = Absence()
-        self._demo = Demo()
-        self._form = Form(self._demo)
+        self._disconnected = DisconnectedPanel()
+        self._demo_model = DemoModelRow()
+        self._form = Form(self._demo_model)
         self._generate = named(QtWidgets.QPushButton(_("Generate")), "generate")
         self._cancel = named(QtWidgets.QPushButton(_("Cancel")), "cancel")
         self._progress = Progress()
-        self._notice = Notice()
+        self._message = MessageWidget()
         self._results = Results()
         self._state = label("state")
         self._settings = named(QtWidgets.QToolButton(), "settings", _("Paintbridge Settings"))
-        dress(self._settings, "settings")
+        set_icon(self._settings, "settings")
         self._settings.setAutoRaise(True)
-        self._shop = Shop(self)
+        self._checkpoints_dialog = CheckpointsDialog(self)
         self._overlay = Overlay(self)
         self._connection = Connection(self)
         self._jobs = Jobs(self)
-        self._forecast = Forecast(self, lambda selected: self._form.planning(selected=selected))
+        self._auto_mode = AutoMode(self, lambda selected: self._form.planning(selected=selected))
         self._lay_out()
         self._connect_all()
         self._form.begin()
         self._show_state()
-        self._connection.look()
+        self._connection.find()
 
     def canvasChanged(self, canvas: krita.Canvas | None) -> None:
-        """Krita asks every docker for it. Results belong to their documents, whichever is looked at."""
+        """Krita calls this when another view becomes active. Results stay: they belong to their documents."""
         # Not `window()`: that is the docker itself while it floats.
-        self._overlay.look_at(canvas, self.parentWidget())
+        self._overlay.set_canvas(canvas, self.parentWidget())
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QtCore.QEvent.Type.PaletteChange:
-            # Krita's theme is another one; its icons are when it has done with that.
-            QtCore.QTimer.singleShot(0, lambda: dress_anew(self))
+            # Krita's theme has changed; Krita updates its icons after this event.
+            QtCore.QTimer.singleShot(0, lambda: update_icons(self))
 
-    # ------------------------------------------------------------ what an artist does, here or by a shortcut
+    # ------------------------------------------------------------ commands, by button or shortcut
 
     def generate(self) -> None:
-        """Begin a job with what the form says."""
+        """Start a job with the form's values."""
         try:
-            scene = Scene.of(krita.Krita.instance().activeDocument(), self._form.source)
-            order = Order(scene, self._form.values(selected=scene.selection is not None))
+            target = JobTarget.of(krita.Krita.instance().activeDocument(), self._form.source)
+            order = Order(target, self._form.values(selected=target.selection is not None))
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self._fail(error)
         else:
@@ -93,25 +93,25 @@ class PaintbridgeDocker(krita.DockWidget):
             self._paint(order)
 
     def again(self) -> None:
-        """The chosen picture once more, with another seed."""
+        """The selected picture once more, with another seed."""
         self._results.send_again()
 
     def cancel(self) -> None:
-        """End the oldest job."""
+        """Cancel the oldest job."""
         self._jobs.cancel()
 
     def apply(self) -> None:
-        """The chosen pictures, as layers."""
+        """Add the selected pictures as layers."""
         self._results.apply()
 
-    # ------------------------------------------------------------ a job
+    # ------------------------------------------------------------ jobs
 
     def _paint(self, order: Order) -> None:
         bridge = self._connection.bridge
         if bridge is None:
             return
-        self._notice.say("")
-        self._results.look_away()
+        self._message.show_message("")
+        self._results.clear_selection()
         try:
             self._jobs.begin(bridge, order)
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
@@ -122,42 +122,42 @@ class PaintbridgeDocker(krita.DockWidget):
             return
         if not isinstance(event, Preview):
             self._progress.follow(event)
-        elif not self._results.looked_at and settings.load("previews", True):
-            self._overlay.show(sight_of_preview(painting.order, event))
+        elif not self._results.is_previewing and settings.load("previews", True):
+            self._overlay.show(overlay_of_preview(painting.order, event))
 
     def _take(self, order: Order, result: JobResult, images: list[QtGui.QImage]) -> None:
         self._results.add(order, result, images)
         if result.hints:
-            self._notice.say("\n".join(map(said, result.hints)))
+            self._message.show_message("\n".join(map(said, result.hints)))
 
     def _offer_again(self, error: Exception) -> None:
-        """Jobs were lost with their bridge."""
+        """Jobs were lost with their bridge: offer to send them again."""
         names = ", ".join(layer_name(order.values["prompt"], _("Paintbridge")) for order in self._jobs.lost)
         words = _("Lost with it: {names}. What was sent is still here.").format(names=names)
-        self._notice.say(f"{words_for(error)}\n{words}", _("Send Again"), self._send_again)
+        self._message.show_message(f"{error_text(error)}\n{words}", _("Send Again"), self._send_again)
 
     def _send_again(self) -> None:
         bridge = self._connection.bridge
         if bridge is None:
-            self._offer_again(self._connection.error)
+            self._offer_again(self._connection.error or BridgeClosed())
         else:
             self._jobs.send_again(bridge)
 
     def _refuse(self, error: Exception, place: Callable[[krita.Document], None]) -> None:
-        """Pictures were not applied."""
-        document = error.document if isinstance(error, Misfit) else None
+        """Pictures were not applied: say why, and offer to add them all the same if a document can take them."""
+        document = error.document if isinstance(error, TargetChanged) else None
         if document is None:
             self._fail(error)
         else:
-            self._notice.say(words_for(error), _("Add It All the Same"), lambda: place(document))
+            self._message.show_message(error_text(error), _("Add It All the Same"), lambda: place(document))
 
-    def _reuse(self, painted: Painted) -> None:
+    def _reuse(self, painted: PaintedPicture) -> None:
         self._form.reuse(painted.layer.recipe, painted.order.values)
 
-    # ------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------ display
 
     def _fail(self, error: Exception) -> None:
-        self._notice.say(words_for(error))
+        self._message.show_message(error_text(error))
 
     def _show_state(self) -> None:
         words = {
@@ -168,8 +168,8 @@ class PaintbridgeDocker(krita.DockWidget):
             "absent": _("Not connected."),
         }
         self._state.setText(words[self._connection.state])
-        self._absence.explain(self._connection.error)
-        # Without a bridge there is nothing to fill in for.
+        self._disconnected.show_error(self._connection.error)
+        # The form is of no use without a bridge.
         self._form.setVisible(self._connection.state != "absent")
         self._show_checkpoints()
         self._show_buttons()
@@ -178,23 +178,23 @@ class PaintbridgeDocker(krita.DockWidget):
         bridge = self._connection.bridge
         if bridge is not None:
             self._form.offer(bridge)
-        self._shop.offer(bridge)
-        self._forecast.ask(bridge)
-        self._introduce()
+        self._checkpoints_dialog.set_bridge(bridge)
+        self._auto_mode.set_bridge(bridge)
+        self._show_demo_model()
 
-    def _introduce(self) -> None:
-        self._demo.introduce(None if self._connection.bridge is None else self._form.checkpoint)
+    def _show_demo_model(self) -> None:
+        self._demo_model.show_checkpoint(None if self._connection.bridge is None else self._form.checkpoint)
 
     def _show_buttons(self) -> None:
         connected, jobs = self._connection.bridge is not None, self._jobs.under_way
         self._generate.setEnabled(connected)
-        self._results.be_ready(connected)
+        self._results.set_connected(connected)
         self._cancel.setEnabled(bool(jobs))
         self._progress.show_for(jobs[0] if jobs else None, max(len(jobs) - 1, 0))
 
     def _show_jobs(self) -> None:
         self._show_buttons()
-        if not self._results.looked_at:
+        if not self._results.is_previewing:
             # The preview of what has ended.
             self._overlay.show(None)
 
@@ -202,22 +202,22 @@ class PaintbridgeDocker(krita.DockWidget):
         """The settings."""
         dialog = SettingsDialog(self)
         if dialog.exec():
-            self._connection.look_elsewhere()
+            self._connection.reconnect()
         dialog.deleteLater()
 
     def _connect_all(self) -> None:
         self._connection.changed.connect(self._show_state)
-        self._connection.checkpoints_known.connect(self._show_checkpoints)
-        self._connection.pulled.connect(self._shop.follow)
-        self._absence.start.connect(self._connection.start)
-        self._absence.settings.connect(self._set)
+        self._connection.checkpoints_changed.connect(self._show_checkpoints)
+        self._connection.pulled.connect(self._checkpoints_dialog.follow)
+        self._disconnected.start.connect(self._connection.start)
+        self._disconnected.settings.connect(self._set)
         self._settings.clicked.connect(self._set)
-        self._demo.picked.connect(self._form.prompt.choose)
-        self._demo.others.connect(self._shop.show)
+        self._demo_model.picked.connect(self._form.prompt.set_field_value)
+        self._demo_model.others.connect(self._checkpoints_dialog.show)
         self._form.sent.connect(self.generate)
-        self._form.changed.connect(self._forecast.look)
-        self._form.changed.connect(self._introduce)
-        self._forecast.known.connect(self._form.expect)
+        self._form.changed.connect(self._auto_mode.update)
+        self._form.changed.connect(self._show_demo_model)
+        self._auto_mode.resolved.connect(self._form.show_auto_mode)
         self._jobs.changed.connect(self._show_jobs)
         self._jobs.progressed.connect(self._follow)
         self._jobs.painted.connect(self._take)
@@ -227,8 +227,8 @@ class PaintbridgeDocker(krita.DockWidget):
         self._cancel.clicked.connect(self.cancel)
         self._results.again.connect(self._paint)
         self._results.reuse.connect(self._reuse)
-        self._results.seen.connect(self._overlay.show)
-        self._results.lifted.connect(self._overlay.lift)
+        self._results.preview_changed.connect(self._overlay.show)
+        self._results.compare_held.connect(self._overlay.set_hidden)
         self._results.refused.connect(self._refuse)
 
     def _lay_out(self) -> None:
@@ -238,13 +238,13 @@ class PaintbridgeDocker(krita.DockWidget):
         foot = QtWidgets.QHBoxLayout()
         foot.addWidget(self._state, 1)
         foot.addWidget(self._settings)
-        whole = Whole()
-        column = whole.column
-        column.addWidget(self._absence)
+        scroll_area = DockerScrollArea()
+        column = scroll_area.column
+        column.addWidget(self._disconnected)
         column.addWidget(self._form)
         column.addLayout(row)
         column.addWidget(self._progress)
-        column.addWidget(self._notice)
+        column.addWidget(self._message)
         column.addWidget(self._results, 1)
         column.addLayout(foot)
-        self.setWidget(whole)
+        self.setWidget(scroll_area)

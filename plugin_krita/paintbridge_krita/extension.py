@@ -8,7 +8,7 @@ import krita
 
 from .docker import DOCKER_ID, PaintbridgeDocker
 from .qt import QtWidgets
-from .words import _
+from .translation import _
 
 __all__ = ["register"]
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.client import Bridge
-from bridge.protocol.messages import CheckpointInfo, Recipe
+from bridge.protocol.fields import StrEnum
+from bridge.protocol.messages import CheckpointInfo, Recipe, flat_settings, job_fields
 
 from .advanced import Advanced
-from .fields import Choice, Count, Digits, Offered, Percent, Words, align, named
+from .fields import Choice, Field, NumberField, OptionalChoice, Percent, SeedField, TextField, align, named
 from .modes import AUTOMATIC, REMOVE, check_selected, job_of, mode_of, modes, name_of
 from .presets import Presets
 from .prompt import Prompt
 from .qt import QtWidgets, Signal
-from .scrolled import Scrolled
-from .words import _
+from .scroll_areas import FormScrollArea
+from .translation import _
 
 __all__ = ["Form"]
 
-# What is particular to one picture, and no way of working.
+# These belong to one picture, and are not saved in presets.
 _OF_ONE_PICTURE = ("prompt", "seed")
-_OF_AN_INFILL = ("prompt", "negative_prompt", "strength", "seed", "checkpoint")
-_OF_A_RECIPE = (*_OF_AN_INFILL, "steps", "guidance", "sampler")
+# The mode says the kind, an upscale is no layer of this canvas, and pictures are no field's value.
+_WITHOUT_FIELD = ("kind", "scale", "conditions")
+# Where nothing was denoised a recipe has the checkpoint's own.
+_OF_DENOISING = ("steps", "guidance", "sampler")
 
 
 class Form(QtWidgets.QWidget):
@@ -34,7 +37,7 @@ class Form(QtWidgets.QWidget):
         super().__init__()
         self.prompt = Prompt()
         self.prompt.sent.connect(self.sent)
-        negative = named(Words(), "negative_prompt", _("What is not wanted, in English"))
+        negative = named(TextField(), "negative_prompt", _("What is not wanted, in English"))
         negative.setPlaceholderText(_("What is not wanted"))
         self._mode = named(Choice(), "mode")
         for mode, (title, tip) in modes().items():
@@ -43,17 +46,16 @@ class Form(QtWidgets.QWidget):
         self._mode.changed.connect(self._turn_to_mode)
         strength = Percent("strength")
         strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
-        self._checkpoint = named(Offered(_("The bridge's default")), "checkpoint", _("The model that paints"))
+        self._checkpoint = named(OptionalChoice(_("The bridge's default")), "checkpoint", _("The model that paints"))
         self._checkpoints: tuple[CheckpointInfo, ...] = ()
-        seed = named(Digits(), "seed", _("The same seed gives the same picture"))
+        seed = named(SeedField(), "seed", _("The same seed gives the same picture"))
         seed.setPlaceholderText(_("Random"))
-        self._batch = named(Count("batch"), "batch", _("How many pictures"))
+        self._batch = named(NumberField("batch"), "batch", _("How many pictures"))
         self._batch.setPrefix("× ")
-        self._advanced = Advanced()
         self._presets = Presets()
         self._presets.chosen.connect(self.recall)
-        self._presets.wanted.connect(lambda name: self._presets.keep(name, self._way_of_working()))
-        self._parts: dict[str, Any] = {
+        self._presets.save_requested.connect(lambda name: self._presets.save(name, self._preset_values()))
+        by_hand: dict[str, Field] = {
             "prompt": self.prompt,
             "negative_prompt": negative,
             "mode": self._mode,
@@ -61,8 +63,9 @@ class Form(QtWidgets.QWidget):
             "checkpoint": self._checkpoint,
             "seed": seed,
             "batch": self._batch,
-            **self._advanced.parts,
         }
+        self._advanced = Advanced((*by_hand, *_WITHOUT_FIELD))
+        self._parts: dict[str, Field] = {**by_hand, **self._advanced.parts}
         for part in self._parts.values():
             part.changed.connect(self.changed)
         self._checkpoint.changed.connect(self._suggest)
@@ -86,14 +89,14 @@ class Form(QtWidgets.QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.prompt)
         column.addWidget(negative)
-        scrolled = Scrolled(below)
+        scrolled = FormScrollArea(below)
         self._advanced.unfolded.connect(lambda: scrolled.reveal(self._advanced))
         column.addWidget(scrolled)
 
     @property
     def checkpoint(self) -> CheckpointInfo | None:
         """The one that would paint now, as far as the bridge has said."""
-        chosen = self._checkpoint.wanted()
+        chosen = self._checkpoint.field_value()
         return next((one for one in self._checkpoints if chosen in (None, one.name)), None)
 
     def planning(self, *, selected: bool) -> dict[str, Any]:
@@ -105,7 +108,7 @@ class Form(QtWidgets.QWidget):
     @property
     def source(self) -> str:
         """Which layers are read."""
-        return str(self._advanced.parts["source"].wanted())
+        return str(self._advanced.parts["source"].field_value())
 
     def offer(self, bridge: Bridge) -> None:
         """What the bridge has. What is chosen stays so, if it is there."""
@@ -116,8 +119,8 @@ class Form(QtWidgets.QWidget):
         self._advanced.sampler.offer({name: name for name in bridge.welcome.samplers})
         self._suggest()
 
-    def expect(self, mode: str | None) -> None:
-        """What *Automatic* comes to; None: not known."""
+    def show_auto_mode(self, mode: str | None) -> None:
+        """The mode that *Automatic* resolves to; None: not known."""
         title = name_of(AUTOMATIC)
         self._mode.setItemText(0, title if mode is None else f"{title}: {name_of(mode)}")
 
@@ -127,7 +130,8 @@ class Form(QtWidgets.QWidget):
         Raises:
             Refused: the mode needs a selection.
         """
-        wanted = {name: value for name, value in self._wanted().items() if name != "source"}
+        # None: what suits, which is the default of every field that may be None.
+        wanted = {name: value for name, value in self._wanted().items() if name != "source" and value is not None}
         if not selected:
             check_selected(wanted["mode"])
         if wanted["mode"] == REMOVE:
@@ -137,8 +141,8 @@ class Form(QtWidgets.QWidget):
 
     def sent_off(self) -> None:
         """These values were sent. To remove is for once: the next prompt is meant to be painted."""
-        if self._mode.wanted() == REMOVE:
-            self._mode.choose(self._mode_before)
+        if self._mode.field_value() == REMOVE:
+            self._mode.set_field_value(self._mode_before)
         else:
             self.prompt.remember()
 
@@ -150,23 +154,28 @@ class Form(QtWidgets.QWidget):
         """Take values by their names; the others but the picture's own become as they are at the start."""
         for name, part in self._parts.items():
             if name in values or name not in _OF_ONE_PICTURE:
-                part.choose(values.get(name, self._fresh[name]))
+                part.set_field_value(values.get(name, self._fresh[name]))
 
     def reuse(self, recipe: Recipe, values: dict[str, Any]) -> None:
         """Take all that made a picture: its recipe, and how its edges were wanted, which the recipe has in pixels."""
-        names = _OF_A_RECIPE if recipe.steps else _OF_AN_INFILL
-        made = {name: getattr(recipe, name) for name in names}
-        self.recall({**values, **made, "mode": mode_of(recipe.kind, recipe.mode), "batch": 1})
+        settings = recipe.settings
+        left_out = () if settings.sampling.steps else _OF_DENOISING
+        made = {
+            name: str(value) if isinstance(value, StrEnum) else value
+            for name, value in flat_settings(settings).items()
+            if job_fields()[name].group != "edges" and name not in left_out
+        }
+        self.recall({**values, **made, "mode": mode_of(settings.kind, settings.mode)})
 
     def _wanted(self) -> dict[str, Any]:
-        return {name: part.wanted() for name, part in self._parts.items()}
+        return {name: part.field_value() for name, part in self._parts.items()}
 
-    def _way_of_working(self) -> dict[str, Any]:
-        """All values but those of one picture; for :meth:`recall`."""
+    def _preset_values(self) -> dict[str, Any]:
+        """What a preset saves; for :meth:`recall`."""
         return {name: value for name, value in self._wanted().items() if name not in _OF_ONE_PICTURE}
 
     def _turn_to_mode(self) -> None:
-        mode = self._mode.wanted()
+        mode = self._mode.field_value()
         self.prompt.setEnabled(mode != REMOVE)
         if mode != REMOVE:
             self._mode_before = mode

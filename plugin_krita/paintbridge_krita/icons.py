@@ -1,4 +1,4 @@
-"""Krita's own icons. They suit its theme, and are dressed anew when that becomes another one."""
+"""Krita's own icons, which follow its theme; they are set again when the theme changes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import krita
 
 from .qt import QtWidgets
 
-__all__ = ["dress", "dress_anew"]
+__all__ = ["set_icon", "update_icons"]
 
-# Krita's by ours.
-_KRITAS = {
+# Krita's names by the names here.
+_KRITA_NAMES = {
     "again": "view-refresh",
     "apply_group": "groupLayer",
     "compare": "onion_skin_options",
@@ -25,15 +25,15 @@ _KRITAS = {
 _PROPERTY = "paintbridge_icon"
 
 
-def dress(button: QtWidgets.QToolButton, name: str) -> None:
+def set_icon(button: QtWidgets.QToolButton, name: str) -> None:
     """Give a button its icon."""
     button.setProperty(_PROPERTY, name)
-    button.setIcon(krita.Krita.instance().icon(_KRITAS[name]))
+    button.setIcon(krita.Krita.instance().icon(_KRITA_NAMES[name]))
 
 
-def dress_anew(widget: QtWidgets.QWidget) -> None:
-    """All buttons in a widget."""
+def update_icons(widget: QtWidgets.QWidget) -> None:
+    """Set the icons of all buttons in a widget again."""
     for button in widget.findChildren(QtWidgets.QToolButton):
         name = button.property(_PROPERTY)
         if name:
-            dress(button, name)
+            set_icon(button, name)

@@ -1,5 +1,5 @@
-"""All jobs under way, of whichever documents; and those that were lost with a bridge, to be sent again from the pixels
-that were read for them.
+"""All jobs under way, of all documents; and those that were lost with a bridge, to be sent again with the pixels that
+were read for them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _LOST_WITH = ("session_unknown", "session_dropped", "shutting_down", "result_exp
 
 
 class Jobs(QtCore.QObject):
-    """The signals are those of each :class:`.painting.Painting`. Of a job that was lost with its bridge not ``failed``
-    tells but ``missed``, with the reason; it stands in ``lost``.
+    """The signals are those of each :class:`.painting.Painting`. For a job that was lost with its bridge ``missed`` is
+    emitted instead of ``failed``, with the reason; it is in ``lost``.
     """
 
     changed = Signal()

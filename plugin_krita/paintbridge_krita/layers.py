@@ -9,7 +9,7 @@ import krita
 from bridge.client import ResultLayer
 
 from .colors import ColorSpace
-from .flow import Steps
+from .cooperative_task import Steps
 from .nodes import hidden_document, place_above
 from .pixels import write
 
@@ -20,7 +20,7 @@ _LONGEST_NAME = 60
 
 def add_layers(
     document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str | None
-) -> Steps:
+) -> Steps[None]:
     """Add results above the active layer, in the document's own colours: as a group of that name, in one undo step;
     with None, each by itself.
     """
@@ -30,14 +30,14 @@ def add_layers(
         layer = document.createNode(name, "paintlayer")
         yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
         layers.append(layer)
-    # Filled before it is in the document: so adding it is the one step, and redo brings the pixels back.
+    # Filled before it is added: adding it is then the only undo step, and redo restores the pixels.
     parent, below = place_above(document)
     for added in layers if group is None else [_grouped(document, layers, group)]:
         parent.addChildNode(added, below)
         below = added
-    # Krita takes them in meanwhile: none could be active before.
+    # Krita adds them in the meantime; only then can one be activated.
     yield None
-    if document in krita.Krita.instance().documents():
+    if below is not None and document in krita.Krita.instance().documents():
         document.setActiveNode(below)
 
 
@@ -48,7 +48,7 @@ def layer_name(prompt: str, otherwise: str) -> str:
 
 
 def _grouped(document: krita.Document, layers: Sequence[krita.Node], name: str) -> krita.Node:
-    """Put together elsewhere: each layer that is added to a group in the document would be an undo step of its own."""
+    """A group, assembled in a hidden document: in the document itself each layer added to it would be an undo step."""
     space = ColorSpace.of(document)
     apart = hidden_document(document.width(), document.height(), space.model, space.depth, space.profile)
     try:

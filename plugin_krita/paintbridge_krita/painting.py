@@ -11,19 +11,16 @@ from typing import Any
 
 from bridge.client import Bridge, BridgeClosed, JobCancelled, JobResult
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ContextChoice, Planned, Rect, ResultFormat
+from bridge.protocol.messages import ContextChoice, ContextKind, Depth, Planned, Rect, ResultFormat
 
-from .flow import Flow, Steps
-from .inbox import Inbox
-from .packing import image_of
+from .cooperative_task import CooperativeTask, Steps
+from .job_target import JobTarget
+from .pixel_formats import to_qimage
 from .qt import QtCore, QtGui, Signal
-from .scene import Scene
-from .sending import Sending
+from .queued_callback import QueuedCallback
+from .submission import Submission
 
 __all__ = ["Order", "Painting"]
-
-# Of the values, these go into `plan` too.
-_PLANNED = ("kind", "mode", "checkpoint", "grow", "feather")
 
 
 @dataclass(frozen=True)
@@ -32,13 +29,13 @@ class Order:
     choice; ``sent`` is what was read from the document for them, None until then.
     """
 
-    scene: Scene
+    target: JobTarget
     values: dict[str, Any]
     sent: dict[str, Any] | None = None
 
     def again(self) -> Order:
         """The same pixels and values, with another seed."""
-        return Order(self.scene, {**self.values, "seed": None}, self.sent)
+        return Order(self.target, {**self.values, "seed": None}, self.sent)
 
 
 class Painting(QtCore.QObject):
@@ -56,30 +53,30 @@ class Painting(QtCore.QObject):
         super().__init__()
         self._bridge = bridge
         self.order = order
-        self._sending: Sending | None = None
-        self._flow: Flow | None = None
+        self._submission: Submission | None = None
+        self._task: CooperativeTask | None = None
         self._result: JobResult | None = None
-        self._planned = Inbox(self._read)
-        self._heard = Inbox(self._tell)
-        self._answered = Inbox(self._take)
+        self._planned = QueuedCallback(self._read)
+        self._heard = QueuedCallback(self._tell)
+        self._answered = QueuedCallback(self._take)
 
     def start(self) -> None:
         """Raises BridgeError for values that cannot be, and BridgeClosed."""
         if self.order.sent is not None:
             self._submit()
             return
-        scene, values = self.order.scene, self.order.values
-        shared = {name: values[name] for name in _PLANNED}
-        choice = ContextChoice(values["context"])
-        planned = self._bridge.plan_soon(canvas=scene.canvas, selection=scene.bounds, context=choice, **shared)
+        target, values = self.order.target, self.order.values
+        settings = {name: value for name, value in values.items() if name != "context"}
+        choice = ContextChoice(ContextKind(values["context"]))
+        planned = self._bridge.plan_soon(canvas=target.canvas, selection=target.bounds, context=choice, **settings)
         planned.add_done_callback(self._planned.send)
 
     def cancel(self) -> None:
         """End it now, whatever still comes of it."""
-        if self._flow is not None:
-            self._flow.stop()
-        if self._sending is not None:
-            self._sending.cancel()
+        if self._task is not None:
+            self._task.stop()
+        if self._submission is not None:
+            self._submission.cancel()
         self._end()
 
     def _read(self, planned: Future[Planned]) -> None:
@@ -90,30 +87,31 @@ class Painting(QtCore.QObject):
         else:
             self._fail(error)
 
-    def _reading(self, context: Rect) -> Steps:
-        scene = self.order.scene
+    def _reading(self, context: Rect) -> Steps[None]:
+        target = self.order.target
         # First and at once, as the artist sees it now.
-        selection = scene.coverage(context)
-        picture = yield from scene.picture(context)
+        selection = target.coverage(context)
+        picture = yield from target.picture(context)
         sent = {
-            "canvas": scene.canvas,
+            "canvas": target.canvas,
             "context": context,
             "picture": picture,
             "selection": selection,
-            "result": ResultFormat(picture.depth),
+            "result": ResultFormat(Depth(picture.depth)),
         }
-        self.order = Order(scene, self.order.values, sent)
+        self.order = Order(target, self.order.values, sent)
 
-    def _run(self, steps: Steps, then: Callable[[Any], None]) -> None:
-        self._flow = Flow(steps)
-        self._flow.done.connect(then)
-        self._flow.failed.connect(self._fail)
-        self._flow.start()
+    def _run(self, steps: Steps[object], then: Callable[[Any], None]) -> None:
+        self._task = CooperativeTask(steps)
+        self._task.done.connect(then)
+        self._task.failed.connect(self._fail)
+        self._task.start()
 
     def _submit(self, _nothing: object = None) -> None:
+        assert self.order.sent is not None
         values = {**self.order.values, **self.order.sent}
-        self._sending = Sending(self._bridge, values, self._heard.send, self._answered.send)
-        self._sending.start()
+        self._submission = Submission(self._bridge, values, self._heard.send, self._answered.send)
+        self._submission.start()
 
     def _tell(self, event: JobUpdate) -> None:
         self.progressed.emit(self, event)
@@ -131,19 +129,20 @@ class Painting(QtCore.QObject):
         self.painted.emit(self.order, self._result, images)
         self._end()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.failed.emit(self.order, error)
         self._end()
 
     def _end(self) -> None:
-        for inbox in (self._planned, self._heard, self._answered):
-            inbox.close()
+        for callback in (self._planned, self._heard, self._answered):
+            callback.close()
         self.ended.emit(self)
 
 
-def _shown(result: JobResult) -> Steps:
+def _shown(result: JobResult) -> Steps[list[QtGui.QImage]]:
     def images() -> list[QtGui.QImage]:
         pictures = [(layer.data, layer.picture) for layer in result.layers]
-        return [image_of(data, picture.depth, picture.width, picture.height) for data, picture in pictures]
+        return [to_qimage(data, picture.depth, picture.width, picture.height) for data, picture in pictures]
 
-    return (yield images)
+    shown: list[QtGui.QImage] = yield images
+    return shown

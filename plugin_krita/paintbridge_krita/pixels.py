@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import krita
 
+from .color_converter import ColorConverter
 from .colors import ColorSpace, wire_depth, wire_space
-from .converter import Converter
-from .flow import Steps
-from .packing import joined, swapped
+from .cooperative_task import Steps
+from .pixel_formats import concatenate, swap_red_and_blue
 from .qt import QtCore
 
 __all__ = ["to_wire", "write"]
@@ -18,25 +18,27 @@ __all__ = ["to_wire", "write"]
 _PIXELS_AT_ONCE = 1 << 17
 
 
-def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int) -> Steps:
+def to_wire(data: QtCore.QByteArray, space: ColorSpace, width: int, height: int) -> Steps[memoryview]:
     """Returns red, green, blue, alpha, at the space's :func:`wire_depth`."""
     depth = wire_depth(space)
     if space.is_plain(depth):
-        return (yield lambda: swapped(data, depth))
+        swapped: memoryview = yield lambda: swap_red_and_blue(data, depth)
+        return swapped
     row, parts = data.size() // height, []
-    with Converter(space, wire_space(depth, space)) as converter:
+    with ColorConverter(space, wire_space(depth, space)) as converter:
         for top, rows in _bands(width, height):
             parts.append(converter.convert(data.mid(top * row, rows * row), width, rows))
             yield None
-    # As they are: floats are in the wire's order.
-    return (yield lambda: joined(parts, sum(part.size() for part in parts)))
+    # Floats are in the wire's order already.
+    joined: memoryview = yield lambda: concatenate(parts, sum(part.size() for part in parts))
+    return joined
 
 
-def write(node: krita.Node, data: memoryview, depth: str, x: int, y: int, width: int, height: int) -> Steps:
+def write(node: krita.Node, data: memoryview, depth: str, x: int, y: int, width: int, height: int) -> Steps[None]:
     """Pixels of the wire into a layer, in the layer's own colours."""
-    ours = yield lambda: swapped(data, depth)
+    ours = yield lambda: swap_red_and_blue(data, depth)
     space, row = ColorSpace.of(node), len(ours) // height
-    with Converter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
+    with ColorConverter(wire_space(depth, space), space, needed=not space.is_plain(depth)) as converter:
         for top, rows in _bands(width, height):
             band = QtCore.QByteArray(bytes(ours[top * row : (top + rows) * row]))
             node.setPixelData(converter.convert(band, width, rows), x, y + top, width, rows)

@@ -1,4 +1,4 @@
-"""Ways of working that the artist has saved by name: all values but those of one picture."""
+"""Presets: values of the form that the artist has saved by name, without prompt and seed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from . import settings
 from .fields import Choice, named
-from .icons import dress
+from .icons import set_icon
 from .qt import QtWidgets, Signal
-from .words import _
+from .translation import _
 
 __all__ = ["Presets", "saved"]
 
@@ -17,29 +17,30 @@ _SETTING = "presets"
 
 def saved() -> dict[str, dict[str, Any]]:
     """Values by the presets' names, in their order."""
-    found = settings.load(_SETTING, {})
+    nothing: dict[str, Any] = {}
+    found = settings.load(_SETTING, nothing)
     return {name: found[name] for name in sorted(found) if isinstance(found[name], dict)}
 
 
 class Presets(QtWidgets.QWidget):
-    """``chosen`` has a preset's values; ``wanted``: give the values now to :meth:`keep`, under the name."""
+    """Signals: ``chosen`` has a preset's values; ``save_requested`` the name to call :meth:`save` with."""
 
     chosen = Signal(object)
-    wanted = Signal(str)
+    save_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._list = named(Choice(), "preset", _("Values that you have saved"))
         self._list.activated.connect(lambda _index: self._choose())
         self._menu = named(QtWidgets.QToolButton(), "preset_menu", _("Save and delete presets"))
-        dress(self._menu, "preset")
+        set_icon(self._menu, "preset")
         self._menu.setAutoRaise(True)
         self._menu.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QtWidgets.QMenu(self._menu)
         menu.addAction(_("Save as a Preset...")).triggered.connect(lambda _on: self._ask())
         self._delete = menu.addAction(_("Delete the Preset"))
         self._delete.triggered.connect(lambda _on: self._forget())
-        menu.aboutToShow.connect(lambda: self._delete.setEnabled(bool(self._list.wanted())))
+        menu.aboutToShow.connect(lambda: self._delete.setEnabled(bool(self._list.field_value())))
         self._menu.setMenu(menu)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -49,28 +50,28 @@ class Presets(QtWidgets.QWidget):
         self._show("")
 
     def begin(self) -> None:
-        """Choose the one that the artist begins with."""
+        """Choose the preset that the settings name for the start."""
         self._show(settings.load("preset", ""))
-        if self._list.wanted():
+        if self._list.field_value():
             self._choose()
 
-    def keep(self, name: str, values: dict[str, Any]) -> None:
+    def save(self, name: str, values: dict[str, Any]) -> None:
         """Save values under a name."""
         settings.save(_SETTING, {**saved(), name: values})
         self._show(name)
 
     def _choose(self) -> None:
-        self.chosen.emit(saved().get(self._list.wanted(), {}))
+        self.chosen.emit(saved().get(self._list.field_value(), {}))
 
     def _ask(self) -> None:
         name, agreed = QtWidgets.QInputDialog.getText(
-            self, _("Save as a Preset"), _("Name"), text=self._list.wanted() or ""
+            self, _("Save as a Preset"), _("Name"), text=self._list.field_value() or ""
         )
         if agreed and name.strip():
-            self.wanted.emit(name.strip())
+            self.save_requested.emit(name.strip())
 
     def _forget(self) -> None:
-        settings.save(_SETTING, {name: values for name, values in saved().items() if name != self._list.wanted()})
+        settings.save(_SETTING, {name: values for name, values in saved().items() if name != self._list.field_value()})
         self._show("")
 
     def _show(self, name: str) -> None:
@@ -78,4 +79,4 @@ class Presets(QtWidgets.QWidget):
         self._list.add("", _("None"), _("As it is at the start"))
         for one in saved():
             self._list.add(one, one)
-        self._list.choose(name)
+        self._list.set_field_value(name)

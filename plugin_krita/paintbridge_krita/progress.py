@@ -1,4 +1,4 @@
-"""How far a job is, in a bar."""
+"""A progress bar for the oldest job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bridge.client.job import JobUpdate
 from bridge.protocol import messages
 
 from .qt import QtWidgets
-from .words import _
+from .translation import _
 
 __all__ = ["Progress"]
 
@@ -14,7 +14,7 @@ _IN_SECONDS = 120
 
 
 class Progress(QtWidgets.QProgressBar):
-    """Shows what is being done, with a measure while the model paints."""
+    """Shows the stage, and the steps while the model denoises."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,13 +1,15 @@
-"""Where the artist says what is wanted: a few lines, and those that were sent before."""
+"""The prompt field, with a history of prompts that were sent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import settings
 from .fields import named
-from .icons import dress
-from .keys import Typed
+from .icons import set_icon
 from .qt import Qt, QtGui, QtWidgets, Signal
-from .words import _
+from .shortcut_override import TextShortcutOverride
+from .translation import _
 
 __all__ = ["Prompt"]
 
@@ -32,7 +34,7 @@ class Prompt(QtWidgets.QWidget):
         self._text.stepped.connect(self._step)
         self._text.textChanged.connect(self.changed)
         self._earlier = named(QtWidgets.QToolButton(), "history", _("Earlier prompts"))
-        dress(self._earlier, "history")
+        set_icon(self._earlier, "history")
         self._earlier.setAutoRaise(True)
         self._earlier.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QtWidgets.QMenu(self._earlier)
@@ -47,17 +49,17 @@ class Prompt(QtWidgets.QWidget):
         self._back = -1
         self._draft = ""
 
-    def wanted(self) -> str:
-        return str(self._text.toPlainText())
+    def field_value(self) -> str:
+        return self._text.toPlainText()
 
-    def choose(self, words: str) -> None:
+    def set_field_value(self, words: str) -> None:
         self._text.setPlainText(words)
         self._text.moveCursor(QtGui.QTextCursor.MoveOperation.End)
 
     def remember(self) -> None:
         """It was sent: the newest of the earlier ones."""
         self._back = -1
-        words = self.wanted()
+        words = self.field_value()
         if words.strip():
             earlier = [words, *(one for one in _earlier() if one != words)]
             settings.save(_SETTING, earlier[:_REMEMBERED])
@@ -65,21 +67,23 @@ class Prompt(QtWidgets.QWidget):
     def _step(self, back: int) -> None:
         earlier = _earlier()
         if self._back < 0:
-            self._draft = self.wanted()
+            self._draft = self.field_value()
         self._back = min(max(self._back + back, -1), len(earlier) - 1)
-        self.choose(self._draft if self._back < 0 else earlier[self._back])
+        self.set_field_value(self._draft if self._back < 0 else earlier[self._back])
 
     def _list(self, menu: QtWidgets.QMenu) -> None:
         menu.clear()
         for words in _earlier():
             line = " ".join(words.split())
             shown = line if len(line) <= _SHOWN else line[: _SHOWN - 1].rstrip() + "…"
-            menu.addAction(shown.replace("&", "&&")).triggered.connect(lambda _on, words=words: self.choose(words))
+            menu.addAction(shown.replace("&", "&&")).triggered.connect(
+                lambda _on, words=words: self.set_field_value(words)
+            )
         if menu.isEmpty():
             menu.addAction(_("Nothing has been sent yet")).setEnabled(False)
 
 
-class _Text(Typed, QtWidgets.QPlainTextEdit):
+class _Text(TextShortcutOverride, QtWidgets.QPlainTextEdit):
     sent = Signal()
     stepped = Signal(int)
 
@@ -90,22 +94,24 @@ class _Text(Typed, QtWidgets.QPlainTextEdit):
         self.setFixedHeight(self.fontMetrics().lineSpacing() * _LINES + margins)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
-        meaning = self._meaning(event)
-        if meaning is not None:
-            meaning()
+        action = self._action_of(event)
+        if action is not None:
+            action()
         else:
             super().keyPressEvent(event)
 
-    def _meaning(self, event: QtGui.QKeyEvent) -> object:
+    def _action_of(self, event: QtGui.QKeyEvent) -> Callable[[], None] | None:
         if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             return None
-        return {
+        actions: dict[int, Callable[[], None]] = {
             Qt.Key.Key_Return: self.sent.emit,
             Qt.Key.Key_Enter: self.sent.emit,
             Qt.Key.Key_Up: lambda: self.stepped.emit(1),
             Qt.Key.Key_Down: lambda: self.stepped.emit(-1),
-        }.get(event.key())
+        }
+        return actions.get(event.key())
 
 
 def _earlier() -> list[str]:
-    return [words for words in settings.load(_SETTING, []) if isinstance(words, str)]
+    nothing: list[object] = []
+    return [words for words in settings.load(_SETTING, nothing) if isinstance(words, str)]

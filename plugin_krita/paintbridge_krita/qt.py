@@ -1,14 +1,16 @@
-"""The one place that knows which Qt this is: PyQt5 in Krita 5, PyQt6 in Krita 6.
+"""The one module that knows which Qt this is: PyQt5 in Krita 5, PyQt6 in Krita 6.
 
-Told by what Krita has loaded already: where both are installed, the other one would crash it. Enumerations are written
-in full everywhere (``Qt.AlignmentFlag.AlignLeft``), which both understand.
+Krita has loaded one of them already; where both are installed, importing the other one would crash it.
+Enumerations are written in full everywhere (``Qt.AlignmentFlag.AlignLeft``), which both understand. Types are those of
+our own stubs of PyQt6 (``stubs/``).
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-if "PyQt6.QtCore" in sys.modules:
+if TYPE_CHECKING or "PyQt6.QtCore" in sys.modules:
     from PyQt6 import QtCore, QtGui, QtWidgets, sip
 
     QAction = QtGui.QAction
@@ -19,5 +21,12 @@ else:
 
 Qt = QtCore.Qt
 Signal = QtCore.pyqtSignal
+BoundSignal = QtCore.pyqtBoundSignal
 
-__all__ = ["QAction", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "sip"]
+if TYPE_CHECKING:
+    WidgetMixin = QtWidgets.QWidget
+else:
+    # PyQt allows one Qt class among the bases. The methods of a mixin call those of the widget that it is mixed into.
+    WidgetMixin = object
+
+__all__ = ["BoundSignal", "QAction", "Qt", "QtCore", "QtGui", "QtWidgets", "Signal", "WidgetMixin", "sip"]

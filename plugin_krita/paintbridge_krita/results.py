@@ -1,4 +1,4 @@
-"""The pictures that were painted, until they are applied or discarded."""
+"""The list of results, until they are applied or discarded."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import krita
 
 from bridge.client import JobResult, ResultLayer
 
+from .cooperative_task import CooperativeTask
 from .fields import named
-from .flow import Flow
-from .icons import dress
+from .icons import set_icon
 from .layers import add_layers, layer_name
 from .painting import Order
-from .preview import sight_of_result
+from .preview import overlay_of_result
 from .qt import Qt, QtGui, QtWidgets, Signal
 from .thumbnails import Thumbnails
-from .words import _
+from .translation import _
 
-__all__ = ["Painted", "Results"]
+__all__ = ["PaintedPicture", "Results"]
 
-_HELD = Qt.ItemDataRole.UserRole
+_PICTURE_ROLE = Qt.ItemDataRole.UserRole
 _BESIDE_WORDS = 16
 
 
 @dataclass(frozen=True)
-class Painted:
-    """One picture, the order that it is of, and how it looks."""
+class PaintedPicture:
+    """One picture of a job's result, with its order and as a QImage."""
 
     order: Order
     layer: ResultLayer
@@ -35,28 +35,28 @@ class Painted:
 
 
 class Results(QtWidgets.QWidget):
-    """Thumbnails, and what can be done with those that are chosen.
+    """Thumbnails, and buttons for those that are selected.
 
-    ``again`` has an order to send; ``reuse`` a picture to take the values of; ``seen`` what is to be shown over the
-    canvas, or None; ``lifted`` whether that is taken off for a moment. ``refused`` has the reason why pictures were not
-    applied, and a function that adds them to the document that it is given as they were computed.
+    Signals: ``again`` has an order to send; ``reuse`` a picture whose values to take; ``preview_changed`` what to show
+    over the canvas, or None; ``compare_held`` whether to hide that for now; ``refused`` the reason why pictures
+    were not applied, and a function that adds them to a given document where they were computed.
     """
 
     again = Signal(object)
     reuse = Signal(object)
-    seen = Signal(object)
-    lifted = Signal(bool)
+    preview_changed = Signal(object)
+    compare_held = Signal(bool)
     refused = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready = False
-        self._placing: Flow | None = None
+        self._connected = False
+        self._placing: CooperativeTask | None = None
         self._list = named(Thumbnails(), "results")
-        self._list.itemSelectionChanged.connect(self._look)
+        self._list.itemSelectionChanged.connect(self._update_preview)
         self._list.itemDoubleClicked.connect(lambda _item: self.apply())
-        self._list.wanted.connect(self.apply)
-        self._list.unwanted.connect(self.discard)
+        self._list.apply_requested.connect(self.apply)
+        self._list.discard_requested.connect(self.discard)
         tip = _("Add as a layer above the active one (Enter)")
         self._apply = named(QtWidgets.QPushButton(_("Apply")), "apply", tip)
         # Not as wide as other buttons: six stand beside it.
@@ -65,12 +65,12 @@ class Results(QtWidgets.QWidget):
         self._group = _tool("apply_group", _("Add as a layer group above the active layer"), self.apply_as_group)
         self._again = _tool("again", _("Generate once more, with another seed"), self.send_again)
         self._reuse = _tool("reuse", _("Take its prompt, seed and all other values"), self._take_values)
-        self._shown = _tool("shown", _("Show the chosen picture on the canvas"), self._look)
+        self._shown = _tool("shown", _("Show the chosen picture on the canvas"), self._update_preview)
         self._shown.setCheckable(True)
         self._shown.setChecked(True)
         self._compare = _tool("compare", _("Hold to see what was there before"))
-        self._compare.pressed.connect(lambda: self.lifted.emit(True))
-        self._compare.released.connect(lambda: self.lifted.emit(False))
+        self._compare.pressed.connect(lambda: self.compare_held.emit(True))
+        self._compare.released.connect(lambda: self.compare_held.emit(False))
         self._discard = _tool("discard", _("Take it off this list (Del)"), self.discard)
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(2)
@@ -84,64 +84,66 @@ class Results(QtWidgets.QWidget):
         self._show_buttons()
 
     @property
-    def looked_at(self) -> bool:
-        """Whether a picture is chosen, and so shown."""
+    def is_previewing(self) -> bool:
+        """Whether a picture is selected, and so shown over the canvas."""
         return bool(self._list.chosen()) and self._shown.isChecked()
 
-    def look_away(self) -> None:
-        """What comes next is to be seen."""
+    def clear_selection(self) -> None:
+        """Select none, so that the next result is shown."""
         self._list.clearSelection()
-        self._look()
+        self._update_preview()
 
-    def be_ready(self, ready: bool) -> None:
+    def set_connected(self, connected: bool) -> None:
         """Whether a job could be sent now."""
-        self._ready = ready
+        self._connected = connected
         self._show_buttons()
 
     def add(self, order: Order, result: JobResult, images: Sequence[QtGui.QImage]) -> None:
-        """The pictures of a job, and how they look; the first of them is chosen, unless another one is looked at."""
-        first, looked_at = self._list.count(), self.looked_at
+        """Add a job's pictures, with their images; select the first, unless another one is shown."""
+        first, previewing = self._list.count(), self.is_previewing
         for layer, image in zip(result.layers, images):
-            tip = f"{layer.recipe.prompt}\n" + _("Seed {seed}").format(seed=layer.recipe.seed)
-            self._list.add(image, tip.strip(), Painted(order, layer, image))
-        if not looked_at:
+            tip = f"{layer.recipe.settings.conditioning.prompt}\n" + _("Seed {seed}").format(
+                seed=layer.recipe.settings.sampling.seed
+            )
+            self._list.add(image, tip.strip(), PaintedPicture(order, layer, image))
+        if not previewing:
             self._list.choose(first)
 
     def apply(self) -> None:
-        """Each of those that are chosen as a layer; of several documents, those of the first."""
+        """Add each selected picture as a layer; where they are of several documents, those of the first."""
         self._put(grouped=False)
 
     def apply_as_group(self) -> None:
-        """Those that are chosen as one group."""
+        """Add the selected pictures as one group."""
         self._put(grouped=True)
 
     def send_again(self) -> None:
-        """The same once more, with another seed."""
+        """Send the same job again, with another seed."""
         if self._again.isEnabled():
             self.again.emit(self._chosen()[0].order.again())
 
     def discard(self) -> None:
-        """Forget those that are chosen."""
+        """Discard the selected pictures."""
         self._list.take(self._list.chosen())
 
     def _put(self, *, grouped: bool) -> None:
         items = self._list.chosen()
         if not items or self._placing is not None:
             return
-        scene = items[0].data(_HELD).order.scene
+        target = items[0].data(_PICTURE_ROLE).order.target
         # Each goes to its own document; those of others stay in the list.
-        items = [item for item in items if item.data(_HELD).order.scene.document == scene.document]
+        items = [item for item in items if item.data(_PICTURE_ROLE).order.target.document == target.document]
         try:
-            scene.check()
+            target.check()
         except Exception as error:  # noqa: BLE001 - shown, whatever it is
             self.refused.emit(error, lambda document: self._place(items, document, grouped))
         else:
-            self._place(items, scene.document, grouped)
+            self._place(items, target.document, grouped)
 
     def _place(self, items: list[QtWidgets.QListWidgetItem], document: krita.Document, grouped: bool) -> None:
-        layers = [item.data(_HELD).layer for item in items]
-        names = [layer_name(layer.recipe.prompt, _("Paintbridge")) for layer in layers]
-        self._placing = Flow(add_layers(document, layers, names, names[0] if grouped else None))
+        layers = [item.data(_PICTURE_ROLE).layer for item in items]
+        names = [layer_name(layer.recipe.settings.conditioning.prompt, _("Paintbridge")) for layer in layers]
+        self._placing = CooperativeTask(add_layers(document, layers, names, names[0] if grouped else None))
         self._placing.done.connect(lambda _nothing: self._end(items))
         self._placing.failed.connect(lambda error: self._fail(error, items, grouped))
         self._placing.start()
@@ -160,27 +162,30 @@ class Results(QtWidgets.QWidget):
     def _take_values(self) -> None:
         self.reuse.emit(self._chosen()[0])
 
-    def _chosen(self) -> list[Painted]:
-        return [item.data(_HELD) for item in self._list.chosen()]
+    def _chosen(self) -> list[PaintedPicture]:
+        return [item.data(_PICTURE_ROLE) for item in self._list.chosen()]
 
-    def _look(self) -> None:
+    def _update_preview(self) -> None:
         self._show_buttons()
-        painted = self._chosen()[0] if self.looked_at else None
-        self.seen.emit(None if painted is None else sight_of_result(painted.order, painted.layer, painted.image))
+        if self.is_previewing:
+            chosen = self._chosen()[0]
+            self.preview_changed.emit(overlay_of_result(chosen.order, chosen.layer, chosen.image))
+        else:
+            self.preview_changed.emit(None)
 
     def _show_buttons(self) -> None:
-        dress(self._shown, "shown" if self._shown.isChecked() else "hidden")
+        set_icon(self._shown, "shown" if self._shown.isChecked() else "hidden")
         chosen = len(self._list.chosen())
         for button in (self._apply, self._group, self._discard):
             button.setEnabled(chosen > 0 and self._placing is None)
-        self._compare.setEnabled(self.looked_at)
+        self._compare.setEnabled(self.is_previewing)
         self._reuse.setEnabled(chosen == 1)
-        self._again.setEnabled(chosen == 1 and self._ready)
+        self._again.setEnabled(chosen == 1 and self._connected)
 
 
 def _tool(name: str, tip: str, pressed: Callable[[], None] | None = None) -> QtWidgets.QToolButton:
     button = named(QtWidgets.QToolButton(), name, tip)
-    dress(button, name)
+    set_icon(button, name)
     button.setAutoRaise(True)
     if pressed is not None:
         button.clicked.connect(lambda _on: pressed())

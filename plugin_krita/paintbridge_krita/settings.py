@@ -1,9 +1,9 @@
-"""What is kept from one start of Krita to the next, in Krita's own settings file."""
+"""Settings that persist, in Krita's own settings file."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TypeVar
 
 import krita
 
@@ -11,8 +11,10 @@ __all__ = ["load", "save"]
 
 _GROUP = "paintbridge"
 
+T = TypeVar("T")
 
-def load(name: str, otherwise: Any) -> Any:
+
+def load(name: str, otherwise: T) -> T:
     """What was saved; where nothing was, or it has another type than ``otherwise``, that."""
     try:
         value = json.loads(krita.Krita.instance().readSetting(_GROUP, name, "null"))
@@ -21,6 +23,6 @@ def load(name: str, otherwise: Any) -> Any:
     return value if isinstance(value, type(otherwise)) else otherwise
 
 
-def save(name: str, value: Any) -> None:
+def save(name: str, value: object) -> None:
     """Anything that JSON has."""
     krita.Krita.instance().writeSetting(_GROUP, name, json.dumps(value))

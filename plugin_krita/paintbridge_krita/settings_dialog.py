@@ -1,12 +1,12 @@
-"""The settings: where another bridge is, and what the docker begins with."""
+"""The dialog *Paintbridge Settings*: the bridge's address and token, and what the docker starts with."""
 
 from __future__ import annotations
 
 from . import settings
-from .fields import Choice, Tick, named
+from .fields import CheckBox, Choice, named
 from .presets import saved
 from .qt import Qt, QtWidgets
-from .words import _
+from .translation import _
 
 __all__ = ["SettingsDialog"]
 
@@ -28,12 +28,12 @@ class SettingsDialog(QtWidgets.QDialog):
         for name in saved():
             self._preset.add(name, name)
         self._previews = named(
-            Tick(_("Show previews on the canvas")), "previews", _("While a picture is being painted")
+            CheckBox(_("Show previews on the canvas")), "previews", _("While a picture is being painted")
         )
         for name, part in self._texts().items():
             part.setText(settings.load(name, ""))
-        self._preset.choose(settings.load("preset", ""))
-        self._previews.choose(settings.load("previews", True))
+        self._preset.set_field_value(settings.load("preset", ""))
+        self._previews.set_field_value(settings.load("previews", True))
         rows = QtWidgets.QFormLayout()
         rows.addRow(_("Address of the bridge"), self._address)
         rows.addRow(_("Token"), self._token)
@@ -53,8 +53,8 @@ class SettingsDialog(QtWidgets.QDialog):
     def accept(self) -> None:
         for name, part in self._texts().items():
             settings.save(name, part.text().strip())
-        settings.save("preset", self._preset.wanted())
-        settings.save("previews", self._previews.wanted())
+        settings.save("preset", self._preset.field_value())
+        settings.save("previews", self._previews.field_value())
         super().accept()
 
     def _texts(self) -> dict[str, QtWidgets.QLineEdit]:

@@ -1,4 +1,4 @@
-"""Which of a document's pixels the model gets to see, read without touching what the artist sees."""
+"""The layers that the model sees, read without changing the document."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from bridge.client import Refused
 from bridge.protocol.messages import Rect
 
 from .colors import ColorSpace
-from .flow import Steps
+from .cooperative_task import Steps
 from .nodes import active_node, chosen_nodes, hidden_document, layer_of, settled
-from .words import _
+from .qt import QtCore
+from .translation import _
 
 __all__ = ["ACTIVE", "CHOSEN", "SOURCES", "VISIBLE", "read"]
 
 VISIBLE, ACTIVE, CHOSEN = SOURCES = ("visible", "active", "chosen")
 
 
-def read(document: krita.Document, source: str, area: Rect) -> Steps:
+def read(document: krita.Document, source: str, area: Rect) -> Steps[tuple[QtCore.QByteArray, ColorSpace]]:
     """Returns what is visible, the active layer alone, or the layers that are chosen in the Layers docker; and their
     colours. It is all as it was at the first step.
 
@@ -55,7 +56,7 @@ def _chosen(document: krita.Document) -> list[krita.Node]:
 
 def _merged(
     document: krita.Document, space: ColorSpace, nodes: list[krita.Node], box: tuple[int, int, int, int]
-) -> Steps:
+) -> Steps[QtCore.QByteArray]:
     """Copies of layers share their pixels with them, so that laying them into a document of their own costs little."""
     copies = [node.clone() for node in nodes]
     apart = hidden_document(document.width(), document.height(), space.model, space.depth, space.profile)

@@ -33,7 +33,7 @@ def test_it_guides_every_kind_of_job(
     said = f"scribble={lines},strength=0.8,start=0,end=0.6"
     done = run(*common, "--condition", said, "-o", tmp_path / "o.png", "--json", home=running)
     assert done.code == 0, done.err
-    (use,) = done.json["outputs"][0]["recipe"]["conditions"]
+    (use,) = done.json["outputs"][0]["recipe"]["settings"]["conditioning"]["conditions"]
     assert (use["kind"], use["strength"], use["start"], use["end"]) == ("scribble", 0.8, 0.0, 0.6)
     assert use["controlnet"] == "tiny_scribble"
     assert run(*common, "-o", tmp_path / "plain.png", home=running).code == 0

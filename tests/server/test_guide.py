@@ -28,6 +28,7 @@ from bridge.protocol.messages import (
     Failed,
     Get,
     Hello,
+    JobSettings,
     Lesson,
     Message,
     Offer,
@@ -208,7 +209,7 @@ async def test_only_a_plans_selection_may_lie_outside(bridge: Bridge) -> None:
         ("fill", "background", Rect(0, 0, 399, 300)),
     ):
         choice = ContextChoice("rect", rect)
-        await client.say(Plan(2, canvas, Rect(40, 40, 50, 50), kind=kind, mode=mode, context=choice))
+        await client.say(Plan(2, canvas, Rect(40, 40, 50, 50), choice, JobSettings(kind, mode)))
         assert (await client.until(Error)).code == "bad_context"
     # What lies on the canvas of a selection is what the rectangle must hold.
     choice = ContextChoice("rect", Rect(0, 0, 60, 60))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_forms import said
 from small_bridge import Bridge, Client, GatedEngine, a_job, grey, write_controlnet_outline, write_outline
 
 from bridge.protocol.messages import (
@@ -50,8 +51,8 @@ async def test_a_job_runs_from_submit_to_acknowledged_result(bridge: Bridge) -> 
     assert kinds == [Queued, Started, Progress, Progress, Progress, Result]
     numbers = [message.event for message in client.seen if hasattr(message, "event")]
     assert numbers == list(range(1, 7))
-    assert result.layers[0].recipe.seed < 2**32
-    assert result.layers[0].recipe.checkpoint
+    assert said(result.layers[0].recipe).seed < 2**32
+    assert said(result.layers[0].recipe).checkpoint
     layer = await _fetch(client, result)
     assert len(layer) == 16 * 8 * 4
     await client.say(Ack(result.event))
@@ -63,7 +64,7 @@ async def test_each_picture_of_a_batch_has_its_seed(bridge: Bridge) -> None:
     client = await bridge.client()
     await client.say(a_job("one", batch=3, seed=7))
     result = await client.until(Result)
-    assert [layer.recipe.seed for layer in result.layers] == [7, 8, 9]
+    assert [said(layer.recipe).seed for layer in result.layers] == [7, 8, 9]
 
 
 async def test_a_preview_comes_between_start_and_end_and_only_when_wanted(bridge: Bridge) -> None:

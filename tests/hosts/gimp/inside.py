@@ -5,6 +5,7 @@ A function takes and returns what JSON holds. Images and layers go by their ids,
 
 from __future__ import annotations
 
+import importlib
 import json
 import socket
 import sys
@@ -262,6 +263,11 @@ def save(image: int, path: str) -> None:
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, _image(image), Gio.File.new_for_path(path), None)
 
 
+def missing(names: list[str]) -> list[str]:
+    """Of dotted names below gi.repository, those that are not there."""
+    return [name for name in names if not _is_there(*name.split("."))]
+
+
 def messages_to_the_log() -> None:
     """What GIMP would show in message boxes goes to its standard error, where a test can read it."""
     Gimp.message_set_handler(Gimp.MessageHandlerType.CONSOLE)
@@ -269,6 +275,15 @@ def messages_to_the_log() -> None:
 
 def images() -> list[int]:
     return [image.get_id() for image in Gimp.get_images()]
+
+
+def _is_there(module: str, *path: str) -> bool:
+    found: Any = importlib.import_module(f"gi.repository.{module}")
+    for name in path:
+        if not hasattr(found, name):
+            return False
+        found = getattr(found, name)
+    return True
 
 
 def _show(image: Gimp.Image) -> None:

@@ -19,14 +19,14 @@ AREA = (200, 120, 200, 160)
 # No colour of the palette's.
 OURS = (90, 200, 150)
 _FUNCTIONS = """
-def film():
+def overlay():
     return next((one for one in window.findChildren(QtWidgets.QWidget, "paintbridge_overlay") if one.isVisible()), None)
 def area_on_screen(widget, area):
     return [*on_screen(widget, area.topLeft()), area.width(), area.height()]
 def picture_on_screen():
-    shown = film()
+    shown = overlay()
     area = QtCore.QRectF(0, 0, document().width(), document().height())
-    return area_on_screen(shown, shown._placing().mapRect(area).toAlignedRect())
+    return area_on_screen(shown, shown._transform().mapRect(area).toAlignedRect())
 def palette():
     return next((one for one in window.findChildren(QtWidgets.QWidget)
                  if one.metaObject().className() == "KisPopupPalette" and one.isVisible()), None)
@@ -44,7 +44,7 @@ def shown(docker: KritaDocker) -> Iterator[KritaDocker]:
     docker.ask("choose('mode', 'remove'); part('feather').setValue(60)")
     docker.generate()
     docker.ask("document().setSelection(None); document().waitForDone()")
-    wait_for(lambda: docker.ask("film() is not None"), "the result over the canvas")
+    wait_for(lambda: docker.ask("overlay() is not None"), "the result over the canvas")
     yield docker
     docker.ask("part('feather').setValue(part('feather').minimum())")
     docker.close_all()
@@ -64,7 +64,7 @@ def test_a_soft_edge_has_no_frame(shown: KritaDocker, output: Path) -> None:
     # Without the border, where the canvas itself is resampled.
     inside = [x + 4, y + 4, width - 8, height - 8]
     docker.desktop.xdotool("mousemove", 10, 10)
-    alpha = "image = docker._overlay._sight.image\nimage.pixelColor(4, image.height() // 2).alpha()"
+    alpha = "image = docker._overlay._image.image\nimage.pixelColor(4, image.height() // 2).alpha()"
     assert 0 < docker.ask(alpha) < 255, "soft"
     path = output / "soft-edge.png"
     wait_for(lambda: differs(screen(docker, path, inside)) <= 2, "no frame around it", 30)
@@ -85,7 +85,7 @@ def test_kritas_palette_lies_on_the_picture(shown: KritaDocker, output: Path) ->
     # Its ring; what is beside that is transparent.
     left, top, side, _ = docker.ask("area_on_screen(palette(), palette().rect())")
     # In the document's own colour ours could not be told.
-    docker.ask(f"plain = docker._overlay._sight\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
+    docker.ask(f"plain = docker._overlay._image\nimage = plain.image.copy()\nimage.fill(QtGui.QColor{OURS})")
     docker.ask("docker._overlay.show(type(plain)(plain.document, image, plain.area))")
     path = output / "palette.png"
     wait_for(lambda: ours(docker, path).any(), "the picture around the palette", 30)
@@ -106,5 +106,5 @@ def ours(docker: KritaDocker, path: Path) -> np.ndarray:
 def test_another_canvas_gets_the_picture_too(shown: KritaDocker) -> None:
     """Krita replaces it, and deletes what lies on it, when another way to draw it is set."""
     docker = shown
-    docker.ask("import sys\nsys.modules['paintbridge_krita.qt'].sip.delete(film())")
-    wait_for(lambda: docker.ask("film() is not None"), "the picture to be there again", 30)
+    docker.ask("import sys\nsys.modules['paintbridge_krita.qt'].sip.delete(overlay())")
+    wait_for(lambda: docker.ask("overlay() is not None"), "the picture to be there again", 30)

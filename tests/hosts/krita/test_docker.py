@@ -13,7 +13,7 @@ from krita_docker import KritaDocker
 from PIL import Image
 
 AREA = (1080, 140, 260, 250)
-SHOWN = "bool([film for film in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay') if film.isVisible()])"
+SHOWN = "bool([one for one in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay') if one.isVisible()])"
 # Of the screen: where nothing but the canvas is, whatever the docker says.
 CANVAS = (80, 100, 1240, 940)
 

@@ -19,7 +19,7 @@ SIZE = (1080, 1920)
 AREA = (1080, 140, 260, 250)
 # Of the screen, around some sky.
 LASSO = [(1000 + 110 * math.cos(turn / 10 * math.pi), 320 + 100 * math.sin(turn / 10 * math.pi)) for turn in range(21)]
-FILM = "any(film.isVisible() for film in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay'))"
+OVERLAY = "any(overlay.isVisible() for overlay in window.findChildren(QtWidgets.QWidget, 'paintbridge_overlay'))"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_prompt_button_progress_layer_undo(opened: KritaDocker, bridge: HostBrid
     wanted = reference(bridge, before[..., [2, 1, 0, 3]], selection, kind="fill", prompt=PROMPT, seed=3)
     docker.type("prompt", PROMPT)
     docker.type("seed", "3")
-    docker.ask(f"def look(_):\n    seen.append([part('progress').text(), {FILM}])\nseen = []")
+    docker.ask(f"def look(_):\n    seen.append([part('progress').text(), {OVERLAY}])\nseen = []")
     docker.ask("part('progress').valueChanged.connect(look)\nNone")
     docker.generate()
     seen = docker.ask("seen")

@@ -52,9 +52,9 @@ def test_from_nothing_to_a_checkpoint(
     home = docker.desktop.home / ".paintbridge"
 
     # Nothing is there: the commands for this system, to copy.
-    wait_for(lambda: docker.ask("part('absence').isVisible()"), "the docker to say that there is no bridge")
-    assert docker.words("absence").startswith("没有找到桥接程序"), docker.words("absence")
-    assert all(line in docker.words("absence") for line in install_commands("linux"))
+    wait_for(lambda: docker.ask("part('disconnected').isVisible()"), "the docker to say that there is no bridge")
+    assert docker.words("disconnected").startswith("没有找到桥接程序"), docker.words("disconnected")
+    assert all(line in docker.words("disconnected") for line in install_commands("linux"))
     assert not docker.ask("part('start').isVisible()")
     docker.desktop.screenshot(output / "no-bridge.png")
     docker.click("copy")
@@ -79,7 +79,7 @@ def test_from_nothing_to_a_checkpoint(
         hub.held = {UNET: HELD}
         with HostBridge(home):
             wait_for(lambda: docker.words("state") == "已连接到桥接程序。", "the connection")
-            assert not docker.ask("part('absence').isVisible()")
+            assert not docker.ask("part('disconnected').isVisible()")
             look_at_the_demo(docker)
             fetch(docker, hub, output)
 
@@ -95,7 +95,7 @@ def test_from_nothing_to_a_checkpoint(
 def look_at_the_demo(docker: KritaDocker) -> None:
     """Mini says what it is and what it knows; what is picked is the prompt."""
     docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
-    wait_for(lambda: docker.ask("part('demo').isVisible()"), "the demo model to be named")
+    wait_for(lambda: docker.ask("part('demo_model').isVisible()"), "the demo model to be named")
     docker.click("known")
     wait_for(lambda: docker.ask("part('known').menu().isVisible()"), "what it knows")
     docker.desktop.xdotool("key", "Down", "Return")

@@ -92,7 +92,7 @@ def test_a_bridge_that_is_killed_and_started_anew(scene: KritaScene, bridge: Hos
     assert np.array_equal(scene.seen(), before)
     # What is sent again is what was read then.
     docker.ask("select(5, 5, 20, 20)")
-    docker.click("offer")
+    docker.click("message_action")
     ended(docker, 1)
     docker.apply()
     layer = scene.layer("a red balloon")
@@ -152,7 +152,7 @@ def test_a_document_that_is_closed_during_its_job(scene: KritaScene, bridge: Hos
     docker.desktop.screenshot(output / "closed.png")
     assert docker.results() == 1, "the picture is kept"
     assert docker.ask("len(layers(document()))") == 1
-    docker.click("offer")
+    docker.click("message_action")
     wait_for(lambda: docker.ask("len(layers(document()))") == 2, "the layer")
     x, y, width, height = docker.ask("top()['at']")
     assert x < AREA[0] < AREA[0] + AREA[2] < x + width
@@ -179,7 +179,7 @@ def test_a_canvas_that_has_changed_since(scene: KritaScene, change: str, output:
     docker.desktop.screenshot(output / f"{change}.png")
     assert docker.results() == 1, "the picture is kept"
     assert docker.ask("node('Paintbridge') is None")
-    docker.click("offer")
+    docker.click("message_action")
     wait_for(lambda: docker.ask("node('Paintbridge') is not None"), "the layer")
     at = docker.ask("top()['at']")
     assert at[0] <= AREA[0] < AREA[0] + AREA[2] <= at[0] + at[2]

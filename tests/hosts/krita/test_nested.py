@@ -23,8 +23,8 @@ def seen_to(act):
     timer.stop()
     return len(fired)
 def look():
-    docker._forecast._asked = None
-    docker._forecast.look()
+    docker._auto_mode._last_question = None
+    docker._auto_mode.update()
 def choose_all():
     rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
     rows.selectAll()
@@ -73,13 +73,13 @@ def test_no_step_begins_in_the_middle_of_another(scene: KritaScene) -> None:
     ask = scene.docker.ask
     ask(
         "log, ended = [], []\n"
-        "flow = sys.modules['paintbridge_krita.flow'].Flow\n"
-        "flows = [flow(adding()), flow(stepping())]\n"
-        "for one in flows:\n"
+        "task = sys.modules['paintbridge_krita.cooperative_task'].CooperativeTask\n"
+        "tasks = [task(adding()), task(stepping())]\n"
+        "for one in tasks:\n"
         "    one.done.connect(ended.append)\n"
         "    one.start()"
     )
     wait_for(lambda: ask("len(ended)") == 2, "both to end")
-    log = ask("del flows\nlog")
+    log = ask("del tasks\nlog")
     assert log.count("step") == 300
     assert log.index("out") == log.index("in") + 1

@@ -154,7 +154,7 @@ def test_what_ends_while_it_is_being_read(scene: KritaScene) -> None:
     docker.ask("import gc\ngc.collect()\ngc.disable()\nchoose('source', 'chosen')\nchoose_layers('half', 'nested')")
     ours = (
         "[type(one).__name__ for one in gc.get_objects() if type(one).__module__.startswith('paintbridge_krita.')"
-        " and type(one).__name__ in ('Painting', 'Flow', 'Scene', 'Sending')]"
+        " and type(one).__name__ in ('Painting', 'CooperativeTask', 'JobTarget', 'Submission')]"
     )
     for delay in range(0, 60, 4):
         docker.ask(f"QtCore.QTimer.singleShot({delay}, docker.cancel)\ndocker.generate()")

@@ -187,7 +187,7 @@ def test_automatic_says_what_it_comes_to(opened: KritaDocker) -> None:
 def test_a_narrow_and_low_docker_holds_everything(opened: KritaDocker, output: Path) -> None:
     """Nothing of it is cut off, and who scrolls past a field does not change it."""
     docker = opened
-    wait_for(lambda: docker.ask("part('demo').isVisible()"), "the widest row")
+    wait_for(lambda: docker.ask("part('demo_model').isVisible()"), "the widest row")
     docker.ask("docker.setFloating(True); docker.resize(260, 420)")
     wait_for(lambda: docker.ask("[docker.width(), docker.height()]") == [260, 420], "so small a docker")
     docker.desktop.screenshot(output / "narrow.png")
@@ -247,10 +247,10 @@ def test_another_bridge_in_the_settings(opened: KritaDocker, bridge: HostBridge,
     docker.type("address", address.url)
     docker.type("token", "wrong")
     docker.desktop.xdotool("key", "Return")
-    wait_for(lambda: "refused the token" in docker.words("absence"), "the bridge's refusal")
+    wait_for(lambda: "refused the token" in docker.words("disconnected"), "the bridge's refusal")
     assert docker.words("state") == "Not connected."
     docker.desktop.screenshot(output / "wrong-token.png")
-    docker.click("absence_settings")
+    docker.click("disconnected_settings")
     wait_for(lambda: docker.ask(shown), "the settings")
     for name in ("address", "token"):
         docker.click(name)

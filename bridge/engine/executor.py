@@ -1,0 +1,188 @@
+"""Where jobs are done: a Submit becomes a painter's Request, and the painter's layers the wire's.
+
+Importing this imports torch.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from ..canvas import geometry
+from ..diffusion import Device, ModelCache, find_device
+from ..models import ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
+from ..models.places import models_folder
+from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
+from ..protocol.errors import BridgeError
+from ..protocol.messages import DeviceInfo, JobSettings, Layer, Recipe, Submit, Train
+from ..protocol.pixels import Buffer
+from ..training.dataset import TrainingImage
+from . import pictures
+from .conditions import controlnet_hashes, read_conditions, resolved_conditions
+from .inputs import Inputs
+from .messages import WorkerSettings
+from .parsed_prompts import PromptGroup, group_by_prompt, used_loras
+from .port import TaskTrained, picture_seeds
+from .teaching import Teacher
+
+__all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
+
+
+# As many as a result holds.
+_MOST_HINTS = 16
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What goes back: the layers, described, and their bytes by hash."""
+
+    layers: tuple[Layer, ...]
+    pictures: dict[str, Buffer]
+    reach: int
+    timings: dict[str, float]
+    hints: tuple[str, ...]
+
+
+def open_executor(settings: WorkerSettings) -> tuple[JobExecutor, DeviceInfo]:
+    """Find the device and the checkpoints' folders. Loads no checkpoint.
+
+    Raises:
+        BridgeError: ``worker_crashed`` when the settings name a device that is not there.
+    """
+    device = find_device()
+    if settings.device == "cpu" and device.kind != "cpu":
+        name = platform.processor() or platform.machine() or "CPU"
+        memory = psutil.virtual_memory().total
+        device = Device("cpu", name, memory, "float32", "The settings ask for the CPU.")
+    if settings.device not in ("auto", device.kind):
+        raise BridgeError(
+            "worker_crashed",
+            f"The settings ask to paint on {settings.device}, which torch does not find on this machine.",
+            "Set `device` to auto or cpu, or run `paintbridge doctor` to see what is missing.",
+        )
+    folders = tuple(map(Path, settings.models))
+    registry = Registry(folders, default=settings.default_checkpoint)
+    told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
+    return JobExecutor(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, folders), told
+
+
+def warm_up() -> None:
+    """Import now, while nobody waits, what the model libraries put off until it is used: 2 s of the first job."""
+    from ..diffusion.weights import import_classes
+
+    import_classes()
+
+
+class JobExecutor:
+    """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        loras: LoraRegistry,
+        controlnets: ControlNetRegistry,
+        device: Device,
+        folders: Sequence[Path] = (),
+    ) -> None:
+        """``folders`` hold checkpoints, with wildcards and textual inversions beside them; what is learnt goes into the
+        `loras` of the first. None given: the bridge's own.
+        """
+        self.teacher = Teacher(registry, loras, device, folders[0] if folders else models_folder())
+        self._registry = registry
+        self._loras = loras
+        self._controlnets = controlnets
+        self._wildcards = WildcardRegistry(folders)
+        self._embeddings = EmbeddingNames(folders)
+        self._device = device
+        self._cache = ModelCache(device)
+        self._results = ResultCache()
+        self._versions = {name: metadata.version(name) for name in ("paintbridge", "torch", "diffusers")}
+
+    def free(self) -> None:
+        """Let go of all checkpoints, and of all that was made with them."""
+        self._results.free()
+        self._cache.free()
+
+    def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
+        """Teach, with all of the memory; raises as :meth:`.teaching.Teacher.teach`."""
+        self.free()
+        try:
+            return self.teacher.teach(train, lessons, hooks)
+        finally:
+            # What it took is given back to the system.
+            self._cache.free()
+
+    def do(self, submit: Submit, inputs: Inputs, hooks: Hooks) -> Painted:
+        """Paint.
+
+        Raises:
+            Cancelled: as soon as ``hooks.check`` does; errors that :func:`bridge_error` knows.
+        """
+        settings = submit.settings
+        checkpoint = self._registry.get(settings.checkpoint)
+        canvas, context = submit.canvas, submit.context
+        said = settings.conditioning.conditions
+        request = Request(
+            settings=settings,
+            canvas=geometry.Size(canvas.width, canvas.height),
+            context=geometry.Rect(context.x, context.y, context.width, context.height),
+            picture=inputs.picture,
+            selection=inputs.selection,
+            conditions=read_conditions(said, inputs, self._controlnets, checkpoint),
+            previews=submit.result.previews,
+        )
+        groups = group_by_prompt(
+            settings, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
+        )
+        parts = [(_of_group(request, group), self._cache.on_demand(checkpoint, group.loras)) for group in groups]
+        painting = paint_parts(parts, hooks, self._results)
+        group_of = {seed: group for group in groups for seed in group.seeds}
+        seeds = picture_seeds(settings.sampling)
+        hints = dict.fromkeys((*painting.hints, *(hint for group in groups for hint in group.hints)))
+        device = self._cache.device_of(checkpoint)
+        found = {
+            "context": context,
+            "checkpoint_hash": checkpoint.content_hash(check=hooks.check),
+            "controlnet_hashes": controlnet_hashes(request.conditions, check=hooks.check),
+            "device": f"{device.kind} {device.dtype}",
+            "versions": self._versions,
+        }
+        asked = replace(settings.conditioning, conditions=resolved_conditions(said, request.conditions))
+        data: dict[str, Buffer] = {}
+        layers = []
+        for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):
+            hooks.check()
+            picture, data_of_picture = pictures.encode(painted.layer.pixels, submit.result)
+            data[picture.hash] = data_of_picture
+            job = replace(painted.settings.job, checkpoint=checkpoint.id, conditioning=asked)
+            recipe = _recipe(job, painted, group_of[painted.seed], found)
+            layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
+        reach = max(painted.layer.reach for painted in painting.layers)
+        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])
+
+
+def _of_group(request: Request, group: PromptGroup) -> Request:
+    """The request for pictures of one wording."""
+    words = replace(request.settings.conditioning, prompt=group.parsed.positive, negative_prompt=group.parsed.negative)
+    return replace(request, settings=replace(request.settings, conditioning=words), seeds=group.seeds)
+
+
+def _recipe(job: JobSettings, painted: PaintedLayer, group: PromptGroup, found: dict[str, Any]) -> Recipe:
+    """The recipe of one picture. ``found`` are fields that all pictures of the job share."""
+    words, parsed, size = job.conditioning, group.parsed, painted.settings.model_size
+    return Recipe(
+        settings=replace(job, sampling=replace(job.sampling, seed=painted.seed, batch=1)),
+        model_width=0 if size is None else size.width,
+        model_height=0 if size is None else size.height,
+        batched=painted.settings.batched,
+        chosen_prompt="" if parsed.chosen == words.prompt else parsed.chosen,
+        chosen_negative_prompt="" if parsed.chosen_negative == words.negative_prompt else parsed.chosen_negative,
+        loras=used_loras(group),
+        **found,
+    )

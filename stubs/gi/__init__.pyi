@@ -1,0 +1,3 @@
+# What the plug-in for GIMP uses of PyGObject, GIMP 3, GEGL, babl and GTK 3. PyPI's PyGObject-stubs lack GIMP, and have
+# GTK 4 unless they are built otherwise. tests/hosts/gimp/test_stubs.py holds the names against what GIMP has.
+def require_version(namespace: str, version: str) -> None: ...

@@ -1,0 +1,4 @@
+import enum
+
+class WrapMode(enum.Enum):
+    WORD_CHAR = ...
