@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,7 +105,7 @@ async def test_what_is_wrong_with_any_other_message_is_an_error(
 
 async def test_what_cannot_be_read_is_an_error_also_in_a_submit(bridge: Bridge) -> None:
     client = await bridge.client()
-    await client.say(replace(a_job("it"), strength=1.5))
+    await client.say(a_job("it", strength=1.5))
     error = await client.until(Error)
     assert (error.code, error.about) == ("out_of_range", "")
     await client.say(a_job("it"))

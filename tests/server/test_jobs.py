@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_forms import said
+from job_forms import said, with_settings
 from small_bridge import Bridge, Client, GatedEngine, a_job, grey, write_controlnet_outline, write_outline
 
 from bridge.protocol.messages import (
@@ -69,7 +69,7 @@ async def test_each_picture_of_a_batch_has_its_seed(bridge: Bridge) -> None:
 
 async def test_a_preview_comes_between_start_and_end_and_only_when_wanted(bridge: Bridge) -> None:
     client = await bridge.client()
-    await client.say(a_job("without", previews=False))
+    await client.say(a_job("without", result=ResultFormat(previews=False)))
     await client.until(Result)
     assert not [message for message in client.seen if isinstance(message, Preview)]
     bridge.engine.gate.clear()
@@ -125,7 +125,7 @@ async def test_a_job_that_cannot_be_done_fails_at_once_and_says_why(start: Calla
             await client.store(big, large)
             job = a_job(f"job {number}", large, **values)
         else:
-            job = dataclasses.replace(a_job(f"job {number}", picture), **values)
+            job = with_settings(a_job(f"job {number}", picture), **values)
         await client.say(job)
         failed = await client.until(Failed)
         assert (failed.job, failed.code) == (job.job, code), values

@@ -8,7 +8,7 @@ from job_forms import submit_of
 from bridge.prompts import LONGEST
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.fields import field_specs
-from bridge.protocol.messages import Extent, Recipe, Rect, Submit
+from bridge.protocol.messages import Conditioning, Extent, Recipe, Rect, Submit
 from bridge.server.submission import named_loras
 
 
@@ -20,7 +20,7 @@ def job(prompt: str, batch: int) -> Submit:
 def test_a_drawn_prompt_has_room_in_a_recipe() -> None:
     limits = {
         spec.name: spec.metadata["max"]
-        for kind in (Submit, Recipe)
+        for kind in (Conditioning, Recipe)
         for spec in field_specs(kind)
         if "prompt" in spec.name
     }

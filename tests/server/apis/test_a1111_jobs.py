@@ -57,11 +57,11 @@ async def test_what_txt2img_asks_for(recorded, http):
         })  # fmt: skip
         await client.post(f"{PREFIX}/txt2img", json={"sampler_name": "DPM++ 2M", "scheduler": "Karras", "steps": 2})
     first, second, third = submits(recorded)
-    assert (first.kind, first.prompt, first.negative_prompt) == ("generate", "a cat", "grey")
+    assert (said(first).kind, said(first).prompt, said(first).negative_prompt) == ("generate", "a cat", "grey")
     assert (first.canvas, first.context, first.picture) == (Extent(96, 64), Rect(0, 0, 96, 64), None)
-    assert (first.seed, first.batch, first.steps, first.guidance) == ((1 << 64) - 1, 3, 4, 5.0)
-    assert (first.sampler, second.seed) == ("Heun", 2)
-    assert (third.sampler, third.guidance, third.on_disconnect) == ("DPM++ 2M Karras", 7.0, "cancel")
+    assert (said(first).seed, said(first).batch, said(first).steps, said(first).guidance) == ((1 << 64) - 1, 3, 4, 5.0)
+    assert (said(first).sampler, said(second).seed) == ("Heun", 2)
+    assert (said(third).sampler, said(third).guidance, third.on_disconnect) == ("DPM++ 2M Karras", 7.0, "cancel")
 
 
 @pytest.mark.parametrize(
