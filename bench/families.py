@@ -29,6 +29,7 @@ from bridge.canvas.geometry import Rect, Size
 from bridge.diffusion import Device, ModelCache
 from bridge.models import inspect
 from bridge.painter import Request, ResultCache, paint
+from bridge.protocol.job import job_settings
 
 PHOTO = Path(__file__).parent.parent / "tests" / "photos" / "lake-sherburne.jpg"
 BUILDERS = {"sd15": build_full_sd15, "sdxl": build_full_sdxl}
@@ -92,14 +93,11 @@ def measure(path: Path, name: str, precision: str, steps: int) -> None:
     figures: dict[str, float | str] = {"model size": f"{planned.model_size.width} x {planned.model_size.height}"}
     for turn, seed in (("first seed", 1), ("second seed", 2)):
         request = Request(
-            kind="fill",
-            mode="fill",
+            settings=job_settings({"mode": "fill", "prompt": "a red flower", "steps": steps}),
             canvas=canvas,
             context=planned.context,
             picture=picture[planned.context.slices],
             selection=selection[planned.context.slices],
-            prompt="a red flower",
-            steps=steps,
             seeds=(seed,),
         )
         start = time.perf_counter()

@@ -32,7 +32,7 @@ from bridge.canvas.resample import resize
 from bridge.cli.hosted import hosted_bridge
 from bridge.client import Bridge, Pixels
 from bridge.models import MINI
-from bridge.protocol.messages import ContextChoice, Extent, Rect
+from bridge.protocol.messages import ContextChoice, Extent, Rect, ResultFormat
 
 PHOTO = Path(__file__).parent.parent / "tests" / "photos" / "lake-sherburne.jpg"
 SIDE = 512
@@ -96,7 +96,7 @@ def compare(bridge: Bridge, checkpoint: Path, prompt: str, steps: int, wanted: f
             steps=steps,
             guidance=GUIDANCE,
             sampler="DDIM",
-            previews=False,
+            result=ResultFormat(previews=False),
         )
         timings = job.result().timings
         taken = time.perf_counter() - start

@@ -16,7 +16,7 @@ from overhead import GUIDANCE, SEED, SIDE, scene
 
 from bridge.cli.hosted import hosted_bridge
 from bridge.client import Bridge, Pixels
-from bridge.protocol.messages import ContextChoice, Extent, Preview, Rect
+from bridge.protocol.messages import ContextChoice, Extent, Preview, Rect, ResultFormat
 
 STEPS = 40
 WANTED = 1.03
@@ -48,7 +48,7 @@ def main() -> int:
                 seed=SEED,
                 steps=STEPS,
                 guidance=GUIDANCE,
-                previews=previews,
+                result=ResultFormat(previews=previews),
             )
             seen.append(sum(isinstance(event, Preview) for event in job.events()))
             job.result()

@@ -77,10 +77,7 @@ class EchoEngine:
         digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         given = submit.picture
         picture = Picture(digest, given.byte_count, given.width, given.height, given.channels, given.depth)
-        recipe = Recipe(
-            submit.kind, submit.mode, "", "", 1.0, 0, 0, 0.0, "DDIM", "", "", 0.0, 0.0, False, submit.context, 0, 0,
-            False, "cpu", {},
-        )  # fmt: skip
+        recipe = Recipe(submit.settings, submit.context, "", 0, 0, False, "cpu", {})
         yield TaskFinished((Layer(submit.context.x, submit.context.y, picture, recipe),), {digest: data}, 0, {})
 
     def cancel(self, task_id: str) -> None:

@@ -1,5 +1,5 @@
-"""Write the documents that are made from code: the protocol's guide, schema and test vectors, the settings, and mini's
-figures.
+"""Write what is made from code: the protocol's guide, schema and test vectors, the settings, mini's figures, and what
+the Python client and the page know of a job's fields.
 
 ``python docs/generate.py`` writes them; with ``--check`` it writes nothing, names those that differ, and exits with 1.
 """
@@ -15,6 +15,8 @@ from typing import Any
 from generation.examples import refused_frames, vectors
 from generation.guide import guide
 from generation.mini import with_figures
+from generation.options import options
+from generation.page import page_fields
 from generation.schema import schema
 from generation.settings import settings
 
@@ -32,6 +34,8 @@ def documents() -> dict[str, str]:
             {"protocol": PROTOCOL_VERSION, "vectors": vectors(), "refused": refused_frames()}
         ),
         "settings.md": settings(),
+        "../bridge/client/options.py": options(),
+        "../bridge/server/page/wire/fields.mjs": page_fields(),
         **{name: with_figures(DOCS / name) for name in ("mini.md", "../bridge/mini/README.md")},
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..protocol.job import MODES, SCALES
 from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from .geometry import Rect, Size
 
@@ -19,7 +20,6 @@ __all__ = [
     "FEATHER_SHARE",
     "GROW",
     "LEAST_ROOM",
-    "MODES",
     "UPSCALE_ROOM",
     "Plan",
     "check_context",
@@ -29,19 +29,10 @@ __all__ = [
     "reach_of",
 ]
 
-MODES: dict[str, tuple[str, ...]] = {
-    "fill": ("auto", "fill", "expand", "add", "remove", "background"),
-    "refine": ("auto", "refine"),
-    "generate": ("auto", "generate"),
-    "upscale": ("auto", "upscale"),
-}
-"""The modes of each job kind; "auto" is resolved by `plan`."""
-
 LEAST_ROOM = 64
 """Pixels of room around a selection, at least."""
 UPSCALE_ROOM = 32
 """What an upscale looks at around a selection: enough for resampling, and for a tile to see what goes on there."""
-_SCALES = (2, 4)
 GROW = 4.0
 FEATHER_SHARE = 0.05
 """Of the selection's diagonal."""
@@ -144,8 +135,8 @@ def check_scale(kind: str, scale: int) -> None:
     Raises:
         ValueOutOfRange: an upscale by other than 2 or 4, or another kind by other than 1.
     """
-    if kind == "upscale" and scale not in _SCALES:
-        raise ValueOutOfRange(f"An upscale enlarges {' or '.join(map(str, _SCALES))} times, not {scale}.")
+    if kind == "upscale" and scale not in SCALES:
+        raise ValueOutOfRange(f"An upscale enlarges {' or '.join(map(str, SCALES))} times, not {scale}.")
     if kind != "upscale" and scale != 1:
         raise ValueOutOfRange(f"A {kind} job enlarges nothing; choose upscale, or leave the scale at 1.")
 

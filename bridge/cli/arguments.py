@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..models.samplers import SAMPLERS
 from ..plugins import TARGETS
-from ..protocol.messages import MODES, SCALES, STRENGTHS, Rect, Submit
+from ..protocol.messages import ContextKind, JobKind, Rect
 from ..server.settings import A1111_PORT, add_flags
-from .conditions import CONDITION_KINDS, CONDITION_OPTIONS, parse_condition
 from .exits import Exit
+from .job_flags import add_job_flags, checked
 from .train_arguments import add_train
 
 __all__ = ["CONTEXTS", "build_parser", "parse_rect"]
 
-CONTEXTS = ("auto", "selection", "canvas")
-_LIMITS = {entry.name: entry.metadata for entry in fields(Submit)}
+CONTEXTS = tuple(str(kind) for kind in ContextKind if kind != ContextKind.RECT)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -109,14 +105,13 @@ def _fill(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="fill what appears there with a mask of its own, as NAME.fill.png, until Ctrl-C",
     )
-    parser.add_argument("--mode", choices=MODES["fill"], default="auto", help="what to do with the selection (auto)")
-    _repaint(parser, output="picture to write; for several, a folder; none: NAME.fill.png beside each")
+    _repaint(parser, JobKind.FILL, output="picture to write; for several, a folder; none: NAME.fill.png beside each")
 
 
 def _refine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
     _selection(parser, required=False)
-    _repaint(parser)
+    _repaint(parser, JobKind.REFINE)
 
 
 def _selection(parser: argparse.ArgumentParser, *, required: bool) -> argparse._MutuallyExclusiveGroup:
@@ -124,11 +119,11 @@ def _selection(parser: argparse.ArgumentParser, *, required: bool) -> argparse._
     selection.add_argument(
         "--mask", type=Path, metavar="MASK", help="picture of the same size: white, or opaque, is selected"
     )
-    selection.add_argument("--rect", type=_said(parse_rect), metavar="X,Y,W,H", help="select a rectangle, in pixels")
+    selection.add_argument("--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="select a rectangle, in pixels")
     return selection
 
 
-def _repaint(parser: argparse.ArgumentParser, *, output: str = "") -> None:
+def _repaint(parser: argparse.ArgumentParser, kind: JobKind, *, output: str = "") -> None:
     parser.add_argument(
         "--context",
         type=_context,
@@ -136,11 +131,7 @@ def _repaint(parser: argparse.ArgumentParser, *, output: str = "") -> None:
         metavar="|".join((*CONTEXTS, "X,Y,W,H")),
         help="how much the model gets to see (auto)",
     )
-    _number(parser, "--strength", "strength", "1: repaint freely; less: keep more of what is there")
-    _number(parser, "--grow", "grow", "pixels to grow the selection by")
-    _number(parser, "--feather", "feather", "pixels of feather")
-    parser.add_argument("--strict", action="store_true", help="change nothing outside the selection")
-    _job(parser, output=output)
+    _job(parser, kind, output=output)
     parser.add_argument(
         "--layer", type=Path, metavar="LAYER", help="write the layer too: transparent, of the picture's size"
     )
@@ -148,48 +139,21 @@ def _repaint(parser: argparse.ArgumentParser, *, output: str = "") -> None:
 
 def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--size", type=_said(_size), required=True, metavar="WxH", help="size in pixels, such as 512x512"
+        "--size", type=checked(_size), required=True, metavar="WxH", help="size in pixels, such as 512x512"
     )
-    _job(parser)
+    _job(parser, JobKind.GENERATE)
 
 
 def _upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
-    parser.add_argument("--scale", type=int, choices=SCALES, default=SCALES[0], help="how many times (2)")
     parser.add_argument(
-        "--rect", type=_said(parse_rect), metavar="X,Y,W,H", help="enlarge this part alone, and write only that"
+        "--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="enlarge this part alone, and write only that"
     )
-    strength = STRENGTHS["upscale"]
-    _number(parser, "--strength", "strength", f"more: paint more that was not there, and keep less ({strength:g})")
-    _job(parser, output="picture to write; none: IMAGE's name with -2x or -4x, beside it")
+    _job(parser, JobKind.UPSCALE, output="picture to write; none: IMAGE's name with -2x or -4x, beside it")
 
 
-def _job(parser: argparse.ArgumentParser, *, output: str = "") -> None:
-    parser.add_argument(
-        "--prompt",
-        type=_said(_words),
-        default="",
-        metavar="TEXT",
-        help="what is wanted; docs/prompts.md tells how to weigh words and add LoRAs",
-    )
-    parser.add_argument(
-        "--condition",
-        type=_said(parse_condition),
-        action="append",
-        default=[],
-        metavar="KIND=FILE[,NAME=VALUE...]",
-        help=f"be guided by a picture of the same size, several if repeated; KIND: {', '.join(CONDITION_KINDS)}; "
-        f"NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
-    )
-    parser.add_argument("--negative", type=_said(_words), default="", metavar="TEXT", help="what is not wanted")
-    _number(parser, "--seed", "seed", "seed of the first picture; none: the bridge draws one")
-    _number(parser, "--batch", "batch", "how many pictures; more than one are numbered: OUT-1.png, OUT-2.png")
-    _number(parser, "--steps", "steps", "denoising steps; none: what suits the checkpoint")
-    _number(parser, "--guidance", "guidance", "guidance scale; none: what suits the checkpoint")
-    parser.add_argument("--sampler", choices=SAMPLERS, help="none: what suits the checkpoint")
-    parser.add_argument(
-        "--checkpoint", "--model", type=_said(_words), metavar="NAME", help="none: the bridge's default"
-    )
+def _job(parser: argparse.ArgumentParser, kind: JobKind, *, output: str = "") -> None:
+    add_job_flags(parser, kind)
     parser.add_argument(
         "-o", "--output", type=Path, required=not output, metavar="OUT", help=output or "picture to write"
     )
@@ -239,42 +203,8 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
         made.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def _number(parser: argparse.ArgumentParser, flag: str, field: str, words: str) -> None:
-    limits = _LIMITS[field]
-    kind: type[int] | type[float] = float if isinstance(limits["min"], float) else int
-
-    def parse(text: str) -> int | float:
-        value = kind(text)
-        # Written so that NaN fails too.
-        if not limits["min"] <= value <= limits["max"]:
-            raise ValueError(f"it must be between {limits['min']} and {limits['max']}")
-        return value
-
-    parser.add_argument(flag, type=_said(parse, f"a {'whole ' if kind is int else ''}number"), metavar="N", help=words)
-
-
-def _said(parse: Callable[[str], Any], wanted: str = "") -> Callable[[str], Any]:
-    """argparse shows a type's own words only for its own kind of error."""
-
-    def said(text: str) -> Any:
-        try:
-            return parse(text)
-        except ValueError as error:
-            words = f"{wanted} is wanted, not {text!r}" if wanted and "must be" not in str(error) else str(error)
-            raise argparse.ArgumentTypeError(words) from None
-
-    return said
-
-
-def _words(text: str) -> str:
-    # Arguments in another encoding than the system's come with lone surrogates, which no message can hold.
-    if not text.isascii() and text != text.encode("utf-8", "replace").decode("utf-8"):
-        raise ValueError("it must be text in UTF-8")
-    return text
-
-
 def _context(text: str) -> Any:
-    return text if text in CONTEXTS else _said(parse_rect)(text)
+    return text if text in CONTEXTS else checked(parse_rect)(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..client import ConditionPixels
 from ..protocol.messages import Rect
-from .conditions import SaidCondition
 from .exchange import sendable, to_wire
 from .exits import CliError
 from .masks import Selection, mask_selection
@@ -17,9 +18,9 @@ __all__ = ["ConditionFile", "open_condition"]
 
 @dataclass(frozen=True)
 class ConditionFile:
-    """A condition whose files are there."""
+    """A condition whose files are there; ``said`` are its fields."""
 
-    said: SaidCondition
+    said: Mapping[str, Any]
     picture: PictureFile
     mask: Selection | None
 
@@ -29,22 +30,21 @@ class ConditionFile:
         Raises:
             CliError: a file is damaged.
         """
-        said = self.said
         mask = None if self.mask is None else sendable(self.mask.read(context))
         picture = sendable(to_wire(self.picture, context))
-        return ConditionPixels(said.kind, picture, mask, said.strength, said.start, said.end, said.controlnet)
+        return ConditionPixels(**{**self.said, "picture": picture, "mask": mask})
 
 
-def open_condition(said: SaidCondition, width: int, height: int) -> ConditionFile:
+def open_condition(said: Mapping[str, Any], width: int, height: int) -> ConditionFile:
     """See that the files are there, and of the picture's size.
 
     Raises:
         CliError: they are not, or cannot be read.
     """
-    picture = open_picture(said.path)
+    picture = open_picture(said["picture"])
     if (picture.width, picture.height) != (width, height):
         raise CliError(
-            f"{said.path.name} is {picture.width} x {picture.height}, but the picture is {width} x {height}.",
+            f"{said['picture'].name} is {picture.width} x {picture.height}, but the picture is {width} x {height}.",
             "Save the condition at the size of the picture.",
         )
-    return ConditionFile(said, picture, None if said.mask is None else mask_selection(said.mask, picture))
+    return ConditionFile(said, picture, mask_selection(said["mask"], picture) if "mask" in said else None)

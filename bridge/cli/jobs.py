@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..client import Bridge, Job, JobCancelled, JobResult, ResultLayer
-from ..protocol.messages import ContextChoice, Extent, Rect, ResultFormat
-from .arguments import CONTEXTS
+from ..protocol.messages import ContextChoice, ContextKind, Depth, Extent, OnDisconnect, Rect, ResultFormat
 from .connect import connected
 from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, sendable, to_wire, wire_depth
 from .exits import CliError, Exit
 from .guiding import open_condition
+from .job_flags import job_values
 from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, open_picture
 from .progress import JobProgress
@@ -87,7 +87,7 @@ class _Files:
         hints = self._check_outputs()
         hints += self.selection.hints if self.selection else ()
         size = args.size if source is None else (source.width, source.height)
-        self.conditions = [open_condition(said, *size) for said in args.condition]
+        self.conditions = [open_condition(said, *size) for said in args.conditions]
         if source is not None and source.space.clamps:
             hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
         self.hints = hints
@@ -120,49 +120,27 @@ class _Files:
 
     def _submit(self, bridge: Bridge, progress: JobProgress) -> Job:
         args, source, selection = self.args, self.source, self.selection
-        planning: dict[str, Any] = {"kind": args.command, "checkpoint": args.checkpoint}
-        sending: dict[str, Any] = {}
-        if source is None:
-            canvas = Extent(*args.size)
-        else:
-            canvas = Extent(source.width, source.height)
-            sending["strength"] = args.strength
-        if args.command == "upscale":
-            planning["scale"] = args.scale
-        elif source is not None:
-            planning |= {"grow": args.grow, "feather": args.feather}
-            sending["strict"] = args.strict
-        if args.command == "fill":
-            planning["mode"] = args.mode
+        settings = job_values(args)
+        canvas = Extent(*args.size) if source is None else Extent(source.width, source.height)
         # Of a rectangle that is enlarged just that is looked at, and all of it comes back.
         whole = args.command == "upscale"
         context = bridge.plan(
             canvas=canvas,
             selection=selection.bounds if selection else None,
-            context=ContextChoice("selection") if whole else _context(getattr(args, "context", "auto")),
-            **planning,
+            context=ContextChoice(ContextKind.SELECTION) if whole else _context(getattr(args, "context", "auto")),
+            **settings,
         ).context
-        if source is not None:
-            sending["picture"] = sendable(to_wire(source, context))
-            sending["result"] = ResultFormat(wire_depth(source))
-        if selection is not None and not whole:
-            sending["selection"] = sendable(selection.read(context))
-        sending["conditions"] = [condition.read(context) for condition in self.conditions]
+        depth = Depth.U8 if source is None else Depth(wire_depth(source))
         return bridge.submit(
             canvas=canvas,
             context=context,
-            prompt=args.prompt,
-            negative_prompt=args.negative,
-            seed=args.seed,
-            batch=self.batch,
-            steps=args.steps,
-            guidance=args.guidance,
-            sampler=args.sampler,
-            previews=False,
-            on_disconnect="cancel",
+            picture=None if source is None else sendable(to_wire(source, context)),
+            selection=None if selection is None or whole else sendable(selection.read(context)),
+            conditions=[condition.read(context) for condition in self.conditions],
+            result=ResultFormat(depth, previews=False),
+            on_disconnect=OnDisconnect.CANCEL,
             on_event=progress.show,
-            **planning,
-            **sending,
+            **settings,
         )
 
     def _write_all(self, result: JobResult) -> list[dict[str, Any]]:
@@ -181,7 +159,9 @@ class _Files:
                 failed = failed or error
                 place = rescue(pixels, f"layer-{index}")
                 if place is not None:
-                    kept.append(f"{place} (its corner at {layer.x}, {layer.y}; seed {layer.recipe.seed})")
+                    kept.append(
+                        f"{place} (its corner at {layer.x}, {layer.y}; seed {layer.recipe.settings.sampling.seed})"
+                    )
         if failed is not None:
             words = f"What was painted is kept, as a layer: {', '.join(kept)}." if kept else ""
             raise CliError(
@@ -210,7 +190,7 @@ class _Files:
             "y": layer.y,
             "width": picture.width,
             "height": picture.height,
-            "seed": layer.recipe.seed,
+            "seed": layer.recipe.settings.sampling.seed,
             "recipe": asdict(layer.recipe),
         }
 
@@ -252,4 +232,4 @@ def _selection(args: argparse.Namespace, source: PictureFile) -> Selection | Non
 
 
 def _context(choice: str | Rect) -> ContextChoice:
-    return ContextChoice(choice) if choice in CONTEXTS else ContextChoice("rect", choice)  # type: ignore[arg-type]
+    return ContextChoice(ContextKind(choice)) if isinstance(choice, str) else ContextChoice(ContextKind.RECT, choice)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from ..protocol import messages
-from ..protocol.messages import STAGES, Queued, Started
+from ..protocol.messages import Queued, Stage, Started
 
 __all__ = ["JobProgress", "pull_with_bar"]
 
@@ -31,7 +31,7 @@ _WORDS = {
     "compose": "Fitting in",
     "learn": "Learning",
 }
-assert set(_WORDS) == set(STAGES)
+assert set(_WORDS) == set(Stage)
 
 
 class JobProgress:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 from .bridge import Bridge
 from .discovery import Address
 from .job import Job, JobResult, JobUpdate, TrainedLora
+from .job_request import JobRequest, PaintingOptions, ProgressCallback, progress_only
 from .teaching import TrainOptions
-from .wish import ProgressCallback, Wish, WishOptions, progress_only
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,7 +55,12 @@ class AsyncBridge:
         await asyncio.to_thread(bridge.close)
 
     async def fill(
-        self, image: Any, mask: Any, *, on_progress: Optional[ProgressCallback] = None, **options: Unpack[WishOptions]
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Repaint what is white in a mask."""
         return await self._paint(on_progress, "fill", image, mask, **options)
@@ -66,13 +71,17 @@ class AsyncBridge:
         mask: Any = None,
         *,
         on_progress: Optional[ProgressCallback] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Repaint a picture, or what is white in a mask, and keep its forms: ``strength`` says how closely."""
         return await self._paint(on_progress, "refine", image, mask, **options)
 
     async def generate(
-        self, size: tuple[int, int], *, on_progress: Optional[ProgressCallback] = None, **options: Unpack[WishOptions]
+        self,
+        size: tuple[int, int],
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Paint a new picture of this width and height."""
         return await self._paint(on_progress, "generate", size, **options)
@@ -83,7 +92,7 @@ class AsyncBridge:
         scale: int = 2,
         *,
         on_progress: Optional[ProgressCallback] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Enlarge a picture two or four times."""
         return await self._paint(on_progress, "upscale", image, scale=scale, **options)
@@ -111,11 +120,11 @@ class AsyncBridge:
         mask: Any = None,
         *,
         scale: int = 1,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
-        wish = await asyncio.to_thread(Wish.of, kind, image, mask, scale=scale, **options)
-        planned = await asyncio.wrap_future(self.bridge.plan_soon(**wish.planning()))
-        return (await self._run(on_progress, partial(self.bridge.submit, **wish.sending(planned)))).result()
+        request = await asyncio.to_thread(JobRequest.of, kind, image, mask, scale=scale, **options)
+        planned = await asyncio.wrap_future(self.bridge.plan_soon(**request.planning()))
+        return (await self._run(on_progress, partial(self.bridge.submit, **request.sending(planned)))).result()
 
     async def _run(self, on_progress: Optional[ProgressCallback], start: Callable[..., J]) -> J:
         """Have ``start`` begin a job, and wait for its end."""

@@ -7,15 +7,16 @@ import concurrent.futures
 import contextlib
 import threading
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union, cast
 
 from ..protocol.messages import (
     Checkpoints,
     ContextChoice,
     DeviceInfo,
     Extent,
+    OnDisconnect,
     Plan,
     Planned,
     Pull,
@@ -24,16 +25,21 @@ from ..protocol.messages import (
     ResultFormat,
     Submit,
     Welcome,
+    job_settings,
 )
 from ..protocol.wire import decode_client, encode
 from .discovery import Address, discover
 from .errors import BridgeClosed
-from .job import ConditionPixels, Job, JobUpdate, Pixels
+from .job import Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
+from .options import SettingsOptions
 from .painting import Painting
 from .request import Request, TrainRequest
 from .stock import PullCallback
 from .teaching import Teaching
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["Bridge"]
 
@@ -132,82 +138,52 @@ class Bridge(Painting, Teaching):
         *,
         canvas: Extent,
         selection: Optional[Rect] = None,
-        kind: str = "fill",
-        mode: str = "auto",
         context: Optional[ContextChoice] = None,
-        grow: Optional[float] = None,
-        feather: Optional[float] = None,
-        checkpoint: Optional[str] = None,
-        scale: int = 1,
+        **settings: Unpack[SettingsOptions],
     ) -> concurrent.futures.Future[Planned]:
-        """As :meth:`plan`, without waiting. ``selection``: its bounds; None: the whole canvas. The future's own
-        callbacks are called on the client's thread.
+        """As :meth:`plan`, without waiting. ``selection``: its bounds; None: the whole canvas. The others are those of
+        :class:`~..protocol.messages.JobSettings` and its groups, by their names. The future's own callbacks are called
+        on the client's thread.
         """
-        message = Plan(0, canvas, selection, kind, mode, context or ContextChoice(), grow, feather, checkpoint, scale)
+        # A plan needs no pictures.
+        known = job_settings({name: value for name, value in settings.items() if name != "conditions"})
+        message = Plan(0, canvas, selection, context or ContextChoice(), known)
         decode_client(encode(message))
         return self._spawn(self._jobs.plan(message))
 
     def submit(
         self,
         *,
-        kind: str,
         canvas: Extent,
         context: Rect,
-        mode: str = "auto",
         picture: Optional[Pixels] = None,
         selection: Optional[Pixels] = None,
-        prompt: str = "",
-        negative_prompt: str = "",
-        strength: Optional[float] = None,
-        seed: Optional[int] = None,
-        batch: int = 1,
-        steps: Optional[int] = None,
-        guidance: Optional[float] = None,
-        sampler: Optional[str] = None,
-        checkpoint: Optional[str] = None,
-        grow: Optional[float] = None,
-        feather: Optional[float] = None,
-        strict: bool = False,
-        scale: int = 1,
-        conditions: Sequence[ConditionPixels] = (),
         result: Optional[ResultFormat] = None,
-        previews: bool = True,
-        on_disconnect: str = "keep",
+        on_disconnect: str = OnDisconnect.KEEP,
         on_event: Optional[Callable[[JobUpdate], None]] = None,
         on_done: Optional[Callable[[Job], None]] = None,
+        **settings: Unpack[SettingsOptions],
     ) -> Job:
-        """Send a job; returns at once. The fields are those of :class:`~..protocol.messages.Submit`; ``context`` is
-        what :meth:`plan` gave, and ``picture`` and ``selection`` are the pixels of just that rectangle.
+        """Send a job; returns at once. The fields are those of :class:`~..protocol.messages.Submit`, the others those
+        of its settings and their groups, by their names. ``context`` is what :meth:`plan` gave, and ``picture``,
+        ``selection`` and the pictures of ``conditions`` are the pixels of just that rectangle.
 
         Raises:
             BridgeError: ``out_of_range``, ``wrong_type``, ``picture_mismatch``: what can be told without the bridge.
                 Whatever the bridge itself refuses, :meth:`.job.Job.result` raises.
-            TypeError: pixels without a contiguous buffer.
+            TypeError: an option that there is not; pixels without a contiguous buffer.
             BridgeClosed: after :meth:`close`.
         """
         job = Job(uuid.uuid4().hex, cancel=self._cancel, may_block=self._may_block, on_event=on_event, on_done=on_done)
+        conditions = settings.pop("conditions", ())
         message = Submit(
             job=job.id,
-            kind=kind,
             canvas=canvas,
             context=context,
-            mode=mode,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            strength=strength,
-            seed=seed,
-            batch=batch,
-            steps=steps,
-            guidance=guidance,
-            sampler=sampler,
-            checkpoint=checkpoint,
-            grow=grow,
-            feather=feather,
-            strict=strict,
-            scale=scale,
+            settings=job_settings(settings),
             result=result or ResultFormat(),
-            previews=previews,
-            on_disconnect=on_disconnect,
+            # A name that there is not is told by the decoder.
+            on_disconnect=cast(OnDisconnect, on_disconnect),
         )
         request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
         self._dispatch(job, request)

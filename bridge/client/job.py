@@ -49,11 +49,14 @@ class Pixels:
 
 @dataclass(frozen=True)
 class ConditionPixels:
-    """Guidance by another picture, as :class:`~..protocol.messages.Condition`."""
+    """Guidance by another picture, as :class:`~..protocol.messages.Condition`. For :meth:`.bridge.Bridge.submit`
+    picture and mask are :class:`Pixels` of the context; for the calls of :class:`.painting.Painting` they are whole
+    pictures as scripts hold them.
+    """
 
     kind: str
-    picture: Pixels
-    mask: Optional[Pixels] = None
+    picture: Any
+    mask: Any = None
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..protocol.messages import Planned
 from .job import Job, JobResult
+from .job_request import JobRequest, PaintingOptions, ProgressCallback, progress_only
 from .waiting import wait_for
-from .wish import ProgressCallback, Wish, WishOptions, progress_only
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,7 +31,7 @@ class Painting:
         *,
         on_progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Repaint what is white in a mask."""
         return self._result(self.start("fill", image, mask, on_progress=on_progress, **options), timeout)
@@ -43,7 +43,7 @@ class Painting:
         *,
         on_progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Repaint a picture, or what is white in a mask, and keep its forms: ``strength`` says how closely."""
         return self._result(self.start("refine", image, mask, on_progress=on_progress, **options), timeout)
@@ -54,7 +54,7 @@ class Painting:
         *,
         on_progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Paint a new picture of this width and height."""
         return self._result(self.start("generate", size, on_progress=on_progress, **options), timeout)
@@ -66,7 +66,7 @@ class Painting:
         *,
         on_progress: Optional[ProgressCallback] = None,
         timeout: Optional[float] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> JobResult:
         """Enlarge a picture two or four times."""
         return self._result(self.start("upscale", image, scale=scale, on_progress=on_progress, **options), timeout)
@@ -79,14 +79,14 @@ class Painting:
         *,
         scale: int = 1,
         on_progress: Optional[ProgressCallback] = None,
-        **options: Unpack[WishOptions],
+        **options: Unpack[PaintingOptions],
     ) -> Job:
         """Begin a job of any kind, and return once it is planned: :meth:`.job.Job.events` tells of it,
         :meth:`.job.Job.cancel` stops it, :meth:`.job.Job.result` waits for it. ``image`` is a size with ``generate``.
         """
-        wish = Wish.of(kind, image, mask, scale=scale, **options)
-        planned = self.plan(**wish.planning())
-        return self.submit(**wish.sending(planned), on_event=progress_only(on_progress))
+        request = JobRequest.of(kind, image, mask, scale=scale, **options)
+        planned = self.plan(**request.planning())
+        return self.submit(**request.sending(planned), on_event=progress_only(on_progress))
 
     # ------------------------------------------------------------ the host's side, of which this is made
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, cast
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DEPTHS, Condition, Lesson, Picture, Submit, Train
-from ..protocol.pixels import raw_bytes
+from ..protocol.messages import Condition, Depth, Encoding, Lesson, Picture, Submit, Train
+from ..protocol.pixels import DEPTH_BYTES, raw_bytes
 from ..protocol.wire import decode_client, encode
 from .job import ConditionPixels, Pixels
 
@@ -53,22 +53,15 @@ class Request:
     def message(self, describe: Callable[[Pixels], Picture]) -> Submit:
         """What is sent."""
         conditions = [
-            Condition(
-                kind=c.kind,
-                picture=describe(c.picture),
-                mask=describe(c.mask) if c.mask else None,
-                strength=c.strength,
-                start=c.start,
-                end=c.end,
-                controlnet=c.controlnet,
-            )
+            Condition(**{**vars(c), "picture": describe(c.picture), "mask": describe(c.mask) if c.mask else None})
             for c in self.conditions
         ]
+        settings = self.submit.settings
         return replace(
             self.submit,
             picture=describe(self.picture) if self.picture else None,
             selection=describe(self.selection) if self.selection else None,
-            conditions=tuple(conditions),
+            settings=replace(settings, conditioning=replace(settings.conditioning, conditions=tuple(conditions))),
         )
 
 
@@ -100,13 +93,15 @@ class TrainRequest:
 def described(pixels: Pixels, content_hash: str) -> Picture:
     """The description of pixels whose hash is known."""
     size = len(pixels.data)
-    return Picture(content_hash, size, pixels.width, pixels.height, pixels.channels, pixels.depth, pixels.encoding)
+    # Names that there are not are told by the decoder, before anything is sent.
+    depth, encoding = cast(Depth, pixels.depth), cast(Encoding, pixels.encoding)
+    return Picture(content_hash, size, pixels.width, pixels.height, pixels.channels, depth, encoding)
 
 
 def _flat(pixels: Pixels) -> Pixels:
     """The same pixels as one row of bytes."""
     flat = replace(pixels, data=memoryview(pixels.data).cast("B"))
-    if pixels.encoding == "raw" and pixels.depth in DEPTHS:
+    if pixels.encoding == "raw" and pixels.depth in DEPTH_BYTES:
         wanted = raw_bytes(pixels.width, pixels.height, pixels.channels, pixels.depth)
         if len(flat.data) != wanted:
             raise BridgeError(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, TypedDict
 
 from ..protocol.messages import Rect
 from .job import Job, JobUpdate, LoraJob, Pixels, TrainedLora
+from .job_request import ProgressCallback, progress_only
 from .pictures import read_picture
 from .request import TrainRequest
 from .waiting import wait_for
-from .wish import ProgressCallback, progress_only
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -13,29 +13,21 @@ from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 
-__all__ = ["Guidance", "Inputs", "bridge_error", "read_inputs", "with_alpha"]
+__all__ = ["Inputs", "bridge_error", "read_inputs", "with_alpha"]
 
 _COVERAGE_SLACK = 1e-3
 _LONGEST_TEXT = 1024
 
 
 @dataclass(frozen=True)
-class Guidance:
-    """A condition's pictures: (h, w, channels) and (h, w), float32."""
-
-    picture: np.ndarray
-    mask: np.ndarray | None
-
-
-@dataclass(frozen=True)
 class Inputs:
-    """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``. ``guidance``
-    has those of each of its conditions.
+    """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``. ``conditions``
+    has the picture of each condition, (h, w, channels), and its mask, (h, w) or None.
     """
 
     picture: np.ndarray | None
     selection: np.ndarray | None
-    guidance: tuple[Guidance, ...] = ()
+    conditions: tuple[tuple[np.ndarray, np.ndarray | None], ...] = ()
 
 
 def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
@@ -52,14 +44,17 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
     picture = None
     if submit.picture is not None:
         picture = with_alpha(_decoded(submit, submit.picture, data, "picture", (3, 4)))
-    return Inputs(picture, selection, tuple(_guidance(submit, condition, data) for condition in submit.conditions))
+    conditions = submit.settings.conditioning.conditions
+    return Inputs(picture, selection, tuple(_condition(submit, condition, data) for condition in conditions))
 
 
-def _guidance(submit: Submit, condition: Condition, data: Mapping[str, Buffer]) -> Guidance:
+def _condition(
+    submit: Submit, condition: Condition, data: Mapping[str, Buffer]
+) -> tuple[np.ndarray, np.ndarray | None]:
     name = condition.kind.replace("_", " ")
     picture = _decoded(submit, condition.picture, data, name, CONDITION_CHANNELS[condition.kind])
     if condition.mask is None:
-        return Guidance(picture, None)
+        return picture, None
     mask = _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")
     if not float(mask.max()) >= LEAST_COVERAGE:
         raise BridgeError(
@@ -67,7 +62,7 @@ def _guidance(submit: Submit, condition: Condition, data: Mapping[str, Buffer]) 
             f"The {name}'s mask selects nothing, so the {name} would count nowhere.",
             "Paint in the mask where it should count; if the mask's values are 0 and 1, bring them to its full range.",
         )
-    return Guidance(picture, mask)
+    return picture, mask
 
 
 def _decoded(

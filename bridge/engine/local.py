@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo
-from .calls import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
 from .inventory import Inventory
 from .local_inventory import LOCAL_WORKER, LocalInventory
+from .messages import Begun, Cancel, Free, Happened, Ready, Unfit, WorkerSettings
 from .port import EngineEvent, PullEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskTrained
 from .process import WorkerProcess, crash_error
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, JobOrder, Layer, Submit
+from ..protocol.messages import DeviceInfo, JobOrder, Layer, Sampling, Stage, Train
 from ..protocol.pixels import Buffer
 from .inventory import Inventory
 
@@ -35,11 +35,11 @@ __all__ = [
 ]
 
 
-def picture_seeds(submit: Submit) -> tuple[int, ...]:
+def picture_seeds(sampling: Sampling) -> tuple[int, ...]:
     """The seed of each picture of a job that has its seed: they count up, and from the largest on to 0."""
-    if submit.seed is None:
+    if sampling.seed is None:
         raise ValueError("The job came without a seed.")
-    return tuple((submit.seed + index) % (1 << 64) for index in range(submit.batch))
+    return tuple((sampling.seed + index) % (1 << 64) for index in range(sampling.batch))
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Task:
     """One job, with all that it needs.
 
     ``id`` is unique within the engine. ``pictures`` holds the bytes of every picture that ``submit`` names, by hash.
-    ``submit`` has its seed, its checkpoint and, if it is to paint, its strength filled in; ``model_key`` is the
-    checkpoint's name.
+    ``submit`` has its seed and its checkpoint filled in; ``model_key`` is the checkpoint's name.
     """
 
     id: str
@@ -57,14 +56,15 @@ class Task:
 
     @property
     def model_key(self) -> str:
-        return self.submit.checkpoint or ""
+        order = self.submit
+        return (order.checkpoint if isinstance(order, Train) else order.settings.checkpoint) or ""
 
 
 @dataclass(frozen=True)
 class TaskProgress:
     """``steps`` of a stage of which ``step`` are done; an estimate of the seconds left for the whole job, or None."""
 
-    stage: str
+    stage: Stage
     step: int
     steps: int
     seconds_left: float | None

@@ -21,7 +21,7 @@ from typing import Any, TypeVarTuple
 
 from ..protocol.errors import BridgeError
 from . import shared
-from .calls import (
+from .messages import (
     Begun,
     Failed,
     Finished,

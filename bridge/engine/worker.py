@@ -26,10 +26,11 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CHUNK_BYTES, Train
+from ..protocol.messages import CHUNK_BYTES, Stage, Train
 from ..protocol.pixels import Buffer
 from . import shared
-from .calls import (
+from .estimate import TimeLeft
+from .messages import (
     Beat,
     Begun,
     Cancel,
@@ -46,11 +47,10 @@ from .calls import (
     Unfit,
     WorkerSettings,
 )
-from .estimate import TimeLeft
 from .port import TaskCancelled, TaskPreview, TaskProgress
 
 if TYPE_CHECKING:
-    from .studio import Studio
+    from .executor import JobExecutor
 
 __all__ = ["main"]
 
@@ -120,16 +120,16 @@ class _Worker:
         Raises:
             BridgeError: the settings ask for what is not there.
         """
-        from .studio import open_studio, warm_up
+        from .executor import open_executor, warm_up
 
-        studio, device = open_studio(self._settings)
+        executor, device = open_executor(self._settings)
         self.say(Ready(device))
         warm_up()
         while (job := self._waiting.get()) is not None:
             if isinstance(job, Free):
-                studio.free()
+                executor.free()
                 continue
-            self._do(studio, job)
+            self._do(executor, job)
             del self._jobs[job.run.number]
 
     def say(self, message: Any) -> None:
@@ -181,7 +181,7 @@ class _Worker:
 
     # ------------------------------------------------------------ jobs
 
-    def _do(self, studio: Studio, job: _Job) -> None:
+    def _do(self, executor: JobExecutor, job: _Job) -> None:
         from ..painter import Cancelled
         from .inputs import read_inputs
 
@@ -192,10 +192,10 @@ class _Worker:
             hooks.check()
             order = job.run.submit
             if isinstance(order, Train):
-                lessons = self._read_inputs(job.run, partial(studio.teacher.lessons, order))
-                self.say(Happened(number, studio.teach(order, lessons, hooks)))
+                lessons = self._read_inputs(job.run, partial(executor.teacher.lessons, order))
+                self.say(Happened(number, executor.teach(order, lessons, hooks)))
                 return
-            painted = studio.do(order, self._read_inputs(job.run, partial(read_inputs, order)), hooks)
+            painted = executor.do(order, self._read_inputs(job.run, partial(read_inputs, order)), hooks)
             hooks.check()
             segment, self._results[number] = shared.create(job.run.result, painted.pictures)
             self._tail = hooks.time_left.tail()
@@ -203,7 +203,7 @@ class _Worker:
         except Cancelled:
             self.say(Happened(number, TaskCancelled()))
         except Exception as error:  # noqa: BLE001 (one job's failure is never the worker's)
-            self._fail(studio, number, error)
+            self._fail(executor, number, error)
 
     def _read_inputs(self, run: Run, read: Callable[[Mapping[str, Buffer]], T]) -> T:
         """What ``read`` makes of the job's pictures, of which it may keep no view."""
@@ -223,7 +223,7 @@ class _Worker:
             memory.close()
             self.say(InputsRead(run.number))
 
-    def _fail(self, studio: Studio, number: int, error: Exception) -> None:
+    def _fail(self, executor: JobExecutor, number: int, error: Exception) -> None:
         from .inputs import bridge_error
 
         told = bridge_error(error)
@@ -232,7 +232,7 @@ class _Worker:
             told = BridgeError("internal")
         if told.code == "out_of_memory":
             traceback.clear_frames(error.__traceback__)
-            studio.free()
+            executor.free()
         self.say(Failed(number, told.code, told.message, told.hint))
 
 
@@ -245,7 +245,7 @@ class _Hooks:
         self.time_left = time_left
 
     def stage(self, name: str, step: int, steps: int) -> None:
-        event = TaskProgress(name, step, steps, self.time_left(name, step, steps))
+        event = TaskProgress(Stage(name), step, steps, self.time_left(name, step, steps))
         self._say(Happened(self._job.run.number, event))
 
     def preview(self, rgb: Any, step: int) -> None:

@@ -9,6 +9,7 @@ from ..diffusion import ModelCache
 from ..diffusion.device import Device
 from ..models import Checkpoint
 from ..painter import Request, paint
+from ..protocol.job import Conditioning, Edges, JobKind, JobSettings, Mode
 
 __all__ = ["Filler"]
 
@@ -60,17 +61,17 @@ class Filler:
         )
         seen = rgb[planned.context.slices].astype(np.float32) / 255
         request = Request(
-            kind="fill",
-            mode=planned.mode,
+            settings=JobSettings(
+                JobKind.FILL,
+                Mode(planned.mode),
+                conditioning=Conditioning(prompt),
+                edges=Edges(grow, feather, exact),
+            ),
             canvas=canvas,
             context=planned.context,
             picture=np.dstack([seen, np.ones(seen.shape[:2], np.float32)]),
             selection=mask[planned.context.slices].astype(np.float32),
-            prompt=prompt,
             seeds=(seed,),
-            grow=grow,
-            feather=feather,
-            strict=exact,
         )
         layer = paint(request, self._model, _NoHooks()).layers[0].layer
         filled = rgb.copy()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from ..protocol.messages import Extent, Picture, Rect
 
 __all__ = [
+    "BaseImage",
     "Encoded",
     "Enlarge",
     "Expand",
     "Finish",
-    "Ground",
     "Guide",
     "Guided",
     "Painted",
@@ -35,7 +35,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Ground:
+class BaseImage:
     """The picture to paint on, and how it becomes the canvas.
 
     ``size`` None: as it is. ``fit`` says how it gets to another size: ``stretch``, ``crop`` (scaled to cover, the rest
@@ -69,7 +69,7 @@ class Selecting:
 class Stage:
     """Lay out a job."""
 
-    ground: Ground
+    base: BaseImage
     selecting: Selecting | None = None
 
 
@@ -90,7 +90,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Guide:
-    """Lay out a picture that guides a job: brought to the canvas by ``fit``, as in :class:`Ground`, and cut to the
+    """Lay out a picture that guides a job: brought to the canvas by ``fit``, as in :class:`BaseImage`, and cut to the
     context. ``flat``: its colours mean something each, and must not mix.
     """
 
@@ -124,13 +124,13 @@ class Painted:
 
 @dataclass(frozen=True)
 class Finish:
-    """Lay each layer over the ground, or over nothing, and make a file of each; the answer is a tuple of bytes.
+    """Lay each layer over the base, or over nothing, and make a file of each; the answer is a tuple of bytes.
 
     ``kind`` is ``png``, ``jpeg`` or ``webp``; texts go into PNGs only. ``size`` and ``fit`` are of the files, as in
-    :class:`Ground`.
+    :class:`BaseImage`.
     """
 
-    ground: Ground | None
+    base: BaseImage | None
     layers: tuple[Painted, ...]
     kind: str = "png"
     size: Extent | None = None
@@ -154,7 +154,7 @@ class Thumbnail:
 class Enlarge:
     """Bring a picture to another size by a filter alone; the answer is a PNG's bytes.
 
-    ``size`` counts where it is given, and ``factor`` otherwise; ``fit`` is as in :class:`Ground`. ``kernel`` is
+    ``size`` counts where it is given, and ``factor`` otherwise; ``fit`` is as in :class:`BaseImage`. ``kernel`` is
     ``lanczos3`` or ``nearest``. More than ``most_pixels`` are not made.
     """
 

@@ -16,10 +16,10 @@ from ..protocol.errors import BridgeError
 from ..protocol.pixels import LEAST_COVERAGE, describe
 from .decoding import hints_of, load
 from .orders import (
+    BaseImage,
     Enlarge,
     Expand,
     Finish,
-    Ground,
     Guide,
     Guided,
     Painted,
@@ -46,12 +46,12 @@ def stage(order: Stage) -> Staged:
     Raises:
         BridgeError: ``picture_unreadable``, ``picture_mismatch``, ``empty_selection``.
     """
-    upright = load(order.ground.picture)
-    ground = _fitted(_opaque(upright), order.ground.size, order.ground.fit)
-    canvas = Size(ground.width, ground.height)
+    upright = load(order.base.picture)
+    base = _fitted(_opaque(upright), order.base.size, order.base.fit)
+    canvas = Size(base.width, base.height)
     context, coverage = canvas.rect, None
     if order.selecting is not None:
-        coverage = _coverage(order.selecting, m.Extent(upright.width, upright.height), order.ground)
+        coverage = _coverage(order.selecting, m.Extent(upright.width, upright.height), order.base)
         bounds = selection_bounds(np.where(coverage < LEAST_COVERAGE["u8"], 0, coverage))
         if bounds is None:
             raise BridgeError(
@@ -64,7 +64,7 @@ def stage(order: Stage) -> Staged:
         if order.selecting.close:
             context = _close_up(bounds, order.selecting, canvas)
     rect = m.Rect(context.x, context.y, context.width, context.height)
-    pixels = _pixels(ground.crop(context.x, context.y, context.width, context.height)).tobytes()
+    pixels = _pixels(base.crop(context.x, context.y, context.width, context.height)).tobytes()
     picture = describe(pixels, width=context.width, height=context.height, channels=3)
     extent = m.Extent(canvas.width, canvas.height)
     if coverage is None:
@@ -92,16 +92,16 @@ def guide(order: Guide) -> Guided:
 
 
 def finish(order: Finish) -> tuple[bytes, ...]:
-    """Make a file of each layer. Where a layer's alpha is 0 the ground's pixels stay as they are.
+    """Make a file of each layer. Where a layer's alpha is 0 the base's pixels stay as they are.
 
     Raises:
         BridgeError: as :func:`stage`.
     """
-    ground = None
-    if order.ground is not None:
-        upright = load(order.ground.picture)
-        ground = _pixels(_fitted(_opaque(upright), order.ground.size, order.ground.fit))
-    return tuple(_file(_merged(ground, layer), layer, order) for layer in order.layers)
+    base = None
+    if order.base is not None:
+        upright = load(order.base.picture)
+        base = _pixels(_fitted(_opaque(upright), order.base.size, order.base.fit))
+    return tuple(_file(_merged(base, layer), layer, order) for layer in order.layers)
 
 
 def thumbnail(order: Thumbnail) -> bytes:
@@ -147,11 +147,11 @@ def expand(order: Expand) -> bytes:
     return _saved(pyvips.Image.new_from_array(wide).copy(interpretation=image.interpretation), "png")
 
 
-def _merged(ground: np.ndarray | None, layer: Painted) -> np.ndarray:
+def _merged(base: np.ndarray | None, layer: Painted) -> np.ndarray:
     above = np.frombuffer(layer.pixels, np.uint8).reshape(layer.height, layer.width, 4)
-    if ground is None:
+    if base is None:
         return above[..., :3]
-    merged = ground.copy()
+    merged = base.copy()
     below = merged[layer.y : layer.y + layer.height, layer.x : layer.x + layer.width]
     cover = above[..., 3:].astype(np.float32) / np.float32(255)
     mixed = above[..., :3] * cover + below * (1 - cover)
@@ -208,7 +208,7 @@ def _scaled(image: pyvips.Image, width: int, height: int, flat: bool) -> pyvips.
     return image.thumbnail_image(width, height=height, size="force")
 
 
-def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.ndarray:
+def _coverage(selecting: Selecting, upright: m.Extent, base: BaseImage) -> np.ndarray:
     """(h, w) u8 of the canvas's size. It is brought to the upright picture's size first, and then follows it."""
     image = load(selecting.mask)
     alpha = image[image.bands - 1] if image.hasalpha() else None
@@ -230,7 +230,7 @@ def _coverage(selecting: Selecting, upright: m.Extent, ground: Ground) -> np.nda
     if selecting.invert:
         band = band.invert()
     band = _fitted(band.copy(interpretation="b-w"), upright, "stretch")
-    return _pixels(_fitted(band, ground.size, ground.fit))[..., 0]
+    return _pixels(_fitted(band, base.size, base.fit))[..., 0]
 
 
 def _pixels(image: pyvips.Image) -> np.ndarray:

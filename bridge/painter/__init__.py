@@ -49,8 +49,8 @@ def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCa
     device; where half precision does not hold a checkpoint's numbers, in float32. `OutOfMemory` leaves no picture's
     memory behind.
     """
-    if request.kind not in KINDS:
-        raise PainterError(f"There is no kind of job called {request.kind!r}.")
+    if request.settings.kind not in KINDS:
+        raise PainterError(f"There is no kind of job called {request.settings.kind!r}.")
     results = results or ResultCache()
     hints: tuple[str, ...] = ()
     while True:
@@ -76,7 +76,7 @@ def _painted(request: Request, source: ModelSource, hooks: Hooks, results: Resul
     guides = tuple(condition.guide for condition in request.conditions)
     guard = OomGuard(results, lambda: source.evict_unused(guides))
     try:
-        return KINDS[request.kind](request, source, hooks, guard)
+        return KINDS[request.settings.kind](request, source, hooks, guard)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

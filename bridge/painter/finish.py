@@ -20,7 +20,7 @@ def finish(
     prepared: PreparedInput, repainted: Repainted, hints: tuple[str, ...], stages: Stages, *, match: bool
 ) -> Painting:
     """Composes a layer for each seed; with `match` their colours are first brought to the surroundings'."""
-    settings = prepared.settings(
+    settings = prepared.resolved(
         steps=repainted.steps,
         guidance=repainted.guidance,
         sampler=repainted.sampler,
@@ -55,5 +55,5 @@ def _layer(prepared: PreparedInput, painted: np.ndarray, *, match: bool) -> Laye
         alpha,
         window.translated(context.x, context.y),
         cover_transparent=prepared.covers,
-        reach=0 if prepared.request.strict else prepared.plan.reach,
+        reach=0 if prepared.request.settings.edges.strict else prepared.plan.reach,
     )

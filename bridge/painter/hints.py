@@ -128,7 +128,7 @@ def what_would_fit(request: Request, checkpoint: Checkpoint) -> str:
     if len(request.seeds) > 1:
         return "Paint one picture at a time."
     native = checkpoint.card.native_pixels
-    if request.kind == "upscale":
+    if request.settings.kind == "upscale":
         return "Enlarge fewer times, or a smaller part at a time; or close other programs."
     if request.context.area > native:
         size = model_size(request.context.size, native_pixels=native, multiple=checkpoint.family.multiple)

@@ -1,9 +1,8 @@
 """What all kinds of job begin with: geometry, masks, and the picture as a model can look at it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,9 @@ from ..canvas.geometry import Edges, Rect, Size
 from ..canvas.infill import infill
 from ..canvas.mask import Masks, build_masks, selection_bounds, settle_selection
 from ..models import Checkpoint
+from ..protocol.job import Mode
 from .crop import close_crop
-from .request import Request, check_request
+from .request import Request, Resolved, check_request
 
 __all__ = ["PreparedInput", "prepare"]
 
@@ -71,7 +71,16 @@ class PreparedInput:
         """SHA-256 of all that a first guess and its latents are made from: the pixels, the selection, the geometry."""
         request = self.request
         digest = hashlib.sha256(
-            repr((request.kind, request.canvas, request.context, request.strict, self.plan, self.shown)).encode()
+            repr(
+                (
+                    request.settings.kind,
+                    request.canvas,
+                    request.context,
+                    request.settings.edges.strict,
+                    self.plan,
+                    self.shown,
+                )
+            ).encode()
         )
         for array in (request.picture, request.selection):
             digest.update(b"none" if array is None else np.ascontiguousarray(array, np.float32).data.cast("B"))
@@ -96,22 +105,22 @@ class PreparedInput:
             "a larger context; to paint all of it anew, say what should be there."
         )
 
-    def settings(self, *, steps: int, guidance: float, sampler: str, denoised: bool, batched: bool) -> dict[str, Any]:
-        """What a layer was made with, in `PaintedLayer.settings`' words."""
-        return {
-            "mode": self.plan.mode,
-            "strength": self.request.strength,
-            "steps": steps if denoised else 0,
-            "guidance": guidance,
-            "sampler": sampler,
-            "grow": self.plan.grow,
-            "feather": self.plan.feather,
-            "strict": self.request.strict,
-            "model_width": self.model_size.width if denoised else 0,
-            "model_height": self.model_size.height if denoised else 0,
-            "batched": batched,
-            "scale": self.request.scale,
-        }
+    def resolved(self, *, steps: int, guidance: float, sampler: str, denoised: bool, batched: bool) -> Resolved:
+        """What a layer was made with."""
+        asked = self.request.settings
+        job = replace(
+            asked,
+            mode=Mode(self.plan.mode),
+            sampling=replace(
+                asked.sampling,
+                strength=self.request.strength,
+                steps=steps if denoised else None,
+                guidance=guidance,
+                sampler=sampler,
+            ),
+            edges=replace(asked.edges, grow=self.plan.grow, feather=self.plan.feather),
+        )
+        return Resolved(job, self.model_size if denoised else None, batched)
 
 
 def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
@@ -131,15 +140,15 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
     resolved = plan(
         request.canvas,
         bounds,
-        kind=request.kind,
-        mode=request.mode,
+        kind=request.settings.kind,
+        mode=request.settings.mode,
         choice="rect",
         rect=request.context,
-        grow=request.grow,
-        feather=request.feather,
+        grow=request.settings.edges.grow,
+        feather=request.settings.edges.feather,
         native_pixels=checkpoint.card.native_pixels,
         multiple=checkpoint.family.multiple,
-        scale=request.scale,
+        scale=request.settings.scale,
     )
     if resolved.mode == "background":
         selection = 1 - selection
@@ -147,7 +156,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         selection,
         grow=resolved.grow,
         feather=resolved.feather,
-        strict=request.strict,
+        strict=request.settings.edges.strict,
         canvas_edges=Edges.of(request.context, request.canvas),
     )
     if request.picture is None:
@@ -163,7 +172,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         )
     shown = checkpoint.inpaint and checkpoint.card.masked_picture == "infill"
     crop, size = request.context.size.rect, resolved.model_size
-    if shown and request.kind == "fill":
+    if shown and request.settings.kind == "fill":
         crop = close_crop(masks.alpha)
         size = model_size(crop.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
     return PreparedInput(request, resolved, selection > 0, masks, rgb, valid, covers, shown, crop, size)

@@ -18,4 +18,10 @@ def refine(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard)
     prepared = prepare(request, source.checkpoint)
     model, networks = load(request, source, stages, guard)
     repainted = repaint(model, prepared, prepared.rgb, request.strength, stages, guard, networks)
-    return finish(prepared, repainted, about_known_names(source.checkpoint.card, request.prompt), stages, match=True)
+    return finish(
+        prepared,
+        repainted,
+        about_known_names(source.checkpoint.card, request.settings.conditioning.prompt),
+        stages,
+        match=True,
+    )

@@ -97,7 +97,7 @@ def repaint(
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
         picture = resize(guard.decode(model, latents, check=check), crop.size)
-        upon = prepared.shown and request.kind == "fill"
+        upon = prepared.shown and request.settings.kind == "fill"
         if start is None or init_latents is None or not prepared.detailed or (strength >= 1 and not upon):
             return placed(picture, crop, start)
         round_trip = guard.results.get(

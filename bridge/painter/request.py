@@ -12,9 +12,10 @@ from ..canvas.geometry import Rect, Size
 from ..diffusion import GuideFiles, LatentModel
 from ..models import Checkpoint, control_kind
 from ..models.samplers import check_sampler
+from ..protocol.job import STRENGTHS, JobSettings
 from .errors import PictureMissing
 
-__all__ = ["Condition", "Hooks", "ModelSource", "PaintedLayer", "Painting", "Request", "check_request"]
+__all__ = ["Condition", "Hooks", "ModelSource", "PaintedLayer", "Painting", "Request", "Resolved", "check_request"]
 
 
 @dataclass(frozen=True)
@@ -38,46 +39,46 @@ class Condition:
 class Request:
     """One job.
 
-    `kind` is fill, refine, generate or upscale; `mode` one of its modes, "auto" included. `picture` is the context's
-    pixels, (h, w, 4) float32, sRGB-encoded, straight alpha, nominally 0..1; only generate does without. `selection` is
-    (h, w), coverage 0..1; None: all of the context. `strength` is 0.01..1. `steps`, `guidance`, `sampler`, `grow` and
-    `feather` are what suits the checkpoint and the selection where None. `seeds` has one of 0..2**64-1 for each picture
-    wanted.
-    `scale` is how many times an upscale enlarges, and 1 for any other kind. Without `previews` none are made.
+    `settings` has in place of the prompts what they come to for these pictures; its seed, batch and conditions are not
+    looked at. `picture` is the context's pixels, (h, w, 4) float32, sRGB-encoded, straight alpha,
+    nominally 0..1; only generate does without. `selection` is (h, w), coverage 0..1; None: all of the context. `seeds`
+    has one of 0..2**64-1 for each picture wanted. Without `previews` none are made.
     """
 
-    kind: str
-    mode: str
+    settings: JobSettings
     canvas: Size
     context: Rect
     picture: np.ndarray | None
     selection: np.ndarray | None
-    prompt: str = ""
-    negative_prompt: str = ""
-    strength: float = 1.0
-    steps: int | None = None
-    guidance: float | None = None
-    sampler: str | None = None
     seeds: tuple[int, ...] = (0,)
-    grow: float | None = None
-    feather: float | None = None
-    strict: bool = False
-    scale: int = 1
     conditions: tuple[Condition, ...] = ()
     previews: bool = True
+
+    @property
+    def strength(self) -> float:
+        """The settings' strength, or what suits the kind of job."""
+        said = self.settings.sampling.strength
+        return STRENGTHS.get(self.settings.kind, 1.0) if said is None else said
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What pictures were made with: the job's settings without anything left open, but for the seed; the size at which
+    the model painted, None where nothing was denoised (`steps` is None then); and whether it denoised them together.
+    """
+
+    job: JobSettings
+    model_size: Size | None
+    batched: bool
 
 
 @dataclass(frozen=True)
 class PaintedLayer:
-    """One picture, and the settings that it was made with.
-
-    `settings` has: mode, strength, steps (0: nothing was denoised), guidance, sampler, grow, feather, strict,
-    model_width, model_height (0: no model), batched (denoised together with others), scale.
-    """
+    """One picture, and what it was made with."""
 
     layer: Layer
     seed: int
-    settings: dict[str, Any]
+    settings: Resolved
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
     Raises PictureMissing, SamplerUnsupported, ConditionUnsupported or ValueOutOfRange.
     """
     shape = (request.context.height, request.context.width)
-    if request.picture is None and request.kind != "generate":
+    if request.picture is None and request.settings.kind != "generate":
         raise PictureMissing("The pixels around the selection are missing, so there is nothing to paint on.")
     if request.picture is not None and request.picture.shape != (*shape, 4):
         raise PictureMissing("The picture is not of the size that was planned.", hint="Plan the job again.")
@@ -142,12 +143,12 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
         control_kind(condition.kind)
         condition.guide.check_fits(checkpoint)
-    if request.sampler is not None:
-        check_sampler(request.sampler, checkpoint.family.schedule)
+    if request.settings.sampling.sampler is not None:
+        check_sampler(request.settings.sampling.sampler, checkpoint.family.schedule)
     ranges = (
         ("Strength", request.strength, 0.01, 1.0),
-        ("Steps", request.steps, 1, 1000),
-        ("Guidance", request.guidance, 0.0, 100.0),
+        ("Steps", request.settings.sampling.steps, 1, 1000),
+        ("Guidance", request.settings.sampling.guidance, 0.0, 100.0),
         *(("A condition's strength", condition.strength, 0.0, 2.0) for condition in request.conditions),
         *(("A condition's start", condition.start, 0.0, condition.end) for condition in request.conditions),
         *(("A condition's end", condition.end, 0.0, 1.0) for condition in request.conditions),

@@ -29,20 +29,27 @@ def resolve_sampling(
     """Encodes the prompts, unless they are kept, and settles the rest."""
     checkpoint = model.checkpoint
     card = checkpoint.card
+    said, words = request.settings.sampling, request.settings.conditioning
     distilled = next((one.lora for one in model.loras if one.strength > 0 and one.lora.distillation), None)
     wants = distilled.distillation if distilled else None
-    sampler = request.sampler or (wants.sampler if wants else card.default_sampler)
+    sampler = said.sampler or (wants.sampler if wants else card.default_sampler)
     default_steps, default_guidance = (
         (wants.steps, wants.guidance) if wants else (card.default_steps, card.default_guidance)
     )
-    steps = request.steps if request.steps is not None else default_steps
-    guidance = float(request.guidance if request.guidance is not None else default_guidance)
+    steps = said.steps if said.steps is not None else default_steps
+    guidance = float(said.guidance if said.guidance is not None else default_guidance)
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
     prompts = guard.results.get(
-        ("prompts", made_by, tuple(one.key for one in model.loras), request.prompt, request.negative_prompt),
-        lambda: guard.retry(lambda: model.encode_prompts(request.prompt, request.negative_prompt)),
+        (
+            "prompts",
+            made_by,
+            tuple(one.key for one in model.loras),
+            words.prompt,
+            words.negative_prompt,
+        ),
+        lambda: guard.retry(lambda: model.encode_prompts(words.prompt, words.negative_prompt)),
     )
     hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
-    if guidance == 1 and request.negative_prompt.strip():
+    if guidance == 1 and words.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
     return SamplingParams(prompts, sampler, steps, guidance, made_by, hints)

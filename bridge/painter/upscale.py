@@ -35,7 +35,7 @@ _TIMES = 2
 
 
 def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -> Painting:
-    """Enlarges the context by `request.scale`; the layer lies on the canvas enlarged by as much.
+    """Enlarges the context by `request.settings.scale`; the layer lies on the canvas enlarged by as much.
 
     Checkpoints that cannot paint a part as a part are left out of it: then what was enlarged is the result. The
     pictures of a batch are denoised one after the other; memory is bounded by a tile and the results.
@@ -46,17 +46,17 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
     card = source.checkpoint.card
     covering = _covering(prepared)
     if not knows_tiles(card):
-        settings = prepared.settings(
+        settings = prepared.resolved(
             steps=0, guidance=card.default_guidance, sampler=card.default_sampler, denoised=False, batched=False
         )
         with stages("compose"):
-            layer = _layer(prepared, enlarge(prepared.rgb, request.scale), covering)
+            layer = _layer(prepared, enlarge(prepared.rgb, request.settings.scale), covering)
         layers = tuple(PaintedLayer(layer, seed, settings) for seed in request.seeds)
         return Painting(layers, stages.timings, about_enlarging(card, request))
 
     model, networks = load(request, source, stages, guard)
     plane = _plane(model, prepared, covering)
-    start, tiling = plane.fitted(enlarge(prepared.rgb, request.scale)), plane.tiling
+    start, tiling = plane.fitted(enlarge(prepared.rgb, request.settings.scale)), plane.tiling
     with stages("encode", len(tiling.tiles)) as advance:
         sampling = resolve_sampling(model, request, guard, check=hooks.check)
         encode = partial(guard.encode, model, check=hooks.check)
@@ -91,7 +91,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             _decoded(decode, one, init_latents, start, plane, request, after(advance, index * len(tiling.tiles)))
             for index, one in enumerate(latents)
         ]
-    settings = prepared.settings(
+    settings = prepared.resolved(
         steps=sampling.steps, guidance=sampling.guidance, sampler=sampling.sampler, denoised=True, batched=False
     )
     with stages("compose"):
@@ -105,7 +105,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
 
 def _covering(prepared: PreparedInput) -> np.ndarray:
     """The layer's alpha, (h, w) of the enlarged context; 0 wherever the enlarged selection's masks are."""
-    scale, alpha = prepared.request.scale, prepared.masks.alpha
+    scale, alpha = prepared.request.settings.scale, prepared.masks.alpha
     size = _enlarged_context(prepared).size
     covering = resize(prepared.picture[..., 3], size)
     if prepared.request.selection is None:
@@ -116,7 +116,7 @@ def _covering(prepared: PreparedInput) -> np.ndarray:
 
 
 def _enlarged_context(prepared: PreparedInput) -> Rect:
-    return enlarged(prepared.request.context, prepared.request.scale)
+    return enlarged(prepared.request.context, prepared.request.settings.scale)
 
 
 def _plane(model: LatentModel, prepared: PreparedInput, covering: np.ndarray) -> TiledPlane:
@@ -152,7 +152,7 @@ def _decoded(
     advance: Callable[[int], None],
 ) -> np.ndarray:
     """The picture, at the enlarged context's size: decoded tile by tile, as coarse and as detailed as `start` was."""
-    tiling, spread = plane.tiling, _COARSE * request.scale
+    tiling, spread = plane.tiling, _COARSE * request.settings.scale
 
     def finished() -> Iterator[tuple[Rect, np.ndarray]]:
         for count, tile in enumerate(tiling.tiles, start=1):
@@ -173,7 +173,7 @@ def _layer(prepared: PreparedInput, painted: np.ndarray, covering: np.ndarray) -
     """All of the enlarged context, or what of it is selected."""
     request, context = prepared.request, _enlarged_context(prepared)
     local = None if request.selection is None else selection_bounds(covering)
-    reach = 0 if request.strict else prepared.plan.reach * request.scale
+    reach = 0 if request.settings.edges.strict else prepared.plan.reach * request.settings.scale
     return cut_layer(painted, covering, local or context.size.rect, context, reach=reach)
 
 

@@ -8,7 +8,7 @@ from .choices import LONGEST, Options
 from .elsewhere import about_embeddings
 from .errors import PromptUnreadable
 from .loras import LORA_TAGS, drop_tags, take_tags
-from .wording import Fragment, NamedLora, Text, Wording, read, read_text
+from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_text
 
 __all__ = [
     "LONGEST",
@@ -16,9 +16,9 @@ __all__ = [
     "Fragment",
     "NamedLora",
     "Options",
+    "ParsedPrompt",
     "PromptUnreadable",
     "Text",
-    "Wording",
     "about_embeddings",
     "drop_tags",
     "read",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Union, cast
 
 from .errors import BridgeError
-from .messages import CHUNK_BYTES, Get, Picture, Put
+from .messages import CHUNK_BYTES, Depth, Encoding, Get, Picture, Put
 
 __all__ = ["DEPTH_BYTES", "LEAST_COVERAGE", "Buffer", "IncomingPicture", "chunks", "describe", "raw_bytes", "slice_put"]
 
@@ -41,7 +41,7 @@ def describe(
             "picture_mismatch",
             f"The picture has {size} bytes, but its size asks for {raw_bytes(width, height, channels, depth)}.",
         )
-    return Picture(hashlib.sha256(data).hexdigest(), size, width, height, channels, depth, encoding)
+    return Picture(hashlib.sha256(data).hexdigest(), size, width, height, channels, Depth(depth), Encoding(encoding))
 
 
 def chunks(picture: Picture, data: Buffer) -> Iterator[Put]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Optional, TypeVar, Union, cast
 
 from .errors import BridgeError
+from .fields import StrEnum
 from .messages import (
     PROTOCOL_VERSION,
     Cancelled,
@@ -39,7 +40,7 @@ from .messages import (
 )
 from .wire import decode_client, decode_server
 
-__all__ = ["TERMINAL_EVENTS", "ClientSession", "JobStates", "ServerConnection", "ServerSession"]
+__all__ = ["TERMINAL_EVENTS", "ClientSession", "JobState", "JobStates", "ServerConnection", "ServerSession"]
 
 _EVENT_TYPES = (Queued, Started, Progress, Result, Trained, Failed, Cancelled)
 TERMINAL_EVENTS = (Result, Trained, Failed, Cancelled)
@@ -47,23 +48,42 @@ TERMINAL_EVENTS = (Result, Trained, Failed, Cancelled)
 _NEWS = (Device, Checkpoints, Pulling, Pulled, Unpulled)
 
 _MISCOUNTED = "Update the plug-in: it counts events wrongly."
+_UPDATE_PLUGIN = "Update the plug-in to the bridge's release: `paintbridge plugins install` brings it."
+_UPDATE_BRIDGE = "Update the bridge to the plug-in's release, and start it again."
 
 E = TypeVar("E", bound=Union[Queued, Started, Progress, Result, Trained, Failed, Cancelled])
 Order = TypeVar("Order", bound=JobOrder)
 
 
+class JobState(StrEnum):
+    """What was last said of a job: that it was submitted, or an event, by its type."""
+
+    SUBMITTED = "submitted"
+    QUEUED = "queued"
+    STARTED = "started"
+    PROGRESS = "progress"
+    RESULT = "result"
+    TRAINED = "trained"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_ENDS = (JobState.RESULT, JobState.TRAINED, JobState.FAILED, JobState.CANCELLED)
+_UNSTARTED_ENDS = (JobState.FAILED, JobState.CANCELLED)
+
+
 class JobStates:
     """The life of each job: submitted, queued (any number of times), started, progress (any number), and one end."""
 
-    _AFTER: ClassVar[dict[str, tuple[str, ...]]] = {
-        "submitted": ("queued", "failed", "cancelled"),
-        "queued": ("queued", "started", "failed", "cancelled"),
-        "started": ("progress", "result", "trained", "failed", "cancelled"),
-        "progress": ("progress", "result", "trained", "failed", "cancelled"),
+    _AFTER: ClassVar[dict[JobState, tuple[JobState, ...]]] = {
+        JobState.SUBMITTED: (JobState.QUEUED, *_UNSTARTED_ENDS),
+        JobState.QUEUED: (JobState.QUEUED, JobState.STARTED, *_UNSTARTED_ENDS),
+        JobState.STARTED: (JobState.PROGRESS, *_ENDS),
+        JobState.PROGRESS: (JobState.PROGRESS, *_ENDS),
     }
 
     def __init__(self) -> None:
-        self._states: dict[str, str] = {}
+        self._states: dict[str, JobState] = {}
 
     def begin(self, job: str) -> None:
         """A job was submitted.
@@ -73,7 +93,7 @@ class JobStates:
         """
         if job in self._states:
             raise BridgeError("job_exists")
-        self._states[job] = "submitted"
+        self._states[job] = JobState.SUBMITTED
 
     def advance(self, event: JobEvent) -> None:
         """An event of a job.
@@ -81,17 +101,15 @@ class JobStates:
         Raises:
             BridgeError: ``unexpected_message`` when it cannot follow the job's last one.
         """
-        kind = type(event).__name__.lower()
-        state = self._states.get(event.job, "")
-        if kind not in self._AFTER.get(state, ()):
-            raise BridgeError(
-                "unexpected_message", "A job cannot be {} after it was {}.".format(kind, state or "forgotten")
-            )
-        self._states[event.job] = kind
+        following = JobState(type(event).__name__.lower())
+        state = self._states.get(event.job)
+        if state is None or following not in self._AFTER.get(state, ()):
+            raise BridgeError("unexpected_message", f"A job cannot be {following} after it was {state or 'forgotten'}.")
+        self._states[event.job] = following
 
     def allows_preview(self, job: str) -> bool:
         """Whether the job runs. A preview that is overtaken by the job's end is of no use to anybody."""
-        return self._states.get(job) in ("started", "progress")
+        return self._states.get(job) in (JobState.STARTED, JobState.PROGRESS)
 
     def forget(self, job: str) -> None:
         """The job's end has been dealt with; its name is free again."""
@@ -137,6 +155,7 @@ class ServerConnection:
             raise BridgeError(
                 "version_unsupported",
                 f"The plug-in speaks version {hello.version} of the protocol; this bridge serves {PROTOCOL_VERSION}.",
+                _UPDATE_PLUGIN if hello.version < PROTOCOL_VERSION else _UPDATE_BRIDGE,
             )
         self.greeted = True
         self._may_resume = True

@@ -12,43 +12,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
-from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Any, Union, cast, get_args, get_origin
 
 import msgpack
 
 from .errors import BridgeError
+from .fields import field_specs
 from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
 
-__all__ = ["FRAME_BYTES", "FieldSpec", "check_text", "decode_client", "decode_server", "encode", "field_specs"]
+__all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_server", "encode"]
 
 FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
 
 _NESTED_ITEMS = 4096
 _TOO_MANY = re.compile(r"(\d+) exceeds max_(array|map)_len")
-
-
-@dataclass(frozen=True)
-class FieldSpec:
-    """One field of a message: its type, its range and its documentation."""
-
-    name: str
-    kind: Any
-    default: Any
-    metadata: Mapping[str, Any]
-
-    @property
-    def required(self) -> bool:
-        return self.default is MISSING
-
-
-@cache
-def field_specs(cls: type[Any]) -> tuple[FieldSpec, ...]:
-    """The fields of a message class, with resolved types."""
-    hints = get_type_hints(cls)
-    return tuple(FieldSpec(f.name, hints[f.name], f.default, f.metadata) for f in fields(cls))
 
 
 # ---------------------------------------------------------------- encoding
@@ -86,6 +66,8 @@ def _to_plain(value: Any, path: str) -> Any:
         return plain
     if isinstance(value, tuple):
         return [_to_plain(item, path) for item in value]
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, str):
         check_text(value, path)
     return value
@@ -195,6 +177,8 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict
         return _convert_map(value, get_args(kind)[1], limits, path, strict)
     if is_dataclass(kind):
         return _build(cast(type[Any], kind), value, path, strict)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _convert_name(value, kind, path)
     if kind is float and type(value) is int:
         value = _to_float(value, path)
     if type(value) is not kind:
@@ -207,9 +191,17 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict
         _check_text(value, limits, path)
     elif kind is bytes:
         _check_range(len(value), limits, path, "length of ")
-    if "choices" in limits and value not in limits["choices"]:
-        raise BridgeError("out_of_range", "{} must be one of: {}.".format(path, ", ".join(limits["choices"])))
     return value
+
+
+def _convert_name(value: Any, kind: type[Enum], path: str) -> Enum:
+    if type(value) is not str:
+        raise _wrong_type(path, _KIND_NAMES[str])
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(name.value for name in kind)
+        raise BridgeError("out_of_range", f"{path} must be one of: {names}.") from None
 
 
 def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from ..canvas.geometry import Rect as CanvasRect
 from ..canvas.geometry import Size
 from ..engine.inventory import CheckpointEntry
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, Plan, Planned, Rect
+from ..protocol.messages import MODES, Mode, Plan, Planned, Rect
 from .pictures import check_pixels
 
 __all__ = ["plan_job"]
@@ -20,30 +20,31 @@ def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) ->
     Raises:
         BridgeError: ``unsupported_mode``, ``empty_selection``, ``bad_context``, ``picture_too_large``.
     """
-    if request.mode not in MODES[request.kind]:
+    settings = request.settings
+    if settings.mode not in MODES[settings.kind]:
         raise BridgeError("unsupported_mode")
     try:
         planned = plan_context(
             Size(request.canvas.width, request.canvas.height),
             _canvas_rect(request.selection),
-            kind=request.kind,
-            mode=request.mode,
+            kind=settings.kind,
+            mode=settings.mode,
             choice=request.context.kind,
             rect=_canvas_rect(request.context.rect),
-            grow=request.grow,
-            feather=request.feather,
+            grow=settings.edges.grow,
+            feather=settings.edges.feather,
             native_pixels=checkpoint.native_pixels,
             multiple=checkpoint.family.multiple,
-            scale=request.scale,
+            scale=settings.scale,
         )
     except CanvasError as error:
         raise BridgeError(error.code, str(error)) from None
     context = planned.context
-    check_pixels(context.width, context.height, scale=request.scale, most_pixels=most_pixels)
+    check_pixels(context.width, context.height, scale=settings.scale, most_pixels=most_pixels)
     return Planned(
         request.request,
         Rect(context.x, context.y, context.width, context.height),
-        planned.mode,
+        Mode(planned.mode),
         planned.grow,
         planned.feather,
         planned.reach,

@@ -139,7 +139,7 @@ class JobRunner:
                             seconds_left=event.seconds_left,
                         )
                 case TaskPreview():
-                    if isinstance(job.submit, Submit) and job.submit.previews:
+                    if isinstance(job.submit, Submit) and job.submit.result.previews:
                         session.show(job.name, event)
                 case _:
                     last = event
@@ -199,5 +199,6 @@ class JobRunner:
 def _described(order: JobOrder) -> dict[str, object]:
     """What the log says of a job; nothing of what the artist wrote."""
     if isinstance(order, Submit):
-        return {"kind": order.kind, "size": f"{order.context.width}x{order.context.height}", "batch": order.batch}
+        size = f"{order.context.width}x{order.context.height}"
+        return {"kind": order.settings.kind, "size": size, "batch": order.settings.sampling.batch}
     return {"kind": "train", "pictures": len(order.lessons), "steps": order.steps}

@@ -152,7 +152,7 @@ class Service:
 
     async def plan(self, request: Plan) -> Planned:
         """Answer a plan. Raises as :func:`.plan_job`, and :meth:`.ModelWatcher.checkpoint`."""
-        checkpoint = await self.models.checkpoint(request.checkpoint)
+        checkpoint = await self.models.checkpoint(request.settings.checkpoint)
         return plan_job(request, checkpoint, most_pixels=self.settings.picture_pixels)
 
     async def loras(self) -> tuple[LoraInfo, ...]:
@@ -241,7 +241,7 @@ class Service:
             return (await self.models.checkpoint(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message, self._wildcard_options(asyncio.get_running_loop()))
-        return await self.models.choose(message.checkpoint, loras, message.conditions)
+        return await self.models.choose(message.settings.checkpoint, loras, message.settings.conditioning.conditions)
 
     def _wildcard_options(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], tuple[str, ...]]:
         """The engine's, for a thread beside the event loop; each is asked for once."""

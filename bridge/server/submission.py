@@ -9,9 +9,9 @@ from dataclasses import replace
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
 from ..engine.port import picture_seeds
-from ..prompts import Options, PromptUnreadable, Wording, read
+from ..prompts import Options, ParsedPrompt, PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, MODES, STRENGTHS, JobOrder, Picture, Submit, Train
+from ..protocol.messages import CONDITION_CHANNELS, MODES, JobKind, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
@@ -28,7 +28,7 @@ _CONDITION_BYTES = 768
 
 
 def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> JobOrder:
-    """Check a job, and fill in its checkpoint and, if it is to paint, its strength.
+    """Check a job, and fill in its checkpoint.
 
     Whether the pictures are held is not looked at here.
 
@@ -37,8 +37,8 @@ def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str
         checkpoint: what the job's choice of a checkpoint comes to.
 
     Raises:
-        BridgeError: ``unsupported_mode unsupported_sampler bad_context missing_field out_of_range picture_too_large
-            picture_mismatch``.
+        BridgeError: ``unsupported_mode unsupported_sampler unsupported_condition bad_context missing_field out_of_range
+            picture_too_large picture_mismatch``.
     """
     if isinstance(order, Submit):
         return _check_submit(order, settings=settings, samplers=samplers, checkpoint=checkpoint)
@@ -49,20 +49,23 @@ def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str
 
 
 def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
-    if submit.mode not in MODES[submit.kind]:
+    asked = submit.settings
+    if asked.mode not in MODES[asked.kind]:
         raise BridgeError("unsupported_mode")
-    if submit.sampler is not None and submit.sampler not in samplers:
+    if asked.sampling.sampler is not None and asked.sampling.sampler not in samplers:
         raise BridgeError("unsupported_sampler", hint=f"Choose one of: {', '.join(samplers)}.")
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
-    strength = STRENGTHS.get(submit.kind, 1.0) if submit.strength is None else submit.strength
-    return replace(submit, strength=strength, checkpoint=checkpoint)
+    return replace(submit, settings=replace(asked, checkpoint=checkpoint))
 
 
 def with_seed(order: JobOrder) -> JobOrder:
     """The job with a seed: its own, or one drawn now."""
-    return order if order.seed is not None else replace(order, seed=secrets.randbelow(1 << 32))
+    if isinstance(order, Train) or order.settings.sampling.seed is not None:
+        return order
+    sampling = replace(order.settings.sampling, seed=secrets.randbelow(1 << 32))
+    return replace(order, settings=replace(order.settings, sampling=sampling))
 
 
 def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
@@ -72,28 +75,30 @@ def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
     Raises:
         BridgeError: ``prompt_unreadable wildcard_unknown wildcard_unreadable``; ``text_too_long``.
     """
+    words, seeds = submit.settings.conditioning, picture_seeds(submit.settings.sampling)
     try:
-        wordings = [read(submit.prompt, submit.negative_prompt, seed, options) for seed in picture_seeds(submit)]
+        parsed = [read(words.prompt, words.negative_prompt, seed, options) for seed in seeds]
     except PromptUnreadable as error:
         raise BridgeError(error.code, error.message, error.hint) from None
-    _check_length(submit, wordings)
-    return tuple(dict.fromkeys(lora.name for wording in wordings for lora in wording.loras))
+    _check_length(submit, parsed)
+    return tuple(dict.fromkeys(lora.name for one in parsed for lora in one.loras))
 
 
-def _check_length(submit: Submit, wordings: Sequence[Wording]) -> None:
+def _check_length(submit: Submit, parsed: Sequence[ParsedPrompt]) -> None:
     """Each layer's recipe repeats the prompts, once more with their choices made, and all recipes travel in one
     message.
     """
-    written = len(submit.prompt.encode()) + len(submit.negative_prompt.encode())
-    others = _CONDITION_BYTES * len(submit.conditions) + _LAYER_BYTES
+    words = submit.settings.conditioning
+    written = len(words.prompt.encode()) + len(words.negative_prompt.encode())
+    others = _CONDITION_BYTES * len(words.conditions) + _LAYER_BYTES
     recipes = sum(
         written + len((one.chosen + one.chosen_negative).encode()) + _LORA_BYTES * len(one.loras) + others
-        for one in wordings
+        for one in parsed
     )
     if recipes > FRAME_BYTES:
         raise BridgeError(
             "text_too_long",
-            f"The prompts are too long for {submit.batch} pictures at once.",
+            f"The prompts are too long for {submit.settings.sampling.batch} pictures at once.",
             "Shorten them, or ask for fewer pictures at once.",
         )
 
@@ -107,22 +112,29 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
             "bad_context", "The context reaches beyond the canvas.", "Plan the job again: the canvas may have changed."
         )
     try:
-        check_scale(submit.kind, submit.scale)
+        check_scale(submit.settings.kind, submit.settings.scale)
     except CanvasError as error:
         raise BridgeError(error.code, str(error)) from None
-    check_pixels(context.width, context.height, scale=submit.scale, most_pixels=most_pixels)
+    check_pixels(context.width, context.height, scale=submit.settings.scale, most_pixels=most_pixels)
 
 
 def _check_pictures(submit: Submit, most_pixels: int) -> None:
-    if submit.picture is None and submit.kind != "generate":
-        raise BridgeError("missing_field", f"A {submit.kind} needs the pixels of its context.")
+    kind = submit.settings.kind
+    if submit.picture is None and kind != JobKind.GENERATE:
+        raise BridgeError("missing_field", f"A {kind} needs the pixels of its context.")
     for name, picture, channels in (("picture", submit.picture, (3, 4)), ("selection", submit.selection, (1,))):
         if picture is not None:
             check_picture(picture, most_pixels=most_pixels)
             _check_shape(name, picture, channels, submit)
 
-    for condition in submit.conditions:
+    for condition in submit.settings.conditioning.conditions:
         name = condition.kind.replace("_", " ")
+        if condition.kind not in CONDITION_CHANNELS:
+            raise BridgeError(
+                "unsupported_condition",
+                f"There is no condition of the kind {condition.kind!r}.",
+                f"There are: {', '.join(CONDITION_CHANNELS)}.",
+            )
         if condition.start > condition.end:
             raise BridgeError("out_of_range", f"The {name} would end before it starts.")
         check_picture(condition.picture, most_pixels=most_pixels)
@@ -149,17 +161,17 @@ def _check_channels(name: str, picture: Picture, channels: tuple[int, ...]) -> N
 
 
 def _check_result(submit: Submit, settings: Settings) -> None:
-    wanted = submit.result
-    width, height = submit.context.width * submit.scale, submit.context.height * submit.scale
-    if submit.batch > settings.batch:
-        raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
+    wanted, scale, batch = submit.result, submit.settings.scale, submit.settings.sampling.batch
+    width, height = submit.context.width * scale, submit.context.height * scale
+    if batch > settings.batch:
+        raise BridgeError("out_of_range", f"The batch has {batch} pictures; the bridge makes {settings.batch}.")
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
         raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
     if wanted.encoding == "webp" and wanted.depth != "u8":
         raise BridgeError("out_of_range", f"WebP has no depth {wanted.depth}; choose u8, or raw pixels.")
     if wanted.encoding == "webp" and max(width, height) > _WEBP_SIDE:
         raise BridgeError("out_of_range", f"A WebP has at most {_WEBP_SIDE} pixels a side; choose png, or raw pixels.")
-    most = submit.batch * raw_bytes(width, height, 4, wanted.depth)
+    most = batch * raw_bytes(width, height, 4, wanted.depth)
     if most > settings.replay_bytes:
         raise BridgeError(
             "picture_too_large",
@@ -172,5 +184,7 @@ def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
     """The pictures that a job names."""
     if isinstance(submit, Train):
         return tuple(lesson.picture for lesson in submit.lessons)
-    guiding = (part for condition in submit.conditions for part in (condition.picture, condition.mask))
+    guiding = (
+        part for condition in submit.settings.conditioning.conditions for part in (condition.picture, condition.mask)
+    )
     return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)

@@ -51,7 +51,7 @@ function cut({ data, width }, { x, y, width: w, height: h }, channels) {
 }
 
 await new Promise((resolve, reject) => socket.on("open", resolve).on("error", reject));
-say("hello", { version: 1, client: "fill.mjs", token });
+say("hello", { version: 2, client: "fill.mjs", token });
 await hear("welcome");
 
 // Which part of the canvas should the model see? Only the bounds of the selection are asked with.
@@ -74,7 +74,7 @@ for (const hash of (await hear("wanted")).hashes) {
   await hear("stored");
 }
 const [picture, coverage] = pictures.map((cutting) => cutting.picture);
-say("submit", { job: "one", kind: "fill", canvas, context, picture, selection: coverage, prompt });
+say("submit", { job: "one", canvas, context, settings: { conditioning: { prompt } }, picture, selection: coverage });
 const result = await hear("result");
 for (const { x, y, picture: layer, recipe } of result.layers) {
   const parts = [];
@@ -92,7 +92,7 @@ for (const { x, y, picture: layer, recipe } of result.layers) {
     const mix = (c) => Math.round((rgba[from + c] * over + photo.data[to + c] * under) / (over + under));
     photo.data.set([mix(0), mix(1), mix(2), Math.round(255 * (over + under))], to);
   }
-  console.log(`seed ${recipe.seed}, checkpoint ${recipe.checkpoint}`);
+  console.log(`seed ${recipe.settings.sampling.seed}, checkpoint ${recipe.settings.checkpoint}`);
 }
 say("ack", { event: result.event });
 writeFileSync(outFile, PNG.sync.write(photo));

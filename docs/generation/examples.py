@@ -9,9 +9,10 @@ import msgpack
 
 from bridge.protocol import messages as m
 from bridge.protocol.errors import BridgeError
+from bridge.protocol.fields import FieldSpec, StrEnum, field_specs
 from bridge.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from bridge.protocol.pixels import describe
-from bridge.protocol.wire import FRAME_BYTES, FieldSpec, decode_client, encode, field_specs
+from bridge.protocol.wire import FRAME_BYTES, decode_client, encode
 
 __all__ = ["Step", "refused_frames", "sample", "to_json", "vectors", "worked_session"]
 
@@ -21,9 +22,7 @@ Step = tuple[str, str, m.Message]
 _TEXTS = {
     "hash": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
     "checkpoint_hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
-    "picture_hash": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
-    "mask_hash": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
-    "controlnet_hash": "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
+    "controlnet_hashes": "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
     "controlnet": "control_v11p_sd15_scribble",
     "session": "3q2-7wEjRWeJq83v",
     "token": "b1946ac92492d2347c6235b4d2611184",
@@ -40,14 +39,19 @@ _TEXTS = {
     "chosen_negative_prompt": "blurred",
     "precision": "float32",
     "device": "cpu float32",
-    "mode": "fill",
     "code": "out_of_memory",
     "message": "The picture did not fit into memory.",
     "hint": "Select a smaller area.",
     "about": "fill-1",
     "reason": "The bridge is shutting down.",
 }
-_NUMBERS = {"version": 1, "seed": (1 << 64) - 1, "memory_bytes": 24 << 30, "byte_count": 16, "strength": 0.75}
+_NUMBERS = {
+    "version": m.PROTOCOL_VERSION,
+    "seed": (1 << 64) - 1,
+    "memory_bytes": 24 << 30,
+    "byte_count": 16,
+    "strength": 0.75,
+}
 
 
 def sample(cls: type[Any], *, full: bool) -> Any:
@@ -69,10 +73,9 @@ def _value(spec: FieldSpec, kind: Any, *, full: bool) -> Any:
         return {"denoise": 1.25} if get_args(kind)[1] is float else {"bridge": "0.1.0"}
     if is_dataclass(kind):
         return sample(kind, full=full)  # type: ignore[arg-type]
-    if "choices" in spec.metadata:
+    if issubclass(kind, StrEnum):
         # Never the default: defaults are left out of frames.
-        choices = [choice for choice in spec.metadata["choices"] if choice != spec.default]
-        return choices[-1 if full else 0]
+        return [name for name in kind if name != spec.default][-1 if full else 0]
     if kind is bool:
         return full if spec.required else not spec.default
     if kind is bytes:
@@ -97,24 +100,27 @@ def worked_session() -> list[Step]:
     selection = describe(coverage, width=4, height=2, channels=1)
     layer_picture = describe(painted, width=4, height=2, channels=4)
     canvas, context = m.Extent(4, 2), m.Rect(0, 0, 4, 2)
+    asked, other = (m.job_settings({"prompt": words, "seed": 7}) for words in ("a red berry", "a blue berry"))
     session = "3q2-7wEjRWeJq83v"
     checkpoint = sample(m.CheckpointInfo, full=False)
     limits = m.Limits(FRAME_BYTES, 1 << 28, 1 << 31, 16, 16, 300.0)
     recipe = m.Recipe(
-        kind="fill", mode="fill", prompt="a red berry", negative_prompt="", strength=1.0, seed=7, steps=2, guidance=3.0,
-        sampler="DDIM", checkpoint="mini", checkpoint_hash=_TEXTS["checkpoint_hash"], grow=4.0, feather=4.0,
-        strict=False, context=context, model_width=8, model_height=8, batched=False, device="cpu float32",
-        versions={"bridge": "0.1.0"},
+        settings=m.job_settings({
+            "mode": m.Mode.FILL, "prompt": "a red berry", "strength": 1.0, "seed": 7, "steps": 2, "guidance": 3.0,
+            "sampler": "DDIM", "checkpoint": "mini", "grow": 4.0, "feather": 4.0,
+        }),
+        checkpoint_hash=_TEXTS["checkpoint_hash"], context=context, model_width=8, model_height=8, batched=False,
+        device="cpu float32", versions={"bridge": "0.1.0"},
     )  # fmt: skip
     return [
         ("client", "The first message, with the token of the runtime file.", sample(m.Hello, full=False)),
         (
             "server",
             "The token is right: a fresh session. The device is not known yet.",
-            m.Welcome(1, "0.1.0", session, limits, (checkpoint,), ("DDIM", "DPM++ 2M")),
+            m.Welcome(m.PROTOCOL_VERSION, "0.1.0", session, limits, (checkpoint,), ("DDIM", "DPM++ 2M")),
         ),
         ("client", "The selection has bounds: what may the model see?", m.Plan(1, canvas, m.Rect(1, 0, 2, 2))),
-        ("server", "These pixels.", m.Planned(1, context, "fill", 4.0, 4.0, 8, 8, 8)),
+        ("server", "These pixels.", m.Planned(1, context, m.Mode.FILL, 4.0, 4.0, 8, 8, 8)),
         (
             "server",
             "Meanwhile the bridge has learnt where it runs.",
@@ -129,12 +135,11 @@ def worked_session() -> list[Step]:
         (
             "client",
             "The job.",
-            m.Submit("fill-1", "fill", canvas, context, picture=picture, selection=selection, prompt="a red berry",
-                     seed=7),
+            m.Submit("fill-1", canvas, context, asked, picture, selection),
         ),
         ("server", "Event 1: nobody is before it.", m.Queued(1, "fill-1", 0)),
         ("server", "Event 2.", m.Started(2, "fill-1")),
-        ("server", "Event 3.", m.Progress(3, "fill-1", "denoise", 1, 2, 0.5)),
+        ("server", "Event 3.", m.Progress(3, "fill-1", m.Stage.DENOISE, 1, 2, 0.5)),
         ("server", "How it looks so far: one grey pixel, stretched.", m.Preview("fill-1", 1, 1, 1, b"\x80\x80\x80")),
         (
             "server",
@@ -147,15 +152,14 @@ def worked_session() -> list[Step]:
         (
             "client",
             "A second job, with the same pictures: `offer` would say that none is wanted.",
-            m.Submit("fill-2", "fill", canvas, context, picture=picture, selection=selection, prompt="a blue berry",
-                     seed=7),
+            m.Submit("fill-2", canvas, context, other, picture, selection),
         ),
         ("server", "Event 5 goes on its way; the connection breaks before it arrives.", m.Queued(5, "fill-2", 0)),
         ("client", "On a new connection.", sample(m.Hello, full=False)),
         (
             "server",
             "A fresh session again, which is not wanted.",
-            m.Welcome(1, "0.1.0", "q83vASNFZ4neLQ", limits, (checkpoint,), ("DDIM", "DPM++ 2M"),
+            m.Welcome(m.PROTOCOL_VERSION, "0.1.0", "q83vASNFZ4neLQ", limits, (checkpoint,), ("DDIM", "DPM++ 2M"),
                       m.DeviceInfo("cpu", "CPU", "float32", 0)),
         ),
         ("client", "The earlier one, from event 4 on.", m.Resume(session, 4)),
@@ -187,25 +191,25 @@ def vectors() -> list[dict[str, Any]]:
 
 def refused_frames() -> list[dict[str, str]]:
     """Frames that no peer may accept, and the code that they are refused with."""
-    hello = {"type": "hello", "version": 1, "client": "c", "token": "t"}
+    hello = {"type": "hello", "version": m.PROTOCOL_VERSION, "client": "c", "token": "t"}
     submit = {
-        "type": "submit", "job": "a", "kind": "fill",
+        "type": "submit", "job": "a",
         "canvas": {"width": 4, "height": 2}, "context": {"x": 0, "y": 0, "width": 4, "height": 2},
     }  # fmt: skip
     maps: list[tuple[str, dict[str, Any]]] = [
         ("a type that does not exist", {"type": "paint"}),
-        ("no type", {"version": 1}),
+        ("no type", {"version": 2}),
         ("a field that does not exist", {**hello, "colour": "red"}),
-        ("a field that is missing", {"type": "hello", "version": 1, "client": "c"}),
-        ("a text in place of an integer", {**hello, "version": "1"}),
-        ("a float in place of an integer", {**hello, "version": 1.0}),
+        ("a field that is missing", {"type": "hello", "version": 2, "client": "c"}),
+        ("a text in place of an integer", {**hello, "version": "2"}),
+        ("a float in place of an integer", {**hello, "version": 2.0}),
         ("bytes in place of a text", {**hello, "token": b"t"}),
-        ("null where none is not allowed", {**submit, "prompt": None}),
+        ("null where none is not allowed", {**submit, "settings": {"conditioning": {"prompt": None}}}),
         ("an integer below its range", {**hello, "version": 0}),
-        ("a number above its range", {**submit, "strength": 1.5}),
-        ("not a number", {**submit, "strength": float("nan")}),
-        ("infinity", {**submit, "guidance": float("inf")}),
-        ("a choice that does not exist", {**submit, "kind": "paint"}),
+        ("a number above its range", {**submit, "settings": {"sampling": {"strength": 1.5}}}),
+        ("not a number", {**submit, "settings": {"sampling": {"strength": float("nan")}}}),
+        ("infinity", {**submit, "settings": {"sampling": {"guidance": float("inf")}}}),
+        ("a choice that does not exist", {**submit, "settings": {"kind": "paint"}}),
         ("a text that is too long", {**hello, "client": "c" * 129}),
         ("an inner field that is missing", {**submit, "canvas": {"width": 4}}),
         ("a server's message from a client", {"type": "cancelled", "event": 1, "job": "a"}),

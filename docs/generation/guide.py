@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from bridge.protocol.errors import CODES
+from bridge.protocol.fields import FieldSpec, StrEnum, field_specs
 from bridge.protocol.messages import CLIENT_MESSAGES, PROTOCOL_VERSION, SERVER_MESSAGES
 from bridge.protocol.pixels import DEPTH_BYTES
-from bridge.protocol.wire import FieldSpec, encode, field_specs
+from bridge.protocol.wire import encode
 
 from .examples import to_json, worked_session
 from .figures import close_codes, figures
@@ -79,18 +80,19 @@ def _type(kind: Any) -> str:
         return f"map of text to {_type(get_args(kind)[1])}"
     if is_dataclass(kind):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"  # type: ignore[union-attr]
+    if issubclass(kind, StrEnum):
+        return "text"
     return {bool: "boolean", int: "integer", float: "number", str: "text", bytes: "bytes"}[kind]
 
 
 def _range(spec: FieldSpec) -> str:
     limits = spec.metadata
-    if "choices" in limits:
-        return ", ".join(f"`{choice}`" for choice in limits["choices"])
+    if isinstance(spec.core, type) and issubclass(spec.core, StrEnum):
+        return ", ".join(f"`{name}`" for name in spec.core)
     low, high = limits.get("min"), limits.get("max")
     if low is None and high is None:
         return ""
-    core = get_args(spec.kind)[0] if get_origin(spec.kind) is Union else spec.kind
-    length = "" if core in (int, float) else "length "
+    length = "" if spec.core in (int, float) else "length "
     if low == high:
         return f"{length}{low}"
     if high is None:

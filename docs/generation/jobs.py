@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bridge.canvas.context import plan
 from bridge.canvas.geometry import Rect, Size
+from bridge.protocol.fields import field_specs
 from bridge.protocol.messages import MODES, SCALES, Recipe, Submit
-from bridge.protocol.wire import field_specs
 
 __all__ = ["modes", "recipe_fields"]
 
@@ -62,7 +62,7 @@ def recipe_fields() -> dict[str, str]:
     """A recipe's fields by what becomes of them when it is sent again, as lists of names."""
     taken = {spec.name for spec in field_specs(Submit)}
     names = [spec.name for spec in field_specs(Recipe)]
-    again = [name for name in names if name in taken and name not in ("steps", "conditions")]
+    again = [name for name in names if name in taken]
     told = [name for name in names if name not in taken]
     return {"again": _listed(again), "told": _listed(told)}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 from typing import Any, Union, get_args, get_origin
 
+from bridge.protocol.fields import FieldSpec, StrEnum, field_specs
 from bridge.protocol.messages import CLIENT_MESSAGES, PROTOCOL_VERSION, SERVER_MESSAGES
-from bridge.protocol.wire import FieldSpec, field_specs
 
 __all__ = ["parts", "schema"]
 
@@ -84,8 +84,8 @@ def _type(kind: Any, spec: FieldSpec | None) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": inner, **sizes}
     if is_dataclass(kind):
         return {"$ref": f"#/$defs/{kind.__name__}"}  # type: ignore[union-attr]
-    if "choices" in limits:
-        return {"enum": list(limits["choices"])}
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return {"enum": [name.value for name in kind]}
     if kind is bool:
         return {"type": "boolean"}
     if kind is str:

@@ -1,4 +1,5 @@
-"""The procedures' arguments, each declared once. GIMP makes dialogs, presets, Reset and the PDB's types of them."""
+"""The procedures' arguments, each declared once: those with words of their own here, any other field of a job's
+settings by its type and range. GIMP makes dialogs, presets, Reset and the PDB's types of them."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ from typing import Any
 
 from gi.repository import Gimp, GObject
 
+from bridge.protocol.fields import StrEnum
+from bridge.protocol.messages import JobField, job_fields
+
 from .translation import _
 
-__all__ = ["AUTOMATIC", "declare", "given"]
+__all__ = ["AUTOMATIC", "declare", "given", "settings_of"]
 
 AUTOMATIC = -1
 """Stands for "what suits" where an argument is a number."""
@@ -23,7 +27,17 @@ def declare(procedure: Gimp.Procedure, names: Iterable[str], defaults: Mapping[s
     """Give a procedure its arguments; ``defaults`` where they differ from the usual ones."""
     declared = _Arguments(procedure, defaults)
     for name in names:
-        getattr(declared, name.replace("-", "_"))(name)
+        by_hand = getattr(declared, name.replace("-", "_"), None)
+        if by_hand is not None:
+            by_hand(name)
+        else:
+            declared.plain(name, job_fields()[name.replace("-", "_")])
+
+
+def settings_of(config: Gimp.ProcedureConfig) -> dict[str, Any]:
+    """What the arguments say of a job's settings, by their fields' names; without those that say "what suits"."""
+    values = {name: given(config, name.replace("_", "-")) for name in job_fields()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def given(config: Gimp.ProcedureConfig, name: str) -> Any:
@@ -140,12 +154,31 @@ class _Arguments:
         offered = {"2": (_("2 times"), ""), "4": (_("4 times"), "")}
         self._choice(name, _("_Factor"), _("How many times as wide and as high the image becomes"), offered)
 
+    def plain(self, name: str, field: JobField) -> None:
+        """An argument for a field that has no words of its own here."""
+        spec, limits = field.spec, field.spec.metadata
+        nick, words = _(field.title), _(limits["doc"])
+        if spec.core is bool:
+            self._to.add_boolean_argument(name, nick, words, spec.default, _KEPT)
+        elif spec.core in (int, float):
+            # Below its range: what suits.
+            least = min(AUTOMATIC, limits.get("min", 0)) if spec.optional else limits.get("min", -_LARGEST_SEED)
+            usual = AUTOMATIC if spec.optional else spec.default
+            add = self._to.add_int_argument if spec.core is int else self._to.add_double_argument
+            add(name, nick, words, least, min(limits.get("max", _LARGEST_SEED), _LARGEST_SEED), usual, _KEPT)
+        elif issubclass(spec.core, StrEnum):
+            self._choice(name, nick, words, {str(value): (str(value), "") for value in spec.core}, str(spec.default))
+        else:
+            self._to.add_string_argument(name, nick, words, spec.default or "", _KEPT)
+
     def _margin(self, name: str, nick: str) -> None:
         words = _("How far the canvas grows on this side")
         self._to.add_int_argument(name, nick, words, 0, _LARGEST_MARGIN, 25, _KEPT)
 
-    def _choice(self, name: str, nick: str, words: str, offered: Mapping[str, tuple[str, str]]) -> None:
+    def _choice(
+        self, name: str, nick: str, words: str, offered: Mapping[str, tuple[str, str]], usual: str = ""
+    ) -> None:
         choice = Gimp.Choice.new()
         for number, (value, (label, help_text)) in enumerate(offered.items()):
             choice.add(value, number, label, help_text)
-        self._to.add_choice_argument(name, nick, words, choice, next(iter(offered)), _KEPT)
+        self._to.add_choice_argument(name, nick, words, choice, usual or next(iter(offered)), _KEPT)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.protocol.messages import STRENGTHS
+from bridge.protocol.messages import STRENGTHS, job_fields
 
 from .translation import _
 
@@ -17,6 +17,8 @@ CHECK = "plug-in-paintbridge-check"
 _MODEL = ("checkpoint", "seed", "batch")
 _SAMPLING = ("sampler", "steps", "guidance")
 _EDGE = ("grow", "feather", "strict")
+# The command says the kind, and an argument can hold no pictures.
+_NO_ARGUMENT = ("kind", "conditions")
 _SIDES = ("left", "right", "top", "bottom", "unit")
 
 
@@ -109,4 +111,12 @@ def commands() -> dict[str, Command]:
             defaults={"strength": STRENGTHS["upscale"]},
         ),
     )
-    return {command.name: command for command in found}
+    named = {name for command in found for name in command.arguments}
+    return {command.name: _completed(command, named) for command in found}
+
+
+def _completed(command: Command, named: Collection[str]) -> Command:
+    """With the fields of a job's settings that no command names, but for those that have no argument."""
+    fields = {name.replace("_", "-"): field for name, field in job_fields().items() if name not in _NO_ARGUMENT}
+    others = [name for name, field in fields.items() if name not in named and field.counts_for(command.kind)]
+    return replace(command, folded=(*command.folded, *others))

@@ -14,7 +14,7 @@ from bridge.client import Address, Bridge, BridgeNotFound, ConnectionLost, Job, 
 from bridge.client.job import JobUpdate
 from bridge.client.starting import can_start, start
 from bridge.client.words import how_to_start
-from bridge.protocol.messages import DeviceInfo, Planned, Welcome
+from bridge.protocol.messages import DeviceInfo, OnDisconnect, Planned, Welcome
 
 from .main_loop import Finish, Wait, on_main_thread, raising
 from .settings import Settings
@@ -86,8 +86,7 @@ class Connection:
             self._bridge.submit(
                 on_event=lambda event: on_main_thread(partial(follow, event)),
                 on_done=done,
-                previews=False,
-                on_disconnect="cancel",
+                on_disconnect=OnDisconnect.CANCEL,
                 **fields,
             )
 

@@ -9,9 +9,9 @@ from gi.repository import Gimp
 
 from bridge.client import Refused
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ContextChoice, ResultFormat
+from bridge.protocol.messages import ContextChoice, ContextKind, Depth, JobKind, Mode, ResultFormat
 
-from .arguments import given
+from .arguments import given, settings_of
 from .commands import Command
 from .connection import Connection
 from .job_target import JobTarget, Margins, check_open
@@ -20,11 +20,6 @@ from .progress import Progress
 from .translation import _, said
 
 __all__ = ["job_target", "paint"]
-
-# Arguments that the bridge takes under the same name, with an underscore.
-_SENT = ("prompt", "negative-prompt", "strength", "seed", "batch", "steps", "guidance", "sampler", "strict")
-_PLANNED = ("grow", "feather", "checkpoint")
-_REMOVE, _EXPAND = "remove", "expand"
 
 
 def paint(
@@ -36,19 +31,17 @@ def paint(
         Refused, BridgeError, ClientError: in words for the artist; the image is as it was.
     """
     progress.say(_("Reading the image"))
-    shared = {"kind": command.kind, **_values(config, _PLANNED)}
-    shared["mode"] = mode = _mode(command, config)
-    shared["canvas"], shared["scale"] = target.canvas, target.scale
-    planned = connection.plan(
-        selection=target.bounds, context=ContextChoice(given(config, "context") or "auto"), **shared
-    )
+    mode = _mode(command, config)
+    settings = {**settings_of(config), "kind": command.kind, "mode": mode, "scale": target.scale}
+    if mode == Mode.REMOVE:
+        # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
+        settings["prompt"] = ""
+    choice = ContextChoice(ContextKind(given(config, "context") or ContextKind.AUTO))
+    planned = connection.plan(canvas=target.canvas, selection=target.bounds, context=choice, **settings)
     pixels: dict[str, Any] = {"selection": target.coverage(planned.context)}
-    if command.kind != "generate":
+    if command.kind != JobKind.GENERATE:
         alone = given(config, "source") == "layer"
         pixels["picture"] = target.picture(planned.context, layer_alone=alone)
-
-    # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
-    prompt = "" if mode == _REMOVE else given(config, "prompt") or ""
 
     def follow(event: JobUpdate) -> None:
         check_open(target.image)
@@ -56,13 +49,13 @@ def paint(
 
     result = connection.paint(
         follow,
+        canvas=target.canvas,
         context=planned.context,
-        result=ResultFormat(target.depth),
-        **shared,
+        result=ResultFormat(Depth(target.depth), previews=False),
         **pixels,
-        **{**_values(config, _SENT), "prompt": prompt},
+        **settings,
     )
-    name = layer_name(prompt, _("Remove") if mode == _REMOVE else command.title)
+    name = layer_name(settings.get("prompt", ""), _("Remove") if mode == Mode.REMOVE else command.title)
     layers = add_layers(target, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
     if result.hints:
         Gimp.message("\n".join(map(said, result.hints)))
@@ -79,7 +72,7 @@ def job_target(
     """
     check_open(image)
     margins = Margins()
-    if command.mode == _EXPAND:
+    if command.mode == Mode.EXPAND:
         margins = _margins(image, config)
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
@@ -92,11 +85,11 @@ def job_target(
 
 def _check_selected(mode: str) -> None:
     """To be asked where all of the canvas is meant: these modes would have nothing left to go by."""
-    if mode == _REMOVE:
+    if mode == Mode.REMOVE:
         raise Refused(
             _("Nothing is selected, so there is nothing to remove."), _("Select what is to go, then try again.")
         )
-    if mode == _EXPAND:
+    if mode == Mode.EXPAND:
         raise Refused(
             _("Nothing is selected, so it is not known where the picture is to go on."),
             _("Use Filters > Paintbridge > Expand Canvas, or select what is new, then try again."),
@@ -105,11 +98,6 @@ def _check_selected(mode: str) -> None:
 
 def _mode(command: Command, config: Gimp.ProcedureConfig) -> str:
     return given(config, "mode") or command.mode
-
-
-def _values(config: Gimp.ProcedureConfig, names: Sequence[str]) -> dict[str, Any]:
-    values = {name.replace("-", "_"): given(config, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _margins(image: Gimp.Image, config: Gimp.ProcedureConfig) -> Margins:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named
+from collections.abc import Collection
+
+from bridge.protocol.messages import job_fields
+
+from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named, plain_field
 from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
 from .translation import _
@@ -12,12 +16,12 @@ __all__ = ["Advanced"]
 
 class Advanced(QtWidgets.QWidget):
     """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document. ``rows`` are
-    where they stand.
+    where they stand. A field of a job's settings that has a widget neither here nor ``elsewhere`` gets a plain one.
     """
 
     unfolded = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Collection[str]) -> None:
         super().__init__()
         self.steps = named(OptionalNumber("steps"), "steps", _("Denoising steps"))
         self.guidance = named(
@@ -66,6 +70,10 @@ class Advanced(QtWidgets.QWidget):
         rows.addRow(_("Context"), context)
         rows.addRow(_("Looks at"), source)
         rows.addRow(strict)
+        for name, field in job_fields().items():
+            if name not in self.parts and name not in elsewhere:
+                part = self.parts[name] = plain_field(field)
+                rows.addRow(*((part,) if field.spec.core is bool else (_(field.title), part)))
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._fold)

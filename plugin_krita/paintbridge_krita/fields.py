@@ -1,4 +1,4 @@
-"""Widgets for the fields of ``submit``. Ranges are the protocol's own. Each is a
+"""Widgets for the fields of a job's settings. Ranges are the protocol's own. Each is a
 :class:`Field`.
 """
 
@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from bridge.protocol.messages import Submit
+from bridge.protocol.fields import StrEnum
+from bridge.protocol.messages import JobField, job_fields
 
 from .qt import BoundSignal, Qt, QtCore, QtGui, QtWidgets, Signal, WidgetMixin
 from .shortcut_override import TextShortcutOverride
@@ -25,8 +26,12 @@ __all__ = [
     "TextField",
     "align",
     "named",
+    "plain_field",
 ]
 
+
+# What a spin box counts up to where the protocol has no bound.
+_LARGEST = (1 << 31) - 1
 
 W = TypeVar("W", bound=QtWidgets.QWidget)
 
@@ -47,8 +52,8 @@ class Field(Protocol):
 
 def _range_of(field: str) -> tuple[Any, Any]:
     """The least and the largest value that a field takes."""
-    limits = Submit.__dataclass_fields__[field].metadata
-    return limits["min"], limits["max"]
+    limits = job_fields()[field].spec.metadata
+    return limits.get("min", -_LARGEST), limits.get("max", _LARGEST)
 
 
 def named(widget: W, name: str, tip: str = "") -> W:
@@ -56,6 +61,29 @@ def named(widget: W, name: str, tip: str = "") -> W:
     widget.setObjectName(f"paintbridge_{name}")
     widget.setToolTip(tip)
     return widget
+
+
+def plain_field(field: JobField) -> Field:
+    """A widget by a field's type and range alone, for one that has none of its own."""
+    core, default = field.spec.core, field.spec.default
+    widget: Any
+    if core is bool:
+        widget = CheckBox(_(field.title))
+    elif core in (int, float):
+        widget = OptionalNumber(field.name, decimals=0 if core is int else 2)
+        if not field.spec.optional:
+            widget.suggest(default)
+    elif issubclass(core, StrEnum):
+        widget = Choice()
+        for value in core:
+            widget.add(value.value, value.value)
+    else:
+        widget = TextField()
+    if core not in (int, float):
+        # Qt tells a text that is an enum's member from the same text.
+        widget.set_field_value(str(default) if isinstance(default, StrEnum) else default)
+    made: Field = named(widget, field.name, _(field.spec.metadata["doc"]))
+    return made
 
 
 def align(*forms: QtWidgets.QFormLayout) -> None:

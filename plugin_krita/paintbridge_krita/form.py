@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.client import Bridge
-from bridge.protocol.messages import CheckpointInfo, Recipe
+from bridge.protocol.fields import StrEnum
+from bridge.protocol.messages import CheckpointInfo, Recipe, flat_settings, job_fields
 
 from .advanced import Advanced
 from .fields import Choice, Field, NumberField, OptionalChoice, Percent, SeedField, TextField, align, named
@@ -20,8 +21,10 @@ __all__ = ["Form"]
 
 # These belong to one picture, and are not saved in presets.
 _OF_ONE_PICTURE = ("prompt", "seed")
-_OF_AN_INFILL = ("prompt", "negative_prompt", "strength", "seed", "checkpoint")
-_OF_A_RECIPE = (*_OF_AN_INFILL, "steps", "guidance", "sampler")
+# The mode says the kind, an upscale is no layer of this canvas, and pictures are no field's value.
+_WITHOUT_FIELD = ("kind", "scale", "conditions")
+# Where nothing was denoised a recipe has the checkpoint's own.
+_OF_DENOISING = ("steps", "guidance", "sampler")
 
 
 class Form(QtWidgets.QWidget):
@@ -49,11 +52,10 @@ class Form(QtWidgets.QWidget):
         seed.setPlaceholderText(_("Random"))
         self._batch = named(NumberField("batch"), "batch", _("How many pictures"))
         self._batch.setPrefix("× ")
-        self._advanced = Advanced()
         self._presets = Presets()
         self._presets.chosen.connect(self.recall)
         self._presets.save_requested.connect(lambda name: self._presets.save(name, self._preset_values()))
-        self._parts: dict[str, Field] = {
+        by_hand: dict[str, Field] = {
             "prompt": self.prompt,
             "negative_prompt": negative,
             "mode": self._mode,
@@ -61,8 +63,9 @@ class Form(QtWidgets.QWidget):
             "checkpoint": self._checkpoint,
             "seed": seed,
             "batch": self._batch,
-            **self._advanced.parts,
         }
+        self._advanced = Advanced((*by_hand, *_WITHOUT_FIELD))
+        self._parts: dict[str, Field] = {**by_hand, **self._advanced.parts}
         for part in self._parts.values():
             part.changed.connect(self.changed)
         self._checkpoint.changed.connect(self._suggest)
@@ -127,7 +130,8 @@ class Form(QtWidgets.QWidget):
         Raises:
             Refused: the mode needs a selection.
         """
-        wanted = {name: value for name, value in self._wanted().items() if name != "source"}
+        # None: what suits, which is the default of every field that may be None.
+        wanted = {name: value for name, value in self._wanted().items() if name != "source" and value is not None}
         if not selected:
             check_selected(wanted["mode"])
         if wanted["mode"] == REMOVE:
@@ -154,9 +158,14 @@ class Form(QtWidgets.QWidget):
 
     def reuse(self, recipe: Recipe, values: dict[str, Any]) -> None:
         """Take all that made a picture: its recipe, and how its edges were wanted, which the recipe has in pixels."""
-        names = _OF_A_RECIPE if recipe.steps else _OF_AN_INFILL
-        made = {name: getattr(recipe, name) for name in names}
-        self.recall({**values, **made, "mode": mode_of(recipe.kind, recipe.mode), "batch": 1})
+        settings = recipe.settings
+        left_out = () if settings.sampling.steps else _OF_DENOISING
+        made = {
+            name: str(value) if isinstance(value, StrEnum) else value
+            for name, value in flat_settings(settings).items()
+            if job_fields()[name].group != "edges" and name not in left_out
+        }
+        self.recall({**values, **made, "mode": mode_of(settings.kind, settings.mode)})
 
     def _wanted(self) -> dict[str, Any]:
         return {name: part.field_value() for name, part in self._parts.items()}

@@ -31,7 +31,7 @@ def modes() -> dict[str, tuple[str, str]]:
         "refine": (_("Refine"), _("Repaint what is selected and keep its forms: the lower the strength, the more")),
         "generate": (_("Generate"), _("Paint anew from the prompt alone, whatever is there")),
     }
-    offered = dict.fromkeys(mode for kind in _KINDS for mode in (*MODES[kind], kind))
+    offered = dict.fromkeys(str(mode) for kind in _KINDS for mode in (*MODES[kind], kind))
     return {mode: words[mode] for mode in offered}
 
 
@@ -74,4 +74,4 @@ def check_selected(mode: str) -> None:
 
 def mode_of(kind: str, mode: str) -> str:
     """The name here of what a recipe was painted as."""
-    return mode if kind == "fill" else kind
+    return str(mode if kind == "fill" else kind)

@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.client import Bridge, BridgeClosed, JobCancelled, JobResult
 from bridge.client.job import JobUpdate
-from bridge.protocol.messages import ContextChoice, Planned, Rect, ResultFormat
+from bridge.protocol.messages import ContextChoice, ContextKind, Depth, Planned, Rect, ResultFormat
 
 from .cooperative_task import CooperativeTask, Steps
 from .job_target import JobTarget
@@ -21,9 +21,6 @@ from .queued_callback import QueuedCallback
 from .submission import Submission
 
 __all__ = ["Order", "Painting"]
-
-# Of the values, these go into `plan` too.
-_PLANNED = ("kind", "mode", "checkpoint", "grow", "feather")
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,9 @@ class Painting(QtCore.QObject):
             self._submit()
             return
         target, values = self.order.target, self.order.values
-        shared = {name: values[name] for name in _PLANNED}
-        choice = ContextChoice(values["context"])
-        planned = self._bridge.plan_soon(canvas=target.canvas, selection=target.bounds, context=choice, **shared)
+        settings = {name: value for name, value in values.items() if name != "context"}
+        choice = ContextChoice(ContextKind(values["context"]))
+        planned = self._bridge.plan_soon(canvas=target.canvas, selection=target.bounds, context=choice, **settings)
         planned.add_done_callback(self._planned.send)
 
     def cancel(self) -> None:
@@ -100,7 +97,7 @@ class Painting(QtCore.QObject):
             "context": context,
             "picture": picture,
             "selection": selection,
-            "result": ResultFormat(picture.depth),
+            "result": ResultFormat(Depth(picture.depth)),
         }
         self.order = Order(target, self.order.values, sent)
 

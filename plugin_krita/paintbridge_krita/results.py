@@ -102,7 +102,9 @@ class Results(QtWidgets.QWidget):
         """Add a job's pictures, with their images; select the first, unless another one is shown."""
         first, previewing = self._list.count(), self.is_previewing
         for layer, image in zip(result.layers, images):
-            tip = f"{layer.recipe.prompt}\n" + _("Seed {seed}").format(seed=layer.recipe.seed)
+            tip = f"{layer.recipe.settings.conditioning.prompt}\n" + _("Seed {seed}").format(
+                seed=layer.recipe.settings.sampling.seed
+            )
             self._list.add(image, tip.strip(), PaintedPicture(order, layer, image))
         if not previewing:
             self._list.choose(first)
@@ -140,7 +142,7 @@ class Results(QtWidgets.QWidget):
 
     def _place(self, items: list[QtWidgets.QListWidgetItem], document: krita.Document, grouped: bool) -> None:
         layers = [item.data(_PICTURE_ROLE).layer for item in items]
-        names = [layer_name(layer.recipe.prompt, _("Paintbridge")) for layer in layers]
+        names = [layer_name(layer.recipe.settings.conditioning.prompt, _("Paintbridge")) for layer in layers]
         self._placing = CooperativeTask(add_layers(document, layers, names, names[0] if grouped else None))
         self._placing.done.connect(lambda _nothing: self._end(items))
         self._placing.failed.connect(lambda error: self._fail(error, items, grouped))

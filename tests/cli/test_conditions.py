@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bridge.cli.arguments import build_parser
-from bridge.cli.conditions import SaidCondition, parse_condition
+from bridge.cli.conditions import parse_condition
 from bridge.cli.exits import Exit
 
 WIDTH, HEIGHT = 96, 80
@@ -33,7 +33,7 @@ def test_it_guides_every_kind_of_job(
     said = f"scribble={lines},strength=0.8,start=0,end=0.6"
     done = run(*common, "--condition", said, "-o", tmp_path / "o.png", "--json", home=running)
     assert done.code == 0, done.err
-    (use,) = done.json["outputs"][0]["recipe"]["conditions"]
+    (use,) = done.json["outputs"][0]["recipe"]["settings"]["conditioning"]["conditions"]
     assert (use["kind"], use["strength"], use["start"], use["end"]) == ("scribble", 0.8, 0.0, 0.6)
     assert use["controlnet"] == "tiny_scribble"
     assert run(*common, "-o", tmp_path / "plain.png", home=running).code == 0
@@ -67,9 +67,12 @@ def test_what_cannot_be_is_said(running: Path, run: Any, save: Callable[..., Pat
 
 
 def test_it_is_read_with_its_options() -> None:
-    assert parse_condition("scribble=a,b=c.png") == SaidCondition("scribble", Path("a,b=c.png"))
+    assert parse_condition("scribble=a,b=c.png") == {"kind": "scribble", "picture": Path("a,b=c.png")}
     said = parse_condition("label_map=x.png,strength=0.5,start=0.1,end=0.9,mask=m.png,controlnet=my net")
-    assert said == SaidCondition("label_map", Path("x.png"), 0.5, 0.1, 0.9, Path("m.png"), "my net")
+    assert said == {
+        "kind": "label_map", "picture": Path("x.png"), "strength": 0.5, "start": 0.1, "end": 0.9, "mask": Path("m.png"),
+        "controlnet": "my net",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def test_nothing_changes_beyond_grow_and_feather(
     beyond = distance_to(selection)
     assert painted.shape == (HEIGHT, WIDTH, 4)
     assert not changed(before, after)[painted[:, :, 3] == 0].any()
-    assert not changed(before, after)[beyond > recipe["grow"] + recipe["feather"]].any()
+    assert not changed(before, after)[
+        beyond > recipe["settings"]["edges"]["grow"] + recipe["settings"]["edges"]["feather"]
+    ].any()
     assert changed(before, after)[selection[:, :, 0] > 200].mean() > 0.9
     if strict:
         assert not changed(before, after)[selection[:, :, 0] == 0].any()
@@ -88,7 +90,7 @@ def test_a_bridge_is_started_for_the_command_and_goes_with_it(
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "started for this command" in done.err
-    assert done.json["outputs"][0]["recipe"]["checkpoint"] == "tiny"
+    assert done.json["outputs"][0]["recipe"]["settings"]["checkpoint"] == "tiny"
     assert changed(photograph(), load(tmp_path / "o.png"))[100:160, 100:180].mean() > 0.9
     assert not list(Path(empty).glob("runtime*"))
 
@@ -133,7 +135,7 @@ def test_other_kinds_of_pictures(
     after, recipe = load(out), done.json["outputs"][0]["recipe"]
     assert after.dtype == dtype
     assert after.shape == pixels.shape
-    reach = math.ceil(recipe["grow"] + recipe["feather"])
+    reach = math.ceil(recipe["settings"]["edges"]["grow"] + recipe["settings"]["edges"]["feather"])
     outside = np.ones((HEIGHT, WIDTH), bool)
     outside[200 - reach : 250 + reach, 300 - reach : 360 + reach] = False
     assert not changed(pixels, after)[outside].any()

@@ -97,7 +97,7 @@ def test_nothing_changes_outside_and_memory_stays_small(home: Path, folder: Path
             done, peak = fill(home, folder, name, selection, *(["--strict"] if strict else []))
             peaks[name, selection] = peak
             recipe = done["outputs"][0]["recipe"]
-            allowed = 0.0 if strict else recipe["grow"] + recipe["feather"]
+            allowed = 0.0 if strict else recipe["settings"]["edges"]["grow"] + recipe["settings"]["edges"]["feather"]
             check(folder, name, selection, allowed)
     for (name, selection), peak in peaks.items():
         print(f"{name} {SIZES[name]}, selection of {SELECTIONS[selection]}: {peak / GIB:.2f} GiB at the peak")

@@ -87,7 +87,12 @@ def test_a_prompt_a_seed_and_a_batch_reach_the_model(
     assert one.shape == two.shape == (80, 96, 3)
     assert not np.array_equal(one, two)
     recipe = done.json["outputs"][1]["recipe"]
-    assert (recipe["scale"], recipe["seed"], recipe["strength"], recipe["kind"]) == (2, 6, 0.5, "upscale")
+    assert (
+        recipe["settings"]["scale"],
+        recipe["settings"]["sampling"]["seed"],
+        recipe["settings"]["sampling"]["strength"],
+        recipe["settings"]["kind"],
+    ) == (2, 6, 0.5, "upscale")
     run("upscale", image, *common[:-4], "--seed", 6, "--strength", 0.5, "-o", tmp_path / "again.png", home=running)
     assert np.array_equal(load(tmp_path / "again.png"), two)
 

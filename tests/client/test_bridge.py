@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from job_forms import said
 
 from bridge.client import Bridge, BridgeClosed, ConditionPixels, Job, JobCancelled, Pixels
 from bridge.protocol import messages as m
@@ -39,12 +40,12 @@ def test_one_job_from_plan_to_pixels(tiny):
         "Queued", "Started", "Progress", "Progress", "Result",
     ]  # fmt: skip
     submit = tiny.messages(m.Submit)[0]
-    assert (submit.prompt, submit.picture.width, submit.selection.channels) == ("a wren", 32, 1)
+    assert (said(submit).prompt, submit.picture.width, submit.selection.channels) == ("a wren", 32, 1)
     (layer,) = result.layers
     assert (layer.x, layer.y, layer.picture.channels) == (10, 20, 4)
     assert bytes(layer.data) == random.Random(5).randbytes(32 * 16 * 4)
     assert (result.reach, result.timings, result.hints) == (3, {"denoise": 0.5}, ("a hint",))
-    assert layer.recipe.seed == 5
+    assert said(layer.recipe).seed == 5
     assert tiny.messages(m.Hello)[0].client == "test 1"
 
 
@@ -149,7 +150,7 @@ def test_conditions_travel_with_their_pictures(tiny):
     with Bridge(tiny.address()) as bridge:
         condition = ConditionPixels("scribble", PIXELS, MASK, 0.5, 0.1, 0.9)
         job_of(bridge, conditions=[condition], picture=None).result()
-    (sent,) = tiny.messages(m.Submit)[0].conditions
+    (sent,) = said(tiny.messages(m.Submit)[0]).conditions
     assert (sent.kind, sent.strength, sent.start, sent.end) == ("scribble", 0.5, 0.1, 0.9)
     assert sent.picture.hash in next(iter(tiny.sessions.values())).pictures
     assert sent.mask is not None

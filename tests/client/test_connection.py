@@ -65,7 +65,7 @@ async def line() -> Line:
     """Connected, with one job submitted."""
     line = Line()
     await line.greet("s1")
-    submit = m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))
+    submit = m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8))
     line.connection.session.submit(submit)
     return line
 
@@ -104,7 +104,7 @@ async def test_a_replay_that_broke_off_is_not_counted_on(line):
     await line.hear(m.Error("session_dropped", "Gone.", "Again.", "s1"))
     assert line.is_open
     assert line.told.calls[-2:] == [("lost", ("a",), "session_dropped", "Gone."), "opened"]
-    line.connection.session.submit(m.Submit("b", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8)))
+    line.connection.session.submit(m.Submit("b", m.Extent(8, 8), m.Rect(0, 0, 8, 8)))
     await line.hear(m.Queued(1, "b", 0))
     assert line.told.calls[-1] == m.Queued(1, "b", 0)
 

@@ -7,14 +7,16 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
+from job_forms import said
 from tiny_bridge import TinyBridge
 
-from bridge.client import AsyncBridge, Bridge, ContextChoice, Progress
+from bridge.client import AsyncBridge, Bridge, ConditionPixels, ContextChoice, Progress
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Cancel, Plan, Rect, Submit
+from bridge.protocol.messages import Cancel, Condition, Plan, Rect, Submit
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
 MASK = np.zeros((24, 32), bool)
@@ -40,8 +42,14 @@ def test_what_is_asked_goes_where_it_belongs(tiny: TinyBridge) -> None:
     with Bridge(tiny.address()) as client:
         result = client.fill(PICTURE, MASK, prompt="a berry", mode="add", grow=3.0, seed=5, strict=True, context=choice)
     plan, submit = sent(tiny)
-    assert (plan.selection, plan.mode, plan.grow, plan.context) == (BOUNDS, "add", 3.0, choice)
-    assert (submit.prompt, submit.mode, submit.grow, submit.seed, submit.strict) == ("a berry", "add", 3.0, 5, True)
+    assert (plan.selection, said(plan).mode, said(plan).grow, plan.context) == (BOUNDS, "add", 3.0, choice)
+    assert (said(submit).prompt, said(submit).mode, said(submit).grow, said(submit).seed, said(submit).strict) == (
+        "a berry",
+        "add",
+        3.0,
+        5,
+        True,
+    )
     assert (submit.context, submit.on_disconnect) == (BOUNDS, "cancel")
     (held,) = tiny.sessions.values()
     assert submit.picture is not None
@@ -74,7 +82,7 @@ def test_progress_is_told_and_nothing_else(tiny: TinyBridge) -> None:
 def test_a_typo_is_no_option(tiny: TinyBridge) -> None:
     with (
         Bridge(tiny.address()) as client,
-        pytest.raises(TypeError, match="no option 'promt'; there are mode, prompt"),
+        pytest.raises(TypeError, match="no option 'promt'; there are kind, mode"),
     ):
         client.fill(PICTURE, MASK, promt="a berry")  # type: ignore[call-arg]
     assert not tiny.messages(Plan)
@@ -138,3 +146,23 @@ async def test_on_a_loop_a_failure_is_raised_where_it_is_awaited(tiny: TinyBridg
     async with AsyncBridge(tiny.address()) as client:
         with pytest.raises(BridgeError, match=r"No room\. Less\."):
             await client.fill(PICTURE, MASK, prompt="fail")
+
+
+def test_conditions_are_cut_to_the_context_as_the_picture_is(tiny: TinyBridge) -> None:
+    drawing = np.random.default_rng(2).integers(0, 256, (24, 32, 3), np.uint8)
+    condition = ConditionPixels("scribble", drawing, MASK, strength=0.5)
+    with Bridge(tiny.address()) as client:
+        client.fill(PICTURE, MASK, conditions=[condition])
+        with pytest.raises(BridgeError) as refused:
+            client.fill(PICTURE, MASK, conditions=[ConditionPixels("scribble", drawing[:8])])
+    assert refused.value.code == "picture_mismatch"
+    (sent_condition,) = said(sent(tiny)[1]).conditions
+    assert (sent_condition.kind, sent_condition.strength, sent_condition.end) == ("scribble", 0.5, 1.0)
+    (held,) = tiny.sessions.values()
+    assert bytes(held.pictures[sent_condition.picture.hash]) == drawing[4:14, 6:26].tobytes()
+    assert bytes(held.pictures[sent_condition.mask.hash]) == b"\xff" * 200
+
+
+def test_what_a_client_holds_of_a_condition_is_what_travels() -> None:
+    held, travels = ({entry.name: entry.default for entry in fields(cls)} for cls in (ConditionPixels, Condition))
+    assert held == travels

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from bridge.client.job import ResultLayer
+from bridge.client.job_request import JobRequest
 from bridge.client.pictures import read_mask, read_picture
-from bridge.client.wish import Wish
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Picture, Rect
 from bridge.protocol.pixels import LEAST_COVERAGE, describe
@@ -109,11 +109,11 @@ def test_a_masks_bounds_hold_all_that_counts(depth: str) -> None:
 def test_a_mask_of_zeros_and_ones_is_told_of(dtype: Any) -> None:
     ones = np.eye(20, 30, dtype=dtype)
     with pytest.raises(BridgeError, match="give it as bool") as caught:
-        Wish.of("fill", noise(20, 30, 3), ones)
+        JobRequest.of("fill", noise(20, 30, 3), ones)
     assert caught.value.code == "empty_selection"
     with pytest.raises(BridgeError, match="Nothing is selected"):
-        Wish.of("fill", noise(20, 30, 3), 0 * ones)
-    assert Wish.of("fill", noise(20, 30, 3), ones > 0).mask is not None
+        JobRequest.of("fill", noise(20, 30, 3), 0 * ones)
+    assert JobRequest.of("fill", noise(20, 30, 3), ones > 0).mask is not None
 
 
 @pytest.mark.parametrize(

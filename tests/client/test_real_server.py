@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from job_forms import said
 from threaded_bridge import Running
 
 from bridge.client import Address, Bridge, Job, JobCancelled, Pixels, discover
@@ -38,7 +39,7 @@ def test_a_job_from_discovery_to_pixels(running):
     assert [len(layer.data) for layer in layers] == [SIDE * SIDE * 4] * 3
     assert len(PIXELS.data) > CHUNK_BYTES
     assert len({layer.picture.hash for layer in layers}) == 3
-    assert [layer.recipe.seed for layer in layers] == [4, 5, 6]
+    assert [said(layer.recipe).seed for layer in layers] == [4, 5, 6]
 
 
 def test_what_was_acknowledged_is_freed(running):

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from cut_jobs import CANVAS, CONTEXT, PAINTED, WHOLE_LIFE, job_of, once
+from job_forms import said
 
 from bridge.client import Bridge, ConnectionLost
 from bridge.protocol import messages as m
@@ -46,7 +47,7 @@ def test_a_job_whose_submission_was_lost_in_a_restart_is_not_sent_behind_the_hos
             job_of(bridge).result(10)
         assert caught.value.code == "session_unknown"
         assert job_of(bridge, seed=6).result(10).layers
-    assert [submit.seed for submit in tiny.messages(m.Submit)] == [5, 6]
+    assert [said(submit).seed for submit in tiny.messages(m.Submit)] == [5, 6]
 
 
 def test_an_acknowledgement_that_was_lost_is_sent_again(tiny):

@@ -76,7 +76,7 @@ class Stranger:
     def plan(self, photo: np.ndarray, bounds: Message | None, **fields: Any) -> Message:
         self.requests += 1
         canvas = {"width": photo.shape[1], "height": photo.shape[0]}
-        self.say("plan", request=self.requests, canvas=canvas, selection=bounds, **fields)
+        self.say("plan", request=self.requests, canvas=canvas, selection=bounds, settings=fields)
         return self.hear("planned")
 
     def hand_over(self, arrays: list[np.ndarray]) -> list[Message]:
@@ -151,17 +151,31 @@ def order(stranger: Stranger, photo: np.ndarray, mask: np.ndarray | None, **fiel
         "canvas": {"width": photo.shape[1], "height": photo.shape[0]},
         "context": planned["context"],
         **dict(zip(("picture", "selection"), described, strict=False)),
-        **fields,
+        "settings": grouped(fields),
     }
     return submit, planned
+
+
+def grouped(fields: Message) -> Message:
+    """A job's settings by the groups that the guide lists."""
+    groups = {
+        "prompt": "conditioning",
+        "strength": "sampling",
+        "seed": "sampling",
+        "batch": "sampling",
+        "steps": "sampling",
+    }
+    settings: Message = {}
+    for name, value in fields.items():
+        (settings.setdefault(groups[name], {}) if name in groups else settings)[name] = value
+    return settings
 
 
 def again(submit: Message, recipe: Message) -> Message:
     """The recipe as a job, with what the guide says to keep."""
     (names,) = re.findall(r"\n- (.*?) as the recipe has them\.", GUIDE)
     kept = {name: submit[name] for name in ("canvas", "picture", "selection") if name in submit}
-    fields = {name: recipe[name] for name in re.findall(r"`(\w+)`", names) if name in recipe}
-    return {**kept, **fields, **({"steps": recipe["steps"]} if recipe["steps"] else {})}
+    return {**kept, **{name: recipe[name] for name in re.findall(r"`(\w+)`", names) if name in recipe}}
 
 
 def test_it_fills_is_cut_off_comes_back_and_has_it_made_again(
@@ -199,12 +213,12 @@ MODES = [
 def test_what_each_kind_and_mode_has_made_is_made_again(
     asked: Message, stranger: Stranger, photo: np.ndarray, mask: np.ndarray
 ) -> None:
-    submit, planned = order(stranger, photo, mask, prompt="{red|blue} berry", steps=2, **asked)
-    stranger.say("submit", job="one", batch=2, **submit)
+    submit, planned = order(stranger, photo, mask, prompt="{red|blue} berry", steps=2, batch=2, **asked)
+    stranger.say("submit", job="one", **submit)
     result, layers = stranger.finish("one")
     second = result["layers"][1]
     recipe = second["recipe"]
-    assert recipe["mode"] == planned["mode"]
+    assert recipe["settings"]["mode"] == planned["mode"]
     # This checkpoint cannot paint parts of a picture, so nothing is denoised when that is enlarged.
     size = (0, 0) if asked["kind"] == "upscale" else (planned["model_width"], planned["model_height"])
     assert (recipe["model_width"], recipe["model_height"]) == size
@@ -224,8 +238,8 @@ def test_the_size_that_was_planned_and_the_one_that_was_painted(
     """mini looks at a square around the selection, and at nothing when nothing is asked for."""
     sizes = {}
     for prompt in ("", "strawberry"):
-        submit, planned = order(stranger, photo, mask, kind="fill", prompt=prompt, checkpoint="mini")
-        stranger.say("submit", job=f"job {prompt}", steps=2, **submit)
+        submit, planned = order(stranger, photo, mask, kind="fill", prompt=prompt, checkpoint="mini", steps=2)
+        stranger.say("submit", job=f"job {prompt}", **submit)
         result, (layer,) = stranger.finish(f"job {prompt}")
         recipe = result["layers"][0]["recipe"]
         sizes[prompt] = (recipe["model_width"], recipe["model_height"])

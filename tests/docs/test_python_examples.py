@@ -75,4 +75,4 @@ def test_a_typo_is_found_by_its_type(tmp_path: Path) -> None:
     wrong = "from bridge.client import Bridge\nBridge().fill(b'', b'', promt='a typo', steps='many')\n"
     said = check_types(tmp_path / "wrong.py", wrong).stdout
     assert 'Unexpected keyword argument "promt"' in said
-    assert 'incompatible type "str"; expected "int"' in said
+    assert 'incompatible type "str"; expected "int | None"' in said

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from job_forms import said
 from whole_bridge import PATIENCE, Scene, layer_pixels
 
 from bridge.client import Bridge, ConditionPixels, JobResult, Pixels
@@ -67,7 +68,7 @@ def test_the_recipe_says_what_guided_it_and_makes_it_again(
     mask = Pixels(bytes([255]) * (scribble.picture.width * scribble.picture.height), *size(scribble), 1)
     ranged = dataclasses.replace(scribble, mask=mask, strength=0.8, start=0.0, end=0.5)
     once = painted(bridge, ranged, label_map, kind=kind)
-    first, second = once.layers[0].recipe.conditions
+    first, second = said(once.layers[0].recipe).conditions
     assert (first.kind, first.strength, first.start, first.end) == ("scribble", 0.8, 0.0, 0.5)
     assert (first.controlnet, second.controlnet) == ("tiny_scribble", "tiny_seg")
     assert len({first.controlnet_hash, second.controlnet_hash}) == 2

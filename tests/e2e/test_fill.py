@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from job_forms import said
 from whole_bridge import PATIENCE, Scene, layer_pixels
 
 from bridge.client import Bridge, Pixels
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Extent, Rect, ResultFormat
+from bridge.protocol.messages import Extent, Rect, ResultFormat, flat_settings
 
 
 @pytest.mark.parametrize(("width", "height"), [(512, 512), (1920, 1280)])
@@ -48,23 +49,13 @@ def test_the_same_seed_gives_the_same_pixels_and_another_one_others(bridge: Brid
 def test_each_picture_of_a_batch_can_be_made_again_from_its_recipe(bridge: Bridge) -> None:
     scene = Scene.of(320, 240, (120, 90, 70, 60))
     batch = scene.submit(bridge, prompt="a tree", seed=2**64 - 2, batch=3).result(PATIENCE)
-    assert [layer.recipe.seed for layer in batch.layers] == [2**64 - 2, 2**64 - 1, 0]
+    assert [said(layer.recipe).seed for layer in batch.layers] == [2**64 - 2, 2**64 - 1, 0]
     for index, layer in enumerate(batch.layers):
         recipe = layer.recipe
         assert not recipe.batched
         alone = scene.submit(
             bridge,
-            prompt=recipe.prompt,
-            negative_prompt=recipe.negative_prompt,
-            strength=recipe.strength,
-            seed=recipe.seed,
-            steps=recipe.steps,
-            guidance=recipe.guidance,
-            sampler=recipe.sampler,
-            checkpoint=recipe.checkpoint,
-            grow=recipe.grow,
-            feather=recipe.feather,
-            strict=recipe.strict,
+            **{name: value for name, value in flat_settings(recipe.settings).items() if name != "kind"},
         ).result(PATIENCE)
         assert np.array_equal(layer_pixels(alone), layer_pixels(batch, index))
         assert alone.layers[0].recipe == recipe

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from job_forms import said
 from whole_bridge import PATIENCE, Scene, layer_pixels
 
 from bridge.client import Bridge
@@ -29,9 +30,9 @@ def test_a_fill_with_a_lora_weights_and_a_choice(bridge: Bridge, models: Path) -
     chosen = [layer.recipe.chosen_prompt for layer in batch.layers]
     assert set(chosen) == {PROMPT.replace("{(red:1.4)|[blue]}", words) for words in ("(red:1.4)", "[blue]")}
     for index, layer in enumerate(batch.layers):
-        assert layer.recipe.prompt == PROMPT
+        assert said(layer.recipe).prompt == PROMPT
         assert layer.recipe.loras == (use,)
-        alone = scene.submit(bridge, prompt=PROMPT, seed=layer.recipe.seed).result(PATIENCE)
+        alone = scene.submit(bridge, prompt=PROMPT, seed=said(layer.recipe).seed).result(PATIENCE)
         assert np.array_equal(layer_pixels(alone), layer_pixels(batch, index))
         assert alone.layers[0].recipe == layer.recipe
 
@@ -47,13 +48,15 @@ def test_wildcards_are_drawn_and_the_recipe_tells_what(bridge: Bridge, models: P
     assert len({layer.recipe.chosen_prompt for layer in batch.layers}) > 1
     for index, layer in enumerate(batch.layers):
         recipe = layer.recipe
-        assert (recipe.prompt, recipe.negative_prompt) == (prompt, "__colour__")
+        assert (said(recipe).prompt, said(recipe).negative_prompt) == (prompt, "__colour__")
         assert re.fullmatch(
             r"a (red|(dark|light) blue) (\(rose:1.2\)|(red|(dark|light) blue) tulip <lora:ink:0.5>)",
             recipe.chosen_prompt,
         )
         assert [use.name for use in recipe.loras] == (["ink"] if "tulip" in recipe.chosen_prompt else [])
-        again = scene.submit(bridge, prompt=prompt, negative_prompt="__colour__", seed=recipe.seed).result(PATIENCE)
+        again = scene.submit(bridge, prompt=prompt, negative_prompt="__colour__", seed=said(recipe).seed).result(
+            PATIENCE
+        )
         assert again.layers[0].recipe == recipe
         assert np.array_equal(layer_pixels(again), layer_pixels(batch, index))
 

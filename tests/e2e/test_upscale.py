@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from job_forms import said
 from whole_bridge import PATIENCE, Scene, Watch, layer_pixels
 
 from bridge.client import Bridge, JobCancelled, JobResult, Pixels
@@ -46,8 +47,8 @@ def test_the_whole_canvas(bridge: Bridge, scale: int, checkpoint: str) -> None:
     assert (layer.x, layer.y) == (0, 0)
     assert pixels.shape == (110 * scale, 150 * scale, 4)
     assert (pixels[..., 3] == 255).all()
-    assert layer.recipe.scale == scale
-    assert layer.recipe.strength == 0.3
+    assert said(layer.recipe).scale == scale
+    assert said(layer.recipe).strength == 0.3
     drift = cv2.resize(pixels, (10, 10), interpolation=cv2.INTER_AREA).astype(float)
     drift -= cv2.resize(SCENE.photo, (10, 10), interpolation=cv2.INTER_AREA)
     # Colours are cut to 0..255 in what random weights paint, which moves means a little.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import pytest_asyncio
+from job_forms import submit_of, with_settings
 from tiny_checkpoints import build_tiny_sd1
 
 from bridge.engine.local import EngineSettings, LocalEngine
 from bridge.engine.port import EngineEvent, Task, TaskCancelled, TaskFailed, TaskFinished, TaskProgress
-from bridge.protocol.messages import Extent, Rect, Submit
+from bridge.protocol.messages import Extent, Rect
 from bridge.protocol.pixels import describe
 
 PATIENCE = 120.0
@@ -76,7 +76,7 @@ def make_task(name: str, *, checkpoint: str = "tiny", **changes: Any) -> Task:
     coverage[SELECTED] = 255
     picture = describe(noise.tobytes(), width=WIDTH, height=HEIGHT, channels=4)
     selection = describe(coverage.tobytes(), width=WIDTH, height=HEIGHT, channels=1)
-    submit = Submit(
+    submit = submit_of(
         job=name,
         kind="fill",
         canvas=Extent(200, 150),
@@ -88,7 +88,7 @@ def make_task(name: str, *, checkpoint: str = "tiny", **changes: Any) -> Task:
         seed=1,
         checkpoint=checkpoint,
     )
-    submit = dataclasses.replace(submit, **changes)
+    submit = with_settings(submit, **changes)
     return Task(name, submit, {picture.hash: noise.tobytes(), selection.hash: coverage.tobytes()})
 
 

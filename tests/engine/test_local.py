@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from job_forms import said
 
 from bridge.engine.local import LocalEngine
 from bridge.engine.port import Task, TaskFailed, TaskFinished, TaskPreview, TaskProgress
@@ -54,8 +55,13 @@ async def test_fill(engine: LocalEngine, jobs: Any, checkpoint: str) -> None:
     assert not alpha.any(), "alpha reaches further than the result says"
 
     recipe = layer.recipe
-    assert (recipe.kind, recipe.mode, recipe.seed, recipe.checkpoint) == ("fill", "fill", 1, checkpoint)
-    assert (recipe.steps, recipe.sampler, recipe.guidance) == (4, "DDIM", 3.0)
+    assert (said(recipe).kind, said(recipe).mode, said(recipe).seed, said(recipe).checkpoint) == (
+        "fill",
+        "fill",
+        1,
+        checkpoint,
+    )
+    assert (said(recipe).steps, said(recipe).sampler, said(recipe).guidance) == (4, "DDIM", 3.0)
     assert (recipe.model_width * recipe.model_height, recipe.batched) == (pytest.approx(64 * 64, rel=0.2), False)
     assert len(recipe.checkpoint_hash) == 64
     assert recipe.device == "cpu float32"
@@ -71,7 +77,7 @@ async def test_other_kinds(engine: LocalEngine, jobs: Any, kind: str) -> None:
         )
     end = await jobs.finish(engine, task)
     assert jobs.pixels(end)[..., 3].max() == 255
-    assert end.layers[0].recipe.mode == kind
+    assert said(end.layers[0].recipe).mode == kind
 
 
 async def test_same_seed_same_pixels(engine: LocalEngine, jobs: Any) -> None:
@@ -98,9 +104,9 @@ async def test_what_is_loaded_is_let_go_of_when_it_is_asked_for(engine: LocalEng
 
 async def test_a_picture_of_a_batch_is_what_its_recipe_gives_alone(engine: LocalEngine, jobs: Any) -> None:
     batch = await jobs.finish(engine, jobs.task("batch", seed=(1 << 64) - 1, batch=3))
-    assert [layer.recipe.seed for layer in batch.layers] == [(1 << 64) - 1, 0, 1]
+    assert [said(layer.recipe).seed for layer in batch.layers] == [(1 << 64) - 1, 0, 1]
     for index, layer in enumerate(batch.layers):
-        alone = await jobs.finish(engine, jobs.task("alone", seed=layer.recipe.seed))
+        alone = await jobs.finish(engine, jobs.task("alone", seed=said(layer.recipe).seed))
         assert alone.layers == (layer,)
         assert np.array_equal(jobs.pixels(alone), jobs.pixels(batch, index))
 

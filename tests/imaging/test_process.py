@@ -14,7 +14,7 @@ from child_processes import running_children
 from encoded_pictures import encode, photograph, pixels_of
 
 from bridge.imaging.header import read_header
-from bridge.imaging.orders import Ground, Stage, Thumbnail
+from bridge.imaging.orders import BaseImage, Stage, Thumbnail
 from bridge.imaging.process import Imaging
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Extent
@@ -23,7 +23,7 @@ PHOTO = photograph(40, 30)
 
 
 def order(data: bytes) -> Stage:
-    return Stage(Ground(read_header(data, most_pixels=1 << 28)))
+    return Stage(BaseImage(read_header(data, most_pixels=1 << 28)))
 
 
 def _spawned() -> list[psutil.Process]:

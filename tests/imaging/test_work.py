@@ -10,7 +10,7 @@ from encoded_pictures import disc, encode, photograph, pixels_of
 from PIL import Image
 
 from bridge.imaging.header import read_header
-from bridge.imaging.orders import Encoded, Finish, Ground, Guide, Painted, Selecting, Stage, Staged
+from bridge.imaging.orders import BaseImage, Encoded, Finish, Guide, Painted, Selecting, Stage, Staged
 from bridge.imaging.work import finish, guide, stage
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Extent, Rect
@@ -34,7 +34,7 @@ def coverage_of(staged: Staged) -> np.ndarray:
 def laid_out(pixels: np.ndarray, mask: np.ndarray | None = None, by: str = "luminance", **how: object) -> Staged:
     size = {name: how.pop(name) for name in ("size", "fit") if name in how}
     selecting = None if mask is None else Selecting(looked(encode(mask)), by, **how)
-    return stage(Stage(Ground(looked(encode(pixels)), **size), selecting))
+    return stage(Stage(BaseImage(looked(encode(pixels)), **size), selecting))
 
 
 def test_a_picture_alone_is_the_canvas():
@@ -60,7 +60,7 @@ def test_kinds_of_pictures(kind):
         assert (found[30:] == 255).all()
     else:
         data = encode(PHOTO, ".png", palette=True, bitdepth=4)
-        found = picture_of(stage(Stage(Ground(looked(data)))))
+        found = picture_of(stage(Stage(BaseImage(looked(data)))))
         assert np.array_equal(found, pixels_of(data)[..., :3])
 
 
@@ -73,30 +73,30 @@ def saved(kind: str, mode: str = "RGB", **options: object) -> bytes:
 
 @pytest.mark.parametrize(("kind", "exact"), [("BMP", True), ("TIFF", True), ("GIF", False), ("AVIF", False)])
 def test_other_kinds_of_files(kind, exact):
-    found = picture_of(stage(Stage(Ground(looked(saved(kind))))))
+    found = picture_of(stage(Stage(BaseImage(looked(saved(kind))))))
     assert np.abs(found.astype(int) - PHOTO).mean() < (0.01 if exact else 6)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P"])
 def test_bitmaps_of_fewer_colours(mode):
-    found = picture_of(stage(Stage(Ground(looked(saved("BMP", mode))))))
+    found = picture_of(stage(Stage(BaseImage(looked(saved("BMP", mode))))))
     assert np.array_equal(found, np.asarray(Image.fromarray(PHOTO).convert(mode).convert("RGB")))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG", "AVIF"])
 def test_of_several_frames_the_first_counts_and_it_is_told(kind):
     second = Image.fromarray(255 - PHOTO)
-    staged = stage(Stage(Ground(looked(saved(kind, save_all=True, append_images=[second])))))
+    staged = stage(Stage(BaseImage(looked(saved(kind, save_all=True, append_images=[second])))))
     assert np.abs(picture_of(staged).astype(int) - PHOTO).mean() < 6
     assert "the first was used" in staged.hints[0]
-    assert stage(Stage(Ground(looked(saved(kind))))).hints == ()
+    assert stage(Stage(BaseImage(looked(saved(kind))))).hints == ()
 
 
 @pytest.mark.parametrize("kind", ["BMP", "GIF", "TIFF", "AVIF"])
 def test_what_is_cut_off_is_told(kind):
     data = saved(kind)
     with pytest.raises(BridgeError) as refused:
-        stage(Stage(Ground(looked(data[: len(data) // 2]))))
+        stage(Stage(BaseImage(looked(data[: len(data) // 2]))))
     assert refused.value.code == "picture_unreadable"
 
 
@@ -104,7 +104,7 @@ def test_numbers_of_other_kinds_are_refused():
     file = io.BytesIO()
     Image.fromarray(PHOTO[..., 0].astype(np.float32)).save(file, "TIFF")
     with pytest.raises(BridgeError, match="8 or 16 bits"):
-        stage(Stage(Ground(looked(file.getvalue()))))
+        stage(Stage(BaseImage(looked(file.getvalue()))))
 
 
 def test_a_photograph_that_lies_on_its_side_is_put_upright_and_its_mask_follows():
@@ -115,7 +115,7 @@ def test_a_photograph_that_lies_on_its_side_is_put_upright_and_its_mask_follows(
     image.set_type(pyvips.GValue.gint_type, "orientation", 6)  # to be turned by 90 degrees clockwise
     data = bytes(image.write_to_buffer(".png"))
     mask = disc(WIDTH, HEIGHT, 20, 15, 5)
-    staged = stage(Stage(Ground(looked(data)), Selecting(looked(encode(mask)), "luminance")))
+    staged = stage(Stage(BaseImage(looked(data)), Selecting(looked(encode(mask)), "luminance")))
     assert staged.canvas == Extent(WIDTH, HEIGHT)
     assert np.array_equal(picture_of(staged), PHOTO)
     assert np.array_equal(coverage_of(staged), mask[..., 0])
@@ -209,9 +209,9 @@ def test_what_cannot_be_laid_out():
         (lambda: laid_out(PHOTO, black), "empty_selection"),
         (lambda: laid_out(PHOTO, 255 - black, invert=True), "empty_selection"),
         (lambda: laid_out(PHOTO, black, "transparency"), "empty_selection"),
-        (lambda: stage(Stage(Ground(looked(whole[:-400])))), "picture_unreadable"),
-        (lambda: stage(Stage(Ground(Encoded(whole, "png", 10, 10)))), "picture_mismatch"),
-        (lambda: stage(Stage(Ground(Encoded(whole, "jpeg", WIDTH, HEIGHT)))), "picture_unreadable"),
+        (lambda: stage(Stage(BaseImage(looked(whole[:-400])))), "picture_unreadable"),
+        (lambda: stage(Stage(BaseImage(Encoded(whole, "png", 10, 10)))), "picture_mismatch"),
+        (lambda: stage(Stage(BaseImage(Encoded(whole, "jpeg", WIDTH, HEIGHT)))), "picture_unreadable"),
     ):
         with pytest.raises(BridgeError) as refused:
             order()
@@ -223,7 +223,7 @@ def test_a_layer_over_its_ground():
     above[5:15, 5:25] = (200, 10, 30, 255)
     above[9, 9] = (200, 10, 30, 128)
     layer = Painted(40, 10, 30, 20, above.tobytes(), (("parameters", "made"),))
-    (file,) = finish(Finish(Ground(looked(encode(PHOTO))), (layer,)))
+    (file,) = finish(Finish(BaseImage(looked(encode(PHOTO))), (layer,)))
     merged = pixels_of(file)
     expected = PHOTO.copy()
     expected[15:25, 45:65] = (200, 10, 30)

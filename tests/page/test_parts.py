@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -88,7 +87,7 @@ class _Form(HTMLParser):
 def test_its_form_has_the_ranges_and_choices_of_the_protocol() -> None:
     form = _Form()
     form.feed((PAGE / "index.html").read_text(encoding="utf-8"))
-    limits = {field.name: field.metadata for field in dataclasses.fields(messages.Submit)}
+    limits = {name: field.spec.metadata for name, field in messages.job_fields().items()}
     for name in ("steps", "guidance", "grow", "feather"):
         for end in ("min", "max"):
             assert float(form.fields[name][end] or "") == limits[name][end], name
@@ -96,14 +95,13 @@ def test_its_form_has_the_ranges_and_choices_of_the_protocol() -> None:
         assert int(form.fields[name]["maxlength"] or "") == limits[name]["max"], name
     # The slider counts percent, and at 0 nothing would be repainted.
     assert (form.fields["strength"]["min"], form.fields["strength"]["max"]) == ("1", "100")
-    assert tuple(form.choices["kind"]) == messages.JOB_KINDS
+    assert tuple(form.choices["kind"]) == tuple(messages.JobKind)
     assert set(form.choices["mode"]) == set(messages.MODES["fill"])
     assert tuple(map(int, form.choices["scale"])) == messages.SCALES
     # Nobody can draw a rectangle for it here.
-    contexts = {field.name: field.metadata for field in dataclasses.fields(messages.ContextChoice)}["kind"]["choices"]
-    assert set(form.choices["context"]) == set(contexts) - {"rect"}
+    assert set(form.choices["context"]) == set(messages.ContextKind) - {messages.ContextKind.RECT}
     jobs = (PAGE / "ui" / "jobs.mjs").read_text(encoding="utf-8")
-    assert all(f"\n  {stage}: " in jobs for stage in messages.STAGES)
+    assert all(f"\n  {stage}: " in jobs for stage in messages.Stage)
 
 
 def save_kinds(folder: Path) -> None:

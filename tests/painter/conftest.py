@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from job_forms import request_of
 from private_home import private_home
 from tiny_checkpoints import build_tiny_sd1
 
@@ -103,7 +104,7 @@ class Studio:
             feather=options.get("feather"),
             native_pixels=native_pixels,
         )
-        return Request(
+        return request_of(
             kind=kind,
             mode=planned.mode,
             canvas=size,

@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from job_forms import request_of
 from tiny_checkpoints import build_tiny_sd2
 from tiny_controlnets import build_tiny_controlnet, rough_drawing, train_tiny_scribble
 
 from bridge.canvas.errors import ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 from bridge.models import ConditionUnsupported, inspect, inspect_controlnet
-from bridge.painter import Cancelled, Condition, OutOfMemory, PictureMissing, Request, ResultCache, paint
+from bridge.painter import Cancelled, Condition, OutOfMemory, PictureMissing, ResultCache, paint
 from bridge.painter.prepare import prepare
 
 filling = importlib.import_module("bridge.painter.fill")
@@ -62,7 +63,10 @@ def guided(request, net, picture=None, **options):
 
 def upscaling(canvas, **options):
     whole = Rect(0, 0, canvas.shape[1], canvas.shape[0])
-    return Request("upscale", "auto", whole.size, whole, canvas, None, scale=2, steps=2, prompt="a lake", **options)
+    return request_of(
+        kind="upscale", canvas=whole.size, context=whole, picture=canvas, selection=None, scale=2, steps=2,
+        prompt="a lake", **options,
+    )  # fmt: skip
 
 
 def painted(request, model, hooks, results=None):
@@ -87,7 +91,10 @@ def test_a_new_picture_follows_a_scribble(trained, studio, ground):
         "paper": np.repeat(1 - lines[..., None], 3, axis=2),
         "clear": np.dstack([np.full((128, 128, 3), 0.7, np.float32), lines]),
     }[ground]
-    request = Request("generate", "auto", Size(128, 128), Rect(0, 0, 128, 128), None, None, prompt="a lake", steps=6)
+    request = request_of(
+        kind="generate", canvas=Size(128, 128), context=Rect(0, 0, 128, 128), picture=None, selection=None,
+        prompt="a lake", steps=6,
+    )  # fmt: skip
     assert follows(painted(guided(request, net, picture), model, studio.Hooks()), lines) > 0.85
     assert abs(follows(painted(request, model, studio.Hooks()), lines)) < 0.3
     faint = guided(request, net, picture, strength=0.05)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from job_forms import made_with, request_of, with_settings
 
 from bridge.canvas.geometry import Rect, Size
 from bridge.models import MINI, inspect
-from bridge.painter import Request, paint
+from bridge.painter import paint
 
 BOX = Rect(200, 110, 80, 60)
 NAMES = ("apple", "red heart")
@@ -35,8 +36,8 @@ def test_empty_prompt_is_the_infill_and_loads_nothing(studio, hooks, canvas, sel
     painting = paint(studio.request(canvas, selection, mode=mode, prompt="  "), small, hooks)
     assert list(painting.timings) == ["infill", "compose"]
     assert painting.hints == ()
-    assert painting.layers[0].settings["steps"] == 0
-    assert painting.layers[0].settings["model_width"] == 0
+    assert made_with(painting.layers[0])["steps"] is None
+    assert made_with(painting.layers[0])["model_width"] == 0
 
 
 def outline_steps(picture, selection):
@@ -79,7 +80,7 @@ def test_expanding_without_a_prompt_covers_what_was_transparent(studio, hooks, c
     selection = np.zeros(canvas.shape[:2], np.float32)
     selection[:, 400:] = 1
     painted = paint(studio.request(picture, selection, prompt=""), small, hooks).layers[0]
-    assert painted.settings["mode"] == "expand"
+    assert made_with(painted)["mode"] == "expand"
     layer = studio.on_canvas(painted, picture)
     assert np.all(layer[:, 400:, 3] == 1)
     assert np.abs(layer[:, 410:, :3].mean(axis=(0, 1)) - canvas[:, 300:400, :3].mean(axis=(0, 1))).max() < 0.15
@@ -145,7 +146,7 @@ def test_neighbouring_strengths_use_the_same_context(studio, hooks, canvas, sele
     rects = set()
     for strength in (0.98, 0.99, 1.0):
         painted = paint(studio.request(canvas, selection, strength=strength, prompt="a lake"), studio.model(), hooks)
-        settings = painted.layers[0].settings
+        settings = made_with(painted.layers[0])
         rects.add(
             (painted.layers[0].layer.rect, settings["model_width"], settings["model_height"], settings["feather"])
         )
@@ -165,7 +166,7 @@ def test_generate_needs_no_picture_and_looks_at_none(studio, hooks, canvas, sele
 
 def test_generate_a_whole_canvas_from_nothing(studio, hooks):
     size = Size(100, 150)
-    request = Request(
+    request = request_of(
         kind="generate",
         mode="auto",
         canvas=size,
@@ -174,7 +175,7 @@ def test_generate_a_whole_canvas_from_nothing(studio, hooks):
         selection=None,
         prompt="a red flower",
     )
-    painting = paint(replace(request, strength=0.5), studio.model(), hooks)
+    painting = paint(with_settings(request, strength=0.5), studio.model(), hooks)
     layer = painting.layers[0].layer
     assert layer.rect == Rect(0, 0, 100, 150)
     assert np.all(layer.pixels[..., 3] == 1)
@@ -188,6 +189,6 @@ def test_mini_paints_and_removes(studio, hooks, canvas, selection):
     request = studio.request(canvas, selection, prompt="strawberry", steps=2, native_pixels=native)
     named = paint(request, mini, hooks)
     assert named.hints == ()
-    assert named.layers[0].settings["model_width"] == named.layers[0].settings["model_height"] == 256
+    assert made_with(named.layers[0])["model_width"] == made_with(named.layers[0])["model_height"] == 256
     removed = paint(studio.request(canvas, selection, native_pixels=native), mini, hooks)
     assert list(removed.timings) == ["infill", "compose"]

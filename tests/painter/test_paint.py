@@ -1,11 +1,10 @@
 """What holds for every kind of job: alpha's reach, determinism, batches, cancelling, progress, refusals."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
 import torch
+from job_forms import made_with, with_settings
 
 from bridge.canvas.errors import EmptySelection, ModeUnsupported, ValueOutOfRange
 from bridge.canvas.geometry import Rect
@@ -51,7 +50,7 @@ def test_the_selection_is_painted_and_nothing_beyond_reach(
     painted = paint(request, studio.model(inpaint=inpaint), hooks).layers[0]
     alpha = studio.on_canvas(painted, canvas)[..., 3]
     wanted = 1 - selection if mode == "background" else selection
-    settings = painted.settings
+    settings = made_with(painted)
     assert (settings["mode"], settings["steps"], settings["batched"]) == (mode, 4, False)
     assert np.all(alpha[wanted == 1] == 1)
     assert np.all(alpha[distance_to(wanted) > settings["grow"] + settings["feather"]] == 0)
@@ -99,7 +98,7 @@ def test_settings_sent_again_give_the_same_layer(studio, hooks, canvas, selectio
     first = paint(studio.request(canvas, selection, prompt="a lake", strength=0.7, seeds=(5,)), model, hooks).layers[0]
     names = ("mode", "strength", "steps", "guidance", "sampler", "grow", "feather", "strict")
     again = studio.request(
-        canvas, selection, prompt="a lake", seeds=(first.seed,), **{name: first.settings[name] for name in names}
+        canvas, selection, prompt="a lake", seeds=(first.seed,), **{name: made_with(first)[name] for name in names}
     )
     assert np.array_equal(paint(again, model, hooks).layers[0].layer.pixels, first.layer.pixels)
 
@@ -113,7 +112,7 @@ def test_sampler_steps_guidance_and_prompts_count(studio, hooks, canvas, selecti
         painted = paint(request, studio.model(), hooks).layers[0]
         results.append(painted.layer.pixels.tobytes())
         for name, value in {**base, **change}.items():
-            assert painted.settings.get(name, value) == value
+            assert made_with(painted).get(name, value) == value
     assert len(set(results)) == len(results)
 
 
@@ -196,7 +195,7 @@ def test_sizes(studio, hooks, height, width, box, inpaint):
     painted = paint(studio.request(canvas, selection, prompt="a lake"), studio.model(inpaint=inpaint), hooks).layers[0]
     alpha = studio.on_canvas(painted, canvas)[..., 3]
     assert np.all(alpha[selection == 1] > 0.99)
-    assert np.all(alpha[distance_to(selection) > painted.settings["grow"] + painted.settings["feather"]] == 0)
+    assert np.all(alpha[distance_to(selection) > made_with(painted)["grow"] + made_with(painted)["feather"]] == 0)
 
 
 def test_soft_selection_blends_by_its_coverage(studio, hooks, canvas, selection):
@@ -239,7 +238,7 @@ def test_transparent_areas(studio, hooks, canvas, selection):
 def test_refusals_come_before_any_work(studio, hooks, canvas, selection, change, error):
     request = studio.request(canvas, selection, prompt="a lake")
     with pytest.raises(error) as caught:
-        paint(replace(request, **change), studio.model(), hooks)
+        paint(with_settings(request, **change), studio.model(), hooks)
     assert caught.value.code != "internal"
     assert hooks.stages == []
 

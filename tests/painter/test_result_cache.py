@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from job_forms import with_settings
 
 from bridge.canvas.geometry import Rect
 from bridge.painter import Cancelled, ResultCache, paint
@@ -93,7 +94,7 @@ def test_whatever_differs_is_made_anew(studio, canvas, selection, change):
         change = {"picture": request.picture * np.float32(0.9)}
     if "selection" in change:
         change = {"selection": request.selection * np.float32(0.5)}
-    other = replace(request, **change)
+    other = with_settings(request, **change)
     after = paint(other, model, studio.Hooks(), results).layers[0].layer
     alone = paint(other, model, studio.Hooks()).layers[0].layer
     assert np.array_equal(after.pixels, alone.pixels)

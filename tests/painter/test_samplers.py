@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from job_forms import made_with
 
 from bridge.canvas.geometry import Rect
 from bridge.models import SAMPLERS
@@ -27,7 +28,7 @@ def test_every_sampler_fills(studio, hooks, canvas, selection, sampler, inpaint,
         canvas, selection, prompt="a red flower", sampler=sampler, steps=steps, strength=strength, seeds=(7,)
     )
     painted = paint(request, studio.model(inpaint=inpaint), hooks).layers[0]
-    assert painted.settings["sampler"] == sampler
+    assert made_with(painted)["sampler"] == sampler
     taken = steps if strength == 1 else round(steps * strength)
     assert [stage for stage in hooks.stages if stage[0] == "denoise"] == [
         ("denoise", step, taken) for step in range(taken + 1)
@@ -57,7 +58,7 @@ def test_a_hint_when_a_distilled_sampler_gets_an_ordinary_ones_numbers(
         canvas, selection, prompt="a red flower", sampler=sampler, steps=steps, guidance=guidance, seeds=(7,)
     )
     painting = paint(request, studio.model(), hooks)
-    settings = painting.layers[0].settings
+    settings = made_with(painting.layers[0])
     assert (settings["steps"], settings["guidance"]) == (steps, guidance)
     assert any(hint.startswith(f"{sampler} is made for") for hint in painting.hints) == told
 

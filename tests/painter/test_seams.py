@@ -8,6 +8,7 @@ paints it as mini's trained autoencoder shows it.
 import cv2
 import numpy as np
 import pytest
+from job_forms import made_with
 from knowing_unet import KnowingModel
 
 from bridge.canvas.geometry import Rect, Size
@@ -130,7 +131,7 @@ def test_nobody_sees_where_the_layer_ends(studio, hooks, mini, name, kind, mode,
         painted = paint(request, model, hooks).layers[0]
         merged, alpha = studio.merged(painted, canvas), studio.on_canvas(painted, canvas)[..., 3]
         if lines is None:
-            size = Size(painted.settings["model_width"], painted.settings["model_height"])
+            size = Size(made_with(painted)["model_width"], made_with(painted)["model_height"])
             shown[context.slices] = model.shown(size)
             # A seam is a step that neither the photograph has there, nor what the model paints in its place.
             lines = [

@@ -5,12 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from job_forms import request_of
 
 from bridge.canvas.context import plan
 from bridge.canvas.errors import EmptySelection
 from bridge.canvas.geometry import Rect, Size
 from bridge.models import MINI, inspect
-from bridge.painter import Request, paint
+from bridge.painter import paint
 
 SHEET = Path(__file__).parents[2] / "test-output" / "contact-sheet.png"
 PHOTOS = sorted(path.stem for path in (Path(__file__).parents[1] / "photos").glob("*.jpg"))
@@ -34,7 +35,7 @@ def request_for(canvas, box, texture, **options):
     columns = np.arange(context.x, context.right) % texture.shape[1]
     selection = np.zeros(context.size.shape, np.float32)
     selection[(box.cut_to(canvas) or box).translated(-context.x, -context.y).slices] = 1
-    return Request(
+    return request_of(
         kind="fill",
         mode="fill",
         canvas=canvas,

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from job_forms import request_of
 from random_holes import random_holes
 
 from bridge.canvas.errors import EmptySelection, NothingKnown
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.mask import LEAST_COVERAGE
 from bridge.models import MINI, inspect
-from bridge.painter import Request, paint
+from bridge.painter import paint
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def whole(canvas, selection, **options):
     """A request whose context is all of the canvas."""
     size = Size(canvas.shape[1], canvas.shape[0])
     options = {"kind": "fill", "mode": "remove", **options}
-    return Request(canvas=size, context=size.rect, picture=canvas, selection=selection, **options)
+    return request_of(canvas=size, context=size.rect, picture=canvas, selection=selection, **options)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from job_forms import with_settings
 from small_devices import APART
 from toy_family import TOY, ToyGuide, build_toy, colour_of
 
@@ -72,7 +73,7 @@ def test_fills_in_every_mode(studio, toy, canvas, mode):
     assert np.abs(outside).max() == 0
     # One colour, but for what is matched to the surroundings.
     assert inside.reshape(-1, 3).std(axis=0).max() < 0.1
-    assert painting.layers[0].settings["model_width"] % 16 == 0
+    assert painting.layers[0].settings.model_size.width % 16 == 0
 
 
 @pytest.mark.parametrize("sampler", samplers_for(TOY.schedule))
@@ -86,8 +87,8 @@ def test_a_generated_picture_has_the_prompts_colour(studio, toy, canvas, sampler
 
 def test_previews_are_a_quarter_of_the_size(studio, toy, canvas):
     hooks = studio.Hooks()
-    settings = paint(asked(studio, canvas, "generate"), toy, hooks).layers[0].settings
-    assert hooks.previews[0][0] == (settings["model_height"] // 4, settings["model_width"] // 4, 3)
+    size = paint(asked(studio, canvas, "generate"), toy, hooks).layers[0].settings.model_size
+    assert hooks.previews[0][0] == (size.height // 4, size.width // 4, 3)
 
 
 def test_guidance_leads_away_from_the_negative_prompt(studio, toy, canvas):
@@ -120,7 +121,7 @@ def test_refines_a_large_selection_in_tiles(studio, toy):
 
 def test_upscales_in_tiles(studio, toy, canvas):
     whole = Rect(0, 0, 320, 240)
-    request = replace(
+    request = with_settings(
         asked(studio, canvas, "refine", strength=0.3),
         kind="upscale", mode="upscale", context=whole, picture=canvas, selection=None, scale=2,
     )  # fmt: skip
@@ -137,7 +138,7 @@ def test_upscales_in_tiles(studio, toy, canvas):
 def test_cancels_within_a_step(studio, toy, canvas, kind):
     request = asked(studio, canvas, "generate" if kind == "upscale" else kind, steps=10)
     if kind == "upscale":
-        request = replace(request, kind=kind, mode=kind, scale=2)
+        request = with_settings(request, kind=kind, mode=kind, scale=2)
     hooks = studio.Hooks(lambda stages: ("denoise", 2) in [stage[:2] for stage in stages])
     with pytest.raises(Cancelled):
         paint(request, toy, hooks)
@@ -163,8 +164,8 @@ def test_the_guide_leads_every_kind(studio, toy, canvas, guide, kind):
     whole = kind in ("generate", "upscale")
     request = asked(studio, canvas, "generate" if whole else kind)
     if kind == "upscale":
-        request = replace(request, kind=kind, mode=kind, scale=2)
-    request = replace(request, strength=1.0)
+        request = with_settings(request, kind=kind, mode=kind, scale=2)
+    request = with_settings(request, strength=1.0)
     # Fine stripes: what is coarse an upscale keeps as it was.
     stripes = np.zeros((request.context.height, request.context.width, 3), np.float32)
     stripes[:, np.arange(request.context.width) % 8 < 4] = 0.1, 0.2, 0.9

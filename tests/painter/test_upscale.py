@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from job_forms import made_with, request_of
 
 from bridge.canvas.context import plan
 from bridge.canvas.errors import EmptySelection, ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.resample import enlarge, resize
 from bridge.models import MINI, inspect
-from bridge.painter import Cancelled, OutOfMemory, Request, ResultCache, paint
+from bridge.painter import Cancelled, OutOfMemory, ResultCache, paint
 
 NATIVE = 256 * 256
 
@@ -36,7 +37,9 @@ def asked(canvas, selection=None, scale=2, **options):
     cut = planned.context.slices
     picture, part = canvas[cut].copy(), None if selection is None else selection[cut].copy()
     options = {"prompt": "a lake", "strength": 0.3, "steps": 4, **options}
-    return Request("upscale", "auto", size, planned.context, picture, part, scale=scale, **options)
+    return request_of(
+        kind="upscale", canvas=size, context=planned.context, picture=picture, selection=part, scale=scale, **options
+    )
 
 
 def layer(painting, index=0):
@@ -55,7 +58,7 @@ def test_the_whole_canvas_comes_back_at_exactly_its_size_and_in_its_colours(stud
     assert made.rect == Rect(0, 0, 173 * scale, 141 * scale)
     assert made.pixels.shape == (141 * scale, 173 * scale, 4)
     assert (made.pixels[..., 3] == 1).all()
-    settings = painting.layers[0].settings
+    settings = made_with(painting.layers[0])
     assert settings["scale"] == scale
     assert (settings["model_width"], settings["model_height"]) == (-(-173 * scale // 8) * 8, -(-141 * scale // 8) * 8)
     # Random weights paint a texture of their own; what is coarser is the original's.
@@ -104,7 +107,7 @@ def test_checkpoints_that_know_no_parts_only_enlarge_and_say_so(studio, canvas, 
     painting = paint(asked(canvas, seeds=(1, 2)), model, hooks)
     assert "Choose a larger checkpoint" in painting.hints[0]
     assert [entry[0] for entry in hooks.stages if entry[0] != "compose"] == []
-    assert painting.layers[0].settings["steps"] == 0
+    assert made_with(painting.layers[0])["steps"] is None
     assert np.array_equal(layer(painting).pixels, layer(painting, 1).pixels)
     reduced = resize(layer(painting).pixels[..., :3], Size(173, 141))
     assert 255 * np.abs(reduced - canvas[..., :3]).mean() < 0.5

@@ -14,7 +14,7 @@ import plugin_gimp
 from bridge.plugins import Machine
 from bridge.plugins.gimp import Gimp
 from bridge.plugins.placing import installed, put, remove
-from bridge.protocol.messages import STAGES
+from bridge.protocol.messages import Stage
 
 SOURCES = Path(plugin_gimp.__file__).parent / "paintbridge_gimp"
 
@@ -101,7 +101,7 @@ def fields(text: str) -> list[str]:
 
 def test_every_stage_of_a_job_has_words() -> None:
     sources = (SOURCES / "progress.py").read_text(encoding="utf-8")
-    assert [stage for stage in STAGES if f'"{stage}": _(' not in sources] == []
+    assert [stage for stage in Stage if f'"{stage}": _(' not in sources] == []
 
 
 def test_the_catalogue_is_compiled_on_the_way_into_the_host() -> None:

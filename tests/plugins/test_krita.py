@@ -15,7 +15,7 @@ import pytest
 import plugin_krita
 from bridge.plugins import Machine, Place
 from bridge.plugins.krita import Krita, with_entry
-from bridge.protocol.messages import STAGES
+from bridge.protocol.messages import Stage
 
 SOURCES = Path(plugin_krita.__file__).parent / "paintbridge_krita"
 OURS = "enable_paintbridge_krita=true\n"
@@ -137,7 +137,7 @@ def fields(text: str) -> list[str]:
 
 def test_every_stage_of_a_job_has_words() -> None:
     sources = (SOURCES / "progress.py").read_text(encoding="utf-8")
-    assert [stage for stage in STAGES if f'"{stage}": _(' not in sources] == []
+    assert [stage for stage in Stage if f'"{stage}": _(' not in sources] == []
 
 
 def test_the_catalogue_is_compiled_on_the_way_into_the_host() -> None:

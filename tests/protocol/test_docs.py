@@ -17,10 +17,11 @@ import pytest
 
 from bridge.protocol import messages as m
 from bridge.protocol.errors import CODES, BridgeError
+from bridge.protocol.fields import field_specs
 from bridge.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from bridge.protocol.pixels import IncomingPicture
 from bridge.protocol.session import ClientSession, ServerConnection
-from bridge.protocol.wire import decode_client, decode_server, encode, field_specs
+from bridge.protocol.wire import decode_client, decode_server, encode
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

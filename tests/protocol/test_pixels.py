@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import CHUNK_BYTES, DEPTHS, Get, Put
+from bridge.protocol.messages import CHUNK_BYTES, Depth, Get, Put
 from bridge.protocol.pixels import DEPTH_BYTES, IncomingPicture, chunks, describe, raw_bytes, slice_put
 
 DATA = random.Random(6).randbytes(1024 * 600 * 4)  # two chunks and a part
@@ -28,8 +28,8 @@ def test_a_picture_is_named_by_what_travels():
 
 
 def test_raw_pixels_fill_their_picture():
-    assert {depth: raw_bytes(3, 2, 4, depth) for depth in DEPTHS} == {"u8": 24, "u16": 48, "f16": 48, "f32": 96}
-    assert set(DEPTH_BYTES) == set(DEPTHS)
+    assert {depth: raw_bytes(3, 2, 4, depth) for depth in Depth} == {"u8": 24, "u16": 48, "f16": 48, "f32": 96}
+    assert set(DEPTH_BYTES) == set(Depth)
     for size in (0, 23, 25):
         with pytest.raises(BridgeError) as caught:
             describe(bytes(size), width=3, height=2, channels=4)

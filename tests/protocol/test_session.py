@@ -23,7 +23,7 @@ def welcome(session: str = "s1") -> m.Welcome:
 
 
 def submit(job: str = "a") -> m.Submit:
-    return m.Submit(job, "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))
+    return m.Submit(job, m.Extent(8, 8), m.Rect(0, 0, 8, 8))
 
 
 def result(event: int, job: str = "a") -> m.Result:
@@ -108,9 +108,11 @@ def test_hello_comes_first_and_once():
 
 def test_only_the_served_version_is_accepted():
     connection = ServerConnection()
-    with pytest.raises(BridgeError, match=r"speaks version 9 .* serves 1") as caught:
-        connection.accept(replace(HELLO, version=9))
-    assert (caught.value.code, connection.greeted) == ("version_unsupported", False)
+    for version, what in ((1, "Update the plug-in"), (9, "Update the bridge")):
+        with pytest.raises(BridgeError, match=rf"speaks version {version} .* serves 2") as caught:
+            connection.accept(replace(HELLO, version=version))
+        assert (caught.value.code, connection.greeted) == ("version_unsupported", False)
+        assert caught.value.hint.startswith(what)
 
 
 def test_resume_comes_right_after_the_welcome_or_never():

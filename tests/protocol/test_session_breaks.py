@@ -21,7 +21,7 @@ def welcome(session: str) -> m.Welcome:
 
 
 def submit(job: str = "a") -> m.Submit:
-    return m.Submit(job, "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))
+    return m.Submit(job, m.Extent(8, 8), m.Rect(0, 0, 8, 8))
 
 
 class Line:

@@ -11,8 +11,9 @@ from random_messages import random_message
 
 from bridge.protocol import messages as m
 from bridge.protocol.errors import CODES, BridgeError
+from bridge.protocol.fields import field_specs
 from bridge.protocol.messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES
-from bridge.protocol.wire import FRAME_BYTES, decode_client, decode_server, encode, field_specs
+from bridge.protocol.wire import FRAME_BYTES, decode_client, decode_server, encode
 
 BOTH = [(kind, decode_client) for kind in CLIENT_MESSAGES.values()] + [
     (kind, decode_server) for kind in SERVER_MESSAGES.values()
@@ -50,9 +51,7 @@ def test_defaults_are_left_out(kind, decode):
 
 
 def test_nested_defaults_are_left_out_too():
-    submit = m.Submit(
-        "a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8), picture=m.Picture(HASH, 256, 8, 8, 4, "u8", "raw")
-    )
+    submit = m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8), picture=m.Picture(HASH, 256, 8, 8, 4, "u8", "raw"))
     assert "depth" not in msgpack.unpackb(encode(submit))["picture"]
 
 
@@ -71,20 +70,21 @@ def test_a_whole_chunk_fits_a_frame():
 
 
 def test_an_integer_is_taken_for_a_float():
-    plain = msgpack.unpackb(encode(m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
-    message = decode_client(msgpack.packb({**plain, "strength": 1, "guidance": 7}))
+    plain = msgpack.unpackb(encode(m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
+    message = decode_client(msgpack.packb({**plain, "settings": {"sampling": {"strength": 1, "guidance": 7}}}))
     assert isinstance(message, m.Submit)
-    assert (message.strength, message.guidance, type(message.guidance)) == (1.0, 7.0, float)
+    sampling = message.settings.sampling
+    assert (sampling.strength, sampling.guidance, type(sampling.guidance)) == (1.0, 7.0, float)
 
 
 def test_null_stands_for_none_only_where_none_is_allowed():
-    plain = msgpack.unpackb(encode(m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
-    assert decode_client(msgpack.packb({**plain, "seed": None})) == decode_client(msgpack.packb(plain))
-    assert refused({**plain, "prompt": None})[0] == "wrong_type"
+    plain = msgpack.unpackb(encode(m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
+    assert decode_client(msgpack.packb({**plain, "selection": None})) == decode_client(msgpack.packb(plain))
+    assert refused({**plain, "settings": {"conditioning": {"prompt": None}}})[0] == "wrong_type"
 
 
 def test_seeds_use_all_64_bits():
-    submit = m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8), seed=(1 << 64) - 1)
+    submit = m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8), m.job_settings({"seed": (1 << 64) - 1}))
     assert decode_client(encode(submit)) == submit
 
 
@@ -192,8 +192,9 @@ def _outside(kind: Any, limits: Any) -> list[Any]:
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
 def test_numbers_must_be_finite(bad):
-    plain = msgpack.unpackb(encode(m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
-    assert refused({**plain, "strength": float(bad)}) == ("out_of_range", "submit.strength is not a finite number.")
+    plain = msgpack.unpackb(encode(m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
+    code, message = refused({**plain, "settings": {"sampling": {"strength": float(bad)}}})
+    assert (code, message) == ("out_of_range", "submit.settings.sampling.strength is not a finite number.")
 
 
 def test_paths_name_the_nested_field_but_never_its_content():
@@ -253,12 +254,14 @@ def test_lists_and_maps_have_a_largest_size():
 @pytest.mark.parametrize("length", [8193, 65_536, 65_537, 90_000, 700_000])
 @pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
 def test_a_text_that_is_too_long_is_said_to_be_so_whatever_its_length(field, length):
-    plain = msgpack.unpackb(encode(m.Submit("a", "generate", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
-    error = refusal(msgpack.packb({**plain, field: "\u00e4" * (length // 2) + "x" * (length - length // 2)}))
+    plain = msgpack.unpackb(encode(m.Submit("a", m.Extent(8, 8), m.Rect(0, 0, 8, 8))))
+    text = "\u00e4" * (length // 2) + "x" * (length - length // 2)
+    error = refusal(msgpack.packb({**plain, "settings": {"conditioning": {field: text}}}))
     assert error.code == "text_too_long"
     words = field.replace("_", " ")
     assert error.message == (
-        f"The {words} is too long: it has {length} characters, and 8192 are the most (submit.{field})."
+        f"The {words} is too long: it has {length} characters, and 8192 are the most "
+        f"(submit.settings.conditioning.{field})."
     )
     assert (error.hint, error.closes) == ("Shorten it.", False)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from job_forms import plan_of
 from small_bridge import Bridge, GatedEngine, a_job
 from websockets.exceptions import ConnectionClosed
 
@@ -97,7 +98,7 @@ async def test_a_plan_that_cannot_be_is_refused_by_its_number(
     bridge: Bridge, code: str, values: dict[str, Any]
 ) -> None:
     client = await bridge.client()
-    await client.say(Plan(**{"request": 3, "canvas": Extent(100, 100), **values}))
+    await client.say(plan_of(**{"request": 3, "canvas": Extent(100, 100), **values}))
     error = await client.until(Error)
     assert (error.code, error.about) == (code, "3")
     assert len(error.message) > 10

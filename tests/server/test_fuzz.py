@@ -28,6 +28,7 @@ from bridge.protocol.messages import (
     Put,
     Rect,
     Result,
+    ResultFormat,
     Resume,
 )
 from bridge.protocol.wire import encode
@@ -50,7 +51,7 @@ def _seeds(token: str) -> list[bytes]:
         Put(picture.hash, 0, data),
         Get(picture.hash),
         a_job("fuzz", picture),
-        a_job("other", steps=1, previews=False),
+        a_job("other", steps=1, result=ResultFormat(previews=False)),
         Cancel("fuzz"),
         Ack(1),
     )

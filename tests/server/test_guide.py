@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from bridge.protocol.messages import (
     Failed,
     Get,
     Hello,
+    JobSettings,
     Lesson,
     Message,
     Offer,
@@ -105,7 +105,7 @@ async def test_what_is_wrong_with_any_other_message_is_an_error(
 
 async def test_what_cannot_be_read_is_an_error_also_in_a_submit(bridge: Bridge) -> None:
     client = await bridge.client()
-    await client.say(replace(a_job("it"), strength=1.5))
+    await client.say(a_job("it", strength=1.5))
     error = await client.until(Error)
     assert (error.code, error.about) == ("out_of_range", "")
     await client.say(a_job("it"))
@@ -208,7 +208,7 @@ async def test_only_a_plans_selection_may_lie_outside(bridge: Bridge) -> None:
         ("fill", "background", Rect(0, 0, 399, 300)),
     ):
         choice = ContextChoice("rect", rect)
-        await client.say(Plan(2, canvas, Rect(40, 40, 50, 50), kind=kind, mode=mode, context=choice))
+        await client.say(Plan(2, canvas, Rect(40, 40, 50, 50), choice, JobSettings(kind, mode)))
         assert (await client.until(Error)).code == "bad_context"
     # What lies on the canvas of a selection is what the rectangle must hold.
     choice = ContextChoice("rect", Rect(0, 0, 60, 60))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_forms import said, with_settings
 from small_bridge import Bridge, Client, GatedEngine, a_job, grey, write_controlnet_outline, write_outline
 
 from bridge.protocol.messages import (
@@ -50,8 +51,8 @@ async def test_a_job_runs_from_submit_to_acknowledged_result(bridge: Bridge) -> 
     assert kinds == [Queued, Started, Progress, Progress, Progress, Result]
     numbers = [message.event for message in client.seen if hasattr(message, "event")]
     assert numbers == list(range(1, 7))
-    assert result.layers[0].recipe.seed < 2**32
-    assert result.layers[0].recipe.checkpoint
+    assert said(result.layers[0].recipe).seed < 2**32
+    assert said(result.layers[0].recipe).checkpoint
     layer = await _fetch(client, result)
     assert len(layer) == 16 * 8 * 4
     await client.say(Ack(result.event))
@@ -63,12 +64,12 @@ async def test_each_picture_of_a_batch_has_its_seed(bridge: Bridge) -> None:
     client = await bridge.client()
     await client.say(a_job("one", batch=3, seed=7))
     result = await client.until(Result)
-    assert [layer.recipe.seed for layer in result.layers] == [7, 8, 9]
+    assert [said(layer.recipe).seed for layer in result.layers] == [7, 8, 9]
 
 
 async def test_a_preview_comes_between_start_and_end_and_only_when_wanted(bridge: Bridge) -> None:
     client = await bridge.client()
-    await client.say(a_job("without", previews=False))
+    await client.say(a_job("without", result=ResultFormat(previews=False)))
     await client.until(Result)
     assert not [message for message in client.seen if isinstance(message, Preview)]
     bridge.engine.gate.clear()
@@ -124,7 +125,7 @@ async def test_a_job_that_cannot_be_done_fails_at_once_and_says_why(start: Calla
             await client.store(big, large)
             job = a_job(f"job {number}", large, **values)
         else:
-            job = dataclasses.replace(a_job(f"job {number}", picture), **values)
+            job = with_settings(a_job(f"job {number}", picture), **values)
         await client.say(job)
         failed = await client.until(Failed)
         assert (failed.job, failed.code) == (job.job, code), values

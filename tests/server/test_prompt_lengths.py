@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from job_forms import submit_of
 
 from bridge.prompts import LONGEST
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Extent, Recipe, Rect, Submit
-from bridge.protocol.wire import field_specs
+from bridge.protocol.fields import field_specs
+from bridge.protocol.messages import Conditioning, Extent, Recipe, Rect, Submit
 from bridge.server.submission import named_loras
 
 
 def job(prompt: str, batch: int) -> Submit:
-    return Submit("a", "generate", Extent(8, 8), Rect(0, 0, 8, 8), prompt=prompt, seed=1, batch=batch)
+    asked = {"kind": "generate", "prompt": prompt, "seed": 1, "batch": batch}
+    return submit_of(job="a", canvas=Extent(8, 8), context=Rect(0, 0, 8, 8), **asked)
 
 
 def test_a_drawn_prompt_has_room_in_a_recipe() -> None:
     limits = {
         spec.name: spec.metadata["max"]
-        for kind in (Submit, Recipe)
+        for kind in (Conditioning, Recipe)
         for spec in field_specs(kind)
         if "prompt" in spec.name
     }

@@ -174,8 +174,8 @@ def _edges() -> Iterator[Case]:
             "batch": {"batch": 3},
             "weak": {"strength": 0.2},
             "unguided": {"guidance": 1.0},
-            "u16": {"result": ResultFormat("u16")},
-            "f32": {"result": ResultFormat("f32")},
+            "u16": {"depth": "u16"},
+            "f32": {"depth": "f32"},
         }.items():
             options: dict[str, Any] = {"steps": 3, "prompt": "a balloon", **more}
             yield Case(f"{checkpoint} {name}", checkpoint, "fill", mask="soft", options=options)
@@ -214,6 +214,8 @@ def paint(client: Bridge, case: Case) -> Any:
     checkpoint = None if case.checkpoint == "mini" else case.checkpoint
     bounds = None if selection is None else Rect(*cv2.boundingRect(selection))
     try:
+        result_format = ResultFormat(case.options.get("depth", "u8"), previews=False)
+        options = {key: value for key, value in case.options.items() if key != "depth"}
         planned = client.plan(
             canvas=Extent(width, height), selection=bounds, kind=case.kind, mode=case.mode, context=case.context,
             checkpoint=checkpoint, timeout=PATIENCE, **planning,
@@ -222,7 +224,7 @@ def paint(client: Bridge, case: Case) -> Any:
         job = client.submit(
             kind=case.kind, mode=case.mode, canvas=Extent(width, height), context=at, checkpoint=checkpoint,
             picture=_cut(canvas, at), selection=None if selection is None else _cut(selection, at), seed=SEED,
-            conditions=[_condition(guide, canvas, at) for guide in case.guides], previews=False, **case.options,
+            conditions=[_condition(guide, canvas, at) for guide in case.guides], result=result_format, **options,
         )  # fmt: skip
         result = job.result(PATIENCE)
     except BridgeError as error:

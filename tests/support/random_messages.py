@@ -7,7 +7,7 @@ import string
 from dataclasses import is_dataclass
 from typing import Any, Union, get_args, get_origin
 
-from bridge.protocol.wire import field_specs
+from bridge.protocol.fields import StrEnum, field_specs
 
 __all__ = ["random_message"]
 
@@ -36,8 +36,8 @@ def _value(kind: Any, limits: dict[str, Any], rng: random.Random, *, full: bool)
         return {f"key {index}": _value(item, {}, rng, full=full) for index in range(size)}
     if is_dataclass(kind):
         return random_message(kind, rng, full=full)
-    if "choices" in limits:
-        return rng.choice(limits["choices"])
+    if issubclass(kind, StrEnum):
+        return rng.choice(list(kind))
     if kind is bool:
         return rng.random() < 0.5
     if kind is int:

@@ -7,10 +7,11 @@ import contextlib
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from job_forms import said, submit_of
 from websockets.asyncio.client import ClientConnection, connect
 
 from bridge.engine.inventory import Inventory
@@ -102,19 +103,19 @@ class GatedEngine:
         self.order.append(job)
         self.pictures[job] = set(task.pictures)
         try:
-            for step in range(task.submit.steps or 2):
+            for step in range(said(task.submit).steps or 2):
                 await self._pass_gate(cancelled)
                 if cancelled.is_set():
                     yield TaskCancelled()
                     return
                 self.steps[job] = step + 1
-                yield TaskProgress("denoise", step + 1, task.submit.steps or 2, 1.0)
+                yield TaskProgress("denoise", step + 1, said(task.submit).steps or 2, 1.0)
                 yield TaskPreview(step + 1, self.preview_side, self.preview_side, bytes(3 * self.preview_side**2))
-            if task.submit.prompt == "fail":
+            if said(task.submit).prompt == "fail":
                 yield TaskFailed(BridgeError("out_of_memory"))
-            elif task.submit.prompt == "break":
+            elif said(task.submit).prompt == "break":
                 raise RuntimeError("secret words of an exception")
-            elif task.submit.prompt != "quiet":
+            elif said(task.submit).prompt != "quiet":
                 yield _painted(task)
         finally:
             del self._cancels[task.id]
@@ -141,29 +142,18 @@ class GatedEngine:
 
 def _painted(task: Task) -> TaskFinished:
     submit = task.submit
-    context = submit.context
+    context, asked = submit.context, submit.settings
     layers, pictures = [], {}
-    for index in range(submit.batch):
-        value = hashlib.sha256(f"{submit.seed}+{index}".encode()).digest()[:4]
+    for index in range(said(submit).batch):
+        value = hashlib.sha256(f"{said(submit).seed}+{index}".encode()).digest()[:4]
         data = value * (context.width * context.height)
         picture = describe(data, width=context.width, height=context.height, channels=4)
         pictures[picture.hash] = data
+        sampling = replace(asked.sampling, seed=((said(submit).seed or 0) + index) % (1 << 64), steps=2, batch=1)
         recipe = Recipe(
-            kind=submit.kind,
-            mode=submit.mode,
-            prompt=submit.prompt,
-            negative_prompt="",
-            strength=submit.strength,
-            seed=((submit.seed or 0) + index) % (1 << 64),
-            steps=2,
-            guidance=1.0,
-            sampler="DDIM",
-            checkpoint=submit.checkpoint or "",
-            checkpoint_hash="0" * 64,
-            grow=0.0,
-            feather=0.0,
-            strict=False,
+            settings=replace(asked, sampling=sampling),
             context=context,
+            checkpoint_hash="0" * 64,
             model_width=64,
             model_height=64,
             batched=False,
@@ -289,4 +279,4 @@ def a_job(job: str, picture: Picture | None = None, **values: Any) -> Submit:
         "context": Rect(0, 0, width, height),
         "picture": picture,
     }
-    return Submit(job=job, **{**standard, **values})
+    return submit_of(job=job, **{**standard, **values})

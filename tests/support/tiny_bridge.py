@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from job_forms import said
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -187,7 +188,7 @@ class TinyBridge:
         if isinstance(message, m.Plan):
             if message.selection is None:
                 raise BridgeError("empty_selection")
-            await self._send(socket, m.Planned(message.request, message.selection, "fill", 4.0, 8.0, 12, 64, 64))
+            await self._send(socket, m.Planned(message.request, message.selection, m.Mode.FILL, 4.0, 8.0, 12, 64, 64))
         elif isinstance(message, m.Offer):
             lacking = [picture for picture in message.pictures if picture.hash not in session.pictures]
             session.incoming.update({picture.hash: IncomingPicture(picture) for picture in lacking})
@@ -266,7 +267,7 @@ class TinyBridge:
         job, cancel = submit.job, session.cancels[submit.job]
         await self._emit(session, m.Queued, job=job, position=0)
         await self._emit(session, m.Started, job=job)
-        for step in range(submit.steps or 1):
+        for step in range(said(submit).steps or 1):
             waits = [asyncio.ensure_future(event.wait()) for event in (self.gate, cancel)]
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -276,15 +277,17 @@ class TinyBridge:
             if cancel.is_set():
                 await self._emit(session, m.Cancelled, job=job)
                 return
-            await self._emit(session, m.Progress, job=job, stage="denoise", step=step + 1, steps=submit.steps or 1)
+            await self._emit(
+                session, m.Progress, job=job, stage="denoise", step=step + 1, steps=said(submit).steps or 1
+            )
             await self._send(session.socket, m.Preview(job, step + 1, 2, 1, bytes(6)))
-        if submit.prompt == "fail":
+        if said(submit).prompt == "fail":
             await self._emit(session, m.Failed, job=job, code="out_of_memory", message="No room.", hint="Less.")
             return
         context = submit.context
-        data = random.Random(submit.seed).randbytes(context.width * context.height * 4)
+        data = random.Random(said(submit).seed).randbytes(context.width * context.height * 4)
         picture = describe(data, width=context.width, height=context.height, channels=4)
-        if submit.prompt == "lie":
+        if said(submit).prompt == "lie":
             picture = replace(picture, hash="0" * 64)
         if not self.drop_results:
             session.results[picture.hash] = data
@@ -295,7 +298,10 @@ class TinyBridge:
 
 
 def recipe(submit: m.Submit) -> m.Recipe:
-    return m.Recipe(
-        submit.kind, "fill", submit.prompt, "", 1.0, submit.seed or 0, submit.steps or 1, 5.0, "DDIM", "tiny", "",
-        4.0, 8.0, submit.strict, submit.context, 64, 64, False, "cpu float32", {"bridge": "tiny"},
-    )  # fmt: skip
+    asked = said(submit)
+    settings = m.job_settings({
+        "kind": asked.kind, "mode": m.Mode.FILL, "prompt": asked.prompt, "strength": 1.0, "seed": asked.seed or 0,
+        "steps": asked.steps or 1, "guidance": 5.0, "sampler": "DDIM", "checkpoint": "tiny", "grow": 4.0,
+        "feather": 8.0, "strict": asked.strict,
+    })  # fmt: skip
+    return m.Recipe(settings, submit.context, "", 64, 64, False, "cpu float32", {"bridge": "tiny"})

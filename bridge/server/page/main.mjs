@@ -10,14 +10,14 @@ import { complain } from "./ui/notices.mjs";
 import { download, lookForPictures } from "./ui/opening.mjs";
 import { serveStock } from "./ui/stock.mjs";
 import { serveKeys, serveTools } from "./ui/toolbar.mjs";
-import { offer, offerCheckpoints, readWish, serveWish } from "./ui/wish.mjs";
+import { offer, offerCheckpoints, readRequest, serveForm } from "./ui/form.mjs";
 import { Bridge } from "./wire/bridge.mjs";
 import { BridgeError } from "./wire/messages.mjs";
 
 const studio = new Studio();
 const canvas = (/** @type {string} */ id) => /** @type {HTMLCanvasElement} */ (byId(id));
 const view = new View(studio, byId("easel"), canvas("picture"), canvas("overlay"));
-const form = /** @type {HTMLFormElement} */ (byId("wish"));
+const form = /** @type {HTMLFormElement} */ (byId("request"));
 /** @type {Bridge | null} */
 let bridge = null;
 /** @type {string} where the models run, once known */
@@ -25,13 +25,13 @@ let device = "";
 
 const choose = lookForPictures(studio);
 const { show: showMask, nudge } = serveTools(studio, view);
-serveWish();
+serveForm();
 serveLayers(studio);
 const stock = serveStock((type, name) => bridge?.[type](name));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (bridge !== null && studio.base !== null) paint(studio, view, bridge, readWish(), showMask);
+  if (bridge !== null && studio.base !== null) paint(studio, view, bridge, readRequest(), showMask);
 });
 studio.addEventListener("opened", () => (inputById("paint").disabled = false));
 

@@ -94,7 +94,7 @@ def test_several_pictures_are_layers_of_which_the_first_shows(gimp):
     layers = gimp.call("describe", image=image)["layers"][:3]
     assert [layer["id"] for layer in layers] == result["layers"]
     assert [layer["visible"] for layer in layers] == [True, False, False]
-    assert [gimp.call("recipe", layer=layer["id"])["seed"] for layer in layers] == [5, 6, 7]
+    assert [gimp.call("recipe", layer=layer["id"])["settings"]["sampling"]["seed"] for layer in layers] == [5, 6, 7]
     first, second, _ = (layer_pixels(gimp, layer) for layer in layers)
     assert (first != second).any()
     gimp.call("close", image=image)

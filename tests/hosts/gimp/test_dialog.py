@@ -97,7 +97,7 @@ def test_typed_prompt_button_progress_layer(gimp, bridge, image, output):
     gimp.desktop.screenshot(output / "progress.png")
     top, _ = wait_for_layers(gimp, image, 2)
     assert top["name"] == "a red balloon"
-    assert gimp.call("recipe", layer=top["id"])["prompt"] == "a red balloon"
+    assert gimp.call("recipe", layer=top["id"])["settings"]["conditioning"]["prompt"] == "a red balloon"
     wait_for_change(gimp, busy, BUTTON, "progress to be done")
     small(gimp.desktop.screenshot(output / "filled.png"), output / "gimp-filled.jpg")
 
@@ -107,8 +107,8 @@ def test_repeat_last_works_with_the_stored_values(gimp, image):
     gimp.keys("ctrl+f")
     top, earlier, _ = wait_for_layers(gimp, image, 3)
     recipes = [gimp.call("recipe", layer=layer["id"]) for layer in (top, earlier)]
-    assert [recipe["prompt"] for recipe in recipes] == ["a red balloon"] * 2
-    assert recipes[0]["seed"] != recipes[1]["seed"]
+    assert [recipe["settings"]["conditioning"]["prompt"] for recipe in recipes] == ["a red balloon"] * 2
+    assert recipes[0]["settings"]["sampling"]["seed"] != recipes[1]["settings"]["sampling"]["seed"]
 
 
 def test_the_dialog_remembers_and_resets(gimp, bridge, image, output):
@@ -150,7 +150,7 @@ def test_a_prompt_cannot_be_typed_to_remove(gimp, bridge, image, output):
     top = wait_for_layers(gimp, image, before + 1)[0]
     assert top["name"] == "Remove"
     recipe = gimp.call("recipe", layer=top["id"])
-    assert (recipe["mode"], recipe["prompt"]) == ("remove", "")
+    assert (recipe["settings"]["mode"], recipe["settings"]["conditioning"]["prompt"]) == ("remove", "")
     gimp.call("remove_layer", layer=top["id"])
     # The dialog does not stay there.
     gimp.show()
@@ -159,7 +159,7 @@ def test_a_prompt_cannot_be_typed_to_remove(gimp, bridge, image, output):
     gimp.keys("ctrl+Return")
     again = wait_for_layers(gimp, image, before + 1)[0]
     recipe = gimp.call("recipe", layer=again["id"])
-    assert (recipe["mode"], recipe["prompt"]) == ("fill", "a red balloon")
+    assert (recipe["settings"]["mode"], recipe["settings"]["conditioning"]["prompt"]) == ("fill", "a red balloon")
     gimp.call("remove_layer", layer=again["id"])
 
 

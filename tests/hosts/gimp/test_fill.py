@@ -68,9 +68,9 @@ def test_nothing_changes_outside_the_feather(filled):
 def test_the_recipe_stays_with_the_layer(gimp, filled):
     recipe = gimp.call("recipe", layer=filled.result["layers"][0])
     assert recipe["persistent"]
-    assert recipe["seed"] == 3
-    assert recipe["prompt"] == PROMPT
-    assert recipe["checkpoint"] == "mini"
+    assert recipe["settings"]["sampling"]["seed"] == 3
+    assert recipe["settings"]["conditioning"]["prompt"] == PROMPT
+    assert recipe["settings"]["checkpoint"] == "mini"
 
 
 def test_one_undo_restores_the_image_exactly(gimp, filled):

@@ -95,8 +95,8 @@ export async function until(page, canvas, size, point, condition) {
 }
 
 /** Fill in the form; whatever is folded away is unfolded. */
-export async function wish(page, fields) {
-  await page.evaluate(() => (document.querySelector("#wish details").open = true));
+export async function fillIn(page, fields) {
+  await page.evaluate(() => (document.querySelector("#request details").open = true));
   for (const [id, value] of Object.entries(fields)) {
     const field = page.locator(`#${id}`);
     if (typeof value === "boolean") await field.setChecked(value);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, painted, saved, seen, show, stroke, until, wish } from "./browser.mjs";
+import { open, painted, saved, seen, show, stroke, until, fillIn } from "./browser.mjs";
 
 const SIZE = [320, 240];
 
@@ -14,7 +14,7 @@ for (const [name, scheme] of [["photo", "light"], ["glass", "dark"]]) {
     await stroke(page, SIZE, [[120, 120], [180, 130]]);
     const [, , , film] = await until(page, "#overlay", SIZE, [150, 125], ([, , , alpha]) => alpha > 100);
     assert.ok(film < 255, "the picture shows through the selection");
-    await wish(page, { prompt: "a red berry", strict: true, steps: 4, seed: 11 });
+    await fillIn(page, { prompt: "a red berry", strict: true, steps: 4, seed: 11 });
     await painted(page);
     assert.equal(await saved(page, page.locator("#download"), `${name}-painted.png`), `${name}-painted.png`);
     await saved(page, page.locator(".layer [title='Download this layer']"), `${name}-layer.png`);
@@ -27,7 +27,7 @@ test("previews are seen in place while the job runs, and give way to its result"
   await stroke(page, SIZE, [[100, 120], [220, 120]]);
   const before = await seen(page, "#picture", SIZE, [160, 120]);
   // As long as it takes to see three of them, however fast the machine is.
-  await wish(page, { checkpoint: "slow", steps: 1000, seed: 3, prompt: "a sea" });
+  await fillIn(page, { checkpoint: "slow", steps: 1000, seed: 3, prompt: "a sea" });
   await page.click("#paint");
   const shades = new Set();
   await until(page, "#overlay", SIZE, [160, 120], (pixel) => pixel[3] === 255 && shades.add(String(pixel)).size === 3);
@@ -35,7 +35,7 @@ test("previews are seen in place while the job runs, and give way to its result"
   await page.locator(".job").waitFor({ state: "detached" });
   await until(page, "#overlay", SIZE, [160, 120], ([, , , alpha]) => alpha < 255);
   assert.deepEqual(await seen(page, "#picture", SIZE, [160, 120]), before, "a cancelled job leaves nothing");
-  await wish(page, { steps: 4 });
+  await fillIn(page, { steps: 4 });
   await painted(page);
   await until(page, "#picture", SIZE, [160, 120], (pixel) => String(pixel) !== String(before));
   assert.equal((await seen(page, "#overlay", SIZE, [160, 120]))[3], 0, "nothing lies over the result");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, painted, saved, seen, sent, show, stroke, until, wish } from "./browser.mjs";
+import { open, painted, saved, seen, sent, show, stroke, until, fillIn } from "./browser.mjs";
 
 const SIZE = [320, 240];
 const POINT = [160, 120];
@@ -14,7 +14,7 @@ test("variants take each other's place, and are held against what was there befo
   const change = (from) => until(page, "#picture", SIZE, POINT, (pixel) => String(pixel) !== String(from));
   const original = await look();
   await stroke(page, SIZE, [[100, 120], [220, 120]]);
-  await wish(page, { prompt: "a red berry", batch: 2, steps: 2, seed: 5 });
+  await fillIn(page, { prompt: "a red berry", batch: 2, steps: 2, seed: 5 });
   await painted(page, 2);
   const first = await change(original);
   const row = (name) => page.locator(".layer", { hasText: name });
@@ -41,7 +41,7 @@ test("variants take each other's place, and are held against what was there befo
   await page.click("#redo");
 
   // Painted on again: the next job sees the kept layer.
-  await wish(page, { prompt: "a blue berry", batch: 1 });
+  await fillIn(page, { prompt: "a blue berry", batch: 1 });
   await painted(page, 2);
   const { context, picture } = sent(page, "submit").at(-1);
   const { data } = sent(page, "put").find(({ hash }) => hash === picture.hash);
@@ -58,7 +58,7 @@ test("a picture is generated on an empty one, and its seed can be used again", a
   await page.waitForSelector("#status[data-state=open]");
   await page.click("#blank");
   await page.getByText("Generate", { exact: true }).click();
-  await wish(page, { prompt: "a sea", steps: 2 });
+  await fillIn(page, { prompt: "a sea", steps: 2 });
   await painted(page);
   await until(page, "#picture", [512, 512], [256, 256], ([r, g, b]) => r + g + b < 765);
   const seed = (await page.textContent(".layer .about")).match(/seed (\d+)/)[1];
@@ -72,7 +72,7 @@ test("a picture is generated on an empty one, and its seed can be used again", a
 test("an empty picture is of the size that suits the checkpoint", async (t) => {
   const page = await open(t);
   await page.waitForSelector("#status[data-state=open]");
-  await wish(page, { checkpoint: "large" });
+  await fillIn(page, { checkpoint: "large" });
   await page.click("#blank");
   await page.getByText("Generate", { exact: true }).click();
   await page.click("#paint");
@@ -85,15 +85,15 @@ test("a picture is enlarged, which can be undone with its layers and its selecti
   const page = await open(t);
   await show(page, "photo.png");
   await stroke(page, SIZE, [[100, 120], [220, 120]]);
-  await wish(page, { prompt: "a red berry", steps: 2, seed: 5 });
+  await fillIn(page, { prompt: "a red berry", steps: 2, seed: 5 });
   await painted(page);
   const before = await seen(page, "#picture", SIZE, POINT);
   await page.getByText("Upscale", { exact: true }).click();
   assert.ok(!(await page.locator("#batch").isVisible()), "a picture is enlarged once");
-  await wish(page, { scale: "2", steps: 4 });
+  await fillIn(page, { scale: "2", steps: 4 });
   await page.click("#paint");
   await page.getByText("The picture is 640 by 480 pixels now").waitFor();
-  assert.equal(sent(page, "submit").at(-1).scale, 2);
+  assert.equal(sent(page, "submit").at(-1).settings.scale, 2);
   assert.equal(await page.locator(".layer").count(), 0);
   await saved(page, page.locator("#download"), "photo-enlarged.png");
   await page.click("#undo");

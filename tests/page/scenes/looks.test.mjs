@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connected, open, painted, show, stroke, wish } from "./browser.mjs";
+import { connected, open, painted, show, stroke, fillIn } from "./browser.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const SIZE = [320, 240];
@@ -35,12 +35,12 @@ for (const width of [1280, 400]) {
       await page.locator("#size").fill("35");
       await stroke(page, SIZE, [[100, 100], [160, 140], [220, 100]]);
       await examine(page, named("masked"));
-      await wish(page, { prompt: "a red berry", batch: 2, checkpoint: "slow", steps: 6 });
+      await fillIn(page, { prompt: "a red berry", batch: 2, checkpoint: "slow", steps: 6 });
       await page.click("#paint");
       await page.waitForSelector(".job progress[value]");
       await examine(page, named("running"));
       await page.waitForSelector(".layer");
-      await wish(page, { batch: 1, checkpoint: "small" });
+      await fillIn(page, { batch: 1, checkpoint: "small" });
       await painted(page, 3);
       await examine(page, named("done"));
       await page.click("#clear");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, place, seen, show, stroke, until, wish } from "./browser.mjs";
+import { open, place, seen, show, stroke, until, fillIn } from "./browser.mjs";
 
 const SIZE = [320, 240];
 const film = (page, point) => seen(page, "#overlay", SIZE, point).then(([, , , alpha]) => alpha);
@@ -89,7 +89,7 @@ test("everything can be done with keys alone", async (t) => {
   await page.keyboard.press("Enter");
   assert.match(await page.textContent("#spoken"), /^Ended at 208, 156/);
   await selected(page, [180, 130]);
-  await wish(page, { steps: 2 });
+  await fillIn(page, { steps: 2 });
   // Tab reaches the prompt from the canvas.
   await page.focus("#overlay");
   for (let presses = 0; presses < 30 && !(await page.locator("#prompt").evaluate((e) => e === document.activeElement)); presses++) {

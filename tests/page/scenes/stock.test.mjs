@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, open, painted, sent, show, stroke, wish } from "./browser.mjs";
+import { connected, open, painted, sent, show, stroke, fillIn } from "./browser.mjs";
 
 const NAME = "stable-diffusion-v1-5/stable-diffusion-inpainting";
 
@@ -48,15 +48,15 @@ test("a LoRA goes into the prompt with its trigger word, and is painted with", a
   assert.equal(await page.inputValue("#prompt"), "a lake, ink wash <lora:ink:1>");
   assert.equal(await page.inputValue("#lora"), "", "it can be added again");
   await stroke(page, [320, 240], [[160, 120]]);
-  await wish(page, { checkpoint: "tiny", steps: 2 });
+  await fillIn(page, { checkpoint: "tiny", steps: 2 });
   await painted(page);
-  assert.equal(sent(page, "submit").at(-1).prompt, "a lake, ink wash <lora:ink:1>");
+  assert.equal(sent(page, "submit").at(-1).settings.conditioning.prompt, "a lake, ink wash <lora:ink:1>");
 });
 
 test("what is wrong in a field that is folded away is shown", async (t) => {
   const page = await open(t);
   await show(page, "photo.png");
-  await wish(page, { steps: 0 });
+  await fillIn(page, { steps: 0 });
   await page.evaluate(() => (document.querySelector("#advanced").open = false));
   await page.click("#paint");
   await page.waitForFunction(() => document.activeElement.id === "steps");

@@ -5,7 +5,7 @@ import { cpSync, renameSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connected, open, runtime, seen, show, stroke, wish } from "./browser.mjs";
+import { connected, open, runtime, seen, show, stroke, fillIn } from "./browser.mjs";
 
 const SIZE = [320, 240];
 const notice = (page) => page.waitForSelector(".notice.error").then((element) => element.innerText());
@@ -59,7 +59,7 @@ test("what the bridge refuses is said in its words", async (t) => {
   await stroke(page, SIZE, [[160, 120]]);
   // One that has gone from the models folder since the page was told of it.
   await page.evaluate(() => document.querySelector("#checkpoint").add(new Option("gone")));
-  await wish(page, { checkpoint: "gone" });
+  await fillIn(page, { checkpoint: "gone" });
   await page.click("#paint");
   assert.match(await notice(page), /No checkpoint named 'gone' is installed\.\s+Installed: /);
   assert.equal(await page.locator(".job").count(), 0);
@@ -69,10 +69,10 @@ test("jobs wait in a row, and each can be cancelled", async (t) => {
   const page = await open(t);
   await show(page, "photo.png");
   await stroke(page, SIZE, [[160, 120]]);
-  await wish(page, { checkpoint: "slow", steps: 400, prompt: "first" });
+  await fillIn(page, { checkpoint: "slow", steps: 400, prompt: "first" });
   await page.click("#paint");
   await page.waitForSelector(".job progress[value]");
-  await wish(page, { prompt: "second" });
+  await fillIn(page, { prompt: "second" });
   await page.click("#paint");
   const second = page.locator(".job", { hasText: "second" });
   await second.getByText("Waiting, 1 before it").waitFor();
@@ -90,7 +90,7 @@ test("a connection that breaks in mid-job is taken up again, and the result come
   const page = await open(t, { origin });
   await show(page, "photo.png");
   await stroke(page, SIZE, [[120, 120], [200, 120]]);
-  await wish(page, { checkpoint: "slow", steps: 12 });
+  await fillIn(page, { checkpoint: "slow", steps: 12 });
   const before = await seen(page, "#picture", SIZE, [160, 120]);
   await page.click("#paint");
   await page.waitForSelector(".job progress[value]");

@@ -9,6 +9,7 @@ import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import from_base64
+from job_forms import said
 from recording import Recording, submits
 from small_bridge import Bridge
 
@@ -34,13 +35,13 @@ async def test_each_picture_is_enlarged_by_a_job_of_its_own(recorded: Bridge, ht
     answer = response.json()
     assert [from_base64(image).shape for image in answer["images"]] == [(72, 96, 3)] * 4
     jobs = submits(recorded)
-    assert [job.kind for job in jobs] == ["generate", "upscale", "upscale"] * 2
+    assert [said(job).kind for job in jobs] == ["generate", "upscale", "upscale"] * 2
     first, second = jobs[0], jobs[1]
-    assert (first.canvas, first.batch, first.prompt, first.steps) == (Extent(64, 48), 2, "a cat", 3)
-    assert (second.canvas, second.scale, second.strength, second.steps) == (Extent(64, 48), 2, 0.4, 7)
-    assert (second.prompt, second.sampler, second.batch) == ("a large cat", "Heun", 1)
+    assert (first.canvas, said(first).batch, said(first).prompt, said(first).steps) == (Extent(64, 48), 2, "a cat", 3)
+    assert (second.canvas, said(second).scale, said(second).strength, said(second).steps) == (Extent(64, 48), 2, 0.4, 7)
+    assert (said(second).prompt, said(second).sampler, said(second).batch) == ("a large cat", "Heun", 1)
     info = json.loads(answer["info"])
-    assert info["all_seeds"] == [job.seed for job in jobs if job.kind == "upscale"] == [5, 6, 7, 8]
+    assert info["all_seeds"] == [said(job).seed for job in jobs if said(job).kind == "upscale"] == [5, 6, 7, 8]
     assert info["denoising_strength"] == 0.4
     assert "Size: 64x48" in info["infotexts"][0]
     assert "Hires resize: 96x72, Hires steps: 7, Hires upscaler: Paintbridge" in info["infotexts"][0]
@@ -65,7 +66,7 @@ async def test_sizes(recorded: Bridge, http: Any) -> None:
             assert from_base64(answer["images"][0]).shape == (size[1], size[0], 3)
             generate, second = submits(recorded)[-2:]
             assert generate.canvas == Extent(*first)
-            assert (second.kind, second.scale) == ("refine" if scale == 1 else "upscale", scale)
+            assert (said(second).kind, said(second).scale) == ("refine" if scale == 1 else "upscale", scale)
 
 
 @pytest.mark.parametrize(

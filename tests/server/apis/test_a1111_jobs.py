@@ -11,6 +11,7 @@ import httpx2
 import numpy as np
 import pytest
 from encoded_pictures import as_base64, disc, from_base64, photograph
+from job_forms import said
 from recording import Recording, StepByStep, submits
 from small_bridge import Bridge, Client, a_job
 
@@ -56,11 +57,11 @@ async def test_what_txt2img_asks_for(recorded, http):
         })  # fmt: skip
         await client.post(f"{PREFIX}/txt2img", json={"sampler_name": "DPM++ 2M", "scheduler": "Karras", "steps": 2})
     first, second, third = submits(recorded)
-    assert (first.kind, first.prompt, first.negative_prompt) == ("generate", "a cat", "grey")
+    assert (said(first).kind, said(first).prompt, said(first).negative_prompt) == ("generate", "a cat", "grey")
     assert (first.canvas, first.context, first.picture) == (Extent(96, 64), Rect(0, 0, 96, 64), None)
-    assert (first.seed, first.batch, first.steps, first.guidance) == ((1 << 64) - 1, 3, 4, 5.0)
-    assert (first.sampler, second.seed) == ("Heun", 2)
-    assert (third.sampler, third.guidance, third.on_disconnect) == ("DPM++ 2M Karras", 7.0, "cancel")
+    assert (said(first).seed, said(first).batch, said(first).steps, said(first).guidance) == ((1 << 64) - 1, 3, 4, 5.0)
+    assert (said(first).sampler, said(second).seed) == ("Heun", 2)
+    assert (said(third).sampler, said(third).guidance, third.on_disconnect) == ("DPM++ 2M Karras", 7.0, "cancel")
 
 
 @pytest.mark.parametrize(
@@ -76,8 +77,8 @@ async def test_what_img2img_asks_for(recorded, http, fill, kind, mode, strength,
     async with http(recorded) as client:
         answer = (await client.post(f"{PREFIX}/img2img", json=picture_job(**fields))).json()
     (submit,) = submits(recorded)
-    assert (submit.kind, submit.mode, submit.strength) == (kind, mode, strength)
-    assert (submit.grow, submit.feather) == (0.0, 5.0)
+    assert (said(submit).kind, said(submit).mode, said(submit).strength) == (kind, mode, strength)
+    assert (said(submit).grow, said(submit).feather) == (0.0, 5.0)
     shape = from_base64(answer["images"][0]).shape
     if full_res:
         # The mask's bounds with blur and padding, as high as wide.
@@ -95,7 +96,7 @@ async def test_blurs_by_either_name_and_none_by_default(recorded, http):
     async with http(recorded) as client:
         for fields in ({}, {"mask_blur_x": 9, "mask_blur_y": 2}, {"mask_blur": 3, "mask_blur_x": 9}, {"mask_blur": 0}):
             await client.post(f"{PREFIX}/img2img", json=picture_job(**fields))
-    assert [submit.feather for submit in submits(recorded)] == [4.0, 9.0, 3.0, 0.0]
+    assert [said(submit).feather for submit in submits(recorded)] == [4.0, 9.0, 3.0, 0.0]
 
 
 async def test_progress_and_interrupt_in_mid_job(bridge, http):

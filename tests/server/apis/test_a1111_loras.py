@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_forms import said
 from recording import Recording, submits
 from tiny_checkpoints import build_tiny_sd1
 from tiny_loras import build_tiny_lora
@@ -33,8 +34,8 @@ async def test_they_are_left_out_and_the_answer_says_so(with_berry: Any, http: A
         response = await client.post(TXT2IMG, json=fields)
     assert response.status_code == 200
     (submit,) = submits(with_berry)
-    assert submit.prompt == "a cat <lora:berry:0.5> {red |blue}  "
-    assert submit.negative_prompt == "grey "
+    assert said(submit).prompt == "a cat <lora:berry:0.5> {red |blue}  "
+    assert said(submit).negative_prompt == "grey "
     info = json.loads(response.json()["info"])
     assert info["prompt"] == fields["prompt"]
     unknown, kind, negative = info["paintbridge"]["notes"]
@@ -47,5 +48,5 @@ async def test_a_lora_for_another_pass(with_berry: Any, http: Any) -> None:
     fields = {"prompt": "a cat", "hr_prompt": "a <lora:gone:1>cat", "enable_hr": True, "width": 64, "height": 64}
     async with http(with_berry) as client:
         info = json.loads((await client.post(TXT2IMG, json=fields)).json()["info"])
-    assert [submit.prompt for submit in submits(with_berry)] == ["a cat", "a cat"]
+    assert [said(submit).prompt for submit in submits(with_berry)] == ["a cat", "a cat"]
     assert "'gone'" in info["paintbridge"]["notes"][0]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.protocol.messages import ConditionUse, Recipe, Rect
+from job_forms import with_settings
+
+from bridge.protocol.messages import Condition, Picture, Recipe, Rect, job_settings
 from bridge.server.apis.a1111.infotext import infotext, parse_infotext
 from bridge.server.apis.a1111.orders import ImageOrder, read_txt2img
 
 ORDER = read_txt2img({"prompt": "a cat\nSteps: 3 of them", "negative_prompt": "grey,\nred: all", "seed": 5})
 RECIPE = Recipe(
-    "generate", "generate", "", "", 1.0, 7, 20, 7.5, "Euler a", "style: red, no. 2", "abcdef0123456789", 0.0, 0.0,
-    False, Rect(0, 0, 8, 8), 8, 8, False, "cpu float32", {},
+    job_settings({"seed": 7, "guidance": 7.5, "sampler": "Euler a", "checkpoint": "style: red, no. 2"}),
+    Rect(0, 0, 8, 8), "abcdef0123456789", 8, 8, False, "cpu float32", {},
 )  # fmt: skip
 
 
@@ -42,8 +44,9 @@ def test_what_is_said_of_a_masked_picture() -> None:
 
 
 def test_what_is_said_of_what_guided_it() -> None:
-    use = ConditionUse("scribble", "0" * 64, 0.5, 0.0, 1.0, "lines", "abcdef0123456789")
-    text = infotext(ORDER, replace(RECIPE, conditions=(use,)), "1.0")
+    use = Condition("scribble", Picture("0" * 64, 1, 8, 8, 1), strength=0.5, controlnet="lines")
+    recipe = with_settings(RECIPE, conditions=(use,), controlnet_hashes=("abcdef0123456789",))
+    text = infotext(ORDER, recipe, "1.0")
     assert parse_infotext(text)["ControlNet 0"] == (
         "Module: none, Model: lines [abcdef01], Weight: 0.5, Guidance Start: 0, Guidance End: 1"
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
-from ..painting import Paintings
+from ..api_job import Paintings
 from .infotext import Planned, infotext
 from .orders import ImageOrder, Order
 from .runs import Run
@@ -32,12 +31,12 @@ def answer(
 
 
 def _info(order: Order, done: Paintings, run: Run, planned: Planned, version: str) -> dict[str, Any]:
-    seeds = [recipe.seed for recipe in done.recipes]
+    seeds = [recipe.settings.sampling.seed for recipe in done.recipes]
     texts = [infotext(order, recipe, version) for recipe in done.recipes]
     if not seeds:
         # As there: what an interrupted request was to make is told all the same, and its text.
         seeds = [(order.seed + index) % (1 << 64) for index in range(order.n_iter * order.batch_size)]
-        texts = [infotext(order, replace(planned, seed=order.seed), version)]
+        texts = [infotext(order, planned, version)]
     made_by = done.recipes[0] if done.recipes else planned
     return {
         "prompt": order.prompt,
@@ -57,7 +56,7 @@ def _info(order: Order, done: Paintings, run: Run, planned: Planned, version: st
         "batch_size": order.batch_size,
         "restore_faces": False,
         "face_restoration_model": None,
-        "sd_model_name": made_by.checkpoint,
+        "sd_model_name": made_by.settings.checkpoint,
         "sd_model_hash": made_by.checkpoint_hash[:10],
         "sd_vae_name": None,
         "sd_vae_hash": None,

@@ -11,9 +11,9 @@ from typing import Any
 from ....models.names import find_name
 from ....protocol.errors import BridgeError
 from ....protocol.messages import Condition
+from ..api_job import ApiJob
 from ..bodies import decode_base64
 from ..fields import Fields
-from ..painting import Easel
 
 __all__ = ["LISTS", "Unit", "control_types", "guide", "read_units"]
 
@@ -51,14 +51,12 @@ LISTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Unit:
-    """One of the ControlNets at work. ``picture`` None: the one that is repainted."""
+    """One of the ControlNets at work. ``picture`` None: the one that is repainted; ``options`` are the condition's."""
 
     model: str
     picture: bytes | None = field(repr=False)
     fit: str
-    strength: float
-    start: float
-    end: float
+    options: Mapping[str, float]
 
 
 def read_units(scripts: Mapping[str, Any]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
@@ -93,8 +91,11 @@ def _read(arg: Mapping[str, Any]) -> tuple[Unit | None, tuple[str, ...]]:
     picture = fields.raw("image")
     # Older clients send it with its mask.
     picture = picture.get("image") if isinstance(picture, dict) else picture
-    strength = fields.number("weight", 1.0, 0.0, 2.0)
-    start, end = fields.number("guidance_start", 0.0, 0.0, 1.0), fields.number("guidance_end", 1.0, 0.0, 1.0)
+    options = {
+        "strength": fields.number("weight", 1.0, 0.0, 2.0),
+        "start": fields.number("guidance_start", 0.0, 0.0, 1.0),
+        "end": fields.number("guidance_end", 1.0, 0.0, 1.0),
+    }
     fit = _FITS.get(fields.raw("resize_mode") if arg.get("resize_mode") is not None else 1)
     if fit is None:
         fields.refuse("resize_mode", "it must be 0, 1 or 2.")
@@ -107,11 +108,11 @@ def _read(arg: Mapping[str, Any]) -> tuple[Unit | None, tuple[str, ...]]:
     if module not in _MODULES:
         return None, ("module",)
     data = decode_base64(picture) if isinstance(picture, str) and picture else None
-    return Unit(model, data, fit or "crop", strength, start, end), fields.ignored()
+    return Unit(model, data, fit or "crop", options), fields.ignored()
 
 
 async def guide(
-    easel: Easel, units: Sequence[Unit], kinds: Mapping[str, str], repainted: bytes | None
+    api_job: ApiJob, units: Sequence[Unit], kinds: Mapping[str, str], repainted: bytes | None
 ) -> tuple[Condition, ...]:
     """The job's conditions. ``kinds`` of condition are by the ControlNets' names.
 
@@ -131,8 +132,8 @@ async def guide(
         picture = unit.picture or repainted
         if picture is None:
             raise BridgeError("missing_field", "No image selected", "Send the unit's picture in image, as Base64.")
-        fields = {"strength": unit.strength, "start": unit.start, "end": unit.end, "controlnet": name}
-        conditions.append(await easel.guide(easel.look(picture), kinds[name], unit.fit, **fields))
+        encoded = api_job.look(picture)
+        conditions.append(await api_job.guide(encoded, kinds[name], unit.fit, controlnet=name, **unit.options))
     return tuple(conditions)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ....imaging.orders import Encoded, Enlarge, Ground
+from ....imaging.orders import BaseImage, Encoded, Enlarge
 from ....protocol.errors import BridgeError
 from ....protocol.messages import SCALES, Extent
+from ..api_job import ApiJob
 from ..bodies import decode_base64
 from ..fields import Fields
-from ..painting import Easel
 from .runs import Run
 
 __all__ = ["UPSCALERS", "ExtraOrder", "html_info", "read_batch", "read_extra", "upscale"]
@@ -114,7 +114,7 @@ def _upscaler(fields: Fields) -> str:
     return _NONE
 
 
-async def upscale(easel: Easel, order: ExtraOrder, picture: Encoded, run: Run, checkpoint: str | None) -> bytes:
+async def upscale(api_job: ApiJob, order: ExtraOrder, picture: Encoded, run: Run, checkpoint: str | None) -> bytes:
     """Enlarge a picture; the file.
 
     Raises:
@@ -124,13 +124,13 @@ async def upscale(easel: Easel, order: ExtraOrder, picture: Encoded, run: Run, c
     fit = "crop" if order.crop else "stretch"
     if order.upscaler == _NONE:
         # There, too, this gives the picture as it is.
-        return await easel.enlarge(Enlarge(picture, "nearest", easel.most_pixels))
+        return await api_job.enlarge(Enlarge(picture, "nearest", api_job.most_pixels))
     if order.upscaler in _KERNELS:
         kernel = _KERNELS[order.upscaler]
-        return await easel.enlarge(Enlarge(picture, kernel, easel.most_pixels, order.factor, order.size, fit))
-    await easel.lay_out(Ground(picture), None)
-    target, scale = _target(order, easel.canvas)
-    done = await easel.paint(
+        return await api_job.enlarge(Enlarge(picture, kernel, api_job.most_pixels, order.factor, order.size, fit))
+    await api_job.lay_out(BaseImage(picture), None)
+    target, scale = _target(order, api_job.canvas)
+    done = await api_job.paint(
         run.job, run.follow, lambda _: (), size=target, fit=fit, kind="upscale", scale=scale, checkpoint=checkpoint
     )
     return done.files[0]

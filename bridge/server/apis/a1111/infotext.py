@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....protocol.messages import ConditionUse, Recipe
+from ....protocol.messages import JobSettings, Recipe
 from .orders import ImageOrder, Order
 
 __all__ = ["Planned", "infotext", "parse_infotext"]
@@ -23,24 +23,22 @@ _LEAST_PAIRS = 3
 class Planned:
     """What the text says of a picture that was not made: what was asked for. Named as in :class:`.Recipe`."""
 
-    sampler: str
-    guidance: float
-    seed: int
-    checkpoint: str
+    settings: JobSettings
     checkpoint_hash: str
-    conditions: tuple[ConditionUse, ...] = ()
+    controlnet_hashes: tuple[str, ...] = ()
 
 
 def infotext(order: Order, made: Recipe | Planned, version: str) -> str:
     """The text for one picture."""
+    settings = made.settings
     said: dict[str, Any] = {
         "Steps": order.steps,
-        "Sampler": made.sampler,
-        "CFG scale": _plain(made.guidance),
-        "Seed": made.seed,
+        "Sampler": settings.sampling.sampler,
+        "CFG scale": _plain(settings.sampling.guidance or 0.0),
+        "Seed": settings.sampling.seed,
         "Size": f"{order.width}x{order.height}",
         "Model hash": made.checkpoint_hash[:10],
-        "Model": made.checkpoint,
+        "Model": settings.checkpoint,
     }
     if order.hires is not None:
         target = order.hires.target
@@ -55,9 +53,9 @@ def infotext(order: Order, made: Recipe | Planned, version: str) -> str:
             if order.full_res:
                 said["Inpaint area"] = "Only masked"
                 said["Masked area padding"] = order.full_res_padding
-    for number, use in enumerate(made.conditions):
+    for number, (use, weights) in enumerate(zip(settings.conditioning.conditions, made.controlnet_hashes, strict=True)):
         said[f"ControlNet {number}"] = (
-            f"Module: none, Model: {use.controlnet} [{use.controlnet_hash[:8]}], Weight: {_plain(use.strength)}, "
+            f"Module: none, Model: {use.controlnet} [{weights[:8]}], Weight: {_plain(use.strength)}, "
             f"Guidance Start: {_plain(use.start)}, Guidance End: {_plain(use.end)}"
         )
     said["Version"] = f"Paintbridge {version}"

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ....imaging.orders import Ground, Selecting, Thumbnail
+from ....imaging.orders import BaseImage, Selecting, Thumbnail
 from ....imaging.process import Imaging
 from ....protocol.errors import BridgeError
-from ....protocol.messages import CheckpointInfo, Condition, Extent, Recipe
+from ....protocol.messages import CheckpointInfo, Condition, Extent, JobSettings, Recipe, Sampling
 from ...service import Service
-from ..painting import Easel, Paintings
-from ..visitor import JobStopped, Visitor
+from ..api_job import ApiJob, Paintings
+from ..in_process import InProcessClient, JobStopped
 from .answering import answer
 from .controlnet import guide
 from .extras import ExtraOrder, upscale
@@ -41,11 +41,11 @@ _MASKED = (("fill", "fill", False), ("refine", "auto", False), ("fill", "add", T
 class Painter:
     """Does this API's jobs. Belongs to one event loop."""
 
-    def __init__(self, service: Service, visitor: Visitor, imaging: Imaging) -> None:
+    def __init__(self, service: Service, client: InProcessClient, imaging: Imaging) -> None:
         self.options = Options()
-        self.runs = Runs(visitor.stop)
+        self.runs = Runs(client.stop)
         self.service = service
-        self.visitor = visitor
+        self.client = client
         self.imaging = imaging
 
     async def paint(self, order: Order, parameters: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -69,7 +69,7 @@ class Painter:
             jobs = _Jobs(self, order, run, checkpoint, file_kind)
             done = await jobs.paint()
         for recipe in done.recipes:
-            self.options.learn(recipe.checkpoint, recipe.checkpoint_hash)
+            self.options.learn(recipe.settings.checkpoint or "", recipe.checkpoint_hash)
         content = await asyncio.to_thread(
             answer, order, parameters, done, run, ignored, self._planned(order, checkpoint, checkpoints), self.version
         )
@@ -82,21 +82,21 @@ class Painter:
             BridgeError: it was refused, or failed.
         """
         checkpoint, _, _ = self.options.override({}, await self.checkpoints())
-        easels = [(self.easel(), order) for order in orders]
-        pictures = [easel.look(order.picture) for easel, order in easels]
+        api_jobs = [(self.api_job(), order) for order in orders]
+        pictures = [api_job.look(order.picture) for api_job, order in api_jobs]
         images: list[str] = []
         hints: dict[str, None] = {}
         with self.runs.run("extras", len(orders), 0) as run:
-            for number, ((easel, order), picture) in enumerate(zip(easels, pictures, strict=True)):
+            for number, ((api_job, order), picture) in enumerate(zip(api_jobs, pictures, strict=True)):
                 if run.interrupted:
                     break
-                run.begin(self.visitor.name(), number)
+                run.begin(self.client.name(), number)
                 try:
-                    file = await upscale(easel, order, picture, run, checkpoint)
+                    file = await upscale(api_job, order, picture, run, checkpoint)
                 except JobStopped:
                     continue
                 images.append((await asyncio.to_thread(base64.b64encode, file)).decode())
-                hints.update(dict.fromkeys(easel.hints))
+                hints.update(dict.fromkeys(api_job.hints))
         return images, tuple(hints)
 
     async def progress(self, *, with_image: bool) -> dict[str, Any]:
@@ -113,9 +113,9 @@ class Painter:
         """Those that are here."""
         return (await self.service.models.current()).message.checkpoints
 
-    def easel(self) -> Easel:
+    def api_job(self) -> ApiJob:
         """For one request's pictures."""
-        return Easel(self.visitor, self.imaging, self.service.settings.picture_pixels)
+        return ApiJob(self.client, self.imaging, self.service.settings.picture_pixels)
 
     @property
     def version(self) -> str:
@@ -124,7 +124,8 @@ class Painter:
 
     def _planned(self, order: Order, checkpoint: str | None, checkpoints: Sequence[CheckpointInfo]) -> Planned:
         name = checkpoint or (checkpoints[0].name if checkpoints else "")
-        return Planned(order.sampler, order.cfg_scale, order.seed, name, self.options.sha256(name))
+        sampling = Sampling(seed=order.seed, guidance=order.cfg_scale, sampler=order.sampler)
+        return Planned(JobSettings(checkpoint=name, sampling=sampling), self.options.sha256(name))
 
 
 @dataclass
@@ -147,25 +148,25 @@ class _Jobs:
         prompt, negative, notes = await without_unknown(
             self.painter.service, order.prompt, order.negative_prompt, self.checkpoint
         )
-        easel = self.painter.easel()
-        second = await self._second_checkpoint(easel, order.hires) if order.hires is not None else None
-        job = {**await _lay_out(easel, order), "prompt": prompt, "negative_prompt": negative}
-        job |= {"checkpoint": self.checkpoint, "conditions": await self._conditions(easel)}
+        api_job = self.painter.api_job()
+        second = await self._second_checkpoint(api_job, order.hires) if order.hires is not None else None
+        job = {**await _lay_out(api_job, order), "prompt": prompt, "negative_prompt": negative}
+        job |= {"checkpoint": self.checkpoint, "conditions": await self._conditions(api_job)}
         done = Paintings(hints=notes)
         # The picture between the passes must lose nothing.
         file_kind = self.file_kind if order.hires is None else "png"
         for number in range(order.n_iter):
             seed = (order.seed + number * order.batch_size) % (1 << 64)
             passed = number if order.hires is None else number * (1 + order.batch_size)
-            first = await self._job(easel, passed, file_kind, {**job, "seed": seed})
+            first = await self._job(api_job, passed, file_kind, {**job, "seed": seed})
             done += first if order.hires is None else Paintings(hints=first.hints)
             for index, (file, recipe) in enumerate(zip(first.files, first.recipes, strict=True), passed + 1):
                 if order.hires is not None:
-                    again = {**job, "seed": recipe.seed, "checkpoint": second}
+                    again = {**job, "seed": recipe.settings.sampling.seed, "checkpoint": second}
                     done += await self._second(order.hires, file, index, again)
         return done
 
-    async def _second_checkpoint(self, easel: Easel, hires: Hires) -> str | None:
+    async def _second_checkpoint(self, api_job: ApiJob, hires: Hires) -> str | None:
         """Which one paints the second pass. What would fail there does so before the first.
 
         Raises:
@@ -174,7 +175,7 @@ class _Jobs:
         order, painter = self.order, self.painter
         scale = scale_for(Extent(order.width, order.height), hires.target) or 1
         width, height = order.width * scale, order.height * scale
-        if max(width * height, hires.target.width * hires.target.height) > easel.most_pixels:
+        if max(width * height, hires.target.width * hires.target.height) > api_job.most_pixels:
             raise BridgeError("picture_too_large", f"A picture of {width} x {height} pixels is too large.")
         if not hires.checkpoint:
             return self.checkpoint
@@ -188,11 +189,11 @@ class _Jobs:
             return Paintings()
         wanted, unwanted = hires.prompt or order.prompt, hires.negative_prompt or order.negative_prompt
         prompt, negative, notes = await without_unknown(painter.service, wanted, unwanted, job["checkpoint"])
-        easel = painter.easel()
-        picture = easel.look(file)
+        api_job = painter.api_job()
+        picture = api_job.look(file)
         scale = scale_for(Extent(picture.width, picture.height), hires.target)
-        ground = Ground(picture, hires.target, "crop") if scale == 1 else Ground(picture)
-        await easel.lay_out(ground, None)
+        base = BaseImage(picture, hires.target, "crop") if scale == 1 else BaseImage(picture)
+        await api_job.lay_out(base, None)
         second = {
             **job,
             **({"kind": "refine"} if scale == 1 else {"kind": "upscale", "scale": scale}),
@@ -202,34 +203,34 @@ class _Jobs:
             "steps": hires.steps or order.steps,
             "sampler": hires.sampler or order.sampler,
             "strength": order.strength,
-            "conditions": await self._conditions(easel),
+            "conditions": await self._conditions(api_job),
         }
-        done = await self._job(easel, number, self.file_kind, second, size=hires.target, fit="crop")
+        done = await self._job(api_job, number, self.file_kind, second, size=hires.target, fit="crop")
         return Paintings(hints=notes) + done
 
-    async def _conditions(self, easel: Easel) -> tuple[Condition, ...]:
+    async def _conditions(self, api_job: ApiJob) -> tuple[Condition, ...]:
         order = self.order
         if not order.units:
             return ()
         repainted = order.picture if isinstance(order, ImageOrder) else None
-        return await guide(easel, order.units, await self.painter.service.controlnets(), repainted)
+        return await guide(api_job, order.units, await self.painter.service.controlnets(), repainted)
 
-    async def _job(self, easel: Easel, number: int, file_kind: str, job: dict[str, Any], **finish: Any) -> Paintings:
+    async def _job(self, api_job: ApiJob, number: int, file_kind: str, job: dict[str, Any], **finish: Any) -> Paintings:
         if self.run.interrupted:
             return Paintings()
-        self.run.begin(self.painter.visitor.name(), number)
+        self.run.begin(self.painter.client.name(), number)
 
         def describe(recipe: Recipe) -> list[tuple[str, str]]:
             return [("parameters", infotext(self.order, recipe, self.painter.version))]
 
         try:
-            return await easel.paint(self.run.job, self.run.follow, describe, file_kind=file_kind, **finish, **job)
+            return await api_job.paint(self.run.job, self.run.follow, describe, file_kind=file_kind, **finish, **job)
         except JobStopped:
             # By `skip` or `interrupt`; what is done already is the answer.
             return Paintings()
 
 
-async def _lay_out(easel: Easel, order: Order) -> dict[str, Any]:
+async def _lay_out(api_job: ApiJob, order: Order) -> dict[str, Any]:
     """Lay the request's picture out; the job's fields."""
     job: dict[str, Any] = {
         "batch": order.batch_size,
@@ -239,27 +240,27 @@ async def _lay_out(easel: Easel, order: Order) -> dict[str, Any]:
     }
     size = Extent(order.width, order.height)
     if not isinstance(order, ImageOrder):
-        easel.blank(size.width, size.height)
+        api_job.blank(size.width, size.height)
         return {**job, "kind": "generate"}
-    if size.width * size.height > easel.most_pixels:
+    if size.width * size.height > api_job.most_pixels:
         raise BridgeError("picture_too_large", f"A picture of {size.width} x {size.height} pixels is too large.")
-    picture = easel.look(order.picture)
-    ground = Ground(picture, size, _FITS[order.resize_mode])
+    picture = api_job.look(order.picture)
+    base = BaseImage(picture, size, _FITS[order.resize_mode])
     if order.mask is None:
-        await easel.lay_out(ground, None)
+        await api_job.lay_out(base, None)
         return {**job, "kind": "refine", "strength": order.strength}
     if order.full_res:
         # Only what is masked is painted, at a density of its own, and laid into the picture as it is.
-        ground = Ground(picture)
+        base = BaseImage(picture)
     selecting = Selecting(
-        easel.look(order.mask),
+        api_job.look(order.mask),
         "luminance",
         invert=order.invert,
         close=order.full_res,
         room=math.ceil(order.mask_blur) + order.full_res_padding,
         shape=size,
     )
-    await easel.lay_out(ground, selecting)
+    await api_job.lay_out(base, selecting)
     kind, mode, afresh = _MASKED[order.fill]
     strength = 1.0 if afresh else order.strength
     return {**job, "kind": kind, "mode": mode, "strength": strength, "grow": 0.0, "feather": order.mask_blur}

@@ -18,7 +18,7 @@ from ..answers import Handler, answer, told
 from ..bodies import decode_base64, read_json
 from ..fields import Fields
 from ..hangup import unless_hung_up
-from ..visitor import Visitor
+from ..in_process import InProcessClient
 from .controlnet import LISTS, control_types
 from .extras import UPSCALERS, html_info, read_batch, read_extra
 from .infotext import parse_infotext
@@ -56,7 +56,7 @@ _NO_INTERROGATION = (
 
 def routes(service: Service, imaging: Imaging) -> list[Route]:
     """All endpoints, for one bridge."""
-    api = _Api(service, Painter(service, Visitor(service), imaging))
+    api = _Api(service, Painter(service, InProcessClient(service), imaging))
     refreshed = ("checkpoints", "embeddings", "loras", "vae")
     found = {
         ("POST", "/sdapi/v1/txt2img"): api.txt2img,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ....protocol.messages import Preview, Progress, Started
-from ..visitor import Happened
+from ..in_process import Happened
 
 __all__ = ["Run", "Runs"]
 

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ....protocol.messages import Preview, Progress, Queued
+from ..api_job import Paintings
 from ..hangup import HungUp, unless_hung_up
-from ..painting import Paintings
-from ..visitor import Happened
+from ..in_process import Happened
 
 __all__ = ["WAITING", "EventStream", "Follower", "event"]
 

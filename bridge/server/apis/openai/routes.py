@@ -14,18 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ....imaging.orders import Encoded, Ground, Selecting, Thumbnail
+from ....imaging.orders import BaseImage, Encoded, Selecting, Thumbnail
 from ....imaging.process import Imaging
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo, Extent, Preview
 from ...logs import log_fault
 from ...service import Service
 from ..answers import answer, ignored_headers, told
+from ..api_job import ApiJob, Paintings
 from ..bodies import read_form, read_json
 from ..gate import KEPT
 from ..hangup import unless_hung_up
-from ..painting import Easel, Paintings
-from ..visitor import Follow, Visitor
+from ..in_process import Follow, InProcessClient
 from .events import WAITING, EventStream, Follower, event
 from .kept import Kept, address_of
 from .orders import Form, Order, Pictures, find_checkpoint, native_size, read_order, read_pictures
@@ -58,7 +58,7 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
 class _Work:
     """What is to be done. ``fields`` are the job's; ``event`` begins its events' names."""
 
-    easel: Easel
+    api_job: ApiJob
     order: Order
     event: str
     fields: dict[str, Any]
@@ -69,17 +69,17 @@ class _Work:
 class _Api:
     def __init__(self, service: Service, imaging: Imaging) -> None:
         self._service = service
-        self._visitor = Visitor(service)
+        self._client = InProcessClient(service)
         self._imaging = imaging
         self._kept = Kept(service.token)
 
     async def generations(self, request: Request) -> Response:
         checkpoints = await self._checkpoints()
         order = read_order(await read_json(request, most_bytes=self._service.settings.request_bytes), checkpoints)
-        easel = self._easel()
+        api_job = self._api_job()
         size = order.size or native_size(order.checkpoint, checkpoints)
-        easel.blank(size.width, size.height)
-        return await self._do(request, _Work(easel, order, "image_generation", {"kind": "generate"}, order.ignored))
+        api_job.blank(size.width, size.height)
+        return await self._do(request, _Work(api_job, order, "image_generation", {"kind": "generate"}, order.ignored))
 
     async def edits(self, request: Request) -> Response:
         form = await read_form(request, most_bytes=self._service.settings.request_bytes)
@@ -91,11 +91,13 @@ class _Api:
         form = await read_form(request, most_bytes=self._service.settings.request_bytes)
         pictures, rest = read_pictures({name: files for name, files in form.items() if name != "mask"})
         order = read_order(rest, await self._checkpoints(), prompted=False)
-        easel = self._easel()
-        await unless_hung_up(request, easel.lay_out(Ground(easel.look(pictures.image), order.size, "crop"), None))
+        api_job = self._api_job()
+        await unless_hung_up(
+            request, api_job.lay_out(BaseImage(api_job.look(pictures.image), order.size, "crop"), None)
+        )
         ignored = (*order.ignored, *pictures.ignored, *(name for name in form if name == "mask"))
         fields = {"kind": "refine", "strength": _EDIT_STRENGTH}
-        return await self._do(request, _Work(easel, order, "image_edit", fields, ignored))
+        return await self._do(request, _Work(api_job, order, "image_edit", fields, ignored))
 
     async def kept(self, request: Request) -> Response:
         found = self._kept.answer(request.path_params["name"])
@@ -111,21 +113,21 @@ class _Api:
     # ------------------------------------------------------------ inside
 
     async def _edit(self, order: Order, pictures: Pictures) -> _Work:
-        easel = self._easel()
-        picture = easel.look(pictures.image)
-        ground = Ground(picture, order.size, "crop")
-        mask: Encoded | None = None if pictures.mask is None else easel.look(pictures.mask)
+        api_job = self._api_job()
+        picture = api_job.look(pictures.image)
+        base = BaseImage(picture, order.size, "crop")
+        mask: Encoded | None = None if pictures.mask is None else api_job.look(pictures.mask)
         fields: dict[str, Any] = {"kind": "fill"}
         try:
-            await easel.lay_out(ground, Selecting(mask or picture, "transparency"))
+            await api_job.lay_out(base, Selecting(mask or picture, "transparency"))
         except BridgeError as error:
             # Without a mask the picture's own transparency is one; without that all of it is edited.
             if mask is not None or error.code != "empty_selection":
                 raise
-            await easel.lay_out(ground, None)
+            await api_job.lay_out(base, None)
             fields = {"kind": "refine", "strength": _EDIT_STRENGTH}
         ignored = (*order.ignored, *pictures.ignored)
-        return _Work(easel, order, "image_edit", fields, ignored, (_FIRST_ONLY,) if pictures.ignored else ())
+        return _Work(api_job, order, "image_edit", fields, ignored, (_FIRST_ONLY,) if pictures.ignored else ())
 
     async def _do(self, request: Request, work: _Work) -> Response:
         if work.order.stream:
@@ -143,8 +145,8 @@ class _Api:
 
     async def _paint(self, work: _Work, follow: Follow, *, previews: bool) -> Paintings:
         order = work.order
-        return await work.easel.paint(
-            self._visitor.name(),
+        return await work.api_job.paint(
+            self._client.name(),
             follow,
             lambda _: (),
             file_kind=order.file_kind,
@@ -184,7 +186,7 @@ class _Api:
                     yield WAITING
 
     async def _shown(self, preview: Preview, work: _Work) -> bytes:
-        size = Extent(work.easel.canvas.width, work.easel.canvas.height)
+        size = Extent(work.api_job.canvas.width, work.api_job.canvas.height)
         order = Thumbnail(preview.width, preview.height, preview.data, size, work.order.file_kind)
         return await self._imaging.thumbnail(order)
 
@@ -193,8 +195,8 @@ class _Api:
         content = {"type": name, "b64_json": base64.b64encode(file).decode(), "created_at": int(time())}
         return event(name, {**content, **_described(work), "quality": "auto", **more})
 
-    def _easel(self) -> Easel:
-        return Easel(self._visitor, self._imaging, self._service.settings.picture_pixels)
+    def _api_job(self) -> ApiJob:
+        return ApiJob(self._client, self._imaging, self._service.settings.picture_pixels)
 
     async def _checkpoints(self) -> Sequence[CheckpointInfo]:
         return (await self._service.models.current()).message.checkpoints
@@ -224,7 +226,7 @@ async def _after(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[by
 
 
 def _described(work: _Work) -> dict[str, Any]:
-    canvas = work.easel.canvas
+    canvas = work.api_job.canvas
     return {
         "background": "opaque",
         "output_format": work.order.file_kind,

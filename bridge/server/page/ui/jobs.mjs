@@ -1,4 +1,4 @@
-// Jobs: from the wish to the layers. Each that is under way has a row, a preview on the canvas, and a way out.
+// Jobs: from the request to the layers. Each that is under way has a row, a preview on the canvas, and a way out.
 
 import { Preview } from "../canvas/preview.mjs";
 import { crop } from "../picture/pixels.mjs";
@@ -6,12 +6,13 @@ import { JobCancelled } from "../wire/bridge.mjs";
 import { BridgeError } from "../wire/messages.mjs";
 import { byId, make, speak } from "./dom.mjs";
 import { complain, note } from "./notices.mjs";
+import { grouped } from "../wire/settings.mjs";
 
 /** @typedef {import("../picture/studio.mjs").Studio} Studio */
 /** @typedef {import("../canvas/view.mjs").View} View */
 /** @typedef {import("../wire/bridge.mjs").Bridge} Bridge */
 /** @typedef {import("../wire/messages.mjs").Message} Message */
-/** @typedef {import("./wish.mjs").Wish} Wish */
+/** @typedef {import("./form.mjs").JobRequest} JobRequest */
 
 /** @type {Record<string, string>} */
 const STAGES = {
@@ -24,23 +25,23 @@ const STAGES = {
   learn: "Learning",
 };
 
-/** @type {Record<import("./wish.mjs").Kind, string>} what a job is called that has no prompt */
+/** @type {Record<import("./form.mjs").Kind, string>} what a job is called that has no prompt */
 const UNNAMED = { fill: "Filled", refine: "Repainted", generate: "Generated", upscale: "Enlarged" };
 
 /**
  * @param {Studio} studio
  * @param {View} view
  * @param {Bridge} bridge
- * @param {Wish} wish
+ * @param {JobRequest} request
  * @param {(yes: boolean) => void} showMask
  */
-export async function paint(studio, view, bridge, wish, showMask) {
-  const bounds = ["generate", "upscale"].includes(wish.kind) ? null : studio.mask.bounds();
-  if (bounds === null && wish.kind === "fill") {
+export async function paint(studio, view, bridge, request, showMask) {
+  const bounds = ["generate", "upscale"].includes(request.kind) ? null : studio.mask.bounds();
+  if (bounds === null && request.kind === "fill") {
     return complain(new BridgeError("empty_selection", "Nothing is selected on the canvas.", "Paint over what should change, then try again."));
   }
   const id = crypto.randomUUID();
-  const name = wish.words || UNNAMED[wish.kind];
+  const name = request.words || UNNAMED[request.kind];
   const row = jobRow(name, () => bridge.cancel(id));
   const opened = studio.base;
   /** @type {Preview | null} */
@@ -48,16 +49,17 @@ export async function paint(studio, view, bridge, wish, showMask) {
   try {
     const { width, height } = studio.bounds;
     const canvas = { width, height };
-    const planned = await bridge.plan({ ...wish.planning, canvas, selection: bounds, context: { kind: wish.context } });
+    const settings = grouped(request.settings);
+    const planned = await bridge.plan({ settings, canvas, selection: bounds, context: { kind: request.context } });
     const { context } = planned;
     const size = { width: context.width, height: context.height };
     /** @type {Record<string, import("../wire/bridge.mjs").Pixels>} */
     const pictures = {};
-    if (wish.kind !== "generate") pictures.picture = { bytes: crop(studio.composed.data, width, context, 4), ...size, channels: 4 };
+    if (request.kind !== "generate") pictures.picture = { bytes: crop(studio.composed.data, width, context, 4), ...size, channels: 4 };
     if (bounds !== null) pictures.selection = { bytes: crop(studio.mask.data, width, context, 1), ...size, channels: 1 };
     preview = new Preview(context, bounds === null ? null : studio.mask);
     const shown = preview;
-    const result = await bridge.paint(id, { ...wish.sending, canvas, context }, pictures, (message) => {
+    const result = await bridge.paint(id, { settings, canvas, context }, pictures, request.conditions, (message) => {
       if (message.type === "preview") {
         // The selection would lie over what is being painted in it.
         if (!view.previews.has(shown)) showMask(false);
@@ -69,7 +71,7 @@ export async function paint(studio, view, bridge, wish, showMask) {
       }
     });
     if (studio.base !== opened) return;
-    if (wish.kind === "upscale") enlarge(studio, result.layers[0]);
+    if (request.kind === "upscale") enlarge(studio, result.layers[0]);
     else add(studio, id, name, result.layers);
     showMask(false);
     result.hints.forEach(note);

@@ -3,6 +3,7 @@
 import { savePng } from "../picture/files.mjs";
 import { byId, iconButton, inputById, make } from "./dom.mjs";
 import { complain, note } from "./notices.mjs";
+import { flat } from "../wire/settings.mjs";
 
 /** @typedef {import("../picture/studio.mjs").Studio} Studio */
 /** @typedef {import("../picture/studio.mjs").Layer} Layer */
@@ -44,11 +45,11 @@ export function serveLayers(studio) {
  * @param {WeakMap<Uint8ClampedArray, HTMLCanvasElement>} thumbnails
  */
 function row(studio, layer, thumbnails) {
-  const { recipe } = layer;
+  const recipe = flat(layer.recipe.settings);
   const picture = thumbnails.get(layer.data) ?? thumbnail(layer);
   thumbnails.set(layer.data, picture);
   const about = `${recipe.checkpoint} · seed ${recipe.seed}`;
-  const details = `${about} · ${recipe.steps} steps · guidance ${recipe.guidance} · ${recipe.sampler}`;
+  const details = `${about} · ${recipe.steps ?? 0} steps · guidance ${recipe.guidance} · ${recipe.sampler}`;
   const button = (/** @type {string} */ icon, /** @type {string} */ words, /** @type {() => void} */ act) => {
     const made = iconButton(icon, `${words}: ${layer.name}`, act);
     made.title = words;

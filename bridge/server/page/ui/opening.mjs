@@ -4,7 +4,7 @@ import { readPicture, savePng } from "../picture/files.mjs";
 import { makeRaster } from "../picture/pixels.mjs";
 import { byId, inputById } from "./dom.mjs";
 import { complain, note } from "./notices.mjs";
-import { suitingSide } from "./wish.mjs";
+import { suitingSide } from "./form.mjs";
 
 /** @typedef {import("../picture/studio.mjs").Studio} Studio */
 

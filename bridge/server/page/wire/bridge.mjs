@@ -7,6 +7,7 @@ import { JOB_EVENTS } from "./session.mjs";
 
 /** @typedef {import("./messages.mjs").Message} Message */
 /** @typedef {{bytes: Uint8ClampedArray<ArrayBuffer> | Uint8Array<ArrayBuffer>, width: number, height: number, channels: number}} Pixels */
+/** @typedef {{kind: string, picture: Pixels, mask?: Pixels, strength?: number, start?: number, end?: number, controlnet?: string}} ConditionPixels */
 /** @typedef {{x: number, y: number, width: number, height: number, data: Uint8ClampedArray<ArrayBuffer>, recipe: any}} ResultLayer */
 /** @typedef {{layers: ResultLayer[], hints: string[]}} JobResult */
 
@@ -69,13 +70,14 @@ export class Bridge extends EventTarget {
    * @param {string} job its name
    * @param {Record<string, unknown>} fields those of `submit`, but for its pictures
    * @param {Record<string, Pixels>} pictures by the field of `submit` that names them
+   * @param {ConditionPixels[]} conditions
    * @param {(message: Message) => void} tell its events and previews
    * @returns {Promise<JobResult>} rejects with BridgeError or JobCancelled
    */
-  paint(job, fields, pictures, tell) {
+  paint(job, fields, pictures, conditions, tell) {
     return new Promise((resolve, reject) => {
       this.#jobs.set(job, { tell, resolve, reject, sent: false, heard: false, cancelled: false });
-      this.#send(job, fields, pictures).catch((error) => this.#end(job, (entry) => entry.reject(error)));
+      this.#send(job, fields, pictures, conditions).catch((error) => this.#end(job, (entry) => entry.reject(error)));
     });
   }
 
@@ -110,20 +112,32 @@ export class Bridge extends EventTarget {
    * @param {string} job
    * @param {Record<string, unknown>} fields
    * @param {Record<string, Pixels>} pictures
+   * @param {ConditionPixels[]} conditions
    */
-  async #send(job, fields, pictures) {
+  async #send(job, fields, pictures, conditions) {
     /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
     const bytes = new Map();
     /** @type {Message} */
     const submit = { type: "submit", job, ...fields };
-    for (const [field, pixels] of Object.entries(pictures)) {
+    /** @type {Message[]} */
+    const offered = [];
+    const describe = async (/** @type {Pixels} */ pixels) => {
       const view = new Uint8Array(pixels.bytes.buffer, pixels.bytes.byteOffset, pixels.bytes.byteLength);
       const { width, height, channels } = pixels;
       const hash = await sha256(view);
       bytes.set(hash, view);
-      submit[field] = { hash, byte_count: view.length, width, height, channels };
+      const described = { hash, byte_count: view.length, width, height, channels };
+      offered.push(/** @type {any} */ (described));
+      return described;
+    };
+    for (const [field, pixels] of Object.entries(pictures)) submit[field] = await describe(pixels);
+    if (conditions.length) {
+      const sent = [];
+      for (const { picture, mask, ...rest } of conditions) {
+        sent.push({ ...rest, picture: await describe(picture), ...(mask && { mask: await describe(mask) }) });
+      }
+      submit.settings = { ...submit.settings, conditioning: { ...submit.settings?.conditioning, conditions: sent } };
     }
-    const offered = Object.keys(pictures).map((field) => submit[field]);
     const turn = this.#uploading.then(() => this.connection.persist(() => this.#attempt(submit, offered, bytes)));
     this.#uploading = turn.catch(() => {});
     await turn;

@@ -2,7 +2,6 @@
 
 import { decode, encode } from "../vendor/msgpack/index.mjs";
 
-export const PROTOCOL_VERSION = 1;
 export const CHUNK_BYTES = 1 << 20;
 
 /**

@@ -1,6 +1,7 @@
 // What may follow what, on a client's side: docs/protocol.md, "What may follow what". No socket, no clock.
 
-import { BridgeError, PROTOCOL_VERSION } from "./messages.mjs";
+import { PROTOCOL_VERSION } from "./fields.mjs";
+import { BridgeError } from "./messages.mjs";
 
 /** @typedef {import("./messages.mjs").Message} Message */
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from job_forms import said, submit_of, with_settings
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet
 from tiny_loras import build_tiny_lora
 
 from bridge.diffusion import Device
-from bridge.engine.inputs import Guidance, Inputs, bridge_error
-from bridge.engine.studio import Painted, Studio
+from bridge.engine.executor import JobExecutor, Painted
+from bridge.engine.inputs import Inputs, bridge_error
 from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, ModelsError, Registry
 from bridge.painter import Cancelled
 from bridge.prompts import PromptUnreadable
@@ -58,34 +58,34 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_studio(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def open_executor(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("PAINTBRIDGE_HOME", str(tmp_path))
     folders = [home]
     registries = Registry(folders, default="tiny"), LoraRegistry(folders), ControlNetRegistry(folders)
-    return lambda: Studio(*registries, CPU)
+    return lambda: JobExecutor(*registries, CPU)
 
 
 @pytest.fixture
-def studio(open_studio: Any) -> Studio:
-    return open_studio()
+def executor(open_executor: Any) -> JobExecutor:
+    return open_executor()
 
 
 def job(prompt: str, **options: Any) -> Submit:
     values = {"kind": "fill", "seed": 7, "steps": 3, "strength": 1.0, "checkpoint": "tiny", **options}
     context = Rect(0, 0, SIZE, SIZE)
-    return Submit(
+    return submit_of(
         job="a", canvas=Extent(SIZE, SIZE), context=context, prompt=prompt, result=ResultFormat("f32"), **values
     )
 
 
-def done(studio: Studio, submit: Submit, hooks: Hooks | None = None) -> Painted:
+def done(executor: JobExecutor, submit: Submit, hooks: Hooks | None = None) -> Painted:
     rows, columns = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) / SIZE
     selection = np.zeros((SIZE, SIZE), np.float32)
     selection[30:70, 25:65] = 1
     drawing = np.dstack([selection, selection, selection, np.ones_like(rows)])
-    guidance = tuple(Guidance(drawing, None) for _ in submit.conditions)
-    inputs = Inputs(np.dstack([rows, columns, 1 - rows, np.ones_like(rows)]), selection, guidance)
-    return studio.do(submit, inputs, hooks or Hooks())
+    drawings = tuple((drawing, None) for _ in said(submit).conditions)
+    inputs = Inputs(np.dstack([rows, columns, 1 - rows, np.ones_like(rows)]), selection, drawings)
+    return executor.do(submit, inputs, hooks or Hooks())
 
 
 def pixels(painted: Painted, index: int = 0) -> np.ndarray:
@@ -95,103 +95,105 @@ def pixels(painted: Painted, index: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["fill", "refine", "generate"])
-def test_each_picture_of_a_batch_can_be_made_again_alone(studio: Studio, open_studio: Any, kind: str) -> None:
+def test_each_picture_of_a_batch_can_be_made_again_alone(executor: JobExecutor, open_executor: Any, kind: str) -> None:
     prompt = "a {(red:1.4)|blue} flower {|<lora:ink:{0.5|1}>|<lora:oil> [tree]}"
     submit = job(prompt, batch=6, negative_prompt="{sky|lake}", kind=kind, strength=0.8)
-    batch = done(studio, submit)
+    batch = done(executor, submit)
     recipes = [layer.recipe for layer in batch.layers]
-    assert [recipe.seed for recipe in recipes] == list(range(7, 13))
-    assert all(recipe.prompt == prompt for recipe in recipes)
+    assert [said(recipe).seed for recipe in recipes] == list(range(7, 13))
+    assert all(said(recipe).prompt == prompt for recipe in recipes)
     assert len({recipe.chosen_prompt for recipe in recipes}) > 2
     assert len({recipe.chosen_negative_prompt for recipe in recipes}) == 2
     assert {len(recipe.loras) for recipe in recipes} == {0, 1}
     for index, recipe in enumerate(recipes):
-        fresh = done(open_studio(), replace(submit, batch=1, seed=recipe.seed))
+        fresh = done(open_executor(), with_settings(submit, batch=1, seed=said(recipe).seed))
         assert fresh.layers[0].recipe == recipe
         assert np.array_equal(pixels(fresh), pixels(batch, index))
         # What was chosen, written out, is the same picture too.
-        plain = done(studio, job(recipe.chosen_prompt, kind=kind, strength=0.8, seed=recipe.seed,
+        plain = done(executor, job(recipe.chosen_prompt, kind=kind, strength=0.8, seed=said(recipe).seed,
                                  negative_prompt=recipe.chosen_negative_prompt))  # fmt: skip
         assert np.array_equal(pixels(plain), pixels(batch, index))
         assert plain.layers[0].recipe.chosen_prompt == ""
         assert plain.layers[0].recipe.loras == recipe.loras
 
 
-def test_denoised_together_on_a_gpu(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_denoised_together_on_a_gpu(executor: JobExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = "a {red|blue} flower {|<lora:ink:0.8>}"
-    alone = [pixels(done(studio, job(prompt, seed=seed))) for seed in range(7, 15)]
+    alone = [pixels(done(executor, job(prompt, seed=seed))) for seed in range(7, 15)]
     monkeypatch.setattr(Device, "batches", property(lambda _: True))
-    batch = done(studio, job(prompt, batch=8))
+    batch = done(executor, job(prompt, batch=8))
     recipes = [layer.recipe for layer in batch.layers]
-    of_wording = [sum(other.chosen_prompt == recipe.chosen_prompt for other in recipes) for recipe in recipes]
-    assert max(of_wording) > 1
-    assert [recipe.batched for recipe in recipes] == [count > 1 for count in of_wording]
+    of_prompt = [sum(other.chosen_prompt == recipe.chosen_prompt for other in recipes) for recipe in recipes]
+    assert max(of_prompt) > 1
+    assert [recipe.batched for recipe in recipes] == [count > 1 for count in of_prompt]
     for index, picture in enumerate(alone):
         assert np.abs(picture - pixels(batch, index)).max() < 1 / 255
 
 
-def test_the_steps_of_all_pictures_are_counted_as_one_job(studio: Studio) -> None:
+def test_the_steps_of_all_pictures_are_counted_as_one_job(executor: JobExecutor) -> None:
     hooks = Hooks()
-    done(studio, job("a {red|blue|green} flower", batch=5), hooks)
+    done(executor, job("a {red|blue|green} flower", batch=5), hooks)
     told = [(step, steps) for name, step, steps in hooks.stages if name == "denoise"]
     assert {steps for _, steps in told} == {5 * 3}
     assert [step for step, _ in told] == sorted(step for step, _ in told)
     assert told[-1][0] == 5 * 3
 
 
-def test_a_lora_is_in_the_recipe_and_its_absence_leaves_no_trace(studio: Studio, open_studio: Any, home: Path) -> None:
-    plain = done(open_studio(), job("a red flower"))
-    worn = done(studio, job("a red flower <lora:INK:0.8>"))
-    again = done(studio, job("a red flower"))
+def test_a_lora_is_in_the_recipe_and_its_absence_leaves_no_trace(
+    executor: JobExecutor, open_executor: Any, home: Path
+) -> None:
+    plain = done(open_executor(), job("a red flower"))
+    worn = done(executor, job("a red flower <lora:INK:0.8>"))
+    again = done(executor, job("a red flower"))
     assert np.array_equal(pixels(again), pixels(plain))
     assert again.layers[0].recipe == plain.layers[0].recipe
-    assert np.array_equal(pixels(done(studio, job("<lora:ink:0> a red flower"))), pixels(plain))
+    assert np.array_equal(pixels(done(executor, job("<lora:ink:0> a red flower"))), pixels(plain))
     assert np.abs(pixels(worn) - pixels(plain)).max() > 0.01
     (used,) = worn.layers[0].recipe.loras
     assert (used.name, used.strength) == ("ink", 0.8)
     assert used.hash == LoraRegistry([home]).find("ink").hash
-    stronger = done(studio, job("a red flower <lora:ink:0.9>"))
+    stronger = done(executor, job("a red flower <lora:ink:0.9>"))
     assert np.abs(pixels(worn) - pixels(stronger)).max() > 1e-4
-    assert np.array_equal(pixels(done(studio, job("a red flower <lora:ink:0.8>"))), pixels(worn))
+    assert np.array_equal(pixels(done(executor, job("a red flower <lora:ink:0.8>"))), pixels(worn))
 
 
-def test_the_infill_answers_pictures_of_which_nothing_is_asked(studio: Studio) -> None:
+def test_the_infill_answers_pictures_of_which_nothing_is_asked(executor: JobExecutor) -> None:
     """On a checkpoint that leaves empty prompts to the infill, a choice may ask some pictures and not others."""
-    batch = done(studio, job("{|a red flower}", batch=6, checkpoint="shy"))
+    batch = done(executor, job("{|a red flower}", batch=6, checkpoint="shy"))
     for index, layer in enumerate(batch.layers):
         recipe = layer.recipe
-        assert recipe.steps == (3 if recipe.chosen_prompt else 0)
-        alone = done(studio, job("{|a red flower}", seed=recipe.seed, checkpoint="shy"))
+        assert said(recipe).steps == (3 if recipe.chosen_prompt else None)
+        alone = done(executor, job("{|a red flower}", seed=said(recipe).seed, checkpoint="shy"))
         assert np.array_equal(pixels(alone), pixels(batch, index))
-    assert {layer.recipe.steps for layer in batch.layers} == {0, 3}
-    only = done(studio, job("<lora:ink>", checkpoint="shy"))
-    assert only.layers[0].recipe.steps == 0
+    assert {said(layer.recipe).steps for layer in batch.layers} == {None, 3}
+    only = done(executor, job("<lora:ink>", checkpoint="shy"))
+    assert said(only.layers[0].recipe).steps is None
 
 
-def test_embeddings_in_a_lora_are_told_of_and_the_rest_is_used(studio: Studio, home: Path) -> None:
+def test_embeddings_in_a_lora_are_told_of_and_the_rest_is_used(executor: JobExecutor, home: Path) -> None:
     folder = home / "loras"
     bundled = {**load_file(folder / "ink.safetensors"), "bundle_emb.wash.string_to_param.*": torch.zeros(2, 32)}
     save_file(bundled, folder / "washed.safetensors", {"ss_base_model_version": "sd_v1"})
-    ink, washed = (done(studio, job(f"a red flower <lora:{name}:0.8>")) for name in ("ink", "washed"))
+    ink, washed = (done(executor, job(f"a red flower <lora:{name}:0.8>")) for name in ("ink", "washed"))
     assert np.array_equal(pixels(ink), pixels(washed))
     assert washed.layers[0].recipe.loras[0].name == "washed"
     (hint,) = set(washed.hints) - set(ink.hints)
     assert "washed" in hint
     assert "(wash)" in hint
-    assert done(studio, job("a red flower <lora:washed:0>")).hints == ink.hints
+    assert done(executor, job("a red flower <lora:washed:0>")).hints == ink.hints
 
 
-def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(studio: Studio) -> None:
-    painted = done(studio, job("a red flower <lora:lcm-lora>", steps=None))
+def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(executor: JobExecutor) -> None:
+    painted = done(executor, job("a red flower <lora:lcm-lora>", steps=None))
     recipe = painted.layers[0].recipe
-    assert (recipe.steps, recipe.guidance, recipe.sampler) == (6, 1.0, "LCM")
+    assert (said(recipe).steps, said(recipe).guidance, said(recipe).sampler) == (6, 1.0, "LCM")
     assert painted.hints == ()
-    own = done(studio, job("a red flower <lora:lcm-lora>", steps=25, guidance=7.0, sampler="Euler"))
+    own = done(executor, job("a red flower <lora:lcm-lora>", steps=25, guidance=7.0, sampler="Euler"))
     recipe = own.layers[0].recipe
-    assert (recipe.steps, recipe.guidance, recipe.sampler) == (25, 7.0, "Euler")
+    assert (said(recipe).steps, said(recipe).guidance, said(recipe).sampler) == (25, 7.0, "Euler")
     assert "The LoRA lcm-lora is made for 2 to 8 steps" in own.hints[0]
     for strength in ("0", "-1"):
-        other = done(studio, job(f"a red flower <lora:lcm-lora:{strength}>", steps=None)).layers[0].recipe
+        other = done(executor, job(f"a red flower <lora:lcm-lora:{strength}>", steps=None)).layers[0].recipe
         assert (other.steps, other.sampler) == (4, "DDIM")
 
 
@@ -202,22 +204,22 @@ def test_wildcards_lie_beside_the_checkpoints_and_are_drawn_as_choices_are(
     (home / "wildcards").mkdir()
     (home / "wildcards" / "colour.txt").write_text("red\nblue\n<lora:ink:0.5> white\n")
     registries = Registry([home], default="tiny"), LoraRegistry([home]), ControlNetRegistry([home])
-    studio = Studio(*registries, CPU, [home])
-    batch = done(studio, job("a __colour__ flower", seed=4, batch=2))
+    executor = JobExecutor(*registries, CPU, [home])
+    batch = done(executor, job("a __colour__ flower", seed=4, batch=2))
     assert len({layer.recipe.chosen_prompt for layer in batch.layers}) > 1
     for index, layer in enumerate(batch.layers):
-        plain = done(studio, job(layer.recipe.chosen_prompt, seed=layer.recipe.seed))
+        plain = done(executor, job(layer.recipe.chosen_prompt, seed=said(layer.recipe).seed))
         assert np.array_equal(pixels(plain), pixels(batch, index))
         assert plain.layers[0].recipe.loras == layer.recipe.loras
     with pytest.raises(ModelsError) as refused:
-        done(studio, job("a __colours__ flower"))
+        done(executor, job("a __colours__ flower"))
     told = bridge_error(refused.value)
     assert told is not None
     assert (told.code, told.hint) == ("wildcard_unknown", "Close to it: colour.")
 
 
-def test_hints_of_the_prompt_reach_the_artist(studio: Studio) -> None:
-    assert "never closed" in done(studio, job("a (red flower")).hints[0]
+def test_hints_of_the_prompt_reach_the_artist(executor: JobExecutor) -> None:
+    assert "never closed" in done(executor, job("a (red flower")).hints[0]
 
 
 @pytest.mark.parametrize(
@@ -228,10 +230,12 @@ def test_hints_of_the_prompt_reach_the_artist(studio: Studio) -> None:
         ("a (flower:30)", PromptUnreadable, "prompt_unreadable"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_any_work(studio: Studio, prompt: str, kind: type, code: str) -> None:
+def test_what_cannot_be_meant_is_refused_before_any_work(
+    executor: JobExecutor, prompt: str, kind: type, code: str
+) -> None:
     hooks = Hooks()
     with pytest.raises(kind) as refused:
-        done(studio, job(prompt), hooks)
+        done(executor, job(prompt), hooks)
     told = bridge_error(refused.value)
     assert told is not None
     assert told.code == code
@@ -239,32 +243,32 @@ def test_what_cannot_be_meant_is_refused_before_any_work(studio: Studio, prompt:
     assert hooks.stages == []
 
 
-def test_cancelled_at_any_look_leaves_the_next_job_right(studio: Studio, open_studio: Any) -> None:
+def test_cancelled_at_any_look_leaves_the_next_job_right(executor: JobExecutor, open_executor: Any) -> None:
     prompt = "a red flower <lora:ink:0.8><lora:oil:0.2>"
-    right, plain = pixels(done(open_studio(), job(prompt))), pixels(done(open_studio(), job("a red flower")))
+    right, plain = pixels(done(open_executor(), job(prompt))), pixels(done(open_executor(), job("a red flower")))
     looks = 0
     while True:
         try:
-            done(studio, job(prompt), Hooks(most_looks=looks))
+            done(executor, job(prompt), Hooks(most_looks=looks))
         except Cancelled:
             looks += 3
         else:
             break
     assert looks > 10
-    assert np.array_equal(pixels(done(studio, job(prompt))), right)
-    assert np.array_equal(pixels(done(studio, job("a red flower"))), plain)
+    assert np.array_equal(pixels(done(executor, job(prompt))), right)
+    assert np.array_equal(pixels(done(executor, job("a red flower"))), plain)
 
 
-def test_scribbles_guide_every_picture_whatever_it_wears(studio: Studio, open_studio: Any) -> None:
+def test_scribbles_guide_every_picture_whatever_it_wears(executor: JobExecutor, open_executor: Any) -> None:
     drawn = describe(bytes(SIZE * SIZE * 4), width=SIZE, height=SIZE, channels=4)
     prompt = "a {red|blue} flower {|<lora:ink>}"
     submit = job(prompt, batch=3, conditions=(Condition("scribble", drawn),))
-    batch = done(studio, submit)
-    unguided = done(studio, replace(submit, conditions=()))
+    batch = done(executor, submit)
+    unguided = done(executor, with_settings(submit, conditions=()))
     assert len({layer.recipe.loras for layer in batch.layers}) == 2
     for index, layer in enumerate(batch.layers):
-        assert layer.recipe.conditions
+        assert said(layer.recipe).conditions
         assert np.abs(pixels(batch, index) - pixels(unguided, index)).max() > 0.01
-        alone = done(open_studio(), replace(submit, batch=1, seed=layer.recipe.seed))
+        alone = done(open_executor(), with_settings(submit, batch=1, seed=said(layer.recipe).seed))
         assert np.array_equal(pixels(alone), pixels(batch, index))
         assert alone.layers[0].recipe == layer.recipe

@@ -16,22 +16,22 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import Device, ModelCache, find_device
-from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
+from ..models import ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
 from ..models.locations import models_folder
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
+from ..protocol.messages import DeviceInfo, JobSettings, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
-from .calls import WorkerSettings
-from .guidance import read_conditions, used_conditions
+from .conditions import controlnet_hashes, read_conditions, resolved_conditions
 from .inputs import Inputs
+from .messages import WorkerSettings
+from .parsed_prompts import PromptGroup, group_by_prompt, used_loras
 from .port import TaskTrained, picture_seeds
 from .teaching import Teacher
-from .wordings import Worded, read_wordings, used_loras
 
-__all__ = ["Painted", "Studio", "open_studio", "warm_up"]
+__all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
 
 
 # As many as a result holds.
@@ -49,7 +49,7 @@ class Painted:
     hints: tuple[str, ...]
 
 
-def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
+def open_executor(settings: WorkerSettings) -> tuple[JobExecutor, DeviceInfo]:
     """Find the device and the checkpoints' folders. Loads no checkpoint.
 
     Raises:
@@ -69,7 +69,7 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
     told = DeviceInfo(device.kind[:16], device.name[:256], device.dtype[:16], device.memory_bytes)
-    return Studio(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, folders), told
+    return JobExecutor(registry, LoraRegistry(folders), ControlNetRegistry(folders), device, folders), told
 
 
 def warm_up() -> None:
@@ -79,7 +79,7 @@ def warm_up() -> None:
     import_classes()
 
 
-class Studio:
+class JobExecutor:
     """Does jobs. Keeps the checkpoint that was used last in memory, and what jobs on the same pixels share."""
 
     def __init__(
@@ -124,74 +124,65 @@ class Studio:
         Raises:
             Cancelled: as soon as ``hooks.check`` does; errors that :func:`bridge_error` knows.
         """
-        if submit.seed is None or submit.strength is None:
-            raise BridgeError("missing_field", "The job came without a seed or a strength.")
-        checkpoint = self._registry.get(submit.checkpoint)
+        settings = submit.settings
+        checkpoint = self._registry.get(settings.checkpoint)
         canvas, context = submit.canvas, submit.context
+        said = settings.conditioning.conditions
         request = Request(
-            kind=submit.kind,
-            mode=submit.mode,
+            settings=settings,
             canvas=geometry.Size(canvas.width, canvas.height),
             context=geometry.Rect(context.x, context.y, context.width, context.height),
             picture=inputs.picture,
             selection=inputs.selection,
-            strength=submit.strength,
-            steps=submit.steps,
-            guidance=submit.guidance,
-            sampler=submit.sampler,
-            grow=submit.grow,
-            feather=submit.feather,
-            strict=submit.strict,
-            scale=submit.scale,
-            previews=submit.previews,
-            conditions=read_conditions(submit, inputs, self._controlnets, checkpoint),
+            conditions=read_conditions(said, inputs, self._controlnets, checkpoint),
+            previews=submit.result.previews,
         )
-        wordings = read_wordings(
-            submit, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
+        groups = group_by_prompt(
+            settings, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
         )
-        parts = [(_worded(request, part), self._cache.on_demand(checkpoint, part.loras)) for part in wordings]
+        parts = [(_of_group(request, group), self._cache.on_demand(checkpoint, group.loras)) for group in groups]
         painting = paint_parts(parts, hooks, self._results)
-        asked_in = {seed: part for part in wordings for seed in part.seeds}
-        seeds = picture_seeds(submit)
-        hints = dict.fromkeys((*painting.hints, *(hint for part in wordings for hint in part.hints)))
-        checkpoint_hash = checkpoint.content_hash(check=hooks.check)
-        guided_by = used_conditions(submit, request.conditions, check=hooks.check)
+        group_of = {seed: group for group in groups for seed in group.seeds}
+        seeds = picture_seeds(settings.sampling)
+        hints = dict.fromkeys((*painting.hints, *(hint for group in groups for hint in group.hints)))
+        device = self._cache.device_of(checkpoint)
+        found = {
+            "context": context,
+            "checkpoint_hash": checkpoint.content_hash(check=hooks.check),
+            "controlnet_hashes": controlnet_hashes(request.conditions, check=hooks.check),
+            "device": f"{device.kind} {device.dtype}",
+            "versions": self._versions,
+        }
+        asked = replace(settings.conditioning, conditions=resolved_conditions(said, request.conditions))
         data: dict[str, Buffer] = {}
         layers = []
         for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):
             hooks.check()
             picture, data_of_picture = pictures.encode(painted.layer.pixels, submit.result)
             data[picture.hash] = data_of_picture
-            recipe = replace(
-                self._recipe(submit, painted, asked_in[painted.seed], checkpoint, checkpoint_hash), conditions=guided_by
-            )
+            job = replace(painted.settings.job, checkpoint=checkpoint.id, conditioning=asked)
+            recipe = _recipe(job, painted, group_of[painted.seed], found)
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
         return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])
 
-    def _recipe(
-        self, submit: Submit, painted: PaintedLayer, worded: Worded, checkpoint: Checkpoint, checkpoint_hash: str
-    ) -> Recipe:
-        chosen, chosen_negative = worded.wording.chosen, worded.wording.chosen_negative
-        settings: dict[str, Any] = painted.settings
-        device = self._cache.device_of(checkpoint)
-        return Recipe(
-            kind=submit.kind,
-            prompt=submit.prompt,
-            negative_prompt=submit.negative_prompt,
-            seed=painted.seed,
-            checkpoint=checkpoint.id,
-            checkpoint_hash=checkpoint_hash,
-            context=submit.context,
-            device=f"{device.kind} {device.dtype}",
-            versions=self._versions,
-            chosen_prompt="" if chosen == submit.prompt else chosen,
-            chosen_negative_prompt="" if chosen_negative == submit.negative_prompt else chosen_negative,
-            loras=used_loras(worded),
-            **settings,
-        )
+
+def _of_group(request: Request, group: PromptGroup) -> Request:
+    """The request for pictures of one wording."""
+    words = replace(request.settings.conditioning, prompt=group.parsed.positive, negative_prompt=group.parsed.negative)
+    return replace(request, settings=replace(request.settings, conditioning=words), seeds=group.seeds)
 
 
-def _worded(request: Request, part: Worded) -> Request:
-    wording = part.wording
-    return replace(request, prompt=wording.wanted, negative_prompt=wording.unwanted, seeds=part.seeds)
+def _recipe(job: JobSettings, painted: PaintedLayer, group: PromptGroup, found: dict[str, Any]) -> Recipe:
+    """The recipe of one picture. ``found`` are fields that all pictures of the job share."""
+    words, parsed, size = job.conditioning, group.parsed, painted.settings.model_size
+    return Recipe(
+        settings=replace(job, sampling=replace(job.sampling, seed=painted.seed, batch=1)),
+        model_width=0 if size is None else size.width,
+        model_height=0 if size is None else size.height,
+        batched=painted.settings.batched,
+        chosen_prompt="" if parsed.chosen == words.prompt else parsed.chosen,
+        chosen_negative_prompt="" if parsed.chosen_negative == words.negative_prompt else parsed.chosen_negative,
+        loras=used_loras(group),
+        **found,
+    )

@@ -7,55 +7,56 @@ from dataclasses import dataclass
 
 from ..diffusion import WeightedLora
 from ..models import Checkpoint, Lora, LoraRegistry, WildcardRegistry
-from ..prompts import Wording, about_embeddings, read
-from ..protocol.messages import LoraUse, Submit
+from ..prompts import ParsedPrompt, about_embeddings, read
+from ..protocol.messages import JobSettings, LoraUse
 from .port import picture_seeds
 
-__all__ = ["Worded", "read_wordings", "used_loras"]
+__all__ = ["PromptGroup", "group_by_prompt", "used_loras"]
 
 
 @dataclass(frozen=True)
-class Worded:
+class PromptGroup:
     """Pictures of a job that are asked for in the same words, by their seeds; `hints` are about the words."""
 
-    wording: Wording
+    parsed: ParsedPrompt
     loras: tuple[WeightedLora, ...]
     seeds: tuple[int, ...]
     hints: tuple[str, ...]
 
 
-def read_wordings(
-    submit: Submit,
+def group_by_prompt(
+    settings: JobSettings,
     loras: LoraRegistry,
     wildcards: WildcardRegistry,
     embeddings: Collection[str],
     checkpoint: Checkpoint,
     *,
     check: Callable[[], None],
-) -> tuple[Worded, ...]:
+) -> tuple[PromptGroup, ...]:
     """The job's pictures by what they are asked for. ``embeddings`` are names of textual inversions. `check` may raise
     to end the reading of LoRAs for their hashes.
 
     Raises:
         PromptUnreadable; WildcardUnknown, WildcardUnreadable; LoraUnknown, LoraUnreadable, LoraUnsupported.
     """
-    seeds: dict[Wording, list[int]] = {}
-    for seed in picture_seeds(submit):
-        seeds.setdefault(read(submit.prompt, submit.negative_prompt, seed, wildcards.options), []).append(seed)
-    names = dict.fromkeys(lora.name for wording in seeds for lora in wording.loras)
+    seeds: dict[ParsedPrompt, list[int]] = {}
+    words = settings.conditioning
+    for seed in picture_seeds(settings.sampling):
+        seeds.setdefault(read(words.prompt, words.negative_prompt, seed, wildcards.options), []).append(seed)
+    names = dict.fromkeys(lora.name for parsed in seeds for lora in parsed.loras)
     found = loras.fitting(names, checkpoint)
     for lora in found.values():
         lora.content(check)
-    worded = []
-    for wording, of_wording in seeds.items():
-        worn = tuple(WeightedLora(found[lora.name], lora.strength) for lora in wording.loras)
+    groups = []
+    for parsed, of_prompt in seeds.items():
+        worn = tuple(WeightedLora(found[lora.name], lora.strength) for lora in parsed.loras)
         hints = (
-            *wording.hints,
-            *about_embeddings(f"{wording.wanted}\n{wording.unwanted}", embeddings),
+            *parsed.hints,
+            *about_embeddings(f"{parsed.positive}\n{parsed.negative}", embeddings),
             *(_about_bundled(one.lora) for one in worn if one.strength and one.lora.embeddings),
         )
-        worded.append(Worded(wording, worn, tuple(of_wording), tuple(dict.fromkeys(hints))))
-    return tuple(worded)
+        groups.append(PromptGroup(parsed, worn, tuple(of_prompt), tuple(dict.fromkeys(hints))))
+    return tuple(groups)
 
 
 def _about_bundled(lora: Lora) -> str:
@@ -63,6 +64,6 @@ def _about_bundled(lora: Lora) -> str:
     return f"The LoRA {lora.id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is."
 
 
-def used_loras(worded: Worded) -> tuple[LoraUse, ...]:
+def used_loras(group: PromptGroup) -> tuple[LoraUse, ...]:
     """What a recipe says of them."""
-    return tuple(LoraUse(one.lora.id, one.strength, one.lora.hash) for one in worded.loras)
+    return tuple(LoraUse(one.lora.id, one.strength, one.lora.hash) for one in group.loras)

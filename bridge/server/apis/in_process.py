@@ -16,7 +16,6 @@ from ...protocol.messages import (
     Failed,
     Layer,
     Offer,
-    Picture,
     Preview,
     Progress,
     Queued,
@@ -30,8 +29,9 @@ from ..logs import log_fault
 from ..outbox import Outbox
 from ..service import Service
 from ..session import Session
+from ..submission import named_pictures
 
-__all__ = ["Happened", "JobStopped", "Visited", "Visitor"]
+__all__ = ["Happened", "InProcessClient", "JobStopped", "PaintedJob"]
 
 _EVENTS = (Queued, Started, Progress, Result, Failed, Cancelled)
 _PATIENCE_SECONDS = 60.0
@@ -41,11 +41,11 @@ Follow = Callable[[Happened], None]
 
 
 class JobStopped(Exception):
-    """The job was stopped, as :meth:`Visitor.stop` was asked to."""
+    """The job was stopped, as :meth:`InProcessClient.stop` was asked to."""
 
 
 @dataclass(frozen=True)
-class Visited:
+class PaintedJob:
     """A job's layers, with the bytes of their pictures by hash."""
 
     layers: tuple[Layer, ...]
@@ -55,12 +55,12 @@ class Visited:
 
 @dataclass
 class _Waiting:
-    outcome: asyncio.Future[Visited]
+    outcome: asyncio.Future[PaintedJob]
     follow: Follow
     stopped: bool = False
 
 
-class Visitor:
+class InProcessClient:
     """Belongs to one event loop. Its session is opened at the first job."""
 
     def __init__(self, service: Service) -> None:
@@ -76,7 +76,7 @@ class Visitor:
         """A name for a job that has not been one's before."""
         return f"http-{next(self._names)}"
 
-    async def paint(self, submit: Submit, pictures: Mapping[str, bytes], follow: Follow) -> Visited:
+    async def paint(self, submit: Submit, pictures: Mapping[str, bytes], follow: Follow) -> PaintedJob:
         """Have a job done. Whoever cancels this cancels the job.
 
         Args:
@@ -87,7 +87,7 @@ class Visitor:
             BridgeError: it was refused, or failed.
             JobStopped: :meth:`stop` was called.
         """
-        outcome: asyncio.Future[Visited] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[PaintedJob] = asyncio.get_running_loop().create_future()
         waiting = self._waiting[submit.job] = _Waiting(outcome, follow)
         try:
             async with self._sending:
@@ -141,12 +141,10 @@ class Visitor:
                     waiting.outcome.set_exception(BridgeError("shutting_down"))
 
     async def _put(self, session: Session, submit: Submit, pictures: Mapping[str, bytes]) -> None:
-        guides = (condition.picture for condition in submit.conditions)
-        every = (submit.picture, submit.selection, *guides)
-        described: list[Picture] = [picture for picture in every if picture is not None]
+        described = named_pictures(submit)
         if not described:
             return
-        wanted = session.pictures.offer(Offer(tuple(described)))
+        wanted = session.pictures.offer(Offer(described))
         for picture in described:
             if picture.hash in wanted:
                 for put in chunks(picture, pictures[picture.hash]):
@@ -176,7 +174,7 @@ def _end(waiting: _Waiting, event: Result | Failed | Cancelled, session: Session
     if isinstance(event, Result):
         data = {layer.picture.hash: session.results.get(layer.picture.hash) for layer in event.layers}
         whole = {name: found for name, found in data.items() if found is not None}
-        waiting.outcome.set_result(Visited(event.layers, whole, event.hints))
+        waiting.outcome.set_result(PaintedJob(event.layers, whole, event.hints))
     elif isinstance(event, Failed):
         code = event.code if event.code in CODES else "internal"
         waiting.outcome.set_exception(BridgeError(code, event.message, event.hint))

@@ -9,21 +9,21 @@ from .errors import PromptUnreadable
 from .loras import NamedLora, take_loras
 from .weights import Fragment, Text, read_weights
 
-__all__ = ["Fragment", "NamedLora", "Text", "Wording", "read", "read_text"]
+__all__ = ["Fragment", "NamedLora", "ParsedPrompt", "Text", "read", "read_text"]
 
 
 @dataclass(frozen=True)
-class Wording:
+class ParsedPrompt:
     """What one picture is asked for. Equal for pictures that differ in nothing but their seed.
 
     `chosen` and `chosen_negative` are the prompts as they were written, their choices made and their wildcards drawn.
-    `wanted` and `unwanted` are these without their LoRAs, for the text encoders: `read_text` tells their weights.
+    `positive` and `negative` are these without their LoRAs, for the text encoders: `read_text` tells their weights.
     """
 
     chosen: str
     chosen_negative: str
-    wanted: str
-    unwanted: str
+    positive: str
+    negative: str
     loras: tuple[NamedLora, ...]
     hints: tuple[str, ...]
 
@@ -33,7 +33,7 @@ def no_wildcards(name: str) -> Sequence[str]:
     raise PromptUnreadable(f"There is no wildcard named {name!r}.", hint='Write "\\__" for text.')
 
 
-def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wildcards) -> Wording:
+def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wildcards) -> ParsedPrompt:
     """Both prompts as the picture of that seed is painted with them. `options` gives those of wildcards.
 
     Raises PromptUnreadable when they cannot be meant as they are written; and what `options` raises.
@@ -41,17 +41,17 @@ def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wil
     drawn = draw(prompt, seed, stream="prompt", options=options)
     drawn_negative = draw(negative_prompt, seed, stream="negative prompt", options=options)
     chosen, chosen_negative = drawn.text, drawn_negative.text
-    wanted, loras = take_loras(chosen)
-    unwanted, negative_loras = take_loras(chosen_negative)
+    positive, loras = take_loras(chosen)
+    negative, negative_loras = take_loras(chosen_negative)
     if negative_loras:
         raise PromptUnreadable(
             f"The negative prompt names the LoRA {negative_loras[0].name}, but a LoRA counts for the whole picture.",
             hint="Name it in the prompt; a strength below 0 turns it round.",
         )
     hints = dict.fromkeys((*drawn.hints, *drawn_negative.hints))
-    for text in (wanted, unwanted):
+    for text in (positive, negative):
         hints |= dict.fromkeys((*read_weights(text)[1], *about_elsewhere(text)))
-    return Wording(chosen, chosen_negative, wanted, unwanted, loras, tuple(hints))
+    return ParsedPrompt(chosen, chosen_negative, positive, negative, loras, tuple(hints))
 
 
 def read_text(text: str) -> Text:

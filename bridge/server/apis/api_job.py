@@ -7,12 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...imaging.header import read_header
-from ...imaging.orders import Encoded, Enlarge, Finish, Ground, Guide, Painted, Selecting, Stage
+from ...imaging.orders import BaseImage, Encoded, Enlarge, Finish, Guide, Painted, Selecting, Stage
 from ...imaging.process import Imaging
-from ...protocol.messages import Condition, Extent, Layer, Recipe, Rect, ResultFormat, Submit
-from .visitor import Follow, Visited, Visitor
+from ...protocol.messages import (
+    Condition,
+    Extent,
+    JobKind,
+    Layer,
+    OnDisconnect,
+    Recipe,
+    Rect,
+    ResultFormat,
+    Submit,
+    job_settings,
+)
+from .in_process import Follow, InProcessClient, PaintedJob
 
-__all__ = ["Easel", "Paintings"]
+__all__ = ["ApiJob", "Paintings"]
 
 Describe = Callable[[Recipe], Sequence[tuple[str, str]]]
 
@@ -31,13 +42,13 @@ class Paintings:
 
 
 @dataclass
-class Easel:
+class ApiJob:
     """One request's pictures: laid out once, however many jobs are done on them. ``hints`` are for whoever asked."""
 
-    visitor: Visitor
+    client: InProcessClient
     imaging: Imaging
     most_pixels: int
-    ground: Ground | None = None
+    base: BaseImage | None = None
     canvas: Extent = field(default_factory=lambda: Extent(1, 1))
     hints: tuple[str, ...] = ()
     _template: dict[str, Any] = field(default_factory=dict)
@@ -52,14 +63,14 @@ class Easel:
         self.canvas = Extent(width, height)
         self._template = {"canvas": self.canvas, "context": Rect(0, 0, width, height)}
 
-    async def lay_out(self, ground: Ground, selecting: Selecting | None) -> None:
+    async def lay_out(self, base: BaseImage, selecting: Selecting | None) -> None:
         """Lay out a picture, and what of it is selected.
 
         Raises:
             BridgeError: as :meth:`.Imaging.stage`.
         """
-        self.ground = ground
-        staged = await self.imaging.stage(Stage(ground, selecting))
+        self.base = base
+        staged = await self.imaging.stage(Stage(base, selecting))
         self.canvas = staged.canvas
         self._hint(staged.hints)
         self._template = {
@@ -97,24 +108,31 @@ class Easel:
         file_kind: str = "png",
         size: Extent | None = None,
         fit: str = "stretch",
-        **fields: Any,
+        previews: bool = True,
+        **settings: Any,
     ) -> Paintings:
         """Have a job done. ``describe`` gives the texts of a file, by keyword.
 
         Args:
             file_kind: png, jpeg or webp.
             size, fit: of the files, as in :class:`.Finish`.
-            fields: of the job, as in ``submit``.
+            settings: the job's, by their fields' names.
 
         Raises:
-            BridgeError, JobStopped: as :meth:`.Visitor.paint`, and :meth:`.Imaging.finish`.
+            BridgeError, JobStopped: as :meth:`.InProcessClient.paint`, and :meth:`.Imaging.finish`.
         """
-        submit = Submit(job=job, result=ResultFormat(), on_disconnect="cancel", **{**self._template, **fields})
-        done = await self.visitor.paint(submit, self._pictures, follow)
+        submit = Submit(
+            job=job,
+            settings=job_settings(settings),
+            result=ResultFormat(previews=previews),
+            on_disconnect=OnDisconnect.CANCEL,
+            **self._template,
+        )
+        done = await self.client.paint(submit, self._pictures, follow)
         painted = tuple(_painted(layer, done, tuple(describe(layer.recipe))) for layer in done.layers)
-        # An upscale's layer is on no canvas that the ground could be.
-        ground = self.ground if fields.get("kind") != "upscale" else None
-        files = await self.imaging.finish(Finish(ground, painted, file_kind, size, fit))
+        # An upscale's layer is on no canvas that the base could be.
+        base = self.base if submit.settings.kind != JobKind.UPSCALE else None
+        files = await self.imaging.finish(Finish(base, painted, file_kind, size, fit))
         self._hint(done.hints)
         return Paintings(files, tuple(layer.recipe for layer in done.layers), self.hints)
 
@@ -122,7 +140,7 @@ class Easel:
         self.hints = tuple(dict.fromkeys((*self.hints, *hints)))
 
 
-def _painted(layer: Layer, done: Visited, texts: tuple[tuple[str, str], ...]) -> Painted:
+def _painted(layer: Layer, done: PaintedJob, texts: tuple[tuple[str, str], ...]) -> Painted:
     picture = layer.picture
     pixels = bytes(done.pictures[picture.hash])
     return Painted(layer.x, layer.y, picture.width, picture.height, pixels, texts)

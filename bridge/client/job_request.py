@@ -1,0 +1,116 @@
+"""What a script asks for in one call, a whole picture and a mask, as ``plan`` and ``submit`` want it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+from ..protocol.errors import BridgeError
+from ..protocol.messages import ContextChoice, Depth, Extent, OnDisconnect, Planned, Progress, Rect, ResultFormat
+from .job import ConditionPixels, JobUpdate
+from .options import JobOptions
+from .pictures import Plane, read_mask, read_picture
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["JobRequest", "PaintingOptions", "ProgressCallback", "progress_only"]
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class PaintingOptions(JobOptions, total=False):
+    """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, and ``on_disconnect``.
+    The pictures and masks of ``conditions`` have the picture's size, and are given as it is.
+    """
+
+    context: ContextChoice
+    on_disconnect: Union[OnDisconnect, str]
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """One job, with all of its pixels. ``settings`` are by their names; the pictures of conditions are planes."""
+
+    canvas: Extent
+    picture: Optional[Plane]
+    mask: Optional[Plane]
+    conditions: Sequence[ConditionPixels]
+    context: Optional[ContextChoice]
+    on_disconnect: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, kind: str, image: Any, mask: Any = None, *, scale: int = 1, **options: Unpack[PaintingOptions]
+    ) -> JobRequest:
+        """Read what a script holds. ``image``: Pillow's or NumPy's; with ``generate`` its width and height. A script
+        that has gone waits for no result.
+
+        Raises:
+            TypeError: pictures that cannot be read.
+            BridgeError: ``empty_selection``; ``picture_mismatch`` for a mask or a condition of another size.
+        """
+        settings: dict[str, Any] = {**options, "kind": kind, "scale": scale}
+        conditions = settings.pop("conditions", ())
+        context, on_disconnect = settings.pop("context", None), settings.pop("on_disconnect", OnDisconnect.CANCEL)
+        if kind == "generate":
+            picture, coverage, canvas = None, None, Extent(*image)
+        else:
+            picture = read_picture(image)
+            coverage = None if mask is None else read_mask(mask, picture)
+            canvas = Extent(picture.width, picture.height)
+        if coverage is not None and coverage.bounds() is None:
+            raise BridgeError("empty_selection", *coverage.why_empty())
+        guides = [_read_condition(condition, canvas) for condition in conditions]
+        return cls(canvas, picture, coverage, guides, context, on_disconnect, settings)
+
+    def planning(self) -> dict[str, Any]:
+        """The arguments of :meth:`.bridge.Bridge.plan`."""
+        selection = None if self.mask is None else self.mask.bounds()
+        return {"canvas": self.canvas, "selection": selection, "context": self.context, **self.settings}
+
+    def sending(self, planned: Planned) -> dict[str, Any]:
+        """The arguments of :meth:`.bridge.Bridge.submit`."""
+        context = planned.context
+        return {
+            "canvas": self.canvas,
+            "context": context,
+            "picture": None if self.picture is None else self.picture.cut(context),
+            "selection": None if self.mask is None else self.mask.cut(context),
+            "conditions": [_cut_condition(condition, context) for condition in self.conditions],
+            "result": None if self.picture is None else ResultFormat(Depth(self.picture.depth)),
+            "on_disconnect": self.on_disconnect,
+            **self.settings,
+        }
+
+
+def progress_only(callback: Optional[ProgressCallback]) -> Optional[Callable[[JobUpdate], None]]:
+    """What hears all of a job's events, and passes on how far it is."""
+    if callback is None:
+        return None
+
+    def hear(update: JobUpdate) -> None:
+        if isinstance(update, Progress):
+            callback(update)
+
+    return hear
+
+
+def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixels:
+    picture = read_picture(condition.picture)
+    if (picture.width, picture.height) != (canvas.width, canvas.height):
+        raise BridgeError(
+            "picture_mismatch",
+            f"The condition has {picture.width} x {picture.height} pixels, the picture "
+            f"{canvas.width} x {canvas.height}.",
+            "Give a condition of the picture's size.",
+        )
+    mask = None if condition.mask is None else read_mask(condition.mask, picture)
+    return replace(condition, picture=picture, mask=mask)
+
+
+def _cut_condition(condition: ConditionPixels, context: Rect) -> ConditionPixels:
+    mask = None if condition.mask is None else condition.mask.cut(context)
+    return replace(condition, picture=condition.picture.cut(context), mask=mask)

@@ -1,0 +1,339 @@
+"""The form of a job: the settings that clients, queue, engine and painter share, and the recipe of what came of it.
+
+A field of :class:`JobSettings` or of one of its groups is declared here and nowhere else: the decoder, the JSON Schema,
+the command line's flags, the Python client's keywords, the page's and the plug-ins' forms are made from it, and the
+painter gets the groups as they are. Runs on Python 3.9, on the standard library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from typing import Any, Optional
+
+from .fields import FieldSpec, StrEnum, described, field_specs
+from .parts import MAX_OFFSET, MAX_SIDE, Depth, Encoding, Picture, Rect
+
+__all__ = [
+    "CONDITION_CHANNELS",
+    "MODES",
+    "SCALES",
+    "STRENGTHS",
+    "Condition",
+    "Conditioning",
+    "ContextChoice",
+    "ContextKind",
+    "Edges",
+    "JobField",
+    "JobKind",
+    "JobSettings",
+    "Layer",
+    "LoraUse",
+    "Mode",
+    "OnDisconnect",
+    "Recipe",
+    "ResultFormat",
+    "Sampling",
+    "Stage",
+    "flat_settings",
+    "job_fields",
+    "job_settings",
+]
+
+
+class JobKind(StrEnum):
+    """What a job is."""
+
+    FILL = "fill"
+    REFINE = "refine"
+    GENERATE = "generate"
+    UPSCALE = "upscale"
+
+
+class Mode(StrEnum):
+    """What a job does with the selection. ``auto`` comes to another one, which recipes name."""
+
+    AUTO = "auto"
+    FILL = "fill"
+    EXPAND = "expand"
+    ADD = "add"
+    REMOVE = "remove"
+    BACKGROUND = "background"
+    REFINE = "refine"
+    GENERATE = "generate"
+    UPSCALE = "upscale"
+
+
+class Stage(StrEnum):
+    """What is being done for a job."""
+
+    LOAD = "load"
+    INFILL = "infill"
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+    COMPOSE = "compose"
+    LEARN = "learn"
+
+
+class ContextKind(StrEnum):
+    """How the context is chosen."""
+
+    AUTO = "auto"
+    SELECTION = "selection"
+    CANVAS = "canvas"
+    RECT = "rect"
+
+
+class OnDisconnect(StrEnum):
+    """What becomes of a job when the connection is lost."""
+
+    CANCEL = "cancel"
+    KEEP = "keep"
+
+
+MODES: dict[str, tuple[Mode, ...]] = {
+    JobKind.FILL: (Mode.AUTO, Mode.FILL, Mode.EXPAND, Mode.ADD, Mode.REMOVE, Mode.BACKGROUND),
+    JobKind.REFINE: (Mode.AUTO, Mode.REFINE),
+    JobKind.GENERATE: (Mode.AUTO, Mode.GENERATE),
+    JobKind.UPSCALE: (Mode.AUTO, Mode.UPSCALE),
+}
+"""The modes of each kind of job. Where there is but one, `auto` comes to it, and recipes name it."""
+SCALES = (2, 4)
+"""How many times an `upscale` enlarges."""
+STRENGTHS: dict[str, float] = {JobKind.UPSCALE: 0.3}
+"""The strength that suits a kind of job; 1 where it is not named."""
+CONDITION_CHANNELS = {"label_map": (3, 4), "scribble": (1, 3, 4)}
+"""The kinds of condition, and how many channels the picture of each may have."""
+
+_MAX_SEED = (1 << 64) - 1
+# What paints at the canvas's own density.
+_PAINTED = (JobKind.FILL, JobKind.REFINE, JobKind.GENERATE)
+
+
+@dataclass(frozen=True)
+class ContextChoice:
+    """How much of the canvas the model gets to see."""
+
+    kind: ContextKind = described("How the context is chosen.", ContextKind.AUTO)
+    rect: Optional[Rect] = described("The rectangle, with kind rect only.", None)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Guidance by another picture. The welcome says which kinds each checkpoint takes.
+
+    A `scribble` has 1, 3 or 4 channels. One channel is lines as coverage. Of four, where any pixel is transparent, the
+    alpha is the lines, whatever their colour; otherwise lines are dark on a light ground, or light on a dark one. A
+    `label_map` has 3 or 4 channels: areas in the colours of ADE20K's things (docs/conditions.md); what is transparent
+    means nothing. Any other kind is refused as `unsupported_condition`.
+    """
+
+    kind: str = described("What the picture says.", min=1, max=32)
+    picture: Picture = described("The picture, of the context's size.")
+    mask: Optional[Picture] = described("Where it counts, and how much, one channel; none: everywhere.", None)
+    strength: float = described("Its weight; 0: it does not count.", 1.0, min=0.0, max=2.0)
+    start: float = described(
+        "It counts in steps that begin at this share of the denoising or later.", 0.0, min=0.0, max=1.0
+    )
+    end: float = described(
+        "It counts in steps that end at this share of the denoising or before.", 1.0, min=0.0, max=1.0
+    )
+    controlnet: Optional[str] = described(
+        "Which ControlNet hears it; none: the bridge's choice for the kind.", None, max=256
+    )
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the picture should show."""
+
+    prompt: str = described(
+        "What is wanted; docs/prompts.md tells of weights, choices, wildcards and LoRAs.", "", max=8192
+    )
+    negative_prompt: str = described("What is not wanted.", "", max=8192)
+    conditions: tuple[Condition, ...] = described("Guidance by other pictures.", (), max=16)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the pictures are denoised. In a recipe all of it is resolved, for one picture."""
+
+    strength: Optional[float] = described(
+        "1: repaint freely; less: keep more of what is there. None: what suits the kind, which is "
+        f"{STRENGTHS[JobKind.UPSCALE]:g} with `upscale` and 1 with any other.",
+        None,
+        min=0.01,
+        max=1.0,
+        kinds=(JobKind.FILL, JobKind.REFINE, JobKind.UPSCALE),
+    )
+    seed: Optional[int] = described(
+        "Seed of the first picture; the others count up, and from the largest on to 0. None: the bridge draws one.",
+        None,
+        min=0,
+        max=_MAX_SEED,
+    )
+    batch: int = described("How many pictures.", 1, min=1, max=64)
+    steps: Optional[int] = described(
+        "Denoising steps; none: what suits the checkpoint, and in a recipe: nothing was denoised.",
+        None,
+        min=1,
+        max=1000,
+    )
+    guidance: Optional[float] = described("Guidance scale; none: what suits the checkpoint.", None, min=0.0, max=100.0)
+    sampler: Optional[str] = described("Sampler; none: what suits the checkpoint.", None, max=64)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """How the selection's edge is treated."""
+
+    grow: Optional[float] = described(
+        "Pixels to grow the selection by; none: the bridge's choice.", None, min=0.0, max=4096.0, kinds=_PAINTED
+    )
+    feather: Optional[float] = described(
+        "Pixels of feather; none: the bridge's choice.", None, min=0.0, max=4096.0, kinds=_PAINTED
+    )
+    strict: bool = described("Keep alpha at 0 wherever the selection is 0.", False, kinds=_PAINTED)
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What is asked of a job, whatever the pictures."""
+
+    kind: JobKind = described("Job kind.", JobKind.FILL)
+    mode: Mode = described("Mode of that kind.", Mode.AUTO)
+    scale: int = described(
+        "Times that the context is enlarged: 2 or 4 with `upscale`, 1 with any other kind.",
+        1,
+        min=1,
+        max=4,
+        kinds=(JobKind.UPSCALE,),
+    )
+    checkpoint: Optional[str] = described("Checkpoint; none: the bridge's default.", None, max=256)
+    conditioning: Conditioning = described("What the picture should show. A `plan` needs none of it.", Conditioning())
+    sampling: Sampling = described("How it is denoised. A `plan` needs none of it.", Sampling())
+    edges: Edges = described("How the selection's edge is treated.", Edges())
+
+
+@dataclass(frozen=True)
+class ResultFormat:
+    """How the layers are wanted."""
+
+    depth: Depth = described("Type of one channel value.", Depth.U8)
+    encoding: Encoding = described("How the pixels are packed; png takes u8 and u16, webp u8 only.", Encoding.RAW)
+    previews: bool = described("Send previews.", True)
+
+
+@dataclass(frozen=True)
+class LoraUse:
+    """A LoRA that a picture was painted with."""
+
+    name: str = described("Its name.", max=512)
+    strength: float = described("How much of it.", min=-10.0, max=10.0)
+    hash: str = described("SHA-256 of its file.", max=64)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a layer reproducible: sent again with the same pictures, it gives the same layer."""
+
+    settings: JobSettings = described("The settings of this one picture, resolved; `batch` is 1.")
+    context: Rect = described("What the model saw.")
+    checkpoint_hash: str = described("SHA-256 of the checkpoint's weights.", max=64)
+    model_width: int = described("Width at which the model painted; 0: nothing was denoised.", min=0, max=MAX_SIDE)
+    model_height: int = described("Height at which the model painted; 0: nothing was denoised.", min=0, max=MAX_SIDE)
+    batched: bool = described(
+        "Denoised together with others on a GPU: alone it is within 1 of 255 of this, not identical."
+    )
+    device: str = described("Kind of device and precision.", max=64)
+    versions: dict[str, str] = described("Versions of what took part.", max=16)
+    chosen_prompt: str = described("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
+    chosen_negative_prompt: str = described("The same of the negative prompt.", "", max=8192)
+    loras: tuple[LoraUse, ...] = described("LoRAs that the prompt named.", (), max=32)
+    controlnet_hashes: tuple[str, ...] = described(
+        "SHA-256 of the weights of each condition's ControlNet, in the conditions' order.", (), max=16
+    )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One generated picture: RGBA with an offset. Alpha 0: the host's pixels are untouched.
+
+    With kind `upscale` it lies on the canvas enlarged by the recipe's `scale`, where the canvas's pixel (x, y) has
+    become the pixels from (scale * x, scale * y) up to, not including, (scale * (x + 1), scale * (y + 1)). Without a
+    selection the layer is the whole context there: x = scale * context.x, y = scale * context.y, scale * context.width
+    by scale * context.height pixels, transparent where the picture is. With one it is cut to what is selected, as that
+    of every other kind is.
+    """
+
+    x: int = described("Left edge on the canvas.", min=-MAX_OFFSET, max=MAX_OFFSET)
+    y: int = described("Top edge on the canvas.", min=-MAX_OFFSET, max=MAX_OFFSET)
+    picture: Picture = described("The pixels; fetch them by hash before the acknowledgement frees them.")
+    recipe: Recipe = described("How to make it again.")
+
+
+# ---------------------------------------------------------------- settings by their fields' names
+
+
+@dataclass(frozen=True)
+class JobField:
+    """A field of a job's settings. ``group`` is the field of :class:`JobSettings` that holds it; None: it stands there
+    itself.
+    """
+
+    group: Optional[str]
+    spec: FieldSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def title(self) -> str:
+        """Its name as a label, for forms that have no words of their own for it."""
+        return self.name.replace("_", " ").capitalize()
+
+    def counts_for(self, kind: str) -> bool:
+        """Whether it has an effect on jobs of a kind."""
+        return kind in self.spec.metadata.get("kinds", tuple(JobKind))
+
+
+@cache
+def job_fields() -> dict[str, JobField]:
+    """All fields of a job's settings by their names, which are unique across the groups."""
+    found: dict[str, JobField] = {}
+    for spec in field_specs(JobSettings):
+        grouped = is_dataclass(spec.kind)
+        for one in field_specs(spec.kind) if grouped else (spec,):
+            found[one.name] = JobField(spec.name if grouped else None, one)
+    return found
+
+
+def job_settings(values: Mapping[str, Any]) -> JobSettings:
+    """Settings from their fields' names; a field that is not named holds its default.
+
+    Raises:
+        TypeError: a field that there is not.
+    """
+    known = job_fields()
+    unknown = sorted(values.keys() - known.keys())
+    if unknown:
+        raise TypeError(f"There is no option {unknown[0]!r}; there are {', '.join(known)}.")
+    groups: dict[Optional[str], dict[str, Any]] = {}
+    for name, value in values.items():
+        groups.setdefault(known[name].group, {})[name] = value
+    settings: dict[str, Any] = groups.pop(None, {})
+    for spec in field_specs(JobSettings):
+        if spec.name in groups:
+            settings[spec.name] = spec.kind(**groups[spec.name])
+    return JobSettings(**settings)
+
+
+def flat_settings(settings: JobSettings) -> dict[str, Any]:
+    """All values by their fields' names."""
+    return {
+        name: getattr(settings if field.group is None else getattr(settings, field.group), name)
+        for name, field in job_fields().items()
+    }
