@@ -125,6 +125,8 @@ class JobExecutor:
             Cancelled: as soon as ``hooks.check`` does; errors that :func:`bridge_error` knows.
         """
         settings = submit.settings
+        if settings.sampling.seed is None:
+            raise BridgeError("missing_field", "The job came without a seed.")
         checkpoint = self._registry.get(settings.checkpoint)
         canvas, context = submit.canvas, submit.context
         said = settings.conditioning.conditions

@@ -41,7 +41,7 @@ class Stranger:
 
     def greet(self) -> Message:
         self.socket = connect(self.url, compression=None, proxy=None, max_size=2 * CHUNK, close_timeout=0.1)
-        self.say("hello", version=1, client="stranger 1", token=self.token)
+        self.say("hello", version=2, client="stranger 1", token=self.token)
         return self.hear("welcome")
 
     def say(self, type_: str, /, **fields: Any) -> None:

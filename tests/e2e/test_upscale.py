@@ -10,7 +10,7 @@ from whole_bridge import PATIENCE, Scene, Watch, layer_pixels
 
 from bridge.client import Bridge, JobCancelled, JobResult, Pixels
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Extent, Progress, Recipe, Rect, ResultFormat
+from bridge.protocol.messages import Extent, Progress, Recipe, Rect, ResultFormat, flat_settings
 
 SCENE = Scene.of(150, 110, (40, 30, 61, 40))
 
@@ -67,8 +67,8 @@ def test_a_selection_lies_where_it_lies_on_the_enlarged_canvas(bridge: Bridge) -
 def test_the_recipe_makes_it_again(bridge: Bridge) -> None:
     once = upscaled(bridge, scale=2, prompt="a lake", strength=0.5, steps=3)
     recipe: Recipe = once.layers[0].recipe
-    names = ("prompt", "negative_prompt", "strength", "seed", "steps", "guidance", "sampler", "checkpoint", "scale")
-    again = upscaled(bridge, **{name: getattr(recipe, name) for name in names})
+    settings = {name: value for name, value in flat_settings(recipe.settings).items() if name != "kind"}
+    again = upscaled(bridge, **settings)
     assert np.array_equal(layer_pixels(once), layer_pixels(again))
     assert again.layers[0].recipe == recipe
     assert not np.array_equal(layer_pixels(once), layer_pixels(upscaled(bridge, scale=2, prompt="a lake", seed=8)))

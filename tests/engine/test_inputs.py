@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from job_forms import with_settings
 
 from bridge.canvas.errors import CanvasError, ContextInvalid
 from bridge.engine.inputs import bridge_error, read_inputs
@@ -53,17 +54,17 @@ def test_conditions_come_with_their_own_channels(jobs: Any) -> None:
     label_map = describe(labels, width=width, height=height, channels=3)
     scribble = describe(lines, width=width, height=height, channels=1, depth="f32")
     conditions = (Condition("label_map", label_map), Condition("scribble", scribble, scribble, 0.5))
-    submit = dataclasses.replace(task.submit, conditions=conditions)
+    submit = with_settings(task.submit, conditions=conditions)
     data = {**task.pictures, label_map.hash: labels, scribble.hash: lines}
-    first, second = read_inputs(submit, data).guidance
-    assert (first.picture.shape, first.mask) == ((height, width, 3), None)
-    assert first.picture[0, 0, 1] == np.float32(1 / 255)
-    assert second.picture.shape == (height, width, 1)
-    assert second.mask is not None
-    assert np.array_equal(second.mask, second.picture[..., 0])
+    (labelled, nothing), (drawn, mask) = read_inputs(submit, data).conditions
+    assert (labelled.shape, nothing) == ((height, width, 3), None)
+    assert labelled[0, 0, 1] == np.float32(1 / 255)
+    assert drawn.shape == (height, width, 1)
+    assert mask is not None
+    assert np.array_equal(mask, drawn[..., 0])
     for wrong in (Condition("label_map", scribble), Condition("scribble", label_map, label_map)):
         with pytest.raises(BridgeError) as refused:
-            read_inputs(dataclasses.replace(task.submit, conditions=(wrong,)), data)
+            read_inputs(with_settings(task.submit, conditions=(wrong,)), data)
         assert refused.value.code == "picture_mismatch"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from job_forms import said
+from job_forms import said, with_settings
 
 from bridge.engine.local import LocalEngine
 from bridge.engine.port import Task, TaskFailed, TaskFinished, TaskPreview, TaskProgress
@@ -116,7 +116,7 @@ async def test_previews(engine: LocalEngine, jobs: Any) -> None:
     previews = [event for event in events if isinstance(event, TaskPreview)]
     assert previews
     assert all(len(event.data) == event.width * event.height * 3 for event in previews)
-    events = await jobs.follow(engine, jobs.task("unseen", previews=False))
+    events = await jobs.follow(engine, jobs.task("unseen", result=ResultFormat(previews=False)))
     assert not [event for event in events if isinstance(event, TaskPreview)]
 
 
@@ -205,7 +205,7 @@ async def test_not_a_number(engine: LocalEngine, jobs: Any) -> None:
 async def test_conditions_are_refused(engine: LocalEngine, jobs: Any) -> None:
     task = jobs.task("guided")
     assert task.submit.picture is not None
-    submit = dataclasses.replace(task.submit, conditions=(Condition("scribble", task.submit.picture),))
+    submit = with_settings(task.submit, conditions=(Condition("scribble", task.submit.picture),))
     await refuses(engine, jobs, dataclasses.replace(task, submit=submit), "unsupported_condition")
 
 

@@ -194,7 +194,7 @@ def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(executor: JobExe
     assert "The LoRA lcm-lora is made for 2 to 8 steps" in own.hints[0]
     for strength in ("0", "-1"):
         other = done(executor, job(f"a red flower <lora:lcm-lora:{strength}>", steps=None)).layers[0].recipe
-        assert (other.steps, other.sampler) == (4, "DDIM")
+        assert (said(other).steps, said(other).sampler) == (4, "DDIM")
 
 
 def test_wildcards_lie_beside_the_checkpoints_and_are_drawn_as_choices_are(

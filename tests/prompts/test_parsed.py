@@ -45,8 +45,8 @@ def test_weights(text, expected):
 
 def test_a_bracket_that_is_never_closed_weighs_the_rest_and_is_told():
     reading = read("a (b c", "[d", 0)
-    assert weighed(reading.wanted) == [("a ", 1), ("b c", 1.1)]
-    assert weighed(reading.unwanted) == [("d", 0.9091)]
+    assert weighed(reading.positive) == [("a ", 1), ("b c", 1.1)]
+    assert weighed(reading.negative) == [("d", 0.9091)]
     assert len(reading.hints) == 2
     assert "never closed" in reading.hints[0]
 
@@ -91,7 +91,7 @@ def test_weights_beyond_reason_are_refused(text):
 )
 def test_loras(text, words, loras):
     reading = read(text, "", 0)
-    assert reading.wanted.strip() == words
+    assert reading.positive.strip() == words
     assert reading.loras == tuple(NamedLora(*lora) for lora in loras)
 
 

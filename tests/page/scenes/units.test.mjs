@@ -10,6 +10,7 @@ import { drawOver, makeRaster } from "../../../bridge/server/page/picture/pixels
 import { Studio } from "../../../bridge/server/page/picture/studio.mjs";
 import { BridgeError, decodeMessage, encodeMessage } from "../../../bridge/server/page/wire/messages.mjs";
 import { Session } from "../../../bridge/server/page/wire/session.mjs";
+import { flat, grouped } from "../../../bridge/server/page/wire/settings.mjs";
 
 const { vectors, refused } = JSON.parse(readFileSync(new URL("../../../docs/protocol.vectors.json", import.meta.url)));
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
@@ -237,4 +238,15 @@ test("history forgets its oldest steps when they hold too much", () => {
   for (let step = 0; step < 5; step++) history.add({ undo: () => undone.push(step), redo: () => {}, bytes: 100 << 20 });
   while (history.canUndo) history.undo();
   assert.deepEqual(undone, [4, 3]);
+});
+
+test("settings go into their groups and come out of them, with what a recipe leaves out", () => {
+  const values = { kind: "refine", prompt: "a cat", steps: 4, strict: true };
+  const settings = grouped(values);
+  assert.deepEqual(settings, {
+    kind: "refine", conditioning: { prompt: "a cat" }, sampling: { steps: 4 }, edges: { strict: true },
+  });
+  const found = flat(settings);
+  for (const [name, value] of Object.entries(values)) assert.equal(found[name], value, name);
+  assert.deepEqual([found.batch, found.seed, found.conditions], [1, null, []]);
 });

@@ -5,7 +5,7 @@ import { cpSync, renameSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connected, open, runtime, seen, show, stroke, fillIn } from "./browser.mjs";
+import { connected, open, runtime, seen, sent, show, stroke, fillIn } from "./browser.mjs";
 
 const SIZE = [320, 240];
 const notice = (page) => page.waitForSelector(".notice.error").then((element) => element.innerText());
@@ -124,4 +124,32 @@ test("checkpoints come and go while the page is open, and one that is chosen doe
   await connected(await open(t));
   await page.getByText("come is no longer among the checkpoints. tiny is chosen now.").waitFor();
   assert.ok(!(await offered()).includes("come"));
+});
+
+test("conditions travel with their pictures, though no widget makes one yet", async (t) => {
+  const page = await open(t);
+  await connected(page);
+  const { token } = runtime();
+  const code = await page.evaluate(async (token) => {
+    const { Bridge } = await import("/page/wire/bridge.mjs");
+    const bridge = new Bridge(new URL("ws", location.href.replace("http", "ws")).href, token, "a test");
+    bridge.connection.open();
+    const pixels = (channels, value) => ({ bytes: new Uint8Array(64 * 64 * channels).fill(value), width: 64, height: 64, channels });
+    const job = {
+      canvas: { width: 64, height: 64 },
+      context: { x: 0, y: 0, width: 64, height: 64 },
+      settings: { kind: "generate", conditioning: { prompt: "a lake" } },
+    };
+    const conditions = [{ kind: "scribble", picture: pixels(3, 255), mask: pixels(1, 200), strength: 0.5 }];
+    try {
+      await bridge.paint("guided", job, {}, conditions, () => {});
+    } catch (error) {
+      return error.code;
+    }
+  }, token);
+  assert.equal(code, "unsupported_condition", "there is no ControlNet here");
+  const { settings } = sent(page, "submit").at(-1);
+  const [{ kind, strength, picture, mask }] = settings.conditioning.conditions;
+  assert.deepEqual([settings.conditioning.prompt, kind, strength, picture.channels, mask.channels], ["a lake", "scribble", 0.5, 3, 1]);
+  assert.deepEqual(sent(page, "offer").at(-1).pictures, [picture, mask]);
 });
