@@ -1,7 +1,7 @@
 """Where the bridge is: ``PAINTBRIDGE_URL`` and ``PAINTBRIDGE_TOKEN``, then the host's settings, then the runtime file.
 
 The runtime file is written by a running bridge, into the home and not into XDG folders, so that Flatpaks and chroots
-see it: ``runtime.json`` in the folder that ``PAINTBRIDGE_HOME`` names, else in ``~/.paintbridge``.
+see it (:mod:`bridge.home`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
+from ..home import find_home
 from .errors import BadAddress, BridgeNotFound, InsecureAddress, NotRunning
 
-__all__ = ["DEFAULT_START_COMMAND", "Address", "discover", "runtime_file", "start_hint"]
+__all__ = ["DEFAULT_START_COMMAND", "Address", "discover", "start_hint"]
 
 DEFAULT_START_COMMAND = ("paintbridge", "serve")
 
@@ -75,7 +76,7 @@ def discover(
         InsecureAddress: plain ``ws://`` to anything but this machine.
     """
     env = os.environ if environ is None else environ
-    path = runtime_file(env)
+    path = find_home(env).runtime_file
     given_url, url_source = _first((env.get("PAINTBRIDGE_URL"), "PAINTBRIDGE_URL"), (url, "the settings"))
     given_token, _ = _first((env.get("PAINTBRIDGE_TOKEN"), ""), (token, ""))
     if given_url and given_token:
@@ -98,12 +99,6 @@ def discover(
     if not runtime.running:
         raise NotRunning("The bridge is not running.", start_hint(runtime.start_command), runtime.start_command)
     return Address(runtime.url, given_token or runtime.token, str(path), runtime.start_command)
-
-
-def runtime_file(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """Where a running bridge leaves its address."""
-    home = (os.environ if environ is None else environ).get("PAINTBRIDGE_HOME")
-    return (Path(home) if home else Path.home() / ".paintbridge") / "runtime.json"
 
 
 def start_hint(command: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from .discovery import Address, discover, runtime_file, start_hint
+from ..home import HOME_VARIABLE, find_home
+from .discovery import Address, discover, start_hint
 from .errors import BadAddress, BridgeNotFound, ClientError, NotRunning
 
 __all__ = ["StartFailed", "can_start", "install_commands", "start"]
@@ -71,7 +72,7 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
     env = dict(os.environ if environ is None else environ)
     with contextlib.suppress(BridgeNotFound):
         return _answering(env)
-    log = runtime_file(env).parent / "start.log"
+    log = find_home(env).start_log
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -131,8 +132,8 @@ def _outwards(env: Mapping[str, str]) -> list[str]:
     """A Flatpak's programs run in a sandbox; the bridge is outside."""
     if not _FLATPAK.exists():
         return []
-    home = env.get("PAINTBRIDGE_HOME")
-    return ["flatpak-spawn", "--host", *([f"--env=PAINTBRIDGE_HOME={home}"] if home else [])]
+    named = [f"--env={HOME_VARIABLE}={find_home(env).folder}"] if env.get(HOME_VARIABLE) else []
+    return ["flatpak-spawn", "--host", *named]
 
 
 def _detached() -> dict[str, Any]:

@@ -16,8 +16,8 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import ComponentCache, Device, find_device
+from ..home import find_home
 from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
-from ..models.places import models_folder
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
@@ -92,7 +92,7 @@ class Studio:
         """``folders`` hold checkpoints, with wildcards and textual inversions beside them; what is learnt goes into the
         `loras` of the first. None given: the bridge's own.
         """
-        self.teacher = Teacher(registry, loras, device, folders[0] if folders else models_folder())
+        self.teacher = Teacher(registry, loras, device, folders[0] if folders else find_home().models)
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets

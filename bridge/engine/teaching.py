@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..diffusion import Device
+from ..home import LORAS
 from ..models import Checkpoint, LoraRegistry, Registry
 from ..painter import Cancelled, Hooks
 from ..protocol.messages import Train
@@ -66,7 +67,7 @@ class Teacher:
             Cancelled: the state is saved: the same job goes on from there.
             ModelsError, TrainingError: it cannot be learnt.
         """
-        to = check_name(train.name, self.home / "loras")
+        to = check_name(train.name, self.home / LORAS)
         if any(entry.name.lower() == train.name.lower() for entry in self.loras.entries()):
             raise LoraNameUnusable(train.name, "there is one of that name")
         checkpoint = self.registry.get(train.checkpoint)

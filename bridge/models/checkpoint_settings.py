@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..home import find_home
 from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
-from .places import VAES, bridge_home, models_folder
 from .vae import inspect_vae
 
 __all__ = ["CARD_KEYS", "PREDICTIONS", "read_settings", "settings_file", "with_settings"]
@@ -28,7 +28,7 @@ _MEND = "Correct it there; docs/checkpoints.md has all its keys."
 
 def settings_file() -> Path:
     """Where they stand."""
-    return bridge_home() / "checkpoints.toml"
+    return find_home().checkpoint_settings
 
 
 def read_settings() -> dict[str, Mapping[str, Any]]:
@@ -90,7 +90,7 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
 def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
     if not isinstance(said, str) or not said:
         raise CheckpointUnreadable(f"{where}: vae must be a name or a path, not {said!r}.", hint=_MEND)
-    own = models_folder() / VAES
+    own = find_home().vaes
     named = own / Path(said).expanduser()
     path = named if named.exists() else named.with_name(f"{named.name}.safetensors")
     if not path.exists():

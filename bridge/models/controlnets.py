@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from ..home import CONTROLNETS, find_home
 from .checkpoint import Checkpoint
 from .controlnet import CONDITIONS, ControlNet, check_fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .names import find_name
-from .places import CONTROLNETS, OWN, Place, controlnets_folder, find_places
+from .places import OWN, Place, find_places
 from .scan import controlnet_candidates
 from .shelf import Entry, Lying, Shelf, lying_in
 
@@ -87,7 +88,7 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
     raise ConditionUnsupported(
         f"{checkpoint.id} cannot be guided by a {kind.replace('_', ' ')}: no ControlNet for that and for "
         f"{checkpoint.family.title} is here.{there}",
-        hint=f"Put one{fetch} into {controlnets_folder()}, its name as it is, or leave the condition out.",
+        hint=f"Put one{fetch} into {find_home().controlnets}, its name as it is, or leave the condition out.",
     )
 
 
@@ -96,7 +97,7 @@ def _worth_a_word(entry: Entry[ControlNet]) -> bool:
 
 
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
-    for folder in (*folders, controlnets_folder()):
+    for folder in (*folders, find_home().controlnets):
         if folder.exists():
             yield from lying_in(Place(OWN, folder), controlnet_candidates)
     for place in find_places(kind="controlnet"):

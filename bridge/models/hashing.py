@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .places import bridge_home
+from ..home import find_home
 
 __all__ = ["content_hash", "file_hash"]
 
@@ -19,7 +19,7 @@ _memory: dict[str, str] = {}
 
 
 def _cache_path() -> Path:
-    return bridge_home() / "cache" / "hashes.json"
+    return find_home().hashes
 
 
 def _key(path: Path) -> str:

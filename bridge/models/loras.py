@@ -6,11 +6,12 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from ..home import LORAS, find_home
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
 from .lora import Lora, check_fits, inspect_lora
 from .names import find_name, same_name
-from .places import LORAS, OWN, Place, find_places, loras_folder
+from .places import OWN, Place, find_places
 from .registered import read_registered
 from .scan import lora_candidates
 from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
@@ -78,7 +79,9 @@ def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
     if close:
         return f"Close to it: {', '.join(close)}."
     if not usable:
-        return f"There are none yet. Put LoRA files into {loras_folder()}, or name one with `paintbridge models add`."
+        return (
+            f"There are none yet. Put LoRA files into {find_home().loras}, or name one with `paintbridge models add`."
+        )
     shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
     return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
 
@@ -89,7 +92,7 @@ def _worth_a_word(entry: Entry[Lora]) -> bool:
 
 
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
-    for folder in (*folders, loras_folder()):
+    for folder in (*folders, find_home().loras):
         if folder.exists():
             yield from lying_in(Place(OWN, folder), lora_candidates)
     yield from lying_registered(lora_candidates, partial(read_registered, "lora"))

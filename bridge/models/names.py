@@ -4,11 +4,12 @@ The same letters may be stored in several ways: macOS takes accents off their le
 write them as one (NFC). Unicode's rules: https://www.unicode.org/reports/tr15/.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "text_only", "written_name"]
+from ..errors import text_only
+
+__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "written_name"]
 
 ENDING = ".safetensors"
 """What the names of files end in that can be used; the case does not matter."""
@@ -16,18 +17,10 @@ ENDING = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """What the names of pickles end in, which can run code when they are opened. They are listed, and never loaded."""
 
-# What Python has for bytes of a file's name that are no text.
-_NO_TEXT = re.compile("[\ud800-\udfff]")
-
 
 def is_pickle(file_name: str) -> bool:
     """Whether it ends as pickles' names do."""
     return file_name.lower().endswith(PICKLES)
-
-
-def text_only(words: str) -> str:
-    """Words with paths in them, as they can be sent and printed: what is no text in a file's name becomes U+FFFD."""
-    return _NO_TEXT.sub("\ufffd", words)
 
 
 def written_name(name: str) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..home import find_home
 from .checkpoint import inspect
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .family import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
-from .places import models_folder
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 
@@ -84,10 +84,10 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
         return _pull(hub_id, revision, report)
     except OSError as error:
         if error.errno in NO_ROOM:
-            hint = f"Make room on the disk of {models_folder()}, then pull again."
+            hint = f"Make room on the disk of {find_home().models}, then pull again."
             raise DiskFull("The disk is full.", hint=hint) from error
         raise FolderUnwritable(
-            f"The folder {models_folder()} cannot be written ({error.strerror}).",
+            f"The folder {find_home().models} cannot be written ({error.strerror}).",
             hint="Correct its permissions, then pull again.",
         ) from error
 
@@ -95,10 +95,10 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
 def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | None) -> Path:
     hub = Hub()
     listing = hub.listing(hub_id, revision)
-    folder = models_folder() / hub_id.partition("/")[2]
+    folder = find_home().models / hub_id.partition("/")[2]
     if folder.exists() or folder.is_symlink():
         return _there_already(folder, listing)
-    partials = models_folder() / ".partial"
+    partials = find_home().partial_pulls
     repository = hub_id.replace("/", "--")
     partial = partials / f"{repository}@{listing.commit}"
     partial.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..home import find_home
 from .errors import CheckpointUnreadable
-from .places import bridge_home
 
 __all__ = ["KINDS", "list_file", "read_registered", "write_registered"]
 
@@ -19,7 +19,7 @@ _KEYS = dict(zip(KINDS, ("paths", "loras"), strict=True))
 
 def list_file() -> Path:
     """Where the list lies."""
-    return bridge_home() / "models.json"
+    return find_home().registered
 
 
 def read_registered(kind: str = "checkpoint") -> tuple[Path, ...]:

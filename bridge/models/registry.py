@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ..home import CONTROLNETS, LORAS, VAES, find_home
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
 from .names import find_name
-from .places import CONTROLNETS, LORAS, OWN, VAES, Place, find_places, models_folder
+from .places import OWN, Place, find_places
 from .scan import candidates
 from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
@@ -119,7 +120,7 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
 
 def _lying(folders: Iterable[Path]) -> Iterator[Lying]:
     """Everything that could be a checkpoint."""
-    own = models_folder()
+    own = find_home().models
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
             yield from lying_in(Place(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), candidates)

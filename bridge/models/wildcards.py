@@ -12,11 +12,12 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from ..home import find_home
 from .errors import ModelsError
-from .places import bridge_home, find_places
+from .places import find_places
 from .scan import files_below
 
-__all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable", "wildcards_folder"]
+__all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable"]
 
 _ENDING = ".txt"
 # Other programs read these too.
@@ -38,11 +39,6 @@ class WildcardUnreadable(ModelsError):
     """The wildcard's file is no text, too large, or empty."""
 
     code = "wildcard_unreadable"
-
-
-def wildcards_folder() -> Path:
-    """Where artists put their wildcards."""
-    return bridge_home() / "wildcards"
 
 
 class WildcardRegistry:
@@ -103,7 +99,7 @@ class WildcardRegistry:
         return files
 
     def _places(self) -> Iterator[Path]:
-        yield wildcards_folder()
+        yield find_home().wildcards
         yield from self._folders
         yield from (place.folder for place in find_places(kind="wildcards"))
 
@@ -162,7 +158,7 @@ def _hint(names: tuple[str, ...], close: list[str]) -> str:
     if close:
         return f"Close to it: {', '.join(close)}."
     if not names:
-        return f"There are none yet. Put text files into {wildcards_folder()}, one option a line."
+        return f"There are none yet. Put text files into {find_home().wildcards}, one option a line."
     shown, more = ", ".join(names[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
     return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
 
