@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
+from ..errors import PaintbridgeError
 from ..models.errors import NO_ROOM
 
 __all__ = ["CliError", "Exit", "exit_of", "unwritable"]
@@ -30,13 +31,19 @@ class Exit(IntEnum):
     INTERRUPTED = 130, "interrupted; the job was cancelled at the bridge first, or the training saved"
 
 
-class CliError(Exception):
-    """What went wrong, as one sentence and what to do about it."""
+class CliError(PaintbridgeError):
+    """What ends a command."""
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.REFUSED, code: str = "refused") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        exit_code: Exit = Exit.REFUSED,
+        code: str = "refused",
+        **values: object,
+    ) -> None:
+        super().__init__(message, hint, **values)
         self.exit_code = exit_code
         self.code = code
 

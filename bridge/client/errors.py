@@ -1,13 +1,12 @@
 """What can go wrong on a client's own side. What the bridge itself refuses arrives as
 :class:`~..protocol.errors.BridgeError`.
-
-All of them carry ``message`` (what happened, for the artist) and ``hint`` (what to do), as ``BridgeError`` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
 
 __all__ = [
@@ -24,20 +23,15 @@ __all__ = [
 ]
 
 
-class ClientError(Exception):
+class ClientError(PaintbridgeError):
     """What all errors of a client's own side have in common."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message} {hint}")
 
 
 class BridgeNotFound(ClientError):
     """There is no bridge to talk to. ``start_command`` is what starts one: a program and its arguments."""
 
-    def __init__(self, message: str, hint: str, start_command: Sequence[str]) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str, start_command: Sequence[str], **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.start_command = tuple(start_command)
 
 

@@ -27,8 +27,8 @@ class ModelNotFinite(ModelsError):
 
     code = "model_not_finite"
 
-    def __init__(self, message: str, *, hint: str, half: bool) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, hint: str, half: bool, **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.half = half
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..canvas.mask import LEAST_COVERAGE, check_selected
+from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
@@ -16,7 +17,6 @@ from . import pictures
 __all__ = ["Guidance", "Inputs", "bridge_error", "read_inputs", "with_alpha"]
 
 _COVERAGE_SLACK = 1e-3
-_LONGEST_TEXT = 1024
 
 
 @dataclass(frozen=True)
@@ -114,20 +114,12 @@ def with_alpha(picture: np.ndarray) -> np.ndarray:
 def bridge_error(error: Exception) -> BridgeError | None:
     """The wire's words for an error that was foreseen; None for any other.
 
-    The rooms' own errors bring a code of the table, and are sentences for the artist.
+    The rooms' own errors bring a code of the table.
     """
     if isinstance(error, BridgeError):
         return error
     if isinstance(error, MemoryError):
         return BridgeError("out_of_memory")
-    code = getattr(error, "code", None)
-    if isinstance(code, str) and code in CODES and code != "internal":
-        return BridgeError(
-            code, _fitting(getattr(error, "message", "") or str(error)), _fitting(getattr(error, "hint", ""))
-        )
+    if isinstance(error, PaintbridgeError) and error.code in CODES and error.code != "internal":
+        return BridgeError(error.code, error.message, error.hint)
     return None
-
-
-def _fitting(text: str) -> str:
-    """No longer than the wire's texts may be: an error may name every checkpoint that there is."""
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."

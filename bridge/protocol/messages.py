@@ -2,7 +2,8 @@
 
 This module is the only source of the messages' shapes. The decoder (:mod:`.wire`), the JSON Schema,
 ``docs/protocol.md`` and the test vectors are all driven by these fields. Field types are ``bool int float str bytes``,
-``Optional``, ``Tuple[X, ...]``, ``Dict[str, X]`` and other dataclasses of this module; nothing else.
+``Optional``, ``Tuple[X, ...]``, ``Dict[str, X]``, other dataclasses of this module, and ``Sentence``, which crosses the
+wire as a :class:`.sentences.WireSentence`; nothing else.
 
 Metadata keys: ``doc`` (one sentence), ``min`` and ``max`` (inclusive: of the number; of the length for str, bytes,
 tuples and maps), ``choices`` (of a str). Rectangles are in canvas pixels. Runs on Python 3.9.
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Optional, Union
+
+from ..errors import Sentence
 
 __all__ = [
     "CHUNK_BYTES",
@@ -555,8 +558,8 @@ class Unpulled:
 
     name: str = _f("The checkpoint's name, as in `pull`.", max=64)
     code: str = _f("Error code; `pull_stopped` after `stop`.", max=64)
-    message: str = _f("What happened.", max=1024)
-    hint: str = _f("What to do.", max=1024)
+    message: Sentence = _f("What happened.")
+    hint: Sentence = _f("What to do.")
 
 
 @dataclass(frozen=True)
@@ -646,7 +649,7 @@ class Result:
     layers: tuple[Layer, ...] = _f("One a picture of the batch.", max=64)
     reach: int = _f("How far beyond the selection alpha reaches, in pixels.", min=0)
     timings: dict[str, float] = _f("Seconds by stage.", max=32)
-    hints: tuple[str, ...] = _f("What the artist should know about the result.", (), max=16)
+    hints: tuple[Sentence, ...] = _f("What the artist should know about the result.", (), max=16)
 
 
 @dataclass(frozen=True)
@@ -659,7 +662,7 @@ class Trained:
     loss_before: float = _f("Mean loss of the first tenth of the steps.", min=0.0)
     loss: float = _f("Mean loss of the last tenth.", min=0.0)
     timings: dict[str, float] = _f("Seconds by stage.", max=32)
-    hints: tuple[str, ...] = _f("What the artist should know about it.", (), max=16)
+    hints: tuple[Sentence, ...] = _f("What the artist should know about it.", (), max=16)
 
 
 @dataclass(frozen=True)
@@ -669,8 +672,8 @@ class Failed:
     event: int = _f("Number of the event.", min=1)
     job: str = _f("Which job.", max=64)
     code: str = _f("Error code.", max=64)
-    message: str = _f("What happened, and what it means.", max=1024)
-    hint: str = _f("What to do.", max=1024)
+    message: Sentence = _f("What happened, and what it means.")
+    hint: Sentence = _f("What to do.")
 
 
 @dataclass(frozen=True)
@@ -686,8 +689,8 @@ class Error:
     """A message was refused. The connection ends after some codes; the table of errors says which."""
 
     code: str = _f("Error code.", max=64)
-    message: str = _f("What happened.", max=1024)
-    hint: str = _f("What to do.", max=1024)
+    message: Sentence = _f("What happened.")
+    hint: Sentence = _f("What to do.")
     about: str = _f("What it is about: a job's name, a request's number, a hash; empty: the last message.", "", max=64)
 
 
@@ -695,7 +698,7 @@ class Error:
 class Closing:
     """The bridge is about to close the connection."""
 
-    reason: str = _f("Why, in a sentence.", max=256)
+    reason: Sentence = _f("Why.")
 
 
 ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop]

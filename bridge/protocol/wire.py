@@ -18,8 +18,10 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import msgpack
 
+from ..errors import Sentence
 from .errors import BridgeError
 from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
+from .sentences import WireSentence
 
 __all__ = ["FRAME_BYTES", "FieldSpec", "check_text", "decode_client", "decode_server", "encode", "field_specs"]
 
@@ -27,6 +29,8 @@ FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
 
 _NESTED_ITEMS = 4096
+# Sentences may hold sentences.
+_NESTED_MAPS = 8
 _TOO_MANY = re.compile(r"(\d+) exceeds max_(array|map)_len")
 
 
@@ -63,7 +67,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, Put):
         return _encode_put(message)
     kind = type(message).__name__.lower()
-    body = _to_plain(message, kind)
+    body = _to_plain(message, type(message), kind)
     return cast(bytes, msgpack.packb({"type": kind, **body}, use_bin_type=True))
 
 
@@ -76,16 +80,21 @@ def _encode_put(put: Put) -> bytes:
     return b"".join((b"\x84", head[1:], b"\xa4data", bytes((code,)), size.to_bytes(length, "big"), put.data))
 
 
-def _to_plain(value: Any, path: str) -> Any:
+def _to_plain(value: Any, kind: Any, path: str) -> Any:
+    if kind is Sentence:
+        value = WireSentence.of(value)
     if is_dataclass(value) and not isinstance(value, type):
         plain: dict[str, Any] = {}
         for spec in field_specs(type(value)):
             item = getattr(value, spec.name)
             if spec.required or item != spec.default:
-                plain[spec.name] = _to_plain(item, f"{path}.{spec.name}")
+                plain[spec.name] = _to_plain(item, spec.kind, f"{path}.{spec.name}")
         return plain
     if isinstance(value, tuple):
-        return [_to_plain(item, path) for item in value]
+        inner = get_args(kind)[0] if get_origin(kind) is tuple else None
+        return [_to_plain(item, inner, path) for item in value]
+    if isinstance(value, dict):
+        return {key: _to_plain(item, None, path) for key, item in value.items()}
     if isinstance(value, str):
         check_text(value, path)
     return value
@@ -187,8 +196,13 @@ def _build(cls: type[Any], plain: Any, path: str, strict: bool) -> Any:
 def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> Any:
     origin = get_origin(kind)
     if origin is Union:
-        inner = next(arg for arg in get_args(kind) if arg is not type(None))
-        return None if value is None else _convert(value, inner, limits, path, strict)
+        kinds = [arg for arg in get_args(kind) if arg is not type(None)]
+        if value is None and len(kinds) < len(get_args(kind)):
+            return None
+        fits = (arg for arg in kinds if type(value) is (dict if is_dataclass(arg) else arg))
+        return _convert(value, next(fits, kinds[0]), limits, path, strict)
+    if kind is Sentence:
+        return cast(WireSentence, _build(WireSentence, value, path, strict)).sentence()
     if origin is tuple:
         return _convert_list(value, get_args(kind)[0], limits, path, strict)
     if origin is dict:
@@ -223,7 +237,10 @@ def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str, st
     if not isinstance(value, dict):
         raise _wrong_type(path, "a map")
     _check_range(len(value), limits, path, "length of ")
-    return {key: _convert(item, kind, {}, path + "[...]", strict) for key, item in value.items()}
+    path += "[...]"
+    if path.count("[...]") > _NESTED_MAPS:
+        raise BridgeError("out_of_range", f"{path} is nested too deeply.")
+    return {key: _convert(item, kind, {}, path, strict) for key, item in value.items()}
 
 
 def _to_float(value: int, path: str) -> float:

@@ -124,7 +124,7 @@ class Catalogue:
                 scale=request.scale,
             )
         except CanvasError as error:
-            raise BridgeError(error.code, str(error)) from None
+            raise BridgeError(error.code, error.message, error.hint) from None
         context = planned.context
         check_pixels(context.width, context.height, scale=request.scale, most_pixels=most_pixels)
         return Planned(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import PaintbridgeError
 from ..models.errors import NO_ROOM
 from ..protocol.errors import BridgeError
 
@@ -18,13 +19,8 @@ __all__ = [
 ]
 
 
-class StartError(Exception):
-    """The bridge cannot start. ``message`` says why; ``hint`` says what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
-        self.message = message
-        self.hint = hint
+class StartError(PaintbridgeError):
+    """The bridge cannot start."""
 
 
 class SettingsError(StartError):
@@ -72,6 +68,6 @@ class HomeUnwritable(StartError):
 class PictureRefused(BridgeError):
     """A refusal that is about one picture, by its hash."""
 
-    def __init__(self, code: str, picture_hash: str, message: str = "", hint: str = "") -> None:
-        super().__init__(code, message, hint)
+    def __init__(self, code: str, picture_hash: str, message: str = "", hint: str = "", **values: object) -> None:
+        super().__init__(code, message, hint, **values)
         self.picture_hash = picture_hash

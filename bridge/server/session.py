@@ -113,7 +113,7 @@ class Session:
 
     def fail(self, job: str, error: BridgeError) -> None:
         """End a job without a result."""
-        self.emit(Failed, job=job, code=error.code, message=error.message[:1024], hint=error.hint[:1024])
+        self.emit(Failed, job=job, code=error.code, message=error.message, hint=error.hint)
 
     def show(self, job: str, preview: TaskPreview) -> None:
         """Have a preview sent, in place of an earlier one that still waits."""

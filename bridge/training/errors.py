@@ -1,5 +1,7 @@
 """What can go wrong in training, each with a sentence that says what to do about it."""
 
+from ..errors import PaintbridgeError
+
 __all__ = [
     "CheckpointUnfit",
     "CheckpointUnteachable",
@@ -18,18 +20,14 @@ __all__ = [
 ]
 
 
-class TrainingError(Exception):
-    """Anything that stops a training: `code` for programs, `message` for the person who started it, `hint` says what to
-    do.
-    """
+class TrainingError(PaintbridgeError):
+    """Anything that stops a training."""
 
     code = "training_failed"
 
-    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
-        super().__init__(f"{message} {hint}".strip())
+    def __init__(self, message: str, hint: str = "", *, code: str = "", **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.code = code or self.code
-        self.message = message
-        self.hint = hint
 
 
 class CheckpointUnfit(TrainingError):

@@ -20,7 +20,7 @@ const { url, token } = JSON.parse(readFileSync(join(home, "runtime.json"), "utf8
 const socket = new WebSocket(url, { perMessageDeflate: false });
 let [arrived, wake] = [[], () => {}];
 socket.on("message", (frame) => wake(arrived.push(decode(frame, { useBigInt64: true }))));
-socket.on("close", () => wake(arrived.push({ type: "closing", reason: "The connection is closed." })));
+socket.on("close", () => wake(arrived.push({ type: "closing", reason: { text: "The connection is closed." } })));
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const say = (type, fields) => socket.send(encode({ type, ...fields }, { useBigInt64: true }));
 
@@ -32,8 +32,8 @@ async function hear(...types) {
     if (types.includes(message.type)) return message;
     if (message.type === "progress") console.log(`${message.stage} ${message.step}/${message.steps}`);
     const { type, code, message: words, hint, reason } = message;
-    if (["error", "failed"].includes(type)) throw new Error(`${code}: ${words} ${hint}`);
-    if (type === "closing") throw new Error(reason);
+    if (["error", "failed"].includes(type)) throw new Error(`${code}: ${words.text} ${hint.text}`);
+    if (type === "closing") throw new Error(reason.text);
   }
 }
 

@@ -10,7 +10,7 @@ from bridge.client.words import how_to_start
 
 from .link import Link
 from .settings import Settings
-from .words import said
+from .words import _
 
 __all__ = ["connect", "start_and_connect", "startable"]
 
@@ -25,7 +25,7 @@ def connect(settings: Settings) -> Link:
     try:
         return Link(discover(url=settings.address, token=settings.token))
     except BridgeNotFound as error:
-        raise type(error)(error.message, how_to_start(error, said), error.start_command) from error
+        raise type(error)(error.message, how_to_start(error, _), error.start_command) from error
 
 
 def start_and_connect(error: BridgeNotFound, settings: Settings) -> Link:

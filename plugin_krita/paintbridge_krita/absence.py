@@ -51,7 +51,7 @@ class Absence(QtWidgets.QFrame):
         # One that has run was installed, be it where this program cannot see it.
         to_install = missing and not startable and not isinstance(error, NotRunning)
         if to_install:
-            words = f"{said(error.message)}\n{how_to_start(error, said)}"
+            words = f"{said(error.message)}\n{how_to_start(error, _)}"
         else:
             words = said(error.message) if startable else words_for(error)
         self._words.setText(words)

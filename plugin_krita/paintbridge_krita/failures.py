@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bridge.client.words import lines_for
 
-from .words import said
+from .words import _
 
 __all__ = ["words_for"]
 
 
 def words_for(error: Exception) -> str:
     """What the docker shows."""
-    return "\n".join(lines_for(error, said))
+    return "\n".join(lines_for(error, _))
