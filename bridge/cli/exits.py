@@ -56,7 +56,9 @@ def unwritable(path: Path, error: OSError) -> CliError:
 
 
 _NO_BRIDGE = {
+    "connection_lost",
     "hello_timeout",
+    "no_bridge",
     "shutting_down",
     "too_many_connections",
     "unauthorized",
@@ -64,6 +66,7 @@ _NO_BRIDGE = {
 }
 _FAILED = {
     "bad_frame",
+    "cancelled",
     "frame_too_large",
     "internal",
     "job_exists",
@@ -83,7 +86,7 @@ _FAILED = {
 
 
 def exit_of(code: str) -> Exit:
-    """The exit code for an error code of the protocol; whatever is no failure of the bridge is a refusal."""
+    """The exit code for an error code of the protocol or the client; whatever is no failure of the bridge is a refusal."""
     if code == "out_of_memory":
         return Exit.OUT_OF_MEMORY
     if code in _NO_BRIDGE:

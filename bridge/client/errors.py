@@ -26,9 +26,13 @@ __all__ = [
 class ClientError(PaintbridgeError):
     """What all errors of a client's own side have in common."""
 
+    code = "connection_lost"
+
 
 class BridgeNotFound(ClientError):
     """There is no bridge to talk to. ``start_command`` is what starts one: a program and its arguments."""
+
+    code = "no_bridge"
 
     def __init__(self, message: str, hint: str, start_command: Sequence[str], **values: object) -> None:
         super().__init__(message, hint, **values)
@@ -64,6 +68,8 @@ class Refused(ClientError):
 
 class JobCancelled(ClientError):
     """The job was cancelled, and has no result."""
+
+    code = "cancelled"
 
     def __init__(self, job: str) -> None:
         super().__init__("The job was cancelled.", "Send it again if that was a mistake.")

@@ -22,9 +22,13 @@ __all__ = [
 class StartError(PaintbridgeError):
     """The bridge cannot start."""
 
+    code = "no_bridge"
+
 
 class SettingsError(StartError):
     """A setting cannot be used. ``source`` and ``key`` say which one."""
+
+    code = "settings"
 
     def __init__(self, source: str, key: str, problem: str, hint: str = "") -> None:
         super().__init__(f"{source}: {key}: {problem}", hint or "Correct it, then start the bridge again.")

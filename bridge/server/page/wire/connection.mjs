@@ -165,7 +165,7 @@ export class Connection {
     const { message, reply, lost } = this.#session.receive(received);
     if (reply !== null) this.#socket?.send(encodeMessage(reply));
     if (received.type === "error") {
-      const error = refusal(received);
+      const error = BridgeError.told(received);
       if (FINAL.includes(error.code)) return this.end(error);
       if (lost.length) this.listener.lost(lost, error);
     }
