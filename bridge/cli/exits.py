@@ -86,7 +86,7 @@ _FAILED = {
 
 
 def exit_of(code: str) -> Exit:
-    """The exit code for an error code of the protocol or the client; whatever is no failure of the bridge is a refusal."""
+    """The exit code for a code of the protocol or the client; whatever is no failure of the bridge is a refusal."""
     if code == "out_of_memory":
         return Exit.OUT_OF_MEMORY
     if code in _NO_BRIDGE:

@@ -109,7 +109,7 @@ def check_text(value: str, path: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise BridgeError("bad_text", f"{path} holds half of a character, which is no text.") from None
+        raise BridgeError("bad_text", "{path} holds half of a character, which is no text.", path=path) from None
 
 
 # ---------------------------------------------------------------- decoding
@@ -162,7 +162,10 @@ def _unpack(frame: bytes) -> dict[str, Any]:
         # A count that the frame could hold is no broken frame.
         if too_many and int(too_many[1]) < len(frame):
             raise BridgeError(
-                "out_of_range", f"The message has a list or map of {too_many[1]} entries; {_NESTED_ITEMS} are the most."
+                "out_of_range",
+                "The message has a list or map of {count} entries; {most} are the most.",
+                count=too_many[1],
+                most=_NESTED_ITEMS,
             ) from None
         raise BridgeError("bad_frame") from None
     if not isinstance(plain, dict):
@@ -182,14 +185,14 @@ def _build(cls: type[Any], plain: Any, path: str, strict: bool) -> Any:
         raise _wrong_type(path, "a map")
     specs = field_specs(cls)  # type: ignore[arg-type]
     if strict and not plain.keys() <= {spec.name for spec in specs}:
-        raise BridgeError("unknown_field", f"{path} has a field that is not in the protocol.")
+        raise BridgeError("unknown_field", "{path} has a field that is not in the protocol.", path=path)
     values: dict[str, Any] = {}
     for spec in specs:
         where = f"{path}.{spec.name}"
         if spec.name in plain:
             values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where, strict)
         elif spec.required:
-            raise BridgeError("missing_field", f"{where} is missing.")
+            raise BridgeError("missing_field", "{where} is missing.", where=where)
     return cls(**values)
 
 
@@ -214,7 +217,7 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict
     if type(value) is not kind:
         raise _wrong_type(path, _KIND_NAMES[kind])
     if kind is float and not math.isfinite(value):
-        raise BridgeError("out_of_range", f"{path} is not a finite number.")
+        raise BridgeError("out_of_range", "{path} is not a finite number.", path=path)
     if kind in (int, float):
         _check_range(value, limits, path, "")
     elif kind is str:
@@ -222,7 +225,8 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict
     elif kind is bytes:
         _check_range(len(value), limits, path, "length of ")
     if "choices" in limits and value not in limits["choices"]:
-        raise BridgeError("out_of_range", "{} must be one of: {}.".format(path, ", ".join(limits["choices"])))
+        choices = ", ".join(limits["choices"])
+        raise BridgeError("out_of_range", "{path} must be one of: {choices}.", path=path, choices=choices)
     return value
 
 
@@ -239,7 +243,7 @@ def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str, st
     _check_range(len(value), limits, path, "length of ")
     path += "[...]"
     if path.count("[...]") > _NESTED_MAPS:
-        raise BridgeError("out_of_range", f"{path} is nested too deeply.")
+        raise BridgeError("out_of_range", "{path} is nested too deeply.", path=path)
     return {key: _convert(item, kind, {}, path, strict) for key, item in value.items()}
 
 
@@ -247,13 +251,20 @@ def _to_float(value: int, path: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise BridgeError("out_of_range", f"{path} is too large.") from None
+        raise BridgeError("out_of_range", "{path} is too large.", path=path) from None
 
 
 def _check_range(value: Union[int, float], limits: Mapping[str, Any], path: str, prefix: str) -> None:
     low, high = limits.get("min"), limits.get("max")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise BridgeError("out_of_range", f"The {prefix}{path} must lie between {low or 0} and {_open(high)}.")
+        raise BridgeError(
+            "out_of_range",
+            "The {prefix}{path} must lie between {low} and {high}.",
+            prefix=prefix,
+            path=path,
+            low=low or 0,
+            high=_open(high),
+        )
 
 
 def _check_text(value: str, limits: Mapping[str, Any], path: str) -> None:
@@ -263,7 +274,11 @@ def _check_text(value: str, limits: Mapping[str, Any], path: str) -> None:
         words = path.rpartition(".")[2].partition("[")[0].replace("_", " ")
         raise BridgeError(
             "text_too_long",
-            f"The {words} is too long: it has {len(value)} characters, and {high} are the most ({path}).",
+            "The {words} is too long: it has {count} characters, and {high} are the most ({path}).",
+            words=words,
+            count=len(value),
+            high=high,
+            path=path,
         )
     _check_range(len(value), limits, path, "length of ")
 
@@ -273,7 +288,7 @@ def _open(high: Any) -> str:
 
 
 def _wrong_type(path: str, wanted: str) -> BridgeError:
-    return BridgeError("wrong_type", f"{path} must be {wanted}.")
+    return BridgeError("wrong_type", "{path} must be {wanted}.", path=path, wanted=wanted)
 
 
 _KIND_NAMES: dict[Any, str] = {
