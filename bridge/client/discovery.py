@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
+from ..errors import Sentence
 from ..home import find_home
 from .errors import BadAddress, BridgeNotFound, InsecureAddress, NotRunning
 
@@ -86,8 +87,10 @@ def discover(
         wanted = Address(given_url, "", url_source)
         if runtime is None or not runtime.url or _websocket_url(runtime.url) != wanted.url:
             raise BadAddress(
-                f"{url_source} names a bridge at {wanted.url}, but there is no token for it.",
+                "{source} names a bridge at {url}, but there is no token for it.",
                 "Set PAINTBRIDGE_TOKEN, or enter the token in the settings; `paintbridge token` prints it.",
+                source=url_source,
+                url=wanted.url,
             )
         return Address(wanted.url, runtime.token, url_source, runtime.start_command)
     if runtime is None:
@@ -103,7 +106,7 @@ def discover(
 
 def start_hint(command: Sequence[str]) -> str:
     """What to tell the artist."""
-    return f"Start it with: {' '.join(shlex.quote(word) for word in command)}"
+    return Sentence("Start it with: {command}", command=" ".join(shlex.quote(word) for word in command))
 
 
 def _first(*candidates: tuple[Optional[str], str]) -> tuple[str, str]:
@@ -134,7 +137,9 @@ def _command(value: Any, path: Path) -> tuple[str, ...]:
 
 def _unreadable(path: Path) -> BadAddress:
     return BadAddress(
-        f"The bridge's runtime file {path} cannot be read.", "Start the bridge again: it writes the file anew."
+        "The bridge's runtime file {path} cannot be read.",
+        "Start the bridge again: it writes the file anew.",
+        path=path,
     )
 
 
@@ -150,8 +155,9 @@ def _websocket_url(url: str) -> str:
     scheme = _SCHEMES[parts.scheme]
     if scheme == "ws" and not _is_loopback(host):
         raise InsecureAddress(
-            f"The bridge at {host} is on another machine, and the address is not encrypted.",
+            "The bridge at {host} is on another machine, and the address is not encrypted.",
             "Use an https:// address; `paintbridge serve` says how to set up TLS.",
+            host=host,
         )
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") or "/ws", "", ""))
 
