@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from bridge.models.errors import NO_ROOM
 from bridge.training.errors import DiskFull, NotWritable, StateInvalid
 
+from ..errors import Sentence
+
 __all__ = ["load", "save", "tensors_of", "write_whole"]
 
 
@@ -73,7 +75,12 @@ def load(
     """
     tensors, metadata = tensors_of(path)
     if metadata.get("identity") != identity:
-        raise StateInvalid(path, f"it was made as {metadata.get('identity')}, this is {identity}")
+        raise StateInvalid(
+            path,
+            Sentence(
+                "it was made as {metadata}, this is {identity}", metadata=metadata.get("identity"), identity=identity
+            ),
+        )
     trained = _trained(module)
     moments = sorted({name.split(".", 1)[0] for name in tensors} - {"module", "average"})
     try:
