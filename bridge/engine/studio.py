@@ -20,7 +20,7 @@ from ..home import find_home
 from ..models import Checkpoint, ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
 from ..painter import Hooks, Kept, PaintedLayer, Request, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, Layer, Recipe, Submit, Train
+from ..protocol.messages import MOST_HINTS, DeviceInfo, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
 from ..training.lessons import Lesson
 from . import pictures
@@ -35,7 +35,6 @@ __all__ = ["Painted", "Studio", "open_studio", "warm_up"]
 
 
 # As many as a result holds.
-_MOST_HINTS = 16
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ class Studio:
             )
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
-        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])
+        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:MOST_HINTS])
 
     def _recipe(
         self, submit: Submit, painted: PaintedLayer, worded: Worded, checkpoint: Checkpoint, checkpoint_hash: str

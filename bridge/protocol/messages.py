@@ -25,6 +25,8 @@ __all__ = [
     "ENCODINGS",
     "JOB_KINDS",
     "MODES",
+    "MOST_HINTS",
+    "PREVIEW_SIDE",
     "PROTOCOL_VERSION",
     "SCALES",
     "SERVER_MESSAGES",
@@ -89,6 +91,12 @@ PROTOCOL_VERSION = 1
 
 CHUNK_BYTES = 1 << 20
 """Most bytes of one ``put``; between two of them control messages pass."""
+
+PREVIEW_SIDE = 1024
+"""Most pixels a side of a ``preview``."""
+
+MOST_HINTS = 16
+"""Most hints of a ``result`` or ``trained``."""
 
 JOB_KINDS = ("fill", "refine", "generate", "upscale")
 MODES: dict[str, tuple[str, ...]] = {
@@ -635,8 +643,8 @@ class Preview:
 
     job: str = _f("Which job.", max=64)
     step: int = _f("After which step.", min=0)
-    width: int = _f("Pixels across.", min=1, max=1024)
-    height: int = _f("Pixels down.", min=1, max=1024)
+    width: int = _f("Pixels across.", min=1, max=PREVIEW_SIDE)
+    height: int = _f("Pixels down.", min=1, max=PREVIEW_SIDE)
     data: bytes = _f("width x height x 3 bytes.", min=3, max=CHUNK_BYTES)
 
 
@@ -649,7 +657,7 @@ class Result:
     layers: tuple[Layer, ...] = _f("One a picture of the batch.", max=64)
     reach: int = _f("How far beyond the selection alpha reaches, in pixels.", min=0)
     timings: dict[str, float] = _f("Seconds by stage.", max=32)
-    hints: tuple[Sentence, ...] = _f("What the artist should know about the result.", (), max=16)
+    hints: tuple[Sentence, ...] = _f("What the artist should know about the result.", (), max=MOST_HINTS)
 
 
 @dataclass(frozen=True)
@@ -662,7 +670,7 @@ class Trained:
     loss_before: float = _f("Mean loss of the first tenth of the steps.", min=0.0)
     loss: float = _f("Mean loss of the last tenth.", min=0.0)
     timings: dict[str, float] = _f("Seconds by stage.", max=32)
-    hints: tuple[Sentence, ...] = _f("What the artist should know about it.", (), max=16)
+    hints: tuple[Sentence, ...] = _f("What the artist should know about it.", (), max=MOST_HINTS)
 
 
 @dataclass(frozen=True)
