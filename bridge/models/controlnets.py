@@ -68,7 +68,11 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
         if found is None:
             names = ", ".join(net.id for net in nets if net.fits(checkpoint)) or "none"
             raise ConditionUnsupported(
-                f"There is no ControlNet named {name!r}.", hint=f"For {checkpoint.id} there are: {names}."
+                "There is no ControlNet named {name}.",
+                hint="For {id} there are: {names}.",
+                name=repr(name),
+                id=checkpoint.id,
+                names=names,
             )
         if isinstance(found, ModelsError):
             raise found
@@ -76,7 +80,9 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
         return found
     if kind not in CONDITIONS.values():
         raise ConditionUnsupported(
-            f"Paintbridge cannot be guided by a {kind.replace('_', ' ')} yet.", hint="Leave the condition out."
+            "Paintbridge cannot be guided by a {kind} yet.",
+            hint="Leave the condition out.",
+            kind=kind.replace("_", " "),
         )
     meant = [net for net in nets if net.condition == kind]
     fitting = [net for net in meant if net.fits(checkpoint)]
@@ -86,9 +92,14 @@ def _choose(entries: tuple[Entry[ControlNet], ...], kind: str, checkpoint: Check
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
-        f"{checkpoint.id} cannot be guided by a {kind.replace('_', ' ')}: no ControlNet for that and for "
-        f"{checkpoint.family.title} is here.{there}",
-        hint=f"Put one{fetch} into {find_home().controlnets}, its name as it is, or leave the condition out.",
+        "{id} cannot be guided by a {kind}: no ControlNet for that and for {title} is here.{there}",
+        hint="Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
+        id=checkpoint.id,
+        kind=kind.replace("_", " "),
+        title=checkpoint.family.title,
+        there=there,
+        fetch=fetch,
+        folder=find_home().controlnets,
     )
 
 

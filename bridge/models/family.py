@@ -162,7 +162,8 @@ def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_enc
     """
     if "unet" not in index:
         raise CheckpointUnsupported(
-            f"This is a {index.get('_class_name', 'diffusers')} folder, which has no UNet of the Stable Diffusion line."
+            "This is a {kind} folder, which has no UNet of the Stable Diffusion line.",
+            kind=index.get("_class_name", "diffusers"),
         )
     if unet.get("addition_embed_type") == "text_time":
         if index.get("text_encoder", _NO_PART) == _NO_PART:
@@ -170,7 +171,7 @@ def family_of_folder(index: Mapping[str, Any], unet: Mapping[str, Any], text_enc
         return FAMILIES["SDXL"]
     if unet.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel":
         raise CheckpointUnsupported(
-            f"Its UNet is a {unet.get('_class_name')}, which is not of the Stable Diffusion line."
+            "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=unet.get("_class_name")
         )
     if text_encoder.get("hidden_act", "quick_gelu") == "gelu" or unet.get("use_linear_projection"):
         return FAMILIES["SD2"]
@@ -191,7 +192,7 @@ def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> tuple[Family, in
         for name, title in _FOREIGN_TENSORS:
             if name in shapes:
                 hint = next((hint for word, hint in _WHERE_TO.items() if word in title), "")
-                raise CheckpointUnsupported(f"This file is {title}.", hint=hint)
+                raise CheckpointUnsupported("This file is {title}.", hint=hint, title=title)
         raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
     for prefix, family in _TEXT_PREFIXES:
         if any(name.startswith(prefix) for name in shapes):

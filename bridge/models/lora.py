@@ -61,7 +61,7 @@ class Lora:
             return content_hash(self.path, self.files, check=check)
         except OSError as error:
             raise LoraUnreadable(
-                f"{self.path.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
+                "{name} cannot be read.", hint="Was it moved, or is its disk not connected?", name=self.path.name
             ) from error
 
 
@@ -94,8 +94,12 @@ def check_fits(lora: Lora, checkpoint: Checkpoint) -> None:
     """Raises LoraUnsupported for a LoRA of another family than the checkpoint's."""
     if lora.family != checkpoint.family:
         raise LoraUnsupported(
-            f"The LoRA {lora.id} is made for {lora.family.title}, but {checkpoint.id} is {checkpoint.family.title}.",
-            hint=f"Choose a {lora.family.title} checkpoint, or take the LoRA out of the prompt.",
+            "The LoRA {id} is made for {title}, but {checkpoint_id} is {family_title}.",
+            hint="Choose a {title} checkpoint, or take the LoRA out of the prompt.",
+            id=lora.id,
+            title=lora.family.title,
+            checkpoint_id=checkpoint.id,
+            family_title=checkpoint.family.title,
         )
 
 

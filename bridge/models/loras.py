@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from ..errors import Sentence
 from ..home import LORAS, find_home
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
@@ -68,7 +69,7 @@ def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
         usable = {same_name(known): known for known, lora in found.items() if isinstance(lora, Lora)}
         close = get_close_matches(same_name(name), usable, n=3)
         hint = _hint(list(usable.values()), [usable[one] for one in close])
-        raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=hint)
+        raise LoraUnknown("There is no LoRA named {name}.", hint=hint, name=repr(name))
     entry = found[known]
     if isinstance(entry, ModelsError):
         raise entry
@@ -77,13 +78,18 @@ def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
 
 def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
     if close:
-        return f"Close to it: {', '.join(close)}."
+        return Sentence("Close to it: {close}.", close=", ".join(close))
     if not usable:
-        return (
-            f"There are none yet. Put LoRA files into {find_home().loras}, or name one with `paintbridge models add`."
+        return Sentence(
+            "There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`.",
+            folder=find_home().loras,
         )
     shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
-    return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
+    return (
+        Sentence("There are: {shown} and {more} others.", shown=shown, more=more)
+        if more > 0
+        else Sentence("There are: {shown}.", shown=shown)
+    )
 
 
 def _worth_a_word(entry: Entry[Lora]) -> bool:

@@ -77,18 +77,21 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
     """
     if not _HUB_ID.fullmatch(hub_id):
         raise HubNotFound(
-            f"{hub_id!r} is no name of a checkpoint on the hub.",
+            "{hub_id} is no name of a checkpoint on the hub.",
             hint="Names are owner/name, as in stable-diffusion-v1-5/stable-diffusion-inpainting.",
+            hub_id=repr(hub_id),
         )
     try:
         return _pull(hub_id, revision, report)
     except OSError as error:
         if error.errno in NO_ROOM:
-            hint = f"Make room on the disk of {find_home().models}, then pull again."
-            raise DiskFull("The disk is full.", hint=hint) from error
+            hint = "Make room on the disk of {folder}, then pull again."
+            raise DiskFull("The disk is full.", hint=hint, folder=find_home().models) from error
         raise FolderUnwritable(
-            f"The folder {find_home().models} cannot be written ({error.strerror}).",
+            "The folder {folder} cannot be written ({reason}).",
             hint="Correct its permissions, then pull again.",
+            folder=find_home().models,
+            reason=error.strerror,
         ) from error
 
 
@@ -111,7 +114,9 @@ def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | No
             for stale in partials.glob(f"{repository}@*"):
                 shutil.rmtree(stale)
     except Timeout:
-        raise PullBusy(f"{hub_id} is being pulled by another process.", hint="Wait for that one.") from None
+        raise PullBusy(
+            "{hub_id} is being pulled by another process.", hint="Wait for that one.", hub_id=hub_id
+        ) from None
     return folder
 
 
@@ -121,11 +126,16 @@ def _there_already(folder: Path, listing: Listing) -> Path:
         return folder
     if receipt is not None and receipt.hub_id == listing.hub_id:
         raise PullConflict(
-            f"Another revision of {listing.hub_id} is installed.",
-            hint=f"Take it away first, with `paintbridge models remove {folder.name}`.",
+            "Another revision of {hub_id} is installed.",
+            hint="Take it away first, with `paintbridge models remove {name}`.",
+            hub_id=listing.hub_id,
+            name=folder.name,
         )
     raise PullConflict(
-        f"{folder} is there already, and did not come from {listing.hub_id}.", hint="Move it or rename it, then pull."
+        "{folder} is there already, and did not come from {hub_id}.",
+        hint="Move it or rename it, then pull.",
+        folder=folder,
+        hub_id=listing.hub_id,
     )
 
 
@@ -140,8 +150,10 @@ def _fetch_all(
         file = by_name.get(name)
         if file is None:
             raise CheckpointUnsupported(
-                f"{listing.hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
+                "{hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
                 hint="`paintbridge models list --recommended` names some that work.",
+                hub_id=listing.hub_id,
+                name=name,
             )
 
         def tell(count: int) -> None:
@@ -186,7 +198,8 @@ def _check_family(index: dict[str, Any], partial: Path) -> None:
     check_scheduler(_read_json(partial / _SCHEDULER))
     if unet.get("in_channels", 4) not in (4, 9):
         raise CheckpointUnsupported(
-            f"Its UNet takes {unet['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
+            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).",
+            channels=unet["in_channels"],
         )
     for part, config in configs.items():
         check_config(part, config, kind_of_part(part))
@@ -196,9 +209,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointUnreadable(f"The hub's {path.name} is not JSON.", hint="Choose another checkpoint.") from error
+        raise CheckpointUnreadable(
+            "The hub's {name} is not JSON.", hint="Choose another checkpoint.", name=path.name
+        ) from error
     if not isinstance(found, dict):
-        raise CheckpointUnreadable(f"The hub's {path.name} is not a JSON object.", hint="Choose another checkpoint.")
+        raise CheckpointUnreadable(
+            "The hub's {name} is not a JSON object.", hint="Choose another checkpoint.", name=path.name
+        )
     return found
 
 
@@ -219,15 +236,19 @@ def _weights(part: str, names: set[str], read: Callable[[str], str]) -> list[str
         missing = [name for name in shards if name not in own]
         if missing:
             raise CheckpointUnreadable(
-                f"Its {part} is incomplete on the hub: {missing[0]} is not there.", hint="Choose another checkpoint."
+                "Its {part} is incomplete on the hub: {example} is not there.",
+                hint="Choose another checkpoint.",
+                part=part,
+                example=missing[0],
             )
         return [f"{part}/{name}" for name in (found.name, *shards)]
     if any(name.endswith((".bin", ".ckpt")) for name in own):
         raise CheckpointUnreadable(
-            f"Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
+            "Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
             hint="Look for the same checkpoint as .safetensors.",
+            part=part,
         )
-    raise CheckpointUnsupported(f"Its {part} has no weights on the hub.", hint="Choose another checkpoint.")
+    raise CheckpointUnsupported("Its {part} has no weights on the hub.", hint="Choose another checkpoint.", part=part)
 
 
 def _check_room(partial: Path, wanted: list[HubFile]) -> None:
@@ -236,6 +257,9 @@ def _check_room(partial: Path, wanted: list[HubFile]) -> None:
     free = shutil.disk_usage(partial).free
     if needed > free:
         raise DiskFull(
-            f"There is no room: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.",
-            hint=f"Make room on the disk of {partial.parent.parent}, then pull again.",
+            "There is no room: {needed} GB are needed, {free} GB are free.",
+            hint="Make room on the disk of {folder}, then pull again.",
+            needed=f"{needed / 1e9:.1f}",
+            free=f"{free / 1e9:.1f}",
+            folder=partial.parent.parent,
         )

@@ -59,7 +59,8 @@ def _read() -> dict[str, list[str]]:
         return {key: [] for key in _KEYS.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointUnreadable(
-            f"The list of added checkpoints, {path}, cannot be read.",
+            "The list of added checkpoints, {path}, cannot be read.",
             hint="Delete it, then add them again with `paintbridge models add`.",
+            path=path,
         ) from error
     return lists

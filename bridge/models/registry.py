@@ -86,7 +86,12 @@ class Registry:
         name = find_name(wanted, found)
         if name is None:
             names = ", ".join(usable) or "none"
-            raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
+            raise CheckpointUnknown(
+                "No checkpoint named {wanted} is installed.",
+                hint="Installed: {names}.",
+                wanted=repr(wanted),
+                names=names,
+            )
         entry = found[name]
         if isinstance(entry, ModelsError):
             raise entry
@@ -111,8 +116,10 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
     names = {entry.name for entry in told}
     for name in (name for name in tables if name not in names):
         unknown = CheckpointUnknown(
-            f'{settings_file().name} has a table ["{name}"], but there is no such checkpoint.',
+            '{file} has a table ["{name}"], but there is no such checkpoint.',
             hint="Write the name as `paintbridge models list` does.",
+            file=settings_file().name,
+            name=name,
         )
         told.append(Entry(f"{name} ({settings_file().name})", settings_file(), OWN, None, unknown))
     return tuple(told)

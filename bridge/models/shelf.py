@@ -108,7 +108,9 @@ class Shelf(Generic[T]):
         entry: T | ModelsError
         if not _is_utf8(path):
             # The libraries that read weights take no other names, and a message could not hold it.
-            return CheckpointUnreadable(f"The name of {path} is not UTF-8.", hint="Rename the file, or its folder.")
+            return CheckpointUnreadable(
+                "The name of {path} is not UTF-8.", hint="Rename the file, or its folder.", path=path
+            )
         try:
             signature = _signature(path)
             known = self._known.get(path)
@@ -118,7 +120,9 @@ class Shelf(Generic[T]):
         except ModelsError as error:
             entry = error
         except OSError as error:
-            return CheckpointUnreadable(f"{path} cannot be read ({error.strerror}).", hint="Check its permissions.")
+            return CheckpointUnreadable(
+                "{path} cannot be read ({reason}).", hint="Check its permissions.", path=path, reason=error.strerror
+            )
         self._known[path] = (signature, entry)
         return entry
 
@@ -134,10 +138,12 @@ def lying_in(
                 yield Lying(place, name, path, registered)
             return
         problem = CheckpointUnreadable(
-            f"There is nothing at {folder}.", hint="Was it moved, or is its disk not connected?"
+            "There is nothing at {name}.", hint="Was it moved, or is its disk not connected?", name=folder
         )
     except (OSError, UnicodeError):
-        problem = CheckpointUnreadable(f"The folder {folder} cannot be read.", hint="Check its permissions.")
+        problem = CheckpointUnreadable(
+            "The folder {folder} cannot be read.", hint="Check its permissions.", folder=folder
+        )
     yield Lying(place, folder.name, folder, registered, problem)
 
 
