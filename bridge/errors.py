@@ -55,6 +55,14 @@ class Sentence(str):
         sentence._values = MappingProxyType(dict(values))
         return sentence
 
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Sentence:
+        """The sentence that :meth:`plain` was made from."""
+        values = {
+            name: cls.of(value) if isinstance(value, Mapping) else value for name, value in plain["values"].items()
+        }
+        return cls.received(plain["id"], values, plain["text"])
+
     @property
     def template(self) -> str:
         return self._template
@@ -66,6 +74,11 @@ class Sentence(str):
     @property
     def text(self) -> str:
         return str.__str__(self)
+
+    def plain(self) -> dict[str, Any]:
+        """The sentence for JSON and the like: ``id`` (its template), ``values`` and ``text``."""
+        values = {name: value.plain() if isinstance(value, Sentence) else value for name, value in self.values.items()}
+        return {"id": self.template, "values": values, "text": self.text}
 
     def translated(self, translate: Callable[[str], str]) -> str:
         """The sentence in another language. ``translate`` gives a template's translation, and what it does not know as

@@ -120,7 +120,7 @@ def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
     try:
         return inspect_vae(path, checkpoint.family)
     except ModelsError as error:
-        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+        raise type(error)("{where}: {problem}", hint=error.hint, where=where, problem=error.message) from error
 
 
 def _whole(least: int, most: int) -> Callable[[Any], bool]:

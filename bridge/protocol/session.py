@@ -86,7 +86,10 @@ class JobStates:
         state = self._states.get(event.job, "")
         if kind not in self._AFTER.get(state, ()):
             raise BridgeError(
-                "unexpected_message", "A job cannot be {} after it was {}.".format(kind, state or "forgotten")
+                "unexpected_message",
+                "A job cannot be {kind} after it was {state}.",
+                kind=kind,
+                state=state or "forgotten",
             )
         self._states[event.job] = kind
 

@@ -31,7 +31,13 @@ class SettingsError(StartError):
     code = "settings"
 
     def __init__(self, source: str, key: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{source}: {key}: {problem}", hint or "Correct it, then start the bridge again.")
+        super().__init__(
+            "{source}: {key}: {problem}",
+            hint or "Correct it, then start the bridge again.",
+            source=source,
+            key=key,
+            problem=problem,
+        )
         self.source = source
         self.key = key
 
@@ -50,8 +56,10 @@ class AlreadyRunning(StartError):
     def __init__(self, url: str, pid: int | None) -> None:
         process = f" (process {pid})" if pid else ""
         super().__init__(
-            f"A bridge runs already, at {url or 'an address that it has not said yet'}{process}.",
+            "A bridge runs already, at {url}{process}.",
             "Use that one, or stop it first.",
+            url=url or "an address that it has not said yet",
+            process=process,
         )
         self.url = url
         self.pid = pid
@@ -63,9 +71,11 @@ class HomeUnwritable(StartError):
     def __init__(self, home: Path, error: OSError) -> None:
         full = error.errno in NO_ROOM
         super().__init__(
-            f"The bridge's folder {home} cannot be written ({error.strerror}).",
+            "The bridge's folder {home} cannot be written ({reason}).",
             ("Make room on its disk" if full else "Correct its permissions")
             + ", or name another one in PAINTBRIDGE_HOME.",
+            home=home,
+            reason=error.strerror,
         )
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ..errors import Sentence
 from ..protocol.errors import CODES, BridgeError
 from ..protocol.messages import Pulled, Pulling, Unpulled
 from .logs import log, log_fault
@@ -52,8 +53,9 @@ class Pulls:
             raise BridgeError("shutting_down")
         if self.under_way is not None and (self.under_way.name != name or self._stopping):
             busy = self.under_way.name
-            words = f"{busy} is being stopped." if self._stopping else f"{busy} is being fetched."
-            raise BridgeError("pull_busy", words)
+            if self._stopping:
+                raise BridgeError("pull_busy", "{busy} is being stopped.", busy=busy)
+            raise BridgeError("pull_busy", "{busy} is being fetched.", busy=busy)
         if self.under_way is None:
             self._stopping = False
             self.under_way = Pulling(name, 0, 0)
@@ -114,7 +116,8 @@ class Pulls:
         if "folder" in said:
             return Pulled(name, await self._arrived(name))
         if "code" in said:
-            raise BridgeError(said["code"] if said["code"] in CODES else "internal", said["message"], said["hint"])
+            code = said["code"] if said["code"] in CODES else "internal"
+            raise BridgeError(code, Sentence.of(said["message"]), Sentence.of(said["hint"]))
         if self._stopping:
             raise BridgeError("pull_stopped")
         raise RuntimeError(f"the pull's process ended with exit code {process.returncode}")

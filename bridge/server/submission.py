@@ -53,7 +53,7 @@ def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[st
     if submit.mode not in MODES[submit.kind]:
         raise BridgeError("unsupported_mode")
     if submit.sampler is not None and submit.sampler not in samplers:
-        raise BridgeError("unsupported_sampler", hint=f"Choose one of: {', '.join(samplers)}.")
+        raise BridgeError("unsupported_sampler", hint="Choose one of: {samplers}.", samplers=", ".join(samplers))
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
@@ -94,8 +94,9 @@ def _check_length(submit: Submit, wordings: Sequence[Wording]) -> None:
     if recipes > FRAME_BYTES:
         raise BridgeError(
             "text_too_long",
-            f"The prompts are too long for {submit.batch} pictures at once.",
+            "The prompts are too long for {batch} pictures at once.",
             "Shorten them, or ask for fewer pictures at once.",
+            batch=submit.batch,
         )
 
 
@@ -116,7 +117,7 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
 
 def _check_pictures(submit: Submit, most_pixels: int) -> None:
     if submit.picture is None and submit.kind != "generate":
-        raise BridgeError("missing_field", f"A {submit.kind} needs the pixels of its context.")
+        raise BridgeError("missing_field", "A {kind} needs the pixels of its context.", kind=submit.kind)
     for name, picture, channels in (("picture", submit.picture, (3, 4)), ("selection", submit.selection, (1,))):
         if picture is not None:
             check_picture(picture, most_pixels=most_pixels)
@@ -125,7 +126,7 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
     for condition in submit.conditions:
         name = condition.kind.replace("_", " ")
         if condition.start > condition.end:
-            raise BridgeError("out_of_range", f"The {name} would end before it starts.")
+            raise BridgeError("out_of_range", "The {name} would end before it starts.", name=name)
         check_picture(condition.picture, most_pixels=most_pixels)
         _check_shape(name, condition.picture, CONDITION_CHANNELS[condition.kind], submit)
         if condition.mask is not None:
@@ -137,8 +138,12 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
     if (picture.width, picture.height) != (submit.context.width, submit.context.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The {name} has {picture.width} x {picture.height} pixels, "
-            f"but the context has {submit.context.width} x {submit.context.height}.",
+            "The {name} has {width} x {height} pixels, but the context has {context_width} x {context_height}.",
+            name=name,
+            width=picture.width,
+            height=picture.height,
+            context_width=submit.context.width,
+            context_height=submit.context.height,
         )
     _check_channels(name, picture, channels)
 
@@ -146,24 +151,41 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
 def _check_channels(name: str, picture: Picture, channels: tuple[int, ...]) -> None:
     if picture.channels not in channels:
         wanted = " or ".join(map(str, channels))
-        raise BridgeError("picture_mismatch", f"The {name} has {picture.channels} channels; it must have {wanted}.")
+        raise BridgeError(
+            "picture_mismatch",
+            "The {name} has {channels} channels; it must have {wanted}.",
+            name=name,
+            channels=picture.channels,
+            wanted=wanted,
+        )
 
 
 def _check_result(submit: Submit, settings: Settings) -> None:
     wanted = submit.result
     width, height = submit.context.width * submit.scale, submit.context.height * submit.scale
     if submit.batch > settings.batch:
-        raise BridgeError("out_of_range", f"The batch has {submit.batch} pictures; the bridge makes {settings.batch}.")
+        raise BridgeError(
+            "out_of_range",
+            "The batch has {batch} pictures; the bridge makes {most}.",
+            batch=submit.batch,
+            most=settings.batch,
+        )
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
-        raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
+        raise BridgeError(
+            "out_of_range", "PNG has no depth {depth}; choose u8 or u16, or raw pixels.", depth=wanted.depth
+        )
     if wanted.encoding == "webp" and wanted.depth != "u8":
-        raise BridgeError("out_of_range", f"WebP has no depth {wanted.depth}; choose u8, or raw pixels.")
+        raise BridgeError("out_of_range", "WebP has no depth {depth}; choose u8, or raw pixels.", depth=wanted.depth)
     if wanted.encoding == "webp" and max(width, height) > _WEBP_SIDE:
-        raise BridgeError("out_of_range", f"A WebP has at most {_WEBP_SIDE} pixels a side; choose png, or raw pixels.")
+        raise BridgeError(
+            "out_of_range", "A WebP has at most {most} pixels a side; choose png, or raw pixels.", most=_WEBP_SIDE
+        )
     most = submit.batch * raw_bytes(width, height, 4, wanted.depth)
     if most > settings.replay_bytes:
         raise BridgeError(
             "picture_too_large",
-            f"The result could take {most} bytes; the bridge keeps {settings.replay_bytes}.",
+            "The result could take {size} bytes; the bridge keeps {most}.",
             "Ask for fewer pictures at once, a lower depth, or a smaller context.",
+            size=most,
+            most=settings.replay_bytes,
         )

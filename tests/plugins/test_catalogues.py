@@ -41,7 +41,7 @@ UNSEEN = {
 SENTENCE = re.compile(r"""[A-Z`<{"][^ ]* .*(\.|\})""", re.DOTALL)
 PLACE = re.compile(r"\{([a-z]\w*)\}")
 # Their sentences are still f-strings, which reach people in English.
-ENGLISH = ("diffusion", "painter", "models", "engine", "server")
+ENGLISH = ("diffusion", "painter")
 
 
 def sentences(path: Path) -> set[str]:
