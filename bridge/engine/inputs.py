@@ -64,8 +64,9 @@ def _guidance(submit: Submit, condition: Condition, data: Mapping[str, Buffer]) 
     if not float(mask.max()) >= LEAST_COVERAGE:
         raise BridgeError(
             "picture_mismatch",
-            f"The {name}'s mask selects nothing, so the {name} would count nowhere.",
+            "The {name}'s mask selects nothing, so the {name} would count nowhere.",
             "Paint in the mask where it should count; if the mask's values are 0 and 1, bring them to its full range.",
+            name=name,
         )
     return Guidance(picture, mask)
 
@@ -76,15 +77,22 @@ def _decoded(
     if (described.width, described.height) != (submit.context.width, submit.context.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The {what} has {described.width} x {described.height} pixels, but the context "
-            f"{submit.context.width} x {submit.context.height}.",
+            "The {name} has {width} x {height} pixels, but the context has {context_width} x {context_height}.",
             "Plan the job again, then submit it.",
+            name=what,
+            width=described.width,
+            height=described.height,
+            context_width=submit.context.width,
+            context_height=submit.context.height,
         )
     if described.channels not in channels:
         raise BridgeError(
             "picture_mismatch",
-            f"The {what} has {described.channels} channels, where {' or '.join(map(str, channels))} are needed.",
+            "The {name} has {channels} channels; it must have {wanted}.",
             "Update the plug-in: it sends the wrong kind of picture.",
+            name=what,
+            channels=described.channels,
+            wanted=" or ".join(map(str, channels)),
         )
     if described.hash not in data:
         raise BridgeError("picture_unknown")
@@ -96,8 +104,11 @@ def _coverage(coverage: np.ndarray, what: str) -> np.ndarray:
     if low < -_COVERAGE_SLACK or high > 1 + _COVERAGE_SLACK:
         raise BridgeError(
             "picture_mismatch",
-            f"The {what}'s coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
+            "The {what}'s coverage must lie between 0 and 1, but goes from {low} to {high}.",
             "Bring its numbers to that range, for example by dividing them by 255.",
+            what=what,
+            low=f"{low:.4g}",
+            high=f"{high:.4g}",
         )
     # What a host's own float arithmetic left over.
     clipped: np.ndarray = np.clip(coverage[..., 0], 0.0, 1.0)

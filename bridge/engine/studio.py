@@ -62,8 +62,9 @@ def open_studio(settings: WorkerSettings) -> tuple[Studio, DeviceInfo]:
     if settings.device not in ("auto", device.kind):
         raise BridgeError(
             "worker_crashed",
-            f"The settings ask to paint on {settings.device}, which torch does not find on this machine.",
+            "The settings ask to paint on {device}, which torch does not find on this machine.",
             "Set `device` to auto or cpu, or run `paintbridge doctor` to see what is missing.",
+            device=settings.device,
         )
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)

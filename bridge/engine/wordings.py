@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..diffusion import WornLora
+from ..errors import Sentence
 from ..models import Checkpoint, Lora, LoraRegistry, WildcardRegistry
 from ..prompts import Wording, about_embeddings, read
 from ..protocol.messages import LoraUse, Submit
@@ -60,7 +61,11 @@ def read_wordings(
 
 def _about_bundled(lora: Lora) -> str:
     shown = ", ".join(lora.embeddings)
-    return f"The LoRA {lora.id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is."
+    return Sentence(
+        "The LoRA {id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is.",
+        id=lora.id,
+        shown=shown,
+    )
 
 
 def used_loras(worded: Worded) -> tuple[LoraUse, ...]:
