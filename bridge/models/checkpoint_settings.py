@@ -4,6 +4,7 @@ A table for each checkpoint, by its name in `paintbridge models list`. It is rea
 bridge heeds it at once.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -46,7 +47,13 @@ def read_settings() -> dict[str, Mapping[str, Any]]:
             "{path} cannot be read ({reason}).", hint="Check the file's permissions.", path=path, reason=error.strerror
         ) from error
     except ValueError as error:
-        raise CheckpointUnreadable("{name} is not TOML: {error}.", hint=_MEND, name=path.name, error=error) from error
+        where = re.search(r"\(at (.+)\)", str(error))
+        raise CheckpointUnreadable(
+            "{name} is not TOML ({where}).",
+            hint=_MEND,
+            name=path.name,
+            where=where[1] if where else "not UTF-8 text",
+        ) from error
     stray = next((name for name, table in found.items() if not isinstance(table, dict)), None)
     if stray is not None:
         raise CheckpointUnreadable(
