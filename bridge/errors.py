@@ -16,6 +16,7 @@ Value = Union[str, int, float]
 """What a place in a sentence holds; a text may be a :class:`Sentence` of its own."""
 
 _PLACE = re.compile(r"\{([a-z]\w*)\}")
+_LARGEST = (1 << 53) - 1
 # What Python has for bytes of a file's name that are no text.
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 
@@ -33,7 +34,7 @@ class Sentence(str):
     hold: texts, numbers, or sentences, which are translated in their turn. A text without values is its own template.
     Braces are never escaped: only a place whose name has a value is filled.
 
-    Values that no place names are left out; any other type than Value becomes its ``str()``.
+    Values that no place names are left out. What is no Value, no finite number or beyond 53 bits becomes its ``str()``.
     """
 
     __slots__ = ("_template", "_values")
@@ -98,8 +99,11 @@ class Sentence(str):
 
 
 def _value(value: object) -> Value:
-    if isinstance(value, Sentence) or type(value) in (int, float):
-        return value  # type: ignore[return-value]
+    if isinstance(value, Sentence):
+        return value
+    # Numbers that every client can hold; JavaScript's are doubles.
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST:
+        return value
     return text_only(str(value))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gettext
+import math
 import pickle
 
 import msgpack
@@ -45,6 +46,13 @@ def test_braces_without_a_value_are_text() -> None:
     assert Sentence("Braces {a|b} {stay}.") == "Braces {a|b} {stay}."
     assert Sentence("Braces {a|b} {stay}.").translated(german) == "Klammern {a|b} {stay}."
     assert Sentence("{name} {a|b} {stay}.", name="{count}", count=3) == "{count} {a|b} {stay}."
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -(1 << 70), True, None])
+def test_what_a_client_could_not_hold_becomes_text(value: object) -> None:
+    sentence = Sentence("It is {value}.", value=value)
+    assert sentence.values == {"value": str(value)}
+    assert decode_server(encode(m.Closing(sentence))) == m.Closing(sentence)
 
 
 def test_paths_and_names_become_text() -> None:
