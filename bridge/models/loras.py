@@ -11,7 +11,7 @@ from ..home import LORAS, find_home
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
 from .lora import Lora, check_fits, inspect_lora
-from .names import find_name, same_name
+from .names import about_names, find_name, same_name
 from .places import OWN, Place, find_places
 from .registered import read_registered
 from .scan import lora_candidates
@@ -19,7 +19,6 @@ from .shelf import Entry, Lying, Shelf, lying_in, lying_registered
 
 __all__ = ["LoraRegistry"]
 
-_NAMES_SHOWN = 12
 # Their folders, and those that were added as a whole, hold other things beside LoRAs, not worth a word.
 _MIXED = ("InvokeAI", "Hugging Face cache")
 
@@ -68,28 +67,17 @@ def _choose(entries: Sequence[Entry[Lora]], name: str) -> Lora:
     if known is None:
         usable = {same_name(known): known for known, lora in found.items() if isinstance(lora, Lora)}
         close = get_close_matches(same_name(name), usable, n=3)
-        hint = _hint(list(usable.values()), [usable[one] for one in close])
+        hint = about_names(list(usable.values()), [usable[one] for one in close])
+        if not usable:
+            hint = Sentence(
+                "There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`.",
+                folder=find_home().loras,
+            )
         raise LoraUnknown("There is no LoRA named {name}.", hint=hint, name=repr(name))
     entry = found[known]
     if isinstance(entry, ModelsError):
         raise entry
     return entry
-
-
-def _hint(usable: Sequence[str], close: Sequence[str]) -> str:
-    if close:
-        return Sentence("Close to it: {close}.", close=", ".join(close))
-    if not usable:
-        return Sentence(
-            "There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`.",
-            folder=find_home().loras,
-        )
-    shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
-    return (
-        Sentence("There are: {shown} and {more} others.", shown=shown, more=more)
-        if more > 0
-        else Sentence("There are: {shown}.", shown=shown)
-    )
 
 
 def _worth_a_word(entry: Entry[Lora]) -> bool:

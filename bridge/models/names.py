@@ -5,17 +5,19 @@ write them as one (NFC). Unicode's rules: https://www.unicode.org/reports/tr15/.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from ..errors import text_only
+from ..errors import Sentence, text_only
 
-__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "written_name"]
+__all__ = ["ENDING", "PICKLES", "about_names", "find_name", "is_pickle", "same_name", "written_name"]
 
 ENDING = ".safetensors"
 """What the names of files end in that can be used; the case does not matter."""
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """What the names of pickles end in, which can run code when they are opened. They are listed, and never loaded."""
+
+_NAMES_SHOWN = 12
 
 
 def is_pickle(file_name: str) -> bool:
@@ -42,6 +44,16 @@ def find_name(name: str, known: Iterable[str]) -> str | None:
     if name in names:
         return name
     return next((one for form in _FORMS for one in names if form(one) == form(name)), None)
+
+
+def about_names(names: Sequence[str], close: Sequence[str]) -> Sentence:
+    """What to tell of a name that there is not: those `close` to it, else some of the `names` that there are."""
+    if close:
+        return Sentence("Close to it: {close}.", close=", ".join(close))
+    shown, more = ", ".join(names[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
+    if more > 0:
+        return Sentence("There are: {shown} and {more} others.", shown=shown, more=more)
+    return Sentence("There are: {shown}.", shown=shown)
 
 
 def _without_ending(name: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import Sentence
 from ..home import find_home
 from .errors import ModelsError
+from .names import about_names
 from .places import find_places
 from .scan import files_below
 
@@ -25,7 +26,6 @@ _ENDING = ".txt"
 _STRUCTURED = (".json", ".yaml", ".yml")
 _MOST_BYTES = 4 << 20
 _MOST_FILES_KEPT = 256
-_NAMES_SHOWN = 12
 _REMEMBERED_SECONDS = 1.0
 _LINES = re.compile(r"\r\n|\r|\n")
 
@@ -167,24 +167,11 @@ class WildcardRegistry:
             )
         texts = {known: said for known, (said, path) in files.items() if path.suffix.lower() == _ENDING}
         close = [texts[known] for known in get_close_matches(key, texts, n=3)]
-        return WildcardUnknown(
-            "There is no wildcard named {name}.", hint=_hint(tuple(texts.values()), close), name=repr(name)
-        )
-
-
-def _hint(names: tuple[str, ...], close: list[str]) -> str:
-    if close:
-        return Sentence("Close to it: {close}.", close=", ".join(close))
-    if not names:
-        return Sentence(
-            "There are none yet. Put text files into {folder}, one option a line.", folder=find_home().wildcards
-        )
-    shown, more = ", ".join(names[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
-    return (
-        Sentence("There are: {shown} and {more} others.", shown=shown, more=more)
-        if more > 0
-        else Sentence("There are: {shown}.", shown=shown)
-    )
+        hint = about_names(tuple(texts.values()), close)
+        if not texts:
+            folder = find_home().wildcards
+            hint = Sentence("There are none yet. Put text files into {folder}, one option a line.", folder=folder)
+        return WildcardUnknown("There is no wildcard named {name}.", hint=hint, name=repr(name))
 
 
 def _key(name: str) -> str:

@@ -12,7 +12,7 @@ from time import monotonic
 
 from ..engine.port import Engine
 from ..errors import Sentence
-from ..protocol.errors import BridgeError, CloseCode
+from ..protocol.errors import CODES, BridgeError, CloseCode
 from ..protocol.messages import (
     PROTOCOL_VERSION,
     Closing,
@@ -224,7 +224,7 @@ class Service:
         await asyncio.gather(self.stock.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
-            outbox.close(CloseCode.GOING_AWAY, Closing(Sentence("The bridge is shutting down.")))
+            outbox.close(CloseCode.GOING_AWAY, Closing(Sentence(CODES["shutting_down"].message)))
             told.append(asyncio.create_task(outbox.ended.wait()))
         if told:
             _, untold = await asyncio.wait(told, timeout=_GRACE_SECONDS)

@@ -29,7 +29,14 @@ MET = (
     *("canvas/*.py", "client/*.py", "painter/*.py", "prompts/*.py", "diffusion/prompt.py"),
     *("engine/local.py", "engine/process.py", "engine/shared.py", "engine/studio.py", "engine/wordings.py"),
     *("server/detached.py", "server/pictures.py", "server/pulls.py", "server/queue.py", "server/submission.py"),
-    *("diffusion/finite.py", "models/hub.py", "models/loras.py", "models/pull.py", "models/registry.py"),
+    *(
+        "diffusion/finite.py",
+        "models/hub.py",
+        "models/loras.py",
+        "models/names.py",
+        "models/pull.py",
+        "models/registry.py",
+    ),
     *("models/wildcards.py", "server/web.py"),
 )
 # Python's own errors are for programmers, and so is the log.
