@@ -53,12 +53,12 @@ def _value(kind: Any, limits: dict[str, Any], rng: random.Random, *, full: bool)
     return "".join(rng.choice(string.printable + "äλ画🎨") for _ in range(_size(limits, rng, most=70)))
 
 
-def _sentence(rng: random.Random) -> Sentence:
-    """Some of them with a number, a text and a sentence filled in."""
+def _sentence(rng: random.Random, deep: int = 3) -> Sentence:
+    """Some of them with a number, a text and a sentence filled in, which may have others in it."""
     words = _value(str, {"max": 40}, rng, full=True)
-    if rng.random() < 0.5:
+    if deep == 0 or rng.random() < 0.5:
         return Sentence(words)
-    values = {"count": rng.randint(0, 1 << 40), "share": rng.random(), "name": words, "more": _sentence(rng)}
+    values = {"count": rng.randint(0, 1 << 40), "share": rng.random(), "name": words, "more": _sentence(rng, deep - 1)}
     return Sentence("{name} has {count} of {share}. {more}", **values)
 
 
