@@ -19,6 +19,7 @@ import uvicorn
 
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
+from ..home import Home, find_home
 from ..imaging.process import Imaging
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
@@ -26,7 +27,7 @@ from .errors import AddressUnavailable, SettingsError
 from .logs import configure_logs, log
 from .runtime import RuntimeFile, check_home
 from .service import Service
-from .settings import Settings, settings_home
+from .settings import Settings
 from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
 
 __all__ = ["PING_SECONDS", "PONG_SECONDS", "BridgeServer", "serve"]
@@ -55,12 +56,12 @@ def serve(
     Args:
         on_ready: called with the websocket's address when it listens.
         start_command: what starts this bridge again, for the runtime file.
-        home: the bridge's folder; None: as :func:`.settings.settings_home`.
+        home: the bridge's folder; None: as :func:`bridge.home.find_home`.
 
     Raises:
         StartError: it cannot start; the message says why, and the hint what to do.
     """
-    home = home or settings_home()
+    home = home or find_home().folder
     configure_logs(level=settings.log_level, form=settings.log_format)
 
     def ready(url: str) -> None:
@@ -91,7 +92,7 @@ class BridgeServer:
         self.url = ""
         self.runtime = RuntimeFile(home)
         self._start_command = list(start_command or default_start_command())
-        folders = (home / "models", *settings.models_folders)
+        folders = (Home(home).models, *settings.models_folders)
         self._engine = engine or LocalEngine(
             EngineSettings(
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
