@@ -19,6 +19,7 @@ import uvicorn
 
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
+from ..errors import Sentence
 from ..home import Home, find_home
 from ..imaging.process import Imaging
 from ..protocol.wire import FRAME_BYTES
@@ -223,7 +224,7 @@ def _check_tls(settings: Settings) -> None:
         return
     for key, file in (("tls_certificate", settings.tls_certificate), ("tls_key", settings.tls_key)):
         if not file.is_file():
-            raise SettingsError("settings", key, f"there is no file {file}.")
+            raise SettingsError("settings", key, Sentence("there is no file {file}.", file=file))
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_certificate, settings.tls_key)
     except (OSError, ValueError):
@@ -253,9 +254,12 @@ def _listen(settings: Settings, port: int) -> socket.socket:
         return listener
     except OSError as error:
         raise AddressUnavailable(
-            f"The bridge cannot listen at {settings.host}, port {port} ({error.strerror or error}).",
+            "The bridge cannot listen at {host}, port {port} ({reason}).",
             "Stop the program that uses the port, or choose another one"
             + (": --port 0 takes any free one." if port == settings.port else " with --a1111-port."),
+            host=settings.host,
+            port=port,
+            reason=error.strerror or error,
         ) from None
 
 

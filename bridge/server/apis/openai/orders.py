@@ -133,7 +133,9 @@ def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> str | N
     if known is not None:
         return known
     names = ", ".join(entry.name for entry in checkpoints)
-    raise BridgeError("checkpoint_unknown", f"The model {name!r} does not exist.", f"There are: {names}.")
+    raise BridgeError(
+        "checkpoint_unknown", "The model {name} does not exist.", "There are: {shown}.", name=repr(name), shown=names
+    )
 
 
 def native_size(checkpoint: str | None, checkpoints: Sequence[CheckpointInfo]) -> Extent:
