@@ -115,7 +115,7 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
     try:
         check_scale(submit.settings.kind, submit.settings.scale)
     except CanvasError as error:
-        raise BridgeError(error.code, str(error)) from None
+        raise BridgeError(error.code, error.message, error.hint) from None
     check_pixels(context.width, context.height, scale=submit.settings.scale, most_pixels=most_pixels)
 
 
