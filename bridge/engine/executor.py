@@ -167,7 +167,7 @@ class JobExecutor:
 
 
 def _of_group(request: Request, group: PromptGroup) -> Request:
-    """The request for pictures of one wording."""
+    """The request for pictures of one parsed prompt."""
     words = replace(request.settings.conditioning, prompt=group.parsed.positive, negative_prompt=group.parsed.negative)
     return replace(request, settings=replace(request.settings, conditioning=words), seeds=group.seeds)
 

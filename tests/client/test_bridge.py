@@ -261,3 +261,11 @@ def test_the_same_layer_for_two_jobs_at_once(tiny):
         layers = [job.result(10).layers[0] for job in jobs]
     assert len({layer.picture.hash for layer in layers}) == 1
     assert {bytes(layer.data) for layer in layers} == {random.Random(5).randbytes(1024 * 1024 * 4)}
+
+
+def test_an_older_bridge_says_which_version_it_serves(tiny):
+    tiny.version = m.PROTOCOL_VERSION - 1
+    with pytest.raises(BridgeError, match="This bridge serves 1") as caught:
+        Bridge(tiny.address())
+    assert caught.value.code == "version_unsupported"
+    assert "same release" in caught.value.hint

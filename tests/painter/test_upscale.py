@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from job_forms import made_with, request_of
+from job_forms import made_with, request_of, with_settings
 
 from bridge.canvas.context import plan
 from bridge.canvas.errors import EmptySelection, ValueOutOfRange
@@ -207,6 +207,6 @@ def test_tiles_leave_no_grid(studio):
 
 @pytest.mark.parametrize(("kind", "scale"), [("upscale", 1), ("upscale", 3), ("refine", 2)])
 def test_other_scales_are_refused(studio, canvas, kind, scale):
-    request = replace(asked(canvas), kind=kind, scale=scale)
+    request = with_settings(asked(canvas), kind=kind, scale=scale)
     with pytest.raises(ValueOutOfRange):
         paint(request, model_of(studio), studio.Hooks())
