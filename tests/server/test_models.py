@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_forms import plan_of
 from small_bridge import Bridge, GatedEngine, a_job, grey
 
 from bridge.engine.inventory import (
@@ -30,8 +31,6 @@ from bridge.protocol.messages import (
     DeviceInfo,
     Extent,
     Failed,
-    JobSettings,
-    Plan,
     Planned,
     Recommended,
     Rect,
@@ -129,7 +128,9 @@ async def test_a_plan_and_a_job_need_no_disk_and_no_card(start: Callable[..., An
     device = client.welcome.device or (await client.until(Device)).device
     assert device.name == "first"
     whole = ContextChoice("rect", Rect(0, 0, 100, 52))
-    await client.say(Plan(1, Extent(100, 52), Rect(10, 10, 8, 8), whole, JobSettings(checkpoint="gamma")))
+    await client.say(
+        plan_of(request=1, canvas=Extent(100, 52), selection=Rect(10, 10, 8, 8), context=whole, checkpoint="gamma")
+    )
     planned = await client.until(Planned)
     assert planned.model_width % SD1.multiple == 0
     await client.say(a_job("a", prompt="<lora:wash:1>", checkpoint="gamma"))
