@@ -121,7 +121,9 @@ def plan(
             room = max(room, LEAST_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
         context = _with_room(repainted, room, canvas, math.inf if kind == "upscale" else max_aspect)
     else:
-        raise ValueOutOfRange(f'There is no context choice "{choice}"; choose auto, selection, canvas or rect.')
+        raise ValueOutOfRange(
+            'There is no context choice "{choice}"; choose auto, selection, canvas or rect.', choice=choice
+        )
     if kind == "upscale":
         size = Size(*(-(-side * scale // multiple) * multiple for side in (context.width, context.height)))
     else:
@@ -136,9 +138,11 @@ def check_scale(kind: str, scale: int) -> None:
         ValueOutOfRange: an upscale by other than 2 or 4, or another kind by other than 1.
     """
     if kind == "upscale" and scale not in SCALES:
-        raise ValueOutOfRange(f"An upscale enlarges {' or '.join(map(str, SCALES))} times, not {scale}.")
+        raise ValueOutOfRange(
+            "An upscale enlarges {scales} times, not {scale}.", scales=" or ".join(map(str, SCALES)), scale=scale
+        )
     if kind != "upscale" and scale != 1:
-        raise ValueOutOfRange(f"A {kind} job enlarges nothing; choose upscale, or leave the scale at 1.")
+        raise ValueOutOfRange("A {kind} job enlarges nothing; choose upscale, or leave the scale at 1.", kind=kind)
 
 
 def reach_of(grow: float, feather: float) -> int:
@@ -187,9 +191,16 @@ def check_context(canvas: Size, context: Rect) -> None:
 
 def _resolve_mode(kind: str, mode: str, canvas: Size, bounds: Rect | None) -> str:
     if kind not in MODES:
-        raise ModeUnsupported(f'There is no kind of job called "{kind}"; choose one of {", ".join(MODES)}.')
+        raise ModeUnsupported(
+            'There is no kind of job called "{kind}"; choose one of {modes}.', kind=kind, modes=", ".join(MODES)
+        )
     if mode not in MODES[kind]:
-        raise ModeUnsupported(f'A {kind} job has no mode "{mode}"; choose one of {", ".join(MODES[kind])}.')
+        raise ModeUnsupported(
+            'A {kind} job has no mode "{mode}"; choose one of {modes}.',
+            kind=kind,
+            mode=mode,
+            modes=", ".join(MODES[kind]),
+        )
     if mode != "auto":
         return mode
     if kind != "fill":
@@ -220,7 +231,7 @@ def _checked(name: str, value: float | None, default: float) -> float:
     if value is None:
         return default
     if not math.isfinite(value) or value < 0:
-        raise ValueOutOfRange(f"{name} must be a number of pixels from 0 up, not {value}.")
+        raise ValueOutOfRange("{name} must be a number of pixels from 0 up, not {value}.", name=name, value=value)
     return float(value)
 
 

@@ -40,8 +40,14 @@ def to_float(buffer: bytes | bytearray | memoryview, width: int, height: int, ch
     values = width * height * channels
     if memoryview(buffer).nbytes != values * dtype.itemsize:
         raise PictureMismatch(
-            f"The picture has {memoryview(buffer).nbytes} bytes, but {width} x {height} pixels of {channels} channels "
-            f"in {depth} take {values * dtype.itemsize}; send it again."
+            "The picture has {size} bytes, but {width} x {height} pixels of {channels} channels in "
+            "{depth} take {wanted}; send it again.",
+            size=memoryview(buffer).nbytes,
+            width=width,
+            height=height,
+            channels=channels,
+            depth=depth,
+            wanted=values * dtype.itemsize,
         )
     raw = np.frombuffer(buffer, dtype).reshape(height, width, channels)
     if dtype.kind == "u":
@@ -85,7 +91,9 @@ def from_float(array: FloatArray, depth: str) -> AnyArray:
 
 def _dtype(depth: str) -> np.dtype[Any]:
     if depth not in _DTYPES:
-        raise ValueOutOfRange(f'There is no depth "{depth}"; choose one of {", ".join(_DTYPES)}.')
+        raise ValueOutOfRange(
+            'There is no depth "{depth}"; choose one of {depths}.', depth=depth, depths=", ".join(_DTYPES)
+        )
     return _DTYPES[depth]
 
 

@@ -3,7 +3,7 @@
 Each `code` is one of the wire's (see docs/protocol.md). Standard library only.
 """
 
-from typing import ClassVar
+from ..errors import PaintbridgeError
 
 __all__ = [
     "CanvasError",
@@ -17,10 +17,8 @@ __all__ = [
 ]
 
 
-class CanvasError(Exception):
-    """Base of the errors of this room; `str(error)` is a sentence for the artist."""
-
-    code: ClassVar[str] = "internal"
+class CanvasError(PaintbridgeError):
+    """Base of the errors of this room."""
 
 
 class EmptySelection(CanvasError):

@@ -52,7 +52,9 @@ def infill(
         PictureMismatch: the sizes differ.
     """
     if mode not in MODES:
-        raise ModeUnsupported(f'There is no infill for mode "{mode}"; choose one of {", ".join(MODES)}.')
+        raise ModeUnsupported(
+            'There is no infill for mode "{mode}"; choose one of {modes}.', mode=mode, modes=", ".join(MODES)
+        )
     if picture_rgb.shape[:2] != hole.shape or (valid is not None and valid.shape != hole.shape):
         raise PictureMismatch("The picture and its selection differ in size; send them again.")
     holed = hole > 0

@@ -65,7 +65,11 @@ def build_masks(selection: FloatArray, *, grow: float, feather: float, strict: b
         ValueOutOfRange: coverage or a number of pixels outside its range.
     """
     if not (np.isfinite(grow) and np.isfinite(feather) and grow >= 0 and feather >= 0):
-        raise ValueOutOfRange(f"Grow and feather must be numbers of pixels from 0 up, not {grow} and {feather}.")
+        raise ValueOutOfRange(
+            "Grow and feather must be numbers of pixels from 0 up, not {grow} and {feather}.",
+            grow=grow,
+            feather=feather,
+        )
     selection = settle_selection(selection)
     bounds = selection_bounds(selection)
     assert bounds is not None
@@ -95,8 +99,9 @@ def check_selected(selection: FloatArray) -> None:
         raise ValueOutOfRange("The selection holds coverage outside 0..1; send it again.")
     if 0 < greatest < LEAST_COVERAGE:
         raise EmptySelection(
-            f"Nothing is selected: of 255 levels the selection has {255 * greatest:.2g} at most, and below 2 counts as "
-            "nothing. If its values are 0 and 1, bring them to its full range."
+            "Nothing is selected: of 255 levels the selection has {level} at most, and below 2 "
+            "counts as nothing. If its values are 0 and 1, bring them to its full range.",
+            level=f"{255 * greatest:.2g}",
         )
     if greatest <= 0:
         raise EmptySelection("Nothing is selected in this area; select what to repaint, then try again.")

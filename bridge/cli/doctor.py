@@ -17,12 +17,12 @@ import psutil  # type: ignore[import-untyped]
 
 from ..client import Bridge, discover
 from ..client.errors import ClientError
+from ..home import find_home
 from ..models import ModelsError
 from ..protocol.errors import BridgeError
 from ..protocol.messages import PROTOCOL_VERSION
 from ..server.errors import StartError
 from ..server.runtime import check_home
-from ..server.settings import settings_home
 from .exits import Exit
 from .graphics import BUILDS, Card, find_cards, install_command
 from .models import registry
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> Exit:
         "cards": [vars(card) for card in find_cards()],
         "checkpoints": _checkpoints(),
         "bridge": _bridge(),
-        "home": str(settings_home()),
+        "home": str(find_home().folder),
         "home_problem": _home_problem(),
-        "disk_free_bytes": shutil.disk_usage(_existing(settings_home())).free,
+        "disk_free_bytes": shutil.disk_usage(_existing(find_home().folder)).free,
     }
     findings["advice"] = advice(findings["device"], find_cards(), findings["checkpoints"])
     if findings["home_problem"]:
@@ -129,7 +129,7 @@ def _checkpoints() -> dict[str, Any]:
 def _home_problem() -> str:
     """Why nothing can be written into the bridge's folder, and what to do; empty: it can."""
     try:
-        check_home(settings_home())
+        check_home(find_home().folder)
     except StartError as error:
         return f"{error.message} {error.hint}"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
+from ..errors import PaintbridgeError
 from ..models.errors import NO_ROOM
 
 __all__ = ["CliError", "Exit", "exit_of", "unwritable"]
@@ -30,13 +31,19 @@ class Exit(IntEnum):
     INTERRUPTED = 130, "interrupted; the job was cancelled at the bridge first, or the training saved"
 
 
-class CliError(Exception):
-    """What went wrong, as one sentence and what to do about it."""
+class CliError(PaintbridgeError):
+    """What ends a command."""
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: Exit = Exit.REFUSED, code: str = "refused") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        exit_code: Exit = Exit.REFUSED,
+        code: str = "refused",
+        **values: object,
+    ) -> None:
+        super().__init__(message, hint, **values)
         self.exit_code = exit_code
         self.code = code
 
@@ -49,7 +56,9 @@ def unwritable(path: Path, error: OSError) -> CliError:
 
 
 _NO_BRIDGE = {
+    "connection_lost",
     "hello_timeout",
+    "no_bridge",
     "shutting_down",
     "too_many_connections",
     "unauthorized",
@@ -57,6 +66,7 @@ _NO_BRIDGE = {
 }
 _FAILED = {
     "bad_frame",
+    "cancelled",
     "frame_too_large",
     "internal",
     "job_exists",
@@ -76,7 +86,7 @@ _FAILED = {
 
 
 def exit_of(code: str) -> Exit:
-    """The exit code for an error code of the protocol; whatever is no failure of the bridge is a refusal."""
+    """The exit code for a code of the protocol or the client; whatever is no failure of the bridge is a refusal."""
     if code == "out_of_memory":
         return Exit.OUT_OF_MEMORY
     if code in _NO_BRIDGE:

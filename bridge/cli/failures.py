@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..client.errors import BridgeNotFound, ClientError, JobCancelled
+from ..client.errors import ClientError
 from ..models.errors import NO_ROOM
 from ..protocol.errors import BridgeError
-from ..server.errors import SettingsError, StartError
+from ..server.errors import StartError
 from .exits import CliError, Exit, exit_of
 
 __all__ = ["as_cli_error"]
@@ -15,19 +15,8 @@ def as_cli_error(error: Exception) -> CliError | None:
     """The error in words for the terminal; None for one that nobody foresaw."""
     if isinstance(error, CliError):
         return error
-    if isinstance(error, BridgeError):
+    if isinstance(error, (BridgeError, ClientError, StartError)):
         return CliError(error.message, error.hint, exit_code=exit_of(error.code), code=error.code)
-    if isinstance(error, JobCancelled):
-        return CliError(error.message, error.hint, exit_code=Exit.FAILED, code="cancelled")
-    if isinstance(error, ClientError):
-        lost = not isinstance(error, BridgeNotFound)
-        return CliError(
-            error.message, error.hint, exit_code=Exit.NO_BRIDGE, code="connection_lost" if lost else "no_bridge"
-        )
-    if isinstance(error, SettingsError):
-        return CliError(error.message, error.hint, code="settings")
-    if isinstance(error, StartError):
-        return CliError(error.message, error.hint, exit_code=Exit.NO_BRIDGE, code="no_bridge")
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         where = f" ({error.filename})" if error.filename else ""
         return CliError(f"The disk is full{where}.", "Make room, then try again.", code="disk_full")

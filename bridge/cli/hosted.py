@@ -23,10 +23,11 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from ..client import Address
+from ..home import find_home
 from ..server.app import serve
 from ..server.errors import StartError
 from ..server.runtime import RuntimeFile
-from ..server.settings import load_settings, settings_home
+from ..server.settings import load_settings
 from .exits import CliError, Exit
 
 __all__ = ["hosted_bridge"]
@@ -138,7 +139,7 @@ def _serve(home: Path) -> None:
             a1111_port=0,
             tls_certificate=None,
             tls_key=None,
-            models_folders=(settings_home() / "models", *settings.models_folders),
+            models_folders=(find_home().models, *settings.models_folders),
             log_level="warning",
         )
         threading.Thread(target=_end_with_parent, daemon=True).start()

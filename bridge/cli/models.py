@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import text_only
+from ..home import find_home
 from ..models import (
     RECOMMENDED,
     Checkpoint,
@@ -25,12 +27,12 @@ from ..models import (
     inspect_lora,
 )
 from ..models.errors import LoraUnreadable, LoraUnsupported, NotALora
-from ..models.locations import OWN, Location, models_folder
-from ..models.names import find_name, is_pickle, text_only
+from ..models.locations import OWN, Location
+from ..models.names import find_name, is_pickle
 from ..models.receipt import delete_fetched, read_receipt
 from ..models.registered import KINDS, list_file, read_registered, write_registered
 from ..models.scan import checkpoint_candidates, lora_candidates
-from ..server.settings import load_settings, settings_home
+from ..server.settings import load_settings
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
 from .exits import CliError, Exit, unwritable
@@ -49,7 +51,7 @@ def registry() -> Registry:
         StartError: a setting cannot be used.
     """
     settings = load_settings()
-    return Registry((settings_home() / "models", *settings.models_folders), default=settings.default_checkpoint)
+    return Registry((find_home().models, *settings.models_folders), default=settings.default_checkpoint)
 
 
 def lora_registry() -> LoraRegistry:
@@ -58,7 +60,7 @@ def lora_registry() -> LoraRegistry:
     Raises:
         StartError: a setting cannot be used.
     """
-    return LoraRegistry((settings_home() / "models", *load_settings().models_folders))
+    return LoraRegistry((find_home().models, *load_settings().models_folders))
 
 
 def controlnet_registry() -> ControlNetRegistry:
@@ -67,7 +69,7 @@ def controlnet_registry() -> ControlNetRegistry:
     Raises:
         StartError: a setting cannot be used.
     """
-    return ControlNetRegistry((settings_home() / "models", *load_settings().models_folders))
+    return ControlNetRegistry((find_home().models, *load_settings().models_folders))
 
 
 def run(args: argparse.Namespace) -> Exit:
@@ -229,7 +231,7 @@ def _remove(args: argparse.Namespace) -> dict[str, Any]:
         which = ", ".join(others) or str(entry.registered)
         words = f"{which}: no longer listed. Nothing was deleted from {entry.registered}."
         return _said(words, names=others, deleted=False)
-    receipt = read_receipt(entry.path) if entry.path.parent == models_folder() else None
+    receipt = read_receipt(entry.path) if entry.path.parent == find_home().models else None
     if receipt is None or entry.path.is_symlink():
         owner = "It is yours" if entry.program == OWN else f"It belongs to {entry.program}"
         raise CliError(

@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ..client import Address, BridgeNotFound, discover
+from ..home import find_home
 from ..server.app import serve
-from ..server.settings import load_settings, settings_home
+from ..server.settings import load_settings
 from .exits import CliError, Exit, unwritable
 
 __all__ = ["run"]
@@ -56,7 +57,7 @@ def _open_beside() -> None:
 
 
 def _open(address: Address) -> None:
-    door = _write_door(settings_home() / "open.html", _page_url(address))
+    door = _write_door(find_home().open_page, _page_url(address))
     if not webbrowser.open(door.as_uri()):
         raise CliError(
             "No browser could be started here.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from urllib.parse import urlsplit
 
+from ..home import find_home
 from ..server.runtime import RuntimeFile
-from ..server.settings import settings_home
 from .exits import CliError, Exit
 
 __all__ = ["run"]
@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> Exit:
         CliError: there is none yet.
         HomeUnwritable: the bridge's folder cannot be written, so the token is the old one.
     """
-    runtime = RuntimeFile(settings_home())
+    runtime = RuntimeFile(find_home().folder)
     if args.rotate:
         runtime.rotate_token()
     said = runtime.read()

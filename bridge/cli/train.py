@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ..home import find_home
 from .exits import CliError, Exit
 
 __all__ = ["run"]
@@ -45,7 +46,6 @@ def _places(args: argparse.Namespace) -> dict[str, str]:
     """Which checkpoint, and where what is made goes."""
     # Imported here: other actions need no settings.
     from ..models import ModelsError
-    from ..server.settings import settings_home
     from .models import registry
 
     try:
@@ -55,8 +55,8 @@ def _places(args: argparse.Namespace) -> dict[str, str]:
     return {
         "checkpoint": checkpoint.id,
         "checkpoint_path": str(checkpoint.path),
-        "to": str((args.to or settings_home() / "models" / "loras").expanduser().absolute()),
-        "work": str((args.work or settings_home() / "training").expanduser().absolute()),
+        "to": str((args.to or find_home().loras).expanduser().absolute()),
+        "work": str((args.work or find_home().training).expanduser().absolute()),
     }
 
 

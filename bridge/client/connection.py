@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, Protocol, Union
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from ..errors import Sentence
 from ..protocol.errors import BridgeError
 from ..protocol.messages import CHUNK_BYTES, ClientMessage, Error, Resumed, ServerMessage, Welcome
 from ..protocol.session import ClientSession
@@ -292,7 +293,7 @@ class Connection:
 
 
 def _not_running(address: Address, status: Optional[int] = None) -> NotRunning:
-    words = f"The call to the bridge at {address.url} got no answer."
+    words = Sentence("The call to the bridge at {url} got no answer.", url=address.url)
     if status is not None:
-        words = f"The call to the bridge at {address.url} was refused (HTTP {status})."
+        words = Sentence("The call to the bridge at {url} was refused (HTTP {status}).", url=address.url, status=status)
     return NotRunning(words, start_hint(address.start_command), address.start_command)

@@ -1,7 +1,7 @@
 """Where the bridge is: ``PAINTBRIDGE_URL`` and ``PAINTBRIDGE_TOKEN``, then the host's settings, then the runtime file.
 
 The runtime file is written by a running bridge, into the home and not into XDG folders, so that Flatpaks and chroots
-see it: ``runtime.json`` in the folder that ``PAINTBRIDGE_HOME`` names, else in ``~/.paintbridge``.
+see it (:mod:`bridge.home`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
+from ..errors import Sentence
+from ..home import find_home
 from .errors import BadAddress, BridgeNotFound, InsecureAddress, NotRunning
 
-__all__ = ["DEFAULT_START_COMMAND", "Address", "discover", "runtime_file", "start_hint"]
+__all__ = ["DEFAULT_START_COMMAND", "Address", "discover", "start_hint"]
 
 DEFAULT_START_COMMAND = ("paintbridge", "serve")
 
@@ -75,7 +77,7 @@ def discover(
         InsecureAddress: plain ``ws://`` to anything but this machine.
     """
     env = os.environ if environ is None else environ
-    path = runtime_file(env)
+    path = find_home(env).runtime_file
     given_url, url_source = _first((env.get("PAINTBRIDGE_URL"), "PAINTBRIDGE_URL"), (url, "the settings"))
     given_token, _ = _first((env.get("PAINTBRIDGE_TOKEN"), ""), (token, ""))
     if given_url and given_token:
@@ -85,8 +87,10 @@ def discover(
         wanted = Address(given_url, "", url_source)
         if runtime is None or not runtime.url or _websocket_url(runtime.url) != wanted.url:
             raise BadAddress(
-                f"{url_source} names a bridge at {wanted.url}, but there is no token for it.",
+                "{source} names a bridge at {url}, but there is no token for it.",
                 "Set PAINTBRIDGE_TOKEN, or enter the token in the settings; `paintbridge token` prints it.",
+                source=url_source,
+                url=wanted.url,
             )
         return Address(wanted.url, runtime.token, url_source, runtime.start_command)
     if runtime is None:
@@ -100,15 +104,9 @@ def discover(
     return Address(runtime.url, given_token or runtime.token, str(path), runtime.start_command)
 
 
-def runtime_file(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """Where a running bridge leaves its address."""
-    home = (os.environ if environ is None else environ).get("PAINTBRIDGE_HOME")
-    return (Path(home) if home else Path.home() / ".paintbridge") / "runtime.json"
-
-
 def start_hint(command: Sequence[str]) -> str:
     """What to tell the artist."""
-    return f"Start it with: {' '.join(shlex.quote(word) for word in command)}"
+    return Sentence("Start it with: {command}", command=" ".join(shlex.quote(word) for word in command))
 
 
 def _first(*candidates: tuple[Optional[str], str]) -> tuple[str, str]:
@@ -139,7 +137,9 @@ def _command(value: Any, path: Path) -> tuple[str, ...]:
 
 def _unreadable(path: Path) -> BadAddress:
     return BadAddress(
-        f"The bridge's runtime file {path} cannot be read.", "Start the bridge again: it writes the file anew."
+        "The bridge's runtime file {path} cannot be read.",
+        "Start the bridge again: it writes the file anew.",
+        path=path,
     )
 
 
@@ -155,8 +155,9 @@ def _websocket_url(url: str) -> str:
     scheme = _SCHEMES[parts.scheme]
     if scheme == "ws" and not _is_loopback(host):
         raise InsecureAddress(
-            f"The bridge at {host} is on another machine, and the address is not encrypted.",
+            "The bridge at {host} is on another machine, and the address is not encrypted.",
             "Use an https:// address; `paintbridge serve` says how to set up TLS.",
+            host=host,
         )
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") or "/ws", "", ""))
 

@@ -1,13 +1,12 @@
 """What can go wrong on a client's own side. What the bridge itself refuses arrives as
 :class:`~..protocol.errors.BridgeError`.
-
-All of them carry ``message`` (what happened, for the artist) and ``hint`` (what to do), as ``BridgeError`` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
 
 __all__ = [
@@ -24,20 +23,19 @@ __all__ = [
 ]
 
 
-class ClientError(Exception):
+class ClientError(PaintbridgeError):
     """What all errors of a client's own side have in common."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message} {hint}")
+    code = "connection_lost"
 
 
 class BridgeNotFound(ClientError):
     """There is no bridge to talk to. ``start_command`` is what starts one: a program and its arguments."""
 
-    def __init__(self, message: str, hint: str, start_command: Sequence[str]) -> None:
-        super().__init__(message, hint)
+    code = "no_bridge"
+
+    def __init__(self, message: str, hint: str, start_command: Sequence[str], **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.start_command = tuple(start_command)
 
 
@@ -70,6 +68,8 @@ class Refused(ClientError):
 
 class JobCancelled(ClientError):
     """The job was cancelled, and has no result."""
+
+    code = "cancelled"
 
     def __init__(self, job: str) -> None:
         super().__init__("The job was cancelled.", "Send it again if that was a mistake.")

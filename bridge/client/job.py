@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Union
 
+from ..errors import Sentence
 from ..protocol.messages import JobEvent, Picture, Preview, Recipe
 from ..protocol.pixels import DEPTH_BYTES, Buffer
 
@@ -111,7 +112,7 @@ class JobResult:
     layers: tuple[ResultLayer, ...]
     reach: int
     timings: Mapping[str, float]
-    hints: tuple[str, ...]
+    hints: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class TrainedLora:
     loss_before: float
     loss: float
     timings: Mapping[str, float]
-    hints: tuple[str, ...]
+    hints: tuple[Sentence, ...]
 
 
 Outcome = Union[JobResult, TrainedLora]

@@ -103,9 +103,12 @@ def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixe
     if (picture.width, picture.height) != (canvas.width, canvas.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The condition has {picture.width} x {picture.height} pixels, the picture "
-            f"{canvas.width} x {canvas.height}.",
+            "The condition has {width} x {height} pixels, the picture {canvas_width} x {canvas_height}.",
             "Give a condition of the picture's size.",
+            width=picture.width,
+            height=picture.height,
+            canvas_width=canvas.width,
+            canvas_height=canvas.height,
         )
     mask = None if condition.mask is None else read_mask(condition.mask, picture)
     return replace(condition, picture=picture, mask=mask)

@@ -98,8 +98,12 @@ def read_mask(mask: Any, picture: Plane) -> Plane:
     if (plane.width, plane.height) != (picture.width, picture.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The mask has {plane.width} x {plane.height} pixels, the picture {picture.width} x {picture.height}.",
+            "The mask has {width} x {height} pixels, the picture {picture_width} x {picture_height}.",
             "Give a mask of the picture's size.",
+            width=plane.width,
+            height=plane.height,
+            picture_width=picture.width,
+            picture_height=picture.height,
         )
     return plane
 

@@ -105,6 +105,9 @@ def _flat(pixels: Pixels) -> Pixels:
         wanted = raw_bytes(pixels.width, pixels.height, pixels.channels, pixels.depth)
         if len(flat.data) != wanted:
             raise BridgeError(
-                "picture_mismatch", f"The picture has {len(flat.data)} bytes, but its size asks for {wanted}."
+                "picture_mismatch",
+                "The picture has {size} bytes, but its size asks for {wanted}.",
+                size=len(flat.data),
+                wanted=wanted,
             )
     return flat

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from .discovery import Address, discover, runtime_file, start_hint
+from ..errors import Sentence
+from ..home import HOME_VARIABLE, find_home
+from .discovery import Address, discover, start_hint
 from .errors import BadAddress, BridgeNotFound, ClientError, NotRunning
 
 __all__ = ["StartFailed", "can_start", "install_commands", "start"]
@@ -71,7 +73,7 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
     env = dict(os.environ if environ is None else environ)
     with contextlib.suppress(BridgeNotFound):
         return _answering(env)
-    log = runtime_file(env).parent / "start.log"
+    log = find_home(env).start_log
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -97,7 +99,9 @@ def start(command: Sequence[str], *, patience: float = 120.0, environ: Optional[
         if process.poll() is not None:
             raise _failed(command, _last_words(log))
         time.sleep(_PAUSE)
-    raise _failed(command, f"It did not say within {patience:.0f} seconds where it listens.")
+    raise _failed(
+        command, Sentence("It did not say within {seconds} seconds where it listens.", seconds=f"{patience:.0f}")
+    )
 
 
 def _answering(env: Mapping[str, str]) -> Address:
@@ -119,20 +123,22 @@ def _last_words(log: Path) -> str:
     said = log.read_text(encoding="utf-8", errors="replace").strip()[-_WORDS_SHOWN:]
     if said or shutil.disk_usage(log.parent).free >= _LEAST_BYTES:
         return said
-    return f"The disk with {log.parent} is full."
+    return Sentence("The disk with {folder} is full.", folder=log.parent)
 
 
 def _failed(command: Sequence[str], words: str) -> StartFailed:
     line = " ".join(shlex.quote(word) for word in command)
-    return StartFailed(f"The bridge could not be started. {words}", f"Try it in a terminal: {line}")
+    return StartFailed(
+        "The bridge could not be started. {words}", "Try it in a terminal: {line}", words=words, line=line
+    )
 
 
 def _outwards(env: Mapping[str, str]) -> list[str]:
     """A Flatpak's programs run in a sandbox; the bridge is outside."""
     if not _FLATPAK.exists():
         return []
-    home = env.get("PAINTBRIDGE_HOME")
-    return ["flatpak-spawn", "--host", *([f"--env=PAINTBRIDGE_HOME={home}"] if home else [])]
+    named = [f"--env={HOME_VARIABLE}={find_home(env).folder}"] if env.get(HOME_VARIABLE) else []
+    return ["flatpak-spawn", "--host", *named]
 
 
 def _detached() -> dict[str, Any]:

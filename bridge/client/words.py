@@ -6,26 +6,28 @@ import sys
 import traceback
 from typing import Callable
 
-from ..protocol.errors import BridgeError
-from .errors import BridgeNotFound, ClientError
+from ..errors import PaintbridgeError, Sentence
+from .errors import BridgeNotFound
 from .starting import can_start, install_commands
 
 __all__ = ["how_to_start", "lines_for"]
 
-_OWN_FAULT = "Something went wrong inside the Paintbridge plug-in ({error})."
-
 
 def lines_for(error: Exception, translate: Callable[[str], str]) -> list[str]:
-    """One line each, never none. What nobody foresaw is the plug-in's own fault, and goes to its log as a whole."""
-    if not isinstance(error, (BridgeError, ClientError)):
+    """One line each, never none. What nobody foresaw is the plug-in's own fault, and goes to its log as a whole.
+    ``translate`` gives a template in the artist's language.
+    """
+    if not isinstance(error, PaintbridgeError):
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
-        return [translate(_OWN_FAULT).format(error=f"{type(error).__name__}: {error}")]
-    return [translate(words) for words in (error.message, error.hint) if words]
+        what = f"{type(error).__name__}: {error}"
+        fault = Sentence("Something went wrong inside the Paintbridge plug-in ({error}).", error=what)
+        return [fault.translated(translate)]
+    return [words.translated(translate) for words in (error.message, error.hint) if words]
 
 
 def how_to_start(error: BridgeNotFound, translate: Callable[[str], str]) -> str:
     """What to type where no bridge runs: the command that starts it, or those that make one, on this system."""
     if can_start(error.start_command):
-        return translate(error.hint)
+        return error.hint.translated(translate)
     commands = "\n".join(f"    {line}" for line in install_commands())
-    return translate("Get Paintbridge, and type in its folder:\n{commands}").format(commands=commands)
+    return Sentence("Get Paintbridge, and type in its folder:\n{commands}", commands=commands).translated(translate)

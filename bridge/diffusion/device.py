@@ -7,6 +7,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import torch
 
+from ..errors import Sentence
+
 __all__ = ["Device", "find_device", "is_out_of_memory", "make_deterministic"]
 
 
@@ -75,7 +77,9 @@ def find_device() -> Device:
     build = torch.__version__.partition("+")[2]
     why = f"this torch is built for {build} alone" if build == "cpu" else "torch found no GPU that it can use"
     name = platform.processor() or platform.machine() or "CPU"
-    return Device("cpu", name, psutil.virtual_memory().total, "float32", f"The CPU is used, since {why}.")
+    return Device(
+        "cpu", name, psutil.virtual_memory().total, "float32", Sentence("The CPU is used, since {why}.", why=why)
+    )
 
 
 def _cuda() -> Device:

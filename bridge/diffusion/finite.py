@@ -24,8 +24,8 @@ class ModelNotFinite(ModelsError):
 
     code = "model_not_finite"
 
-    def __init__(self, message: str, *, hint: str, half: bool) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, hint: str, half: bool, **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.half = half
 
 
@@ -45,5 +45,9 @@ def check_finite(values: torch.Tensor, step: ModelStep, model: LatentModel) -> N
     else:
         hint = "Its weights are damaged: get the checkpoint again, or choose another one."
     raise ModelNotFinite(
-        f"The {step.value} of {name} computed values that are no numbers, so there is no picture.", hint=hint, half=half
+        "The {part} of {name} computed values that are no numbers, so there is no picture.",
+        hint=hint,
+        half=half,
+        part=step.value,
+        name=name,
     )

@@ -74,8 +74,10 @@ class Adapters:
                         self._delete(other)
                 elif isinstance(error, _MISFITS):
                     raise LoraUnsupported(
-                        f"The LoRA {lora.id} does not fit {self._title}: its layers are not those of this checkpoint.",
+                        "The LoRA {id} does not fit {title}: its layers are not those of this checkpoint.",
                         hint="Choose the checkpoint that it was made for, or take it out of the prompt.",
+                        id=lora.id,
+                        title=self._title,
                     ) from error
                 raise
             self._held[name] = tuple(weights)

@@ -97,9 +97,12 @@ def read_weights(
     strangers = [name for (_, name), path in paths.items() if path is None]
     if strangers:
         raise LoraUnsupported(
-            f"The LoRA {lora.id} does not fit {title}: it changes {len(strangers)} layers that are not there, such as "
-            f"{strangers[0]}.",
+            "The LoRA {id} does not fit {title}: it changes {count} layers that are not there, such as {example}.",
             hint="Choose the checkpoint that it was made for, or take it out of the prompt.",
+            id=lora.id,
+            title=title,
+            count=len(strangers),
+            example=strangers[0],
         )
     try:
         with safe_open(lora.path, framework="pt") as file:
@@ -108,13 +111,17 @@ def read_weights(
                 path = paths[module.part, module.name] or ""
                 weight = _weight(file, module, scales, path, convolution=names.is_convolution(module.part, path))
                 if not weight.is_finite():
-                    raise LoraUnreadable(f"{lora.path.name} is damaged: it holds numbers without end.", hint=_GET_AGAIN)
+                    raise LoraUnreadable(
+                        "{name} is damaged: it holds numbers without end.", hint=_GET_AGAIN, name=lora.path.name
+                    )
                 weight = LoraWeight(weight.down.to(dtype), weight.up.to(dtype))
                 if not weight.is_finite():
-                    raise LoraUnsupported(f"The LoRA {lora.id} holds numbers that are too large for half precision.")
+                    raise LoraUnsupported(
+                        "The LoRA {id} holds numbers that are too large for half precision.", id=lora.id
+                    )
                 _add(found.setdefault(module.part, {}), path, weight, lora)
     except (OSError, SafetensorError) as error:
-        raise LoraUnreadable(f"{lora.path.name} cannot be read.", hint=_GET_AGAIN) from error
+        raise LoraUnreadable("{name} cannot be read.", hint=_GET_AGAIN, name=lora.path.name) from error
     return found
 
 
@@ -139,7 +146,7 @@ def _add(part: dict[str, LoraWeight], path: str, weight: LoraWeight, lora: Lora)
     known = part.setdefault(path, weight)
     # Some files hold the same layer under two names.
     if known is not weight and not (torch.equal(known.down, weight.down) and torch.equal(known.up, weight.up)):
-        raise LoraUnsupported(f"The LoRA {lora.id} changes {path} twice, each time in another way.")
+        raise LoraUnsupported("The LoRA {id} changes {path} twice, each time in another way.", id=lora.id, path=path)
 
 
 def _original_name(path: str, blocks: Mapping[str, str]) -> str:

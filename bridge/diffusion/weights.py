@@ -11,6 +11,7 @@ import transformers
 from diffusers.loaders.single_file_utils import SingleFileComponentError, create_diffusers_clip_model_from_ldm
 from safetensors import SafetensorError, safe_open
 
+from ..errors import Sentence
 from ..models import Checkpoint, CheckpointUnreadable, ControlNet
 from ..models.families import TextPart
 from ..models.hashing import content_hash
@@ -59,7 +60,9 @@ class FolderWeights:
         missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
         if missing or report.get("mismatched_keys"):
             raise _incomplete(self._checkpoint, name, len(missing))
-        check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", sorted(report["unexpected_keys"]))
+        check_leftovers(
+            Sentence("The {name} of {id}", name=_words(name), id=self._checkpoint.id), sorted(report["unexpected_keys"])
+        )
         return model
 
     def content(self, part: str, *, check: Callable[[], None]) -> Hashable:
@@ -106,7 +109,9 @@ class FileWeights:
         missing = sum(weight.is_meta for weight in model.state_dict().values())
         if missing:
             raise _incomplete(self._checkpoint, name, missing)
-        check_leftovers(f"The {_words(name)} of {self._checkpoint.id}", leftovers(model, tensors))
+        check_leftovers(
+            Sentence("The {name} of {id}", name=_words(name), id=self._checkpoint.id), leftovers(model, tensors)
+        )
         return model
 
     def content(self, part: str, *, check: Callable[[], None]) -> Hashable:
@@ -153,7 +158,7 @@ def _other_vae(checkpoint: Checkpoint, vae: Vae, configs: str, kind: Any, dtype:
         missing, unread = sum(weight.is_meta for weight in model.state_dict().values()), leftovers(model, tensors)
     if missing:
         raise _incomplete(checkpoint, title, missing)
-    check_leftovers(f"The {title} of {checkpoint.id}", unread)
+    check_leftovers(Sentence("The {name} of {id}", name=title, id=checkpoint.id), unread)
     return model
 
 
@@ -217,13 +222,18 @@ def _fitting(checkpoint: Checkpoint | ControlNet, part: str, load: Callable[[], 
         if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
             raise
         raise CheckpointUnreadable(
-            f"The {_words(part)} of {checkpoint.id} cannot be loaded: its files do not fit each other.",
+            "The {part} of {id} cannot be loaded: its files do not fit each other.",
             hint="Download or copy the checkpoint again.",
+            part=_words(part),
+            id=checkpoint.id,
         ) from error
 
 
 def _incomplete(checkpoint: Checkpoint | ControlNet, part: str, missing: int) -> CheckpointUnreadable:
     return CheckpointUnreadable(
-        f"The {_words(part)} of {checkpoint.id} is incomplete: {missing} tensors are missing.",
+        "The {part} of {id} is incomplete: {missing} tensors are missing.",
         hint="Download or copy the checkpoint again.",
+        part=_words(part),
+        id=checkpoint.id,
+        missing=missing,
     )

@@ -16,11 +16,11 @@ import psutil  # type: ignore[import-untyped]
 
 from ..canvas import geometry
 from ..diffusion import Device, ModelCache, find_device
+from ..home import find_home
 from ..models import ControlNetRegistry, EmbeddingNames, LoraRegistry, Registry, WildcardRegistry
-from ..models.locations import models_folder
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, JobSettings, Layer, Recipe, Submit, Train
+from ..protocol.messages import MOST_HINTS, DeviceInfo, JobSettings, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
@@ -32,10 +32,6 @@ from .port import TaskTrained, picture_seeds
 from .teaching import Teacher
 
 __all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
-
-
-# As many as a result holds.
-_MOST_HINTS = 16
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,9 @@ def open_executor(settings: WorkerSettings) -> tuple[JobExecutor, DeviceInfo]:
     if settings.device not in ("auto", device.kind):
         raise BridgeError(
             "worker_crashed",
-            f"The settings ask to paint on {settings.device}, which torch does not find on this machine.",
+            "The settings ask to paint on {device}, which torch does not find on this machine.",
             "Set `device` to auto or cpu, or run `paintbridge doctor` to see what is missing.",
+            device=settings.device,
         )
     folders = tuple(map(Path, settings.models))
     registry = Registry(folders, default=settings.default_checkpoint)
@@ -93,7 +90,7 @@ class JobExecutor:
         """``folders`` hold checkpoints, with wildcards and textual inversions beside them; what is learnt goes into the
         `loras` of the first. None given: the bridge's own.
         """
-        self.teacher = Teacher(registry, loras, device, folders[0] if folders else models_folder())
+        self.teacher = Teacher(registry, loras, device, folders[0] if folders else find_home().models)
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets
@@ -166,7 +163,7 @@ class JobExecutor:
             recipe = _recipe(job, painted, group_of[painted.seed], found)
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
-        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:_MOST_HINTS])
+        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:MOST_HINTS])
 
 
 def _of_group(request: Request, group: PromptGroup) -> Request:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..canvas.mask import LEAST_COVERAGE, check_selected
+from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
 from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
 from ..protocol.pixels import Buffer
@@ -16,7 +17,6 @@ from . import pictures
 __all__ = ["Inputs", "bridge_error", "read_inputs", "with_alpha"]
 
 _COVERAGE_SLACK = 1e-3
-_LONGEST_TEXT = 1024
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def _condition(
     if not float(mask.max()) >= LEAST_COVERAGE:
         raise BridgeError(
             "picture_mismatch",
-            f"The {name}'s mask selects nothing, so the {name} would count nowhere.",
+            "The {name}'s mask selects nothing, so the {name} would count nowhere.",
             "Paint in the mask where it should count; if the mask's values are 0 and 1, bring them to its full range.",
+            name=name,
         )
     return picture, mask
 
@@ -71,15 +72,22 @@ def _decoded(
     if (described.width, described.height) != (submit.context.width, submit.context.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The {what} has {described.width} x {described.height} pixels, but the context "
-            f"{submit.context.width} x {submit.context.height}.",
+            "The {name} has {width} x {height} pixels, but the context has {context_width} x {context_height}.",
             "Plan the job again, then submit it.",
+            name=what,
+            width=described.width,
+            height=described.height,
+            context_width=submit.context.width,
+            context_height=submit.context.height,
         )
     if described.channels not in channels:
         raise BridgeError(
             "picture_mismatch",
-            f"The {what} has {described.channels} channels, where {' or '.join(map(str, channels))} are needed.",
+            "The {name} has {channels} channels; it must have {wanted}.",
             "Update the plug-in: it sends the wrong kind of picture.",
+            name=what,
+            channels=described.channels,
+            wanted=" or ".join(map(str, channels)),
         )
     if described.hash not in data:
         raise BridgeError("picture_unknown")
@@ -91,8 +99,11 @@ def _coverage(coverage: np.ndarray, what: str) -> np.ndarray:
     if low < -_COVERAGE_SLACK or high > 1 + _COVERAGE_SLACK:
         raise BridgeError(
             "picture_mismatch",
-            f"The {what}'s coverage must lie between 0 and 1, but goes from {low:.4g} to {high:.4g}.",
+            "The {what}'s coverage must lie between 0 and 1, but goes from {low} to {high}.",
             "Bring its numbers to that range, for example by dividing them by 255.",
+            what=what,
+            low=f"{low:.4g}",
+            high=f"{high:.4g}",
         )
     # What a host's own float arithmetic left over.
     clipped: np.ndarray = np.clip(coverage[..., 0], 0.0, 1.0)
@@ -109,20 +120,12 @@ def with_alpha(picture: np.ndarray) -> np.ndarray:
 def bridge_error(error: Exception) -> BridgeError | None:
     """The wire's words for an error that was foreseen; None for any other.
 
-    The rooms' own errors bring a code of the table, and are sentences for the artist.
+    The rooms' own errors bring a code of the table.
     """
     if isinstance(error, BridgeError):
         return error
     if isinstance(error, MemoryError):
         return BridgeError("out_of_memory")
-    code = getattr(error, "code", None)
-    if isinstance(code, str) and code in CODES and code != "internal":
-        return BridgeError(
-            code, _fitting(getattr(error, "message", "") or str(error)), _fitting(getattr(error, "hint", ""))
-        )
+    if isinstance(error, PaintbridgeError) and error.code in CODES and error.code != "internal":
+        return BridgeError(error.code, error.message, error.hint)
     return None
-
-
-def _fitting(text: str) -> str:
-    """No longer than the wire's texts may be: an error may name every checkpoint that there is."""
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from ..home import find_home
 from ..models import (
     RECOMMENDED,
     Checkpoint,
@@ -26,7 +27,6 @@ from ..models import (
     names_by_hub_id,
 )
 from ..models.hashing import known_hash
-from ..models.locations import controlnets_folder, loras_folder
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Recommended
 from .inventory import CheckpointEntry, ControlNetEntry, FamilyEntry, Inventory, LoraEntry, UnusableEntry
@@ -144,8 +144,8 @@ class LocalInventory:
             controlnets=_entries(self._controlnets.entries(fresh=fresh), _controlnet_entry),
             default_checkpoint=self._registry.default_name(checkpoints),
             recommended=tuple(_recommended(entry, names.get(entry.hub_id)) for entry in RECOMMENDED),
-            loras_folder=str(loras_folder()),
-            controlnets_folder=str(controlnets_folder()),
+            loras_folder=str(find_home().loras),
+            controlnets_folder=str(find_home().controlnets),
         )
         # From its end: a first scan of many large files may itself take more than a second.
         self._scanned = (monotonic(), inventory)

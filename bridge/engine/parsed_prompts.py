@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..diffusion import WeightedLora
+from ..errors import Sentence
 from ..models import Checkpoint, Lora, LoraRegistry, WildcardRegistry
 from ..prompts import ParsedPrompt, about_embeddings, read
 from ..protocol.messages import JobSettings, LoraUse
@@ -61,7 +62,11 @@ def group_by_prompt(
 
 def _about_bundled(lora: Lora) -> str:
     shown = ", ".join(lora.embeddings)
-    return f"The LoRA {lora.id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is."
+    return Sentence(
+        "The LoRA {id} also holds embeddings of its own ({shown}), which are not used yet. The rest of it is.",
+        id=lora.id,
+        shown=shown,
+    )
 
 
 def used_loras(group: PromptGroup) -> tuple[LoraUse, ...]:

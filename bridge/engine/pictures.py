@@ -28,8 +28,11 @@ def check_format(depth: str, encoding: str) -> None:
     if depth not in _DEPTHS[encoding]:
         raise BridgeError(
             "out_of_range",
-            f"{encoding} carries {' and '.join(_DEPTHS[encoding])}, not {depth}.",
+            "{encoding} carries {depths}, not {depth}.",
             "Ask for raw pixels, or for another depth.",
+            encoding=encoding,
+            depths=" and ".join(_DEPTHS[encoding]),
+            depth=depth,
         )
 
 
@@ -61,8 +64,13 @@ def _unpack(picture: Picture, data: bytes) -> memoryview:
     if found != (picture.width, picture.height, bands, _VIPS_FORMATS[picture.depth]):
         raise BridgeError(
             "picture_mismatch",
-            f"The {picture.encoding} holds {image.width} x {image.height} pixels of {image.bands} channels in "
-            f"{8 * np.dtype(_numpy_type(image.format)).itemsize} bit, but was described otherwise.",
+            "The {encoding} holds {width} x {height} pixels of {channels} channels in {bits} bit, "
+            "but was described otherwise.",
+            encoding=picture.encoding,
+            width=image.width,
+            height=image.height,
+            channels=image.bands,
+            bits=8 * np.dtype(_numpy_type(image.format)).itemsize,
         )
     try:
         pixels = np.asarray(image.numpy()).reshape(picture.height, picture.width, bands)
@@ -79,7 +87,9 @@ def _numpy_type(vips_format: str) -> str:
 
 
 def _unreadable(picture: Picture) -> BridgeError:
-    return BridgeError("picture_unreadable", f"The picture could not be decoded as {picture.encoding}.")
+    return BridgeError(
+        "picture_unreadable", "The picture could not be decoded as {encoding}.", encoding=picture.encoding
+    )
 
 
 def encode(pixels: np.ndarray, wanted: ResultFormat) -> tuple[Picture, Buffer]:

@@ -64,7 +64,9 @@ def crash_error(exit_code: int | None) -> BridgeError:
             "send the job again.",
         )
     how = f"exit code {exit_code}" if exit_code is None or exit_code >= 0 else f"signal {-exit_code}"
-    return BridgeError("worker_crashed", f"The process that paints stopped unexpectedly ({how}); this job is lost.")
+    return BridgeError(
+        "worker_crashed", "The process that paints stopped unexpectedly ({how}); this job is lost.", how=how
+    )
 
 
 class WorkerProcess:

@@ -2,8 +2,8 @@
 OWNER/NAME``.
 
 It writes one JSON object a line: ``done`` and ``total`` bytes, at most four times a second, and at last either
-``folder``, or ``code``, ``message`` and ``hint``. Standard input is the parent's hand: when it lets go, the pull stops,
-and another one goes on from there.
+``folder``, or ``code``, ``message`` and ``hint`` (as :meth:`bridge.errors.Sentence.plain` has them). Standard input is
+the parent's hand: when it lets go, the pull stops, and another one goes on from there.
 """
 
 import json
@@ -68,7 +68,7 @@ def _main(hub_id: str) -> None:
         with _Progress() as progress:
             folder = pull(hub_id, report=progress.report)
     except ModelsError as error:
-        _say(code=error.code, message=error.message, hint=error.hint)
+        _say(code=error.code, message=error.message.plain(), hint=error.hint.plain())
     else:
         _say(folder=str(folder))
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+from ..errors import Sentence
 from ..models import RECOMMENDED
 from ..protocol.errors import CODES, BridgeError
 from .port import PullEvent, PullFailed, PullFinished, PullProgress
@@ -43,8 +44,9 @@ class Pulls:
         if self._closed:
             raise BridgeError("shutting_down")
         if self._name is not None:
-            words = f"{self._name} is being stopped." if self._stopping else f"{self._name} is being fetched."
-            raise BridgeError("pull_busy", words)
+            if self._stopping:
+                raise BridgeError("pull_busy", "{busy} is being stopped.", busy=self._name)
+            raise BridgeError("pull_busy", "{busy} is being fetched.", busy=self._name)
         if all(entry.hub_id != name for entry in RECOMMENDED):
             raise BridgeError("pull_unknown")
         self._name, self._stopping = name, False
@@ -99,7 +101,8 @@ class Pulls:
         if "folder" in said:
             yield PullFinished(await self._name_of(name))
         elif "code" in said:
-            raise BridgeError(said["code"] if said["code"] in CODES else "internal", said["message"], said["hint"])
+            code = said["code"] if said["code"] in CODES else "internal"
+            raise BridgeError(code, Sentence.of(said["message"]), Sentence.of(said["hint"]))
         elif self._stopping:
             raise BridgeError("pull_stopped")
         else:

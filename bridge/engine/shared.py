@@ -81,13 +81,15 @@ def _no_memory(error: OSError, size: int) -> BridgeError:
     if error.errno in (errno.ENOSPC, errno.ENOMEM, errno.EFBIG):
         return BridgeError(
             "out_of_memory",
-            f"The pictures of this job need {-(-size >> 20)} MiB of shared memory, and there is not that much.",
+            "The pictures of this job need {size} MiB of shared memory, and there is not that much.",
             "Select a smaller area. In a container, give it more shared memory (docker run --shm-size=2g).",
+            size=-(-size >> 20),
         )
     return BridgeError(
         "internal",
         "This machine gives the bridge no shared memory, so no picture can reach the process that paints.",
-        f"See that {_LINUX_FOLDER} exists and may be written to, then start the bridge again.",
+        "See that {folder} exists and may be written to, then start the bridge again.",
+        folder=_LINUX_FOLDER,
     )
 
 

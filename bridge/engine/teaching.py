@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..diffusion import Device
+from ..errors import Sentence
 from ..models import Checkpoint, LoraRegistry, Registry
 from ..painter import Cancelled, Hooks
 from ..protocol.messages import Train
@@ -50,7 +51,7 @@ class Teacher:
         resolution = _resolution(train, checkpoint)
         return [
             training_image(
-                f"Picture {number}",
+                Sentence("Picture {number}", number=number),
                 with_alpha(pictures.decode(lesson.picture, data[lesson.picture.hash])),
                 lesson.caption or train.caption,
                 resolution,

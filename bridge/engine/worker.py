@@ -26,7 +26,7 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CHUNK_BYTES, Stage, Train
+from ..protocol.messages import CHUNK_BYTES, PREVIEW_SIDE, Stage, Train
 from ..protocol.pixels import Buffer
 from . import shared
 from .estimate import TimeLeft
@@ -56,7 +56,6 @@ __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 
-_PREVIEW_SIDE = 1024
 
 T = TypeVar("T")
 
@@ -251,7 +250,7 @@ class _Hooks:
     def preview(self, rgb: Any, step: int) -> None:
         """``rgb`` is (h, w, 3) uint8; small, so it goes through the pipe."""
         # A preview must fit into one frame of the wire.
-        stride = math.ceil(max(max(rgb.shape) / _PREVIEW_SIDE, math.sqrt(rgb.nbytes / CHUNK_BYTES)))
+        stride = math.ceil(max(max(rgb.shape) / PREVIEW_SIDE, math.sqrt(rgb.nbytes / CHUNK_BYTES)))
         rgb = rgb[::stride, ::stride]
         height, width, _ = rgb.shape
         self._say(Happened(self._job.run.number, TaskPreview(step, width, height, rgb.tobytes())))

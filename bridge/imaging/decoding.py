@@ -55,8 +55,9 @@ def load(encoded: Encoded) -> pyvips.Image:
     except (pyvips.Error, OSError, SyntaxError) as error:
         raise BridgeError(
             "picture_unreadable",
-            f"The picture could not be decoded as {encoded.kind.upper()}: it is damaged or incomplete.",
+            "The picture could not be decoded as {kind}: it is damaged or incomplete.",
             "Save it again as PNG, and send that.",
+            kind=encoded.kind.upper(),
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import Sentence
 from ..protocol.errors import BridgeError
 from .orders import Encoded
 from .sizes import read_size
@@ -20,7 +21,7 @@ def read_header(data: bytes, *, most_pixels: int) -> Encoded:
     if size is None or 0 in size:
         raise BridgeError(
             "picture_unreadable",
-            f"The picture's {kind.upper()} header is broken."
+            Sentence("The picture's {kind} header is broken.", kind=kind.upper())
             if kind
             else "The picture is no PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.",
             "Save it again as PNG, and send that.",
@@ -28,7 +29,10 @@ def read_header(data: bytes, *, most_pixels: int) -> Encoded:
     if size.pixels > most_pixels:
         raise BridgeError(
             "picture_too_large",
-            f"The picture has {size.width} x {size.height} pixels; the bridge accepts {most_pixels} pixels.",
+            "The picture has {width} x {height} pixels; the bridge accepts {most} pixels.",
             "Send a smaller one.",
+            width=size.width,
+            height=size.height,
+            most=most_pixels,
         )
     return Encoded(data, kind, size.width, size.height)

@@ -74,7 +74,7 @@ class Imaging:
             context = multiprocessing.get_context("spawn")
             pool = self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
         try:
-            done, value = await asyncio.get_running_loop().run_in_executor(pool, _perform, name, order)
+            return await asyncio.get_running_loop().run_in_executor(pool, _perform, name, order)
         except BrokenProcessPool:
             _log.warning("The process that decodes pictures stopped unexpectedly.")
             if self._pool is pool:
@@ -84,9 +84,6 @@ class Imaging:
                 "The process that decodes pictures stopped unexpectedly at this one.",
                 "Send a smaller picture, or save it again as PNG.",
             ) from None
-        if not done:
-            raise BridgeError(*value)
-        return value
 
 
 def _begin() -> None:
@@ -102,11 +99,9 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _perform(name: str, order: Any) -> tuple[bool, Any]:
-    """In the child. Errors that were foreseen come back as values: exceptions do not travel whole."""
+def _perform(name: str, order: Any) -> Any:
+    """In the child."""
     try:
-        return True, getattr(importlib.import_module(_WORK), name)(order)
-    except BridgeError as error:
-        return False, (error.code, error.message, error.hint)
+        return getattr(importlib.import_module(_WORK), name)(order)
     except MemoryError:
-        return False, ("out_of_memory", "", "")
+        raise BridgeError("out_of_memory") from None

@@ -120,7 +120,12 @@ def enlarge(order: Enlarge) -> bytes:
     factor = order.factor
     size = order.size or m.Extent(max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     if size.width * size.height > order.most_pixels:
-        raise BridgeError("picture_too_large", f"A picture of {size.width} x {size.height} pixels is too large.")
+        raise BridgeError(
+            "picture_too_large",
+            "A picture of {width} x {height} pixels is too large.",
+            width=size.width,
+            height=size.height,
+        )
     fitted = _fitted(image, size, order.fit, flat=order.kernel == "nearest")
     return _saved(fitted.copy(xres=_PER_MM, yres=_PER_MM), "png")
 

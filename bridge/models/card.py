@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import Sentence
 from .distillation import Distillation
 from .errors import CheckpointUnreadable
 from .families import Family
@@ -72,7 +73,7 @@ def _card(
     steps, guidance, sampler, notes = family.default_steps, family.default_guidance, family.default_sampler, ""
     if distillation is not None:
         steps, guidance, sampler = distillation.steps, distillation.guidance, distillation.sampler
-        notes = f"Taken for a {distillation.title} distillation, which wants few steps."
+        notes = Sentence("Taken for a {title} distillation, which wants few steps.", title=distillation.title)
     known_names = said.get("known_names", [])
     card = Card(
         name=said.get("name", name),
@@ -113,4 +114,4 @@ def _check(card: Card, known_names: Any, where: str, hint: str) -> None:
     }
     wrong = [key for key, holds in right.items() if not holds]
     if wrong:
-        raise CheckpointUnreadable(f"{where} has no sensible {wrong[0]}.", hint=hint)
+        raise CheckpointUnreadable("{where} has no sensible {wrong}.", hint=hint, where=where, wrong=wrong[0])

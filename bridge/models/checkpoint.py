@@ -110,7 +110,9 @@ def inspect(path: Path) -> Checkpoint:
         return _inspect_folder(path)
     if path.is_file():
         return _inspect_file(path)
-    raise CheckpointUnreadable(f"There is nothing at {path.name}.", hint="Was the checkpoint moved or deleted?")
+    raise CheckpointUnreadable(
+        "There is nothing at {name}.", hint="Was the checkpoint moved or deleted?", name=path.name
+    )
 
 
 def _inspect_folder(path: Path) -> Checkpoint:
@@ -224,7 +226,9 @@ def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> DenoiserShape:
 def _tokenizer_files(part: Path) -> list[Path]:
     files = sorted(file for file in part.glob("*") if file.suffix in (".json", ".txt"))
     if not any(file.name in ("vocab.json", "tokenizer.json") for file in files):
-        raise CheckpointUnreadable(f"Its {part.name} has no vocabulary.", hint="Download or copy the folder again.")
+        raise CheckpointUnreadable(
+            "Its {name} has no vocabulary.", hint="Download or copy the folder again.", name=part.name
+        )
     return files
 
 
@@ -239,7 +243,7 @@ def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[s
 def _inpaint(channels: Any) -> bool:
     if channels not in (4, 9):
         raise CheckpointUnsupported(
-            f"Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
+            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).", channels=channels
         )
     return bool(channels == 9)
 
@@ -247,7 +251,7 @@ def _inpaint(channels: Any) -> bool:
 def _prediction(name: Any) -> Prediction:
     if name not in DIFFUSION_PREDICTIONS:
         trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
-        raise CheckpointUnsupported(f"It {trained}, which Paintbridge's samplers do not know.")
+        raise CheckpointUnsupported("It {trained}, which Paintbridge's samplers do not know.", trained=trained)
     return Prediction(name)
 
 
@@ -256,9 +260,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CheckpointUnreadable(f"The folder has no {name}.", hint="Download or copy the folder again.") from error
+        raise CheckpointUnreadable(
+            "The folder has no {name}.", hint="Download or copy the folder again.", name=name
+        ) from error
     except (OSError, ValueError) as error:
-        raise CheckpointUnreadable(f"{name} cannot be read.", hint="Download or copy the folder again.") from error
+        raise CheckpointUnreadable(
+            "{name} cannot be read.", hint="Download or copy the folder again.", name=name
+        ) from error
     if not isinstance(found, dict):
-        raise CheckpointUnreadable(f"{name} is not a JSON object.", hint="Download or copy the folder again.")
+        raise CheckpointUnreadable("{name} is not a JSON object.", hint="Download or copy the folder again.", name=name)
     return found

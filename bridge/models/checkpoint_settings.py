@@ -4,16 +4,17 @@ A table for each checkpoint, by its name in `paintbridge models list`. It is rea
 bridge heeds it at once.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..home import find_home
 from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
-from .locations import VAES, bridge_home, models_folder
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .vae import inspect_vae
 
@@ -28,7 +29,7 @@ _MEND = "Correct it there; docs/checkpoints.md has all its keys."
 
 def settings_file() -> Path:
     """Where they stand."""
-    return bridge_home() / "checkpoints.toml"
+    return find_home().checkpoint_settings
 
 
 def read_settings() -> dict[str, Mapping[str, Any]]:
@@ -43,15 +44,23 @@ def read_settings() -> dict[str, Mapping[str, Any]]:
         return {}
     except OSError as error:
         raise CheckpointUnreadable(
-            f"{path} cannot be read ({error.strerror}).", hint="Check the file's permissions."
+            "{path} cannot be read ({reason}).", hint="Check the file's permissions.", path=path, reason=error.strerror
         ) from error
     except ValueError as error:
-        raise CheckpointUnreadable(f"{path.name} is not TOML: {error}.", hint=_MEND) from error
+        where = re.search(r"\(at (.+)\)", str(error))
+        raise CheckpointUnreadable(
+            "{name} is not TOML ({where}).",
+            hint=_MEND,
+            name=path.name,
+            where=where[1] if where else "not UTF-8 text",
+        ) from error
     stray = next((name for name, table in found.items() if not isinstance(table, dict)), None)
     if stray is not None:
         raise CheckpointUnreadable(
-            f'{path.name} has {stray} outside any table; a table begins with the checkpoint\'s name, as ["{stray}"].',
+            '{name} has {stray} outside any table; a table begins with the checkpoint\'s name, as ["{stray}"].',
             hint=_MEND,
+            name=path.name,
+            stray=stray,
         )
     return found
 
@@ -68,20 +77,32 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
     unknown = next((key for key in table if key not in (*_CHECKS, *CARD_KEYS, "vae")), None)
     if unknown is not None:
         raise CheckpointUnreadable(
-            f"{where}: there is no setting {unknown}; there are {', '.join((*_CHECKS, 'vae', *CARD_KEYS))}.", hint=_MEND
+            "{where}: there is no setting {unknown}; there are {known}.",
+            hint=_MEND,
+            where=where,
+            unknown=unknown,
+            known=", ".join((*_CHECKS, "vae", *CARD_KEYS)),
         )
     for key, (right, wanted) in _CHECKS.items():
         if key in table and not right(table[key]):
-            raise CheckpointUnreadable(f"{where}: {key} must be {wanted}, not {table[key]!r}.", hint=_MEND)
+            raise CheckpointUnreadable(
+                "{where}: {key} must be {wanted}, not {value}.",
+                hint=_MEND,
+                where=where,
+                key=key,
+                wanted=wanted,
+                value=repr(table[key]),
+            )
     told = {key: table[key] for key in _CHECKS if key in table and table[key] != getattr(checkpoint, key)}
     if "prediction" in told:
         told["prediction"] = Prediction(told["prediction"])
     found = replace(checkpoint, **told, told=tuple(f"{key} = {value}" for key, value in told.items()))
     if found.zero_terminal_snr and found.prediction is Prediction.EPSILON and told:
         raise CheckpointUnreadable(
-            f"{where}: with zero_terminal_snr the first step sees nothing but noise, so what predicts noise (epsilon) "
-            "could not begin.",
+            "{where}: with zero_terminal_snr the first step sees nothing but noise, so what predicts "
+            "noise (epsilon) could not begin.",
             hint='Say prediction = "v_prediction" as well, or leave zero_terminal_snr out.',
+            where=where,
         )
     if "vae" in table:
         found = replace(found, vae=_vae(table["vae"], checkpoint, where))
@@ -91,18 +112,24 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
 
 def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
     if not isinstance(said, str) or not said:
-        raise CheckpointUnreadable(f"{where}: vae must be a name or a path, not {said!r}.", hint=_MEND)
-    own = models_folder() / VAES
+        raise CheckpointUnreadable(
+            "{where}: vae must be a name or a path, not {said}.", hint=_MEND, where=where, said=repr(said)
+        )
+    own = find_home().vaes
     named = own / Path(said).expanduser()
     path = named if named.exists() else named.with_name(f"{named.name}.safetensors")
     if not path.exists():
         raise CheckpointUnreadable(
-            f"{where}: there is no VAE {said}.", hint=f"Name a file or folder in {own}, or say a whole path."
+            "{where}: there is no VAE {said}.",
+            hint="Name a file or folder in {own}, or say a whole path.",
+            where=where,
+            said=said,
+            own=own,
         )
     try:
         return inspect_vae(path, checkpoint.family)
     except ModelsError as error:
-        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+        raise type(error)("{where}: {problem}", hint=error.hint, where=where, problem=error.message) from error
 
 
 def _whole(least: int, most: int) -> Callable[[Any], bool]:

@@ -187,8 +187,9 @@ def check_index(index: Mapping[str, Any]) -> None:
     pipeline = index.get("_class_name", "StableDiffusionPipeline")
     if pipeline not in _PIPELINES:
         raise CheckpointUnsupported(
-            f"It was made for diffusers' {_shown(pipeline)}, which Paintbridge does not paint with.",
+            "It was made for diffusers' {pipeline}, which Paintbridge does not paint with.",
             hint=_CHOOSE_ANOTHER,
+            pipeline=_shown(pipeline),
         )
     for key, value in index.items():
         if key.startswith("_") or key in _INDEX_MEANINGLESS or not value or value == [None, None]:
@@ -196,12 +197,17 @@ def check_index(index: Mapping[str, Any]) -> None:
         kind = value[-1] if isinstance(value, list) else value
         if key not in _PART_CLASSES:
             raise CheckpointUnsupported(
-                f"Its model_index.json says {key} = {_shown(kind)}, which Paintbridge does not know.",
+                "Its model_index.json says {key} = {kind}, which Paintbridge does not know.",
                 hint=_CHOOSE_ANOTHER,
+                key=key,
+                kind=_shown(kind),
             )
         if kind not in _PART_CLASSES[key]:
             raise CheckpointUnsupported(
-                f"Its {key} is a {_shown(kind)}, which Paintbridge does not paint with.", hint=_CHOOSE_ANOTHER
+                "Its {key} is a {kind}, which Paintbridge does not paint with.",
+                hint=_CHOOSE_ANOTHER,
+                key=key,
+                kind=_shown(kind),
             )
 
 
@@ -213,14 +219,19 @@ def check_config(part: str, config: Mapping[str, Any], kind: str) -> None:
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
     if named != kind and not (kind == "CLIPTextModel" and str(named).startswith("CLIP")):
         raise CheckpointUnsupported(
-            f"Its {part} is a {_shown(named)}, which Paintbridge does not paint with.", hint=_CHOOSE_ANOTHER
+            "Its {key} is a {kind}, which Paintbridge does not paint with.",
+            hint=_CHOOSE_ANOTHER,
+            key=part,
+            kind=_shown(named),
         )
     quantised = config.get("quantization_config")
     if quantised:
         method = quantised.get("quant_method") if isinstance(quantised, Mapping) else quantised
         raise CheckpointUnsupported(
-            f"Its {part} is quantised by {_shown(method)}, which Paintbridge does not read yet.",
+            "Its {part} is quantised by {method}, which Paintbridge does not read yet.",
             hint="Get the same one in half precision.",
+            part=part,
+            method=_shown(method),
         )
     _check(f"{part}/config.json", config, TAKEN[kind], _ONE_OF[kind], _MEANINGLESS[kind])
 
@@ -233,15 +244,21 @@ def check_scheduler(config: Mapping[str, Any]) -> None:
     if kind not in _SCHEDULERS:
         trained = next((f": it was trained {how}" for start, how in _FOREIGN_SCHEDULERS if kind.startswith(start)), "")
         raise CheckpointUnsupported(
-            f"Its scheduler is diffusers' {kind}{trained}, which Paintbridge does not paint with yet.",
+            "Its scheduler is diffusers' {kind}{trained}, which Paintbridge does not paint with yet.",
             hint=_CHOOSE_ANOTHER,
+            kind=kind,
+            trained=trained,
         )
     file = "scheduler/scheduler_config.json"
     _check(file, config, frozenset(SCHEDULE_KEYS), _ONE_OF["scheduler"], _MEANINGLESS["scheduler"])
     for key, right in _SENSIBLE.items():
         if key in config and not right(config[key]):
             raise CheckpointUnreadable(
-                f"Its {file} has no sensible {key}: {_shown(config[key])}.", hint="Mend that file, or get it again."
+                "Its {file} has no sensible {key}: {value}.",
+                hint="Mend that file, or get it again.",
+                file=file,
+                key=key,
+                value=_shown(config[key]),
             )
 
 
@@ -257,12 +274,20 @@ def _check(
             values, means = one_of[key]
             if value not in values:
                 raise CheckpointUnsupported(
-                    f"Its {file} says {key} = {_shown(value)}: {means}, and Paintbridge does not paint so yet.",
+                    "Its {file} says {key} = {value}: {means}, and Paintbridge does not paint so yet.",
                     hint=_CHOOSE_ANOTHER,
+                    file=file,
+                    key=key,
+                    value=_shown(value),
+                    means=means,
                 )
         elif not (key.startswith("_") or key in taken or key in meaningless or _says_nothing(value)):
             raise CheckpointUnsupported(
-                f"Its {file} says {key} = {_shown(value)}, which Paintbridge does not know.", hint=_CHOOSE_ANOTHER
+                "Its {file} says {key} = {value}, which Paintbridge does not know.",
+                hint=_CHOOSE_ANOTHER,
+                file=file,
+                key=key,
+                value=_shown(value),
             )
 
 

@@ -65,7 +65,9 @@ def control_kind(name: str) -> ControlKind:
     """The kind of that name. Raises ConditionUnsupported where there is none."""
     if name not in CONTROL_KINDS:
         raise ConditionUnsupported(
-            f"Paintbridge cannot be guided by a {name.replace('_', ' ')} yet.", hint="Leave the condition out."
+            "Paintbridge cannot be guided by a {kind} yet.",
+            hint="Leave the condition out.",
+            kind=name.replace("_", " "),
         )
     return CONTROL_KINDS[name]
 

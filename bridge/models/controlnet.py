@@ -82,9 +82,13 @@ def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
     """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
     if not fits(net, checkpoint):
         raise ConditionUnsupported(
-            f"{net.id} was made for {net.family.title}, and does not fit {checkpoint.id} "
-            f"({checkpoint.family.title}{'' if net.family.name != checkpoint.family.name else ', of another size'}).",
+            "{id} was made for {title}, and does not fit {checkpoint_id} ({family_title}{size}).",
             hint="Choose a ControlNet of the checkpoint's family, or another checkpoint.",
+            id=net.id,
+            title=net.family.title,
+            checkpoint_id=checkpoint.id,
+            family_title=checkpoint.family.title,
+            size="" if net.family.name != checkpoint.family.name else ", of another size",
         )
 
 
@@ -103,11 +107,13 @@ def _inspect_folder(path: Path) -> ControlNet:
         said = json.loads(config.read_text(encoding="utf-8"))
         kind = said.get("_class_name")
     except (OSError, ValueError, AttributeError) as error:
-        raise CheckpointUnreadable(f"{path.name}/config.json cannot be read.") from error
+        raise CheckpointUnreadable("{name}/config.json cannot be read.", name=path.name) from error
     if kind != "ControlNetModel":
         if "ControlNet" in str(kind):
-            raise ConditionUnsupported(f"{path.name} is a {kind}, which Paintbridge does not paint with.")
-        raise NotAControlNet(f"{path.name} is not a ControlNet.")
+            raise ConditionUnsupported(
+                "{name} is a {kind}, which Paintbridge does not paint with.", name=path.name, kind=kind
+            )
+        raise NotAControlNet("{name} is not a ControlNet.", name=path.name)
     check_config(path.name, said, "ControlNetModel")
     weights = weight_files(path)
     for file in weights:
@@ -124,9 +130,11 @@ def _inspect_file(path: Path) -> ControlNet:
     shapes = {name.removeprefix(_PREFIX): shape for name, shape in header.shapes.items()}
     for part, title in _OTHER_KINDS:
         if any(part in name for name in shapes):
-            raise ConditionUnsupported(f"{path.name} is {title}, which Paintbridge does not take yet.")
+            raise ConditionUnsupported(
+                "{name} is {title}, which Paintbridge does not take yet.", name=path.name, title=title
+            )
     if _DIFFUSERS not in shapes and _ORIGINAL not in shapes:
-        raise NotAControlNet(f"{path.name} is not a ControlNet.")
+        raise NotAControlNet("{name} is not a ControlNet.", name=path.name)
     _check_file(path, header)
     widths = [shape[1] for name, shape in shapes.items() if _CROSS_ATTENTION.search(name) and len(shape) == 2]
     linear = any(len(shape) == 2 for name, shape in shapes.items() if _PROJECTION.search(name))
@@ -156,7 +164,7 @@ def _check_file(path: Path, header: SafetensorsHeader) -> None:
         try:
             said = json.loads((beside / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise CheckpointUnreadable(f"{beside.name}/config.json cannot be read.") from error
+            raise CheckpointUnreadable("{name}/config.json cannot be read.", name=beside.name) from error
         check_config(beside.name, said, "ControlNetModel")
 
 

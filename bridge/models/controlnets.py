@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from ..home import CONTROLNETS, find_home
 from .checkpoint import Checkpoint
 from .control_kinds import control_kind
 from .controlnet import ControlNet, check_fits, fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
-from .locations import CONTROLNETS, OWN, Location, controlnets_folder, find_locations
+from .locations import OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in
 from .names import find_name
 from .scan import controlnet_candidates
@@ -61,7 +62,7 @@ class ControlNetRegistry:
         self, entries: Iterable[Entry[ControlNet]], kind: str, checkpoint: Checkpoint, name: str | None
     ) -> ControlNet:
         found = {entry.name: entry.found for entry in entries}
-        return choose_controlnet(found, kind, checkpoint, name, folder=str(controlnets_folder()))
+        return choose_controlnet(found, kind, checkpoint, name, folder=str(find_home().controlnets))
 
 
 def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: DenoiserFacts) -> tuple[str, ...]:
@@ -84,7 +85,11 @@ def choose_controlnet(
         if known is None:
             names = ", ".join(net.id for net in nets if fits(net, checkpoint)) or "none"
             raise ConditionUnsupported(
-                f"There is no ControlNet named {name!r}.", hint=f"For {checkpoint.id} there are: {names}."
+                "There is no ControlNet named {name}.",
+                hint="For {id} there are: {names}.",
+                name=repr(name),
+                id=checkpoint.id,
+                names=names,
             )
         named = found[known]
         if isinstance(named, Exception):
@@ -99,9 +104,14 @@ def choose_controlnet(
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
-        f"{checkpoint.id} cannot be guided by a {title}: no ControlNet for that and for "
-        f"{checkpoint.family.title} is here.{there}",
-        hint=f"Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
+        "{id} cannot be guided by a {kind}: no ControlNet for that and for {title} is here.{there}",
+        hint="Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
+        id=checkpoint.id,
+        kind=title,
+        title=checkpoint.family.title,
+        there=there,
+        fetch=fetch,
+        folder=folder,
     )
 
 
@@ -110,7 +120,7 @@ def _is_listed(entry: Entry[ControlNet]) -> bool:
 
 
 def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
-    for folder in (*folders, controlnets_folder()):
+    for folder in (*folders, find_home().controlnets):
         if folder.exists():
             yield from candidates_in(Location(OWN, folder), controlnet_candidates)
     for location in find_locations(kind="controlnet"):

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from .locations import bridge_home, find_locations
+from ..home import EMBEDDINGS, find_home
+from .locations import find_locations
 from .scan import files_below
 
 __all__ = ["EmbeddingNames"]
@@ -18,7 +19,7 @@ class EmbeddingNames:
 
     def __init__(self, folders: Iterable[Path] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the textual inversions are those in their `embeddings`."""
-        self._folders = [Path(folder).expanduser() / "embeddings" for folder in folders]
+        self._folders = [Path(folder).expanduser() / EMBEDDINGS for folder in folders]
         self._clock = clock
         self._looked: tuple[float, frozenset[str]] | None = None
 
@@ -30,7 +31,7 @@ class EmbeddingNames:
         return self._looked[1]
 
     def _locations(self) -> Iterator[Path]:
-        yield bridge_home() / "models" / "embeddings"
+        yield find_home().embeddings
         yield from self._folders
         yield from (location.folder for location in find_locations(kind="embedding"))
 

@@ -1,9 +1,8 @@
 """What can be wrong with a checkpoint or a LoRA, in words for the artist."""
 
 import errno
-from typing import ClassVar
 
-from .names import text_only
+from ..errors import PaintbridgeError
 
 __all__ = [
     "NO_ROOM",
@@ -23,15 +22,10 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system calls a disk without room for more: full, by its quota, or by the process's own limit."""
 
 
-class ModelsError(Exception):
-    """Base of this room's errors: `code` for programs, `str(error)` for people, `hint` says what to do."""
+class ModelsError(PaintbridgeError):
+    """Base of this room's errors."""
 
-    code: ClassVar[str] = "checkpoint_unreadable"
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = text_only(message)
-        self.hint = text_only(hint)
-        super().__init__(self.message)
+    code = "checkpoint_unreadable"
 
 
 class CheckpointUnreadable(ModelsError):

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ..home import find_home
 from .errors import CheckpointUnreadable
-from .locations import bridge_home
 
 __all__ = ["content_hash", "file_hash", "known_hash"]
 
@@ -22,7 +22,7 @@ _cache_stamps: dict[Path, tuple[int, int]] = {}
 
 
 def _cache_path() -> Path:
-    return bridge_home() / "cache" / "hashes.json"
+    return find_home().hashes
 
 
 def _key(path: Path) -> str:
@@ -61,7 +61,7 @@ def content_hash(root: Path, files: Sequence[Path], *, check: Callable[[], None]
         return _combined(root, {path: file_hash(path, check=check) for path in files})
     except OSError as error:
         raise CheckpointUnreadable(
-            f"{root.name} cannot be read.", hint="Was it moved, or is its disk not connected?"
+            "{name} cannot be read.", hint="Was it moved, or is its disk not connected?", name=root.name
         ) from error
 
 

@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
+from ..errors import Sentence
 from .errors import NO_ROOM, ModelsError
 
 __all__ = [
@@ -42,7 +43,7 @@ _ADDRESS = "https://huggingface.co"
 _SECONDS = 30.0
 _CHUNK = 1 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_AGAIN = "Pull again: it goes on where it stopped."
+_AGAIN = Sentence("Pull again: it goes on where it stopped.")
 
 
 class HubOffline(ModelsError):
@@ -116,8 +117,9 @@ class Hub:
                 raise ValueError(commit)
         except (ValueError, KeyError, TypeError) as error:
             raise HubOffline(
-                f"What answers at {self.endpoint} is not the hub.",
+                "What answers at {endpoint} is not the hub.",
                 hint="Does the network ask you to sign in first? Open a web page to see.",
+                endpoint=self.endpoint,
             ) from error
         licence = getattr(info.card_data, "license", None)
         files = tuple(
@@ -148,7 +150,7 @@ class Hub:
                     if part.stat().st_size <= before:
                         raise
             if part.stat().st_size <= before:
-                raise HubOffline(f"The hub stopped sending {file.name}.", hint=_AGAIN)
+                raise HubOffline("The hub stopped sending {name}.", hint=_AGAIN, name=file.name)
         digest = _checked(part, file)
         os.replace(part, target)
         return digest
@@ -165,7 +167,9 @@ class Hub:
                 for chunk in response.iter_bytes():
                     if out.tell() + len(chunk) > file.size:
                         out.truncate(0)
-                        raise DownloadDamaged(f"The hub sent more of {file.name} than it announced.", hint=_AGAIN)
+                        raise DownloadDamaged(
+                            "The hub sent more of {name} than it announced.", hint=_AGAIN, name=file.name
+                        )
                     out.write(chunk)
                     tell(len(chunk))
 
@@ -176,30 +180,40 @@ class Hub:
             yield
         except GatedRepoError as error:
             raise HubGated(
-                f"{hub_id} is given only to those who have accepted its licence.",
-                hint=f"Sign in at {self.endpoint}, open the page {hub_id} and accept the licence; then make an access "
-                "token in your settings there, run `hf auth login` or set HF_TOKEN, and pull again.",
+                "{hub_id} is given only to those who have accepted its licence.",
+                hint="Sign in at {endpoint}, open the page {hub_id} and accept the licence; then "
+                "make an access token in your settings there, run `hf auth login` or set "
+                "HF_TOKEN, and pull again.",
+                hub_id=hub_id,
+                endpoint=self.endpoint,
             ) from error
         except RevisionNotFoundError as error:
-            raise HubNotFound(f"{hub_id} has no such revision.", hint="Leave --revision out for the newest.") from error
+            raise HubNotFound(
+                "{hub_id} has no such revision.", hint="Leave --revision out for the newest.", hub_id=hub_id
+            ) from error
         except (RepositoryNotFoundError, HFValidationError) as error:
             raise HubNotFound(
-                f"The hub has no checkpoint {hub_id}, or it is private.",
+                "The hub has no checkpoint {hub_id}, or it is private.",
                 hint="Check the spelling: owner/name, as on its page.",
+                hub_id=hub_id,
             ) from error
         except OfflineModeIsEnabled as error:
             raise HubOffline("HF_HUB_OFFLINE forbids asking the hub.", hint="Unset it, then pull again.") from error
         except HfHubHTTPError as error:
             status = error.response.status_code
-            raise HubOffline(f"The hub answered with error {status}.", hint=f"Wait a while. {_AGAIN}") from error
+            raise HubOffline(
+                "The hub answered with error {status}.", hint="Wait a while. {again}", status=status, again=_AGAIN
+            ) from error
         except httpx2.HTTPError as error:
             raise HubOffline(
-                f"The hub at {self.endpoint} cannot be reached, or the connection broke.",
-                hint=f"Check the network. {_AGAIN}",
+                "The hub at {endpoint} cannot be reached, or the connection broke.",
+                hint="Check the network. {again}",
+                endpoint=self.endpoint,
+                again=_AGAIN,
             ) from error
         except OSError as error:
             if error.errno in NO_ROOM:
-                raise DiskFull("The disk is full.", hint=f"Make room. {_AGAIN}") from error
+                raise DiskFull("The disk is full.", hint="Make room. {again}", again=_AGAIN) from error
             raise
 
 
@@ -215,7 +229,8 @@ def _checked(part: Path, file: HubFile) -> str:
     if found.hexdigest() != announced:
         part.unlink()
         raise DownloadDamaged(
-            f"{file.name} arrived damaged: its hash is not the one that the hub announced. It was deleted.",
+            "{name} arrived damaged: its hash is not the one that the hub announced. It was deleted.",
             hint="Pull again. If it happens twice, something between here and the hub changes files.",
+            name=file.name,
         )
     return sha256.hexdigest()

@@ -16,16 +16,9 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "CONTROLNETS",
-    "LORAS",
     "OWN",
-    "VAES",
     "Location",
-    "bridge_home",
-    "controlnets_folder",
     "find_locations",
-    "loras_folder",
-    "models_folder",
 ]
 
 OWN = "Paintbridge"
@@ -107,31 +100,6 @@ class _Machine:
         """Where people unpack or clone programs."""
         drives = (Path("C:/"),) if self.system == "win32" else (Path("/opt"),)
         return (self.home, self.home / "Documents", *drives)
-
-
-def bridge_home() -> Path:
-    """The bridge's folder: `PAINTBRIDGE_HOME`, or `~/.paintbridge`."""
-    given = os.environ.get("PAINTBRIDGE_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".paintbridge"
-
-
-def models_folder() -> Path:
-    """Where `paintbridge models pull` puts checkpoints, and where artists put theirs."""
-    return bridge_home() / "models"
-
-
-LORAS, CONTROLNETS, VAES = "loras", "controlnet", "vae"
-"""The folders of LoRAs, ControlNets and VAEs within a folder of checkpoints."""
-
-
-def loras_folder() -> Path:
-    """Where artists put their LoRAs."""
-    return models_folder() / LORAS
-
-
-def controlnets_folder() -> Path:
-    """Where artists put their ControlNets."""
-    return models_folder() / CONTROLNETS
 
 
 def find_locations(

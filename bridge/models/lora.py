@@ -92,8 +92,12 @@ def check_fits(lora: ModelFacts, checkpoint: ModelFacts) -> None:
     """Raises LoraUnsupported for a LoRA of another family than the checkpoint's."""
     if lora.family.name != checkpoint.family.name:
         raise LoraUnsupported(
-            f"The LoRA {lora.id} is made for {lora.family.title}, but {checkpoint.id} is {checkpoint.family.title}.",
-            hint=f"Choose a {lora.family.title} checkpoint, or take the LoRA out of the prompt.",
+            "The LoRA {id} is made for {title}, but {checkpoint_id} is {family_title}.",
+            hint="Choose a {title} checkpoint, or take the LoRA out of the prompt.",
+            id=lora.id,
+            title=lora.family.title,
+            checkpoint_id=checkpoint.id,
+            family_title=checkpoint.family.title,
         )
 
 

@@ -71,8 +71,9 @@ def family_of_lora(tensors: LoraTensors, shapes: Shapes, metadata: Mapping[str, 
         title = _foreign(strangers, shapes)
         if title is None and len(strangers) < len(tensors.modules):
             raise LoraUnsupported(
-                f"This LoRA changes layers that Paintbridge does not know, such as {strangers[0].name}: without them "
-                "it would not do what it should."
+                "This LoRA changes layers that Paintbridge does not know, such as {name}: without "
+                "them it would not do what it should.",
+                name=strangers[0].name,
             )
         raise _for_others(title or _said(metadata, foreign=True))
     if all(module.part != "unet" for module in tensors.modules):
@@ -92,7 +93,9 @@ def _for_others(title: str | None) -> LoraUnsupported:
     hint = "Choose a LoRA that was made for the checkpoint's family."
     if title is None:
         return LoraUnsupported("This file is a LoRA for an architecture that Paintbridge does not know.", hint=hint)
-    return LoraUnsupported(f"This file is a LoRA for {title}, which Paintbridge does not paint with.", hint=hint)
+    return LoraUnsupported(
+        "This file is a LoRA for {title}, which Paintbridge does not paint with.", hint=hint, title=title
+    )
 
 
 def _said(metadata: Mapping[str, str], *, foreign: bool) -> str | None:

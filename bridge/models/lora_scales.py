@@ -92,7 +92,7 @@ def _read_json(name: str, read: Callable[[], str]) -> dict[str, Any]:
 
 
 def _unreadable(name: str) -> LoraUnreadable:
-    return LoraUnreadable(f"{name} of the LoRA cannot be read.", hint=_GET_AGAIN)
+    return LoraUnreadable("{name} of the LoRA cannot be read.", hint=_GET_AGAIN, name=name)
 
 
 def _check(settings: Mapping[str, Any]) -> None:
@@ -106,7 +106,9 @@ def _check(settings: Mapping[str, Any]) -> None:
         )
         if not harmless:
             raise LoraUnsupported(
-                f"This LoRA was made with peft's setting {name} = {json.dumps(value)}, which Paintbridge does not heed."
+                "This LoRA was made with peft's setting {name} = {value}, which Paintbridge does not heed.",
+                name=name,
+                value=json.dumps(value),
             )
     patterns = settings.get("alpha_pattern") or {}
     try:

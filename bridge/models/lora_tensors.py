@@ -141,7 +141,7 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
         raise NotALora("This file is not a LoRA.")
     for kind, texts in _OTHER_KINDS.items():
         if any(text in lines for text in texts):
-            raise LoraUnsupported(f"This file is {kind}, which Paintbridge does not take.")
+            raise LoraUnsupported("This file is {kind}, which Paintbridge does not take.", kind=kind)
     modules: dict[str, LoraModule] = {}
     words: dict[str, None] = {}
     namings: set[Naming] = set()
@@ -166,8 +166,9 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
         setattr(module, role, name)
     if unknown:
         raise LoraUnsupported(
-            f"This file holds tensors that Paintbridge does not know, such as {unknown[0]}: without them it would not "
-            "do what it should."
+            "This file holds tensors that Paintbridge does not know, such as {example}: without them "
+            "it would not do what it should.",
+            example=unknown[0],
         )
     # An alpha says how strong its layer is. One that is left of a layer that was taken out says nothing.
     used = {spelt: module for spelt, module in modules.items() if module.down or module.up or module.mid}
@@ -198,8 +199,9 @@ def _check(spelt: str, module: LoraModule, shapes: Mapping[str, Shape]) -> None:
     down, up = shapes.get(module.down), shapes.get(module.up)
     if down is None or up is None:
         raise LoraUnreadable(
-            f"The LoRA is incomplete: it has only one of the two tensors of {spelt}.",
+            "The LoRA is incomplete: it has only one of the two tensors of {spelt}.",
             hint="Download or copy the file again.",
+            spelt=spelt,
         )
     mid, alpha = shapes.get(module.mid), shapes.get(module.alpha, ())
     fits = len(down) in (2, 4) and len(up) in (2, 4) and down[0] == up[1] > 0 and set(up[2:]) <= {1}
@@ -207,8 +209,9 @@ def _check(spelt: str, module: LoraModule, shapes: Mapping[str, Shape]) -> None:
         fits = fits and len(mid) == 4 and mid[:2] == (down[0], down[0]) and down[2:] == (1, 1)
     if not fits or alpha not in ((), (1,)):
         raise LoraUnreadable(
-            f"The LoRA is damaged: the tensors of {spelt} do not fit each other.",
+            "The LoRA is damaged: the tensors of {spelt} do not fit each other.",
             hint="Download or copy the file again.",
+            spelt=spelt,
         )
 
 
@@ -216,5 +219,6 @@ def _check_numbers(module: LoraModule, numbers: Mapping[str, str]) -> None:
     for name in (module.down, module.up, module.mid, module.alpha):
         if name and numbers[name] not in _NUMBERS:
             raise LoraUnsupported(
-                f"This file holds numbers of the kind {numbers[name]}, which Paintbridge does not read in LoRAs."
+                "This file holds numbers of the kind {kind}, which Paintbridge does not read in LoRAs.",
+                kind=numbers[name],
             )

@@ -1,18 +1,20 @@
 """Which LoRAs there are: the artist's own, and those that other programs on this machine keep."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from ..errors import Sentence
+from ..home import LORAS, find_home
 from .checkpoint import Checkpoint
 from .errors import LoraUnknown, ModelsError, NotALora
-from .locations import LORAS, OWN, Location, find_locations, loras_folder
+from .locations import OWN, Location, find_locations
 from .lora import Lora, check_fits, inspect_lora
 from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
-from .names import find_name, same_name
+from .names import about_names, find_name, same_name
 from .registered import read_registered
 from .scan import lora_candidates
 
@@ -20,7 +22,6 @@ __all__ = ["LoraRegistry", "choose_lora"]
 
 T = TypeVar("T")
 
-_NAMES_SHOWN = 12
 # Their folders, and those that were added as a whole, hold other files too, which are not listed as unusable LoRAs.
 _MIXED = ("InvokeAI", "Hugging Face cache")
 
@@ -63,7 +64,7 @@ class LoraRegistry:
         return found
 
     def _choose(self, entries: Iterable[Entry[Lora]], name: str) -> Lora:
-        return choose_lora({entry.name: entry.found for entry in entries}, name, folder=str(loras_folder()))
+        return choose_lora({entry.name: entry.found for entry in entries}, name, folder=str(find_home().loras))
 
 
 def choose_lora(found: Mapping[str, T | Exception], name: str, *, folder: str) -> T:
@@ -76,21 +77,17 @@ def choose_lora(found: Mapping[str, T | Exception], name: str, *, folder: str) -
     if known is None:
         usable = {same_name(known): known for known, lora in found.items() if not isinstance(lora, Exception)}
         close = get_close_matches(same_name(name), usable, n=3)
-        hint = _hint(list(usable.values()), [usable[one] for one in close], folder)
-        raise LoraUnknown(f"There is no LoRA named {name!r}.", hint=hint)
+        hint = about_names(list(usable.values()), [usable[one] for one in close])
+        if not usable:
+            hint = Sentence(
+                "There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`.",
+                folder=folder,
+            )
+        raise LoraUnknown("There is no LoRA named {name}.", hint=hint, name=repr(name))
     lora = found[known]
     if isinstance(lora, Exception):
         raise lora
     return lora
-
-
-def _hint(usable: Sequence[str], close: Sequence[str], folder: str) -> str:
-    if close:
-        return f"Close to it: {', '.join(close)}."
-    if not usable:
-        return f"There are none yet. Put LoRA files into {folder}, or name one with `paintbridge models add`."
-    shown, more = ", ".join(usable[:_NAMES_SHOWN]), len(usable) - _NAMES_SHOWN
-    return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
 
 
 def _is_listed(entry: Entry[Lora]) -> bool:
@@ -99,7 +96,7 @@ def _is_listed(entry: Entry[Lora]) -> bool:
 
 
 def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
-    for folder in (*folders, loras_folder()):
+    for folder in (*folders, find_home().loras):
         if folder.exists():
             yield from candidates_in(Location(OWN, folder), lora_candidates)
     yield from registered_candidates(lora_candidates, partial(read_registered, "lora"))

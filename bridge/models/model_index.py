@@ -111,7 +111,9 @@ class ModelIndex(Generic[T]):
         entry: T | ModelsError
         if not _is_utf8(path):
             # The libraries that read weights take no other names, and a message could not hold it.
-            return CheckpointUnreadable(f"The name of {path} is not UTF-8.", hint="Rename the file, or its folder.")
+            return CheckpointUnreadable(
+                "The name of {path} is not UTF-8.", hint="Rename the file, or its folder.", path=path
+            )
         try:
             signature = _signature(path)
             known = self._known.get(path)
@@ -121,7 +123,9 @@ class ModelIndex(Generic[T]):
         except ModelsError as error:
             entry = error
         except OSError as error:
-            return CheckpointUnreadable(f"{path} cannot be read ({error.strerror}).", hint="Check its permissions.")
+            return CheckpointUnreadable(
+                "{path} cannot be read ({reason}).", hint="Check its permissions.", path=path, reason=error.strerror
+            )
         self._known[path] = (signature, entry)
         return entry
 
@@ -137,10 +141,12 @@ def candidates_in(
                 yield Candidate(location, name, path, registered)
             return
         problem = CheckpointUnreadable(
-            f"There is nothing at {folder}.", hint="Was it moved, or is its disk not connected?"
+            "There is nothing at {name}.", hint="Was it moved, or is its disk not connected?", name=folder
         )
     except (OSError, UnicodeError):
-        problem = CheckpointUnreadable(f"The folder {folder} cannot be read.", hint="Check its permissions.")
+        problem = CheckpointUnreadable(
+            "The folder {folder} cannot be read.", hint="Check its permissions.", folder=folder
+        )
     yield Candidate(location, folder.name, folder, registered, problem)
 
 

@@ -4,11 +4,12 @@ The same letters may be stored in several ways: macOS takes accents off their le
 write them as one (NFC). Unicode's rules: https://www.unicode.org/reports/tr15/.
 """
 
-import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["ENDING", "PICKLES", "find_name", "is_pickle", "same_name", "text_only", "written_name"]
+from ..errors import Sentence, text_only
+
+__all__ = ["ENDING", "PICKLES", "about_names", "find_name", "is_pickle", "same_name", "written_name"]
 
 ENDING = ".safetensors"
 """What the names of files end in that can be used; the case does not matter."""
@@ -16,18 +17,12 @@ ENDING = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """What the names of pickles end in, which can run code when they are opened. They are listed, and never loaded."""
 
-# What Python has for bytes of a file's name that are no text.
-_NO_TEXT = re.compile("[\ud800-\udfff]")
+_NAMES_SHOWN = 12
 
 
 def is_pickle(file_name: str) -> bool:
     """Whether it ends as pickles' names do."""
     return file_name.lower().endswith(PICKLES)
-
-
-def text_only(words: str) -> str:
-    """Words with paths in them, as they can be sent and printed: what is no text in a file's name becomes U+FFFD."""
-    return _NO_TEXT.sub("\ufffd", words)
 
 
 def written_name(name: str) -> str:
@@ -49,6 +44,16 @@ def find_name(name: str, known: Iterable[str]) -> str | None:
     if name in names:
         return name
     return next((one for form in _FORMS for one in names if form(one) == form(name)), None)
+
+
+def about_names(names: Sequence[str], close: Sequence[str]) -> Sentence:
+    """What to tell of a name that there is not: those `close` to it, else some of the `names` that there are."""
+    if close:
+        return Sentence("Close to it: {close}.", close=", ".join(close))
+    shown, more = ", ".join(names[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
+    if more > 0:
+        return Sentence("There are: {shown} and {more} others.", shown=shown, more=more)
+    return Sentence("There are: {shown}.", shown=shown)
 
 
 def _without_ending(name: str) -> str:

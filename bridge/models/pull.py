@@ -15,12 +15,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ..errors import Sentence
+from ..home import find_home
 from .checkpoint import inspect
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .families import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
-from .locations import models_folder
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 
@@ -77,28 +78,31 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
     """
     if not _HUB_ID.fullmatch(hub_id):
         raise HubNotFound(
-            f"{hub_id!r} is no name of a checkpoint on the hub.",
+            "{hub_id} is no name of a checkpoint on the hub.",
             hint="Names are owner/name, as in stable-diffusion-v1-5/stable-diffusion-inpainting.",
+            hub_id=repr(hub_id),
         )
     try:
         return _pull(hub_id, revision, report)
     except OSError as error:
         if error.errno in NO_ROOM:
-            hint = f"Make room on the disk of {models_folder()}, then pull again."
+            hint = Sentence("Make room on the disk of {folder}, then pull again.", folder=find_home().models)
             raise DiskFull("The disk is full.", hint=hint) from error
         raise FolderUnwritable(
-            f"The folder {models_folder()} cannot be written ({error.strerror}).",
+            "The folder {folder} cannot be written ({reason}).",
             hint="Correct its permissions, then pull again.",
+            folder=find_home().models,
+            reason=error.strerror,
         ) from error
 
 
 def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | None) -> Path:
     hub = Hub()
     listing = hub.listing(hub_id, revision)
-    folder = models_folder() / hub_id.partition("/")[2]
+    folder = find_home().models / hub_id.partition("/")[2]
     if folder.exists() or folder.is_symlink():
         return _there_already(folder, listing)
-    partials = models_folder() / ".partial"
+    partials = find_home().partial_pulls
     repository = hub_id.replace("/", "--")
     partial = partials / f"{repository}@{listing.commit}"
     partial.mkdir(parents=True, exist_ok=True)
@@ -111,7 +115,9 @@ def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | No
             for stale in partials.glob(f"{repository}@*"):
                 shutil.rmtree(stale)
     except Timeout:
-        raise PullBusy(f"{hub_id} is being pulled by another process.", hint="Wait for that one.") from None
+        raise PullBusy(
+            "{hub_id} is being pulled by another process.", hint="Wait for that one.", hub_id=hub_id
+        ) from None
     return folder
 
 
@@ -121,11 +127,16 @@ def _there_already(folder: Path, listing: Listing) -> Path:
         return folder
     if receipt is not None and receipt.hub_id == listing.hub_id:
         raise PullConflict(
-            f"Another revision of {listing.hub_id} is installed.",
-            hint=f"Take it away first, with `paintbridge models remove {folder.name}`.",
+            "Another revision of {hub_id} is installed.",
+            hint="Take it away first, with `paintbridge models remove {name}`.",
+            hub_id=listing.hub_id,
+            name=folder.name,
         )
     raise PullConflict(
-        f"{folder} is there already, and did not come from {listing.hub_id}.", hint="Move it or rename it, then pull."
+        "{folder} is there already, and did not come from {hub_id}.",
+        hint="Move it or rename it, then pull.",
+        folder=folder,
+        hub_id=listing.hub_id,
     )
 
 
@@ -140,8 +151,10 @@ def _fetch_all(
         file = by_name.get(name)
         if file is None:
             raise CheckpointUnsupported(
-                f"{listing.hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
+                "{hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
                 hint="`paintbridge models list --recommended` names some that work.",
+                hub_id=listing.hub_id,
+                name=name,
             )
 
         def tell(count: int) -> None:
@@ -186,7 +199,8 @@ def _check_family(index: dict[str, Any], partial: Path) -> None:
     check_scheduler(_read_json(partial / _SCHEDULER))
     if denoiser.get("in_channels", 4) not in (4, 9):
         raise CheckpointUnsupported(
-            f"Its UNet takes {denoiser['in_channels']} channels; Paintbridge paints with 4 (base) or 9 (inpainting)."
+            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).",
+            channels=denoiser["in_channels"],
         )
     for part, config in configs.items():
         check_config(part, config, kind_of_part(part))
@@ -196,9 +210,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointUnreadable(f"The hub's {path.name} is not JSON.", hint="Choose another checkpoint.") from error
+        raise CheckpointUnreadable(
+            "The hub's {name} is not JSON.", hint="Choose another checkpoint.", name=path.name
+        ) from error
     if not isinstance(found, dict):
-        raise CheckpointUnreadable(f"The hub's {path.name} is not a JSON object.", hint="Choose another checkpoint.")
+        raise CheckpointUnreadable(
+            "The hub's {name} is not a JSON object.", hint="Choose another checkpoint.", name=path.name
+        )
     return found
 
 
@@ -219,15 +237,19 @@ def _weights(part: str, names: set[str], read: Callable[[str], str]) -> list[str
         missing = [name for name in shards if name not in own]
         if missing:
             raise CheckpointUnreadable(
-                f"Its {part} is incomplete on the hub: {missing[0]} is not there.", hint="Choose another checkpoint."
+                "Its {part} is incomplete on the hub: {example} is not there.",
+                hint="Choose another checkpoint.",
+                part=part,
+                example=missing[0],
             )
         return [f"{part}/{name}" for name in (found.name, *shards)]
     if any(name.endswith((".bin", ".ckpt")) for name in own):
         raise CheckpointUnreadable(
-            f"Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
+            "Its {part} is on the hub as a pickle only, which can run code when it is opened, so it is not fetched.",
             hint="Look for the same checkpoint as .safetensors.",
+            part=part,
         )
-    raise CheckpointUnsupported(f"Its {part} has no weights on the hub.", hint="Choose another checkpoint.")
+    raise CheckpointUnsupported("Its {part} has no weights on the hub.", hint="Choose another checkpoint.", part=part)
 
 
 def _check_room(partial: Path, wanted: list[HubFile]) -> None:
@@ -236,6 +258,10 @@ def _check_room(partial: Path, wanted: list[HubFile]) -> None:
     free = shutil.disk_usage(partial).free
     if needed > free:
         raise DiskFull(
-            f"There is no room: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.",
-            hint=f"Make room on the disk of {partial.parent.parent}, then pull again.",
+            Sentence(
+                "There is no room: {needed} GB are needed, {free} GB are free.",
+                needed=f"{needed / 1000000000.0:.1f}",
+                free=f"{free / 1000000000.0:.1f}",
+            ),
+            hint=Sentence("Make room on the disk of {folder}, then pull again.", folder=partial.parent.parent),
         )

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..home import find_home
 from .errors import CheckpointUnreadable
-from .locations import bridge_home
 
 __all__ = ["KINDS", "list_file", "read_registered", "write_registered"]
 
@@ -19,7 +19,7 @@ _KEYS = dict(zip(KINDS, ("paths", "loras"), strict=True))
 
 def list_file() -> Path:
     """The file of the list."""
-    return bridge_home() / "models.json"
+    return find_home().registered
 
 
 def read_registered(kind: str = "checkpoint") -> tuple[Path, ...]:
@@ -59,7 +59,8 @@ def _read() -> dict[str, list[str]]:
         return {key: [] for key in _KEYS.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointUnreadable(
-            f"The list of added checkpoints, {path}, cannot be read.",
+            "The list of added checkpoints, {path}, cannot be read.",
             hint="Delete it, then add them again with `paintbridge models add`.",
+            path=path,
         ) from error
     return lists

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from ..home import CONTROLNETS, LORAS, VAES, find_home
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
-from .locations import CONTROLNETS, LORAS, OWN, VAES, Location, find_locations, models_folder
+from .locations import OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
 from .names import find_name
 from .scan import checkpoint_candidates
@@ -99,7 +100,9 @@ def choose_checkpoint(found: Mapping[str, T | Exception], wanted: str | None) ->
     name = find_name(wanted, found)
     if name is None:
         names = ", ".join(usable) or "none"
-        raise CheckpointUnknown(f"No checkpoint named {wanted!r} is installed.", hint=f"Installed: {names}.")
+        raise CheckpointUnknown(
+            "No checkpoint named {wanted} is installed.", hint="Installed: {names}.", wanted=repr(wanted), names=names
+        )
     checkpoint = found[name]
     if isinstance(checkpoint, Exception):
         raise checkpoint
@@ -124,8 +127,10 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
     names = {entry.name for entry in told}
     for name in (name for name in tables if name not in names):
         unknown = CheckpointUnknown(
-            f'{settings_file().name} has a table ["{name}"], but there is no such checkpoint.',
+            '{file} has a table ["{name}"], but there is no such checkpoint.',
             hint="Write the name as `paintbridge models list` does.",
+            file=settings_file().name,
+            name=name,
         )
         told.append(Entry(f"{name} ({settings_file().name})", settings_file(), OWN, None, unknown))
     return tuple(told)
@@ -133,7 +138,7 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
 
 def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     """Everything that could be a checkpoint."""
-    own = models_folder()
+    own = find_home().models
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
             yield from candidates_in(Location(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), checkpoint_candidates)

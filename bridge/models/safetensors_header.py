@@ -46,15 +46,18 @@ def read_header(path: Path) -> SafetensorsHeader:
             plausible = opening == b"{"
             text = opening + file.read(length - 1) if plausible else b""
     except FileNotFoundError as error:
-        raise CheckpointUnreadable(f"{path.name} is missing.", hint=_GET_AGAIN) from error
+        raise CheckpointUnreadable("{where} is missing.", hint=_GET_AGAIN, where=path.name) from error
     except OSError as error:
         raise CheckpointUnreadable(
-            f"{path.name} cannot be read ({error.strerror}).", hint="Check the file's permissions."
+            "{path} cannot be read ({reason}).",
+            hint="Check the file's permissions.",
+            path=path.name,
+            reason=error.strerror,
         ) from error
     if not plausible:
         raise _not_safetensors(path, start)
     if len(text) < length:
-        raise CheckpointUnreadable(f"{path.name} is truncated: it ends inside its header.", hint=_GET_AGAIN)
+        raise CheckpointUnreadable("{name} is truncated: it ends inside its header.", hint=_GET_AGAIN, name=path.name)
     try:
         header = json.loads(text)
         metadata = header.pop("__metadata__", {})
@@ -66,13 +69,18 @@ def read_header(path: Path) -> SafetensorsHeader:
         }
         end = max((place[2] for place in places.values()), default=8 + length)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise CheckpointUnreadable(f"{path.name} has a damaged header.", hint=_GET_AGAIN) from error
+        raise CheckpointUnreadable("{name} has a damaged header.", hint=_GET_AGAIN, name=path.name) from error
     if not shapes:
-        raise CheckpointUnreadable(f"{path.name} holds no tensors.", hint=_GET_AGAIN)
+        raise CheckpointUnreadable("{name} holds no tensors.", hint=_GET_AGAIN, name=path.name)
     if size != end:
         state = "is truncated" if size < end else "is longer than its header says"
         raise CheckpointUnreadable(
-            f"{path.name} {state}: it has {size:,} bytes where {end:,} are needed.", hint=_GET_AGAIN
+            "{name} {state}: it has {size} bytes where {end} are needed.",
+            hint=_GET_AGAIN,
+            name=path.name,
+            state=state,
+            size=f"{size:,}",
+            end=f"{end:,}",
         )
     return SafetensorsHeader(shapes, metadata if isinstance(metadata, dict) else {}, places)
 
@@ -99,7 +107,9 @@ def read_floats(path: Path, header: SafetensorsHeader, name: str) -> tuple[float
         content = b"".join(bytes(width) + content[at : at + width] for at in range(0, len(content), width))
     letter = {"F16": "e", "F32": "f", "F64": "d"}.get(kind)
     if letter is None:
-        raise CheckpointUnreadable(f"{path.name} holds {kind} numbers where floats belong.", hint=_GET_AGAIN)
+        raise CheckpointUnreadable(
+            "{name} holds {kind} numbers where floats belong.", hint=_GET_AGAIN, name=path.name, kind=kind
+        )
     return struct.unpack(f"<{len(content) // struct.calcsize(letter)}{letter}", content)
 
 
@@ -115,12 +125,14 @@ def _e4m3(byte: int) -> float:
 def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable | CheckpointUnsupported:
     if start.startswith(_GGUF):
         return CheckpointUnsupported(
-            f"{path.name} is a GGUF file, which Paintbridge does not read yet.",
+            "{name} is a GGUF file, which Paintbridge does not read yet.",
             hint="Get the same one as .safetensors, in half precision.",
+            name=path.name,
         )
     if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80" or is_pickle(path.name):
         return CheckpointUnreadable(
-            f"{path.name} is a pickle, which can run code when it is opened, so it is not loaded.",
+            "{name} is a pickle, which can run code when it is opened, so it is not loaded.",
             hint="Get the same checkpoint as .safetensors.",
+            name=path.name,
         )
-    return CheckpointUnreadable(f"{path.name} is not a safetensors file.", hint=_GET_AGAIN)
+    return CheckpointUnreadable("{name} is not a safetensors file.", hint=_GET_AGAIN, name=path.name)

@@ -62,10 +62,15 @@ def check_sampler(name: str, kind: ScheduleKind) -> None:
     """Raises SamplerUnsupported for a name that there is not, and for a sampler that does not take such a schedule."""
     if name not in SAMPLERS:
         raise SamplerUnsupported(
-            f"There is no sampler named {name!r}.", hint=f"Choose one of {', '.join(samplers_for(kind))}."
+            "There is no sampler named {sampler}.",
+            hint="Choose one of {samplers}.",
+            sampler=repr(name),
+            samplers=", ".join(samplers_for(kind)),
         )
     if name not in samplers_for(kind):
         raise SamplerUnsupported(
-            f"The sampler {name} does not work with a checkpoint that was trained by flow matching.",
-            hint=f"Choose one of {', '.join(samplers_for(kind))}.",
+            "The sampler {name} does not work with a checkpoint that was trained by flow matching.",
+            hint="Choose one of {samplers}.",
+            name=name,
+            samplers=", ".join(samplers_for(kind)),
         )

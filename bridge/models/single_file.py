@@ -52,8 +52,10 @@ def check_parts(family: Family, shapes: Mapping[str, Any], *, own_configs: bool)
     for part in family.weighted_parts:
         if not any(name.startswith(family.file_prefixes[part]) for name in shapes):
             raise CheckpointUnsupported(
-                f"This {family.title} file has no {_WORDS.get(part, part.replace('_', ' '))}.",
+                "This {title} file has no {words}.",
                 hint="Get the whole checkpoint, which holds UNet, VAE and text encoder in one file.",
+                title=family.title,
+                words=_WORDS.get(part, part.replace("_", " ")),
             )
     denoiser = [name for name in shapes if name.startswith("model.diffusion_model.")]
     whole = any(".middle_block.0." in name for name in denoiser)
@@ -116,9 +118,12 @@ def _schedule_ends_in_noise(path: Path, header: SafetensorsHeader, family: Famil
     if _alike(signal, [((math.sqrt(one) - last) * first / (first - last)) ** 2 for one in usual], rounding):
         return True
     raise CheckpointUnsupported(
-        f"{path.name} brings a noise schedule of its own ({name}), which is not its family's.",
-        hint="Choose another checkpoint; or, if it was trained on the usual schedule all the same, give it a folder "
-        f"{path.stem}.config with its configs (docs/checkpoints.md).",
+        "{name} brings a noise schedule of its own ({tensor}), which is not its family's.",
+        hint="Choose another checkpoint; or, if it was trained on the usual schedule all the same, "
+        "give it a folder {stem}.config with its configs (docs/checkpoints.md).",
+        name=path.name,
+        tensor=name,
+        stem=path.stem,
     )
 
 
@@ -144,8 +149,12 @@ def _check_scale(path: Path, header: SafetensorsHeader, family: Family) -> None:
     said, usual = read_floats(path, header, "scale_factor"), family.scaling_factor
     if any(abs(one / usual - 1) > _USUAL_ROUNDING[0] for one in said):
         raise CheckpointUnsupported(
-            f"{path.name} scales its latents by {said[0]:g} (scale_factor), where {family.title} has {usual:g}.",
+            "{name} scales its latents by {said} (scale_factor), where {title} has {usual}.",
             hint="Choose another checkpoint.",
+            name=path.name,
+            said=f"{said[0]:g}",
+            title=family.title,
+            usual=f"{usual:g}",
         )
 
 
@@ -168,7 +177,7 @@ def _scheduler_beside(beside: Path) -> dict[str, Any]:
     try:
         said = json.loads((beside / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointUnreadable(f"{name} cannot be read.", hint="Mend or remove that folder.") from error
+        raise CheckpointUnreadable("{name} cannot be read.", hint="Mend or remove that folder.", name=name) from error
     if not isinstance(said, dict):
-        raise CheckpointUnreadable(f"{name} is not a JSON object.", hint="Mend or remove that folder.")
+        raise CheckpointUnreadable("{name} is not a JSON object.", hint="Mend or remove that folder.", name=name)
     return said

@@ -100,15 +100,21 @@ def check_numbers(path: Path, header: SafetensorsHeader) -> None:
     for name in header.shapes:
         if _QUANTISED.match(name):
             raise CheckpointUnsupported(
-                f"{path.name} holds {_quantisation(path, header)}, whose scales are not read yet ({name}).",
+                "{name} holds {path}, whose scales are not read yet ({tensor}).",
                 hint="Get the same one in half precision, or in plain fp8.",
+                name=path.name,
+                path=_quantisation(path, header),
+                tensor=name,
             )
     _refuse(path, header, _REFUSED)
     for name, (kind, *_) in header.places.items():
         if kind not in _FLOATS and not meaningless(name):
             raise CheckpointUnsupported(
-                f"{path.name} holds numbers of the kind {kind} ({name}), where floats belong.",
+                "{name} holds numbers of the kind {kind} ({tensor}), where floats belong.",
                 hint="Get the same one in half precision.",
+                name=path.name,
+                kind=kind,
+                tensor=name,
             )
 
 
@@ -128,9 +134,12 @@ def check_leftovers(title: str, names: Iterable[str]) -> None:
     left = [name for name in names if not meaningless(name)]
     if left:
         raise CheckpointUnsupported(
-            f"{title} holds {len(left)} tensors that Paintbridge does not know, such as {left[0]}; without them it "
-            "would paint something else than it was made for.",
+            "{title} holds {count} tensors that Paintbridge does not know, such as {example}; "
+            "without them it would paint something else than it was made for.",
             hint="Get it in a common form: the original layout, or a diffusers folder.",
+            title=title,
+            count=len(left),
+            example=left[0],
         )
 
 
@@ -138,7 +147,7 @@ def _refuse(path: Path, header: SafetensorsHeader, refused: Iterable[tuple[str, 
     for pattern, what, hint in refused:
         found = next((name for name in header.shapes if re.match(pattern, name)), None)
         if found is not None:
-            raise CheckpointUnsupported(f"{path.name} {what} ({found}).", hint=hint)
+            raise CheckpointUnsupported("{name} {what} ({found}).", hint=hint, name=path.name, what=what, found=found)
 
 
 def _quantisation(path: Path, header: SafetensorsHeader) -> str:

@@ -57,7 +57,7 @@ def inspect_vae(path: Path, family: Family) -> Vae:
         return _inspect_folder(path / "vae" if (path / "model_index.json").is_file() else path, family)
     if not path.is_file():
         raise CheckpointUnreadable(
-            f"There is no VAE at {path}.", hint="Check the spelling, and that its disk is connected."
+            "There is no VAE at {path}.", hint="Check the spelling, and that its disk is connected.", path=path
         )
     header = read_header(path)
     check_numbers(path, header)
@@ -65,12 +65,17 @@ def inspect_vae(path: Path, family: Family) -> Vae:
     shape = header.shapes.get(prefix + _DECODER, ())
     if len(shape) != 4:
         what = "TAESD, a small stand-in for a VAE" if any(n.startswith(_TAESD) for n in header.shapes) else "no VAE"
-        raise CheckpointUnsupported(f"{path.name} is {what}.", hint="Get one for the checkpoint's family.")
+        raise CheckpointUnsupported(
+            "{name} is {what}.", hint="Get one for the checkpoint's family.", name=path.name, what=what
+        )
     if shape[1] != family.latent_channels:
         raise CheckpointUnsupported(
-            f"{path.name} is a VAE for latents of {shape[1]} channels, where {family.title} has "
-            f"{family.latent_channels}.",
+            "{name} is a VAE for latents of {channels} channels, where {title} has {wanted}.",
             hint="Get one for the checkpoint's family.",
+            name=path.name,
+            channels=shape[1],
+            title=family.title,
+            wanted=family.latent_channels,
         )
     if not prefix:
         parts = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")
@@ -83,13 +88,19 @@ def _inspect_folder(path: Path, family: Family) -> Vae:
     try:
         said: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointUnreadable(f"{path.name}/config.json cannot be read.", hint="Get the VAE again.") from error
+        raise CheckpointUnreadable(
+            "{name}/config.json cannot be read.", hint="Get the VAE again.", name=path.name
+        ) from error
     check_config(path.name, said, "AutoencoderKL")
     scale = said.get("scaling_factor", family.scaling_factor)
     if abs(scale / family.scaling_factor - 1) > _ROUNDING:
         raise CheckpointUnsupported(
-            f"{path.name} scales its latents by {scale:g}, where {family.title} has {family.scaling_factor:g}.",
+            "{name} scales its latents by {scale}, where {title} has {scaling_factor}.",
             hint="Get a VAE for the checkpoint's family.",
+            name=path.name,
+            scale=f"{scale:g}",
+            title=family.title,
+            scaling_factor=f"{family.scaling_factor:g}",
         )
     weights = weight_files(path)
     for file in weights:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import Sentence
 from .errors import CheckpointUnreadable
 
 __all__ = ["FULL_FIRST", "HALF_FIRST", "Weights", "find_weights", "shards_of", "variant_of", "weight_files"]
@@ -68,7 +69,7 @@ def shards_of(index: str, title: str) -> tuple[str, ...]:
     except (ValueError, KeyError, TypeError, AttributeError):
         sensible = False
     if not sensible:
-        raise CheckpointUnreadable(f"{title} names no sensible files.", hint="Download or copy it again.")
+        raise CheckpointUnreadable("{title} names no sensible files.", hint="Download or copy it again.", title=title)
     return tuple(names)
 
 
@@ -82,27 +83,43 @@ def weight_files(part: Path) -> tuple[Path, ...]:
         found = find_weights(names)
         index = (part / found.name).read_text(encoding="utf-8") if found and found.sharded else ""
     except (OSError, UnicodeError) as error:
-        raise CheckpointUnreadable(f"Its folder {part.name} cannot be read.", hint="Check its permissions.") from error
+        raise CheckpointUnreadable(
+            "Its folder {name} cannot be read.", hint="Check its permissions.", name=part.name
+        ) from error
     if found is not None:
         shards = shards_of(index, f"{part.name}/{found.name}") if found.sharded else ()
         missing = [name for name in shards if not (part / name).is_file()]
         if missing:
             raise CheckpointUnreadable(
-                f"Its {part.name} is in {len(shards)} files, and {len(missing)} of them is not there: {missing[0]}."
+                Sentence(
+                    "Its {name} is in {count} files, and {missing_count} of them is not there: {example}.",
+                    name=part.name,
+                    count=len(shards),
+                    missing_count=len(missing),
+                    example=missing[0],
+                )
                 if len(missing) == 1
-                else f"Its {part.name} is in {len(shards)} files, and {len(missing)} of them are not there, such as "
-                f"{missing[0]}.",
-                hint=f"Download or copy what is missing into its folder {part.name}.",
+                else Sentence(
+                    "Its {name} is in {count} files, and {missing_count} of them are not there, such as {example}.",
+                    name=part.name,
+                    count=len(shards),
+                    missing_count=len(missing),
+                    example=missing[0],
+                ),
+                hint="Download or copy what is missing into its folder {name}.",
+                name=part.name,
             )
         return (part / found.name, *(part / name for name in shards))
     if any(_SHARD.search(name) and name.endswith(".safetensors") for name in names):
         raise CheckpointUnreadable(
-            f"Its {part.name} is in several files, and the index that names them is not there.",
+            "Its {name} is in several files, and the index that names them is not there.",
             hint="Download or copy the .safetensors.index.json beside them, too.",
+            name=part.name,
         )
     if any(name.endswith((".bin", ".ckpt", ".pt", ".pth")) for name in names):
         raise CheckpointUnreadable(
-            f"Its {part.name} is a pickle, which can run code when it is opened, so it is not loaded.",
+            "Its {name} is a pickle, which can run code when it is opened, so it is not loaded.",
             hint="Get the same checkpoint as .safetensors.",
+            name=part.name,
         )
-    raise CheckpointUnreadable(f"Its {part.name} has no weights.", hint="Download or copy the folder again.")
+    raise CheckpointUnreadable("Its {name} has no weights.", hint="Download or copy the folder again.", name=part.name)

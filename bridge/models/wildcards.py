@@ -12,18 +12,20 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from ..errors import Sentence
+from ..home import find_home
 from .errors import ModelsError
-from .locations import bridge_home, find_locations
+from .locations import find_locations
+from .names import about_names
 from .scan import files_below
 
-__all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable", "wildcards_folder"]
+__all__ = ["WildcardRegistry", "WildcardUnknown", "WildcardUnreadable"]
 
 _ENDING = ".txt"
 # Other programs read these too.
 _STRUCTURED = (".json", ".yaml", ".yml")
 _MOST_BYTES = 4 << 20
 _MOST_FILES_KEPT = 256
-_NAMES_SHOWN = 12
 _REMEMBERED_SECONDS = 1.0
 _LINES = re.compile(r"\r\n|\r|\n")
 
@@ -38,11 +40,6 @@ class WildcardUnreadable(ModelsError):
     """The wildcard's file is no text, too large, or empty."""
 
     code = "wildcard_unreadable"
-
-
-def wildcards_folder() -> Path:
-    """Where artists put their wildcards."""
-    return bridge_home() / "wildcards"
 
 
 class WildcardRegistry:
@@ -79,8 +76,10 @@ class WildcardRegistry:
             found = tuple(option for path in paths for option in self._options(path))
         if not found:
             raise WildcardUnreadable(
-                f"The wildcard __{name}__ has no options: {paths[0]} is empty.",
+                "The wildcard __{name}__ has no options: {paths} is empty.",
                 hint="Write one into each line.",
+                name=name,
+                paths=paths[0],
             )
         return found
 
@@ -103,7 +102,7 @@ class WildcardRegistry:
         return files
 
     def _locations(self) -> Iterator[Path]:
-        yield wildcards_folder()
+        yield find_home().wildcards
         yield from self._folders
         yield from (location.folder for location in find_locations(kind="wildcards"))
 
@@ -113,7 +112,10 @@ class WildcardRegistry:
             return list(files_below(folder, (_ENDING, *_STRUCTURED))) if folder.is_dir() else []
         except OSError as error:
             self._problem = WildcardUnreadable(
-                f"The folder {folder} cannot be read ({error.strerror}).", hint="Check its permissions."
+                "The folder {folder} cannot be read ({reason}).",
+                hint="Check its permissions.",
+                folder=folder,
+                reason=error.strerror,
             )
             return []
 
@@ -133,12 +135,18 @@ class WildcardRegistry:
                 return known[1]
             if status.st_size > _MOST_BYTES:
                 raise WildcardUnreadable(
-                    f"The wildcard file {path} has more than {_MOST_BYTES >> 20} MiB.", hint="Part it into several."
+                    "The wildcard file {path} has more than {most} MiB.",
+                    hint="Part it into several.",
+                    path=path,
+                    most=_MOST_BYTES >> 20,
                 )
             options = tuple(_lines(path, path.read_bytes()))
         except OSError as error:
             raise WildcardUnreadable(
-                f"The wildcard file {path} cannot be read ({error.strerror}).", hint="Check its permissions."
+                "The wildcard file {path} cannot be read ({reason}).",
+                hint="Check its permissions.",
+                path=path,
+                reason=error.strerror,
             ) from None
         if len(self._read) >= _MOST_FILES_KEPT:
             self._read.clear()
@@ -150,21 +158,20 @@ class WildcardRegistry:
         other = next((files[key + ending][1] for ending in _STRUCTURED if key + ending in files), None)
         if other is not None:
             return WildcardUnknown(
-                f"There is no wildcard named {name!r}: {other} is not a text file.",
-                hint=f"Save its options as {other.stem}{_ENDING} in that folder, one a line.",
+                "There is no wildcard named {name}: {other} is not a text file.",
+                hint="Save its options as {stem}{ending} in that folder, one a line.",
+                name=repr(name),
+                other=other,
+                stem=other.stem,
+                ending=_ENDING,
             )
         texts = {known: said for known, (said, path) in files.items() if path.suffix.lower() == _ENDING}
         close = [texts[known] for known in get_close_matches(key, texts, n=3)]
-        return WildcardUnknown(f"There is no wildcard named {name!r}.", hint=_hint(tuple(texts.values()), close))
-
-
-def _hint(names: tuple[str, ...], close: list[str]) -> str:
-    if close:
-        return f"Close to it: {', '.join(close)}."
-    if not names:
-        return f"There are none yet. Put text files into {wildcards_folder()}, one option a line."
-    shown, more = ", ".join(names[:_NAMES_SHOWN]), len(names) - _NAMES_SHOWN
-    return f"There are: {shown} and {more} others." if more > 0 else f"There are: {shown}."
+        hint = about_names(tuple(texts.values()), close)
+        if not texts:
+            folder = find_home().wildcards
+            hint = Sentence("There are none yet. Put text files into {folder}, one option a line.", folder=folder)
+        return WildcardUnknown("There is no wildcard named {name}.", hint=hint, name=repr(name))
 
 
 def _key(name: str) -> str:
@@ -190,8 +197,10 @@ def _lines(path: Path, content: bytes) -> Iterator[str]:
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise WildcardUnreadable(
-            f"The wildcard file {path} is not UTF-8 text, in line {number}.",
+            "The wildcard file {path} is not UTF-8 text, in line {number}.",
             hint="Open it in a text editor, and save it with the encoding UTF-8.",
+            path=path,
+            number=number,
         ) from None
     for line in _LINES.split(text):
         option = line.strip()

@@ -50,7 +50,7 @@ def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCa
     memory behind.
     """
     if request.settings.kind not in KINDS:
-        raise PainterError(f"There is no kind of job called {request.settings.kind!r}.")
+        raise PainterError("There is no kind of job called {kind}.", kind=repr(request.settings.kind))
     results = results or ResultCache()
     hints: tuple[str, ...] = ()
     while True:

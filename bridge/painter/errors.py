@@ -1,6 +1,6 @@
 """How a job can end without pictures, in words for the artist."""
 
-from typing import ClassVar
+from ..errors import PaintbridgeError
 
 __all__ = ["Cancelled", "OutOfMemory", "PainterError", "PictureMissing"]
 
@@ -9,15 +9,8 @@ class Cancelled(Exception):
     """Raised by `Hooks.check` when the job should end; passes through the painter."""
 
 
-class PainterError(Exception):
-    """Base of this room's errors: `code` for programs, `message` for people, `hint` says what to do."""
-
-    code: ClassVar[str] = "internal"
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+class PainterError(PaintbridgeError):
+    """Base of this room's errors."""
 
 
 class OutOfMemory(PainterError):

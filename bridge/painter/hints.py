@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..canvas.context import model_size
 from ..diffusion import within
+from ..errors import Sentence
 from ..models import Card, Checkpoint, control_kind
 from ..models.samplers import FEW_STEP_SAMPLERS
 from .request import Condition, Request
@@ -37,30 +38,50 @@ def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
     shown = ", ".join(card.known_names[:_NAMES_SHOWN])
     more = len(card.known_names) - _NAMES_SHOWN
     if more > 0:
-        return (f"{card.name} knows {shown} and {more} other things; add a checkpoint for more.",)
-    return (f"{card.name} knows {shown}; add a checkpoint for more.",)
+        return (
+            Sentence(
+                "{name} knows {shown} and {more} other things; add a checkpoint for more.",
+                name=card.name,
+                shown=shown,
+                more=more,
+            ),
+        )
+    return (Sentence("{name} knows {shown}; add a checkpoint for more.", name=card.name, shown=shown),)
 
 
 def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:
     """Hints for a fill without a prompt on a checkpoint that leaves those to the infill."""
-    hints = []
+    hints: list[str] = []
     if mode == "add":
         hints.append(
-            f"Without a prompt {card.name} only closes the selection from its surroundings; name a thing to add."
+            Sentence(
+                "Without a prompt {name} only closes the selection from its surroundings; name a thing to add.",
+                name=card.name,
+            )
         )
     if request.strength < 1:
-        hints.append(f"Without a prompt {card.name} does not denoise, so the strength had no effect.")
+        hints.append(
+            Sentence("Without a prompt {name} does not denoise, so the strength had no effect.", name=card.name)
+        )
     hints += _about_conditions(request)
     if len(request.seeds) > 1:
-        hints.append(f"Without a prompt {card.name} does not use the seed, so all pictures are the same.")
+        hints.append(
+            Sentence("Without a prompt {name} does not use the seed, so all pictures are the same.", name=card.name)
+        )
     return tuple(hints)
 
 
 def about_unused_conditions(conditions: Sequence[Condition], steps: int) -> tuple[str, ...]:
     """A hint for each condition that counts in none of so many steps."""
     return tuple(
-        f"The {control_kind(one.kind).title} had no effect: none of the {steps} steps lies within {one.start:g} to "
-        f"{one.end:g} of the denoising. Widen its range, or take more steps."
+        Sentence(
+            "The {kind} had no effect: none of the {steps} steps lies within {start} to {end} of the "
+            "denoising. Widen its range, or take more steps.",
+            kind=control_kind(one.kind).title,
+            steps=steps,
+            start=f"{one.start:g}",
+            end=f"{one.end:g}",
+        )
         for one in conditions
         if one.strength > 0 and not any(within(one.start, one.end, step, steps) for step in range(steps))
     )
@@ -76,30 +97,40 @@ def about_reduced_size(plane: TiledPlane) -> tuple[str, ...]:
     if not plane.capped:
         return ()
     share = round(100 * plane.size.width / plane.window.width)
-    return (f"This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",)
+    return (
+        Sentence(
+            "This is large: it was painted at {share} % of its size and enlarged. Select less at a time for detail.",
+            share=share,
+        ),
+    )
 
 
 def about_offloading(checkpoint: Checkpoint) -> str:
     """A hint when the checkpoint waits outside the device from now on."""
-    return (
-        f"{checkpoint.card.name} and this picture do not fit into the device's memory together, so from now on parts "
-        "of it wait outside. That takes longer; a smaller selection or checkpoint does not need it."
+    return Sentence(
+        "{name} and this picture do not fit into the device's memory together, so from now on parts "
+        "of it wait outside. That takes longer; a smaller selection or checkpoint does not need it.",
+        name=checkpoint.card.name,
     )
 
 
 def about_precision(checkpoint: Checkpoint) -> str:
     """A hint when the checkpoint computes in float32 from now on."""
-    return (
-        f"Half precision does not hold the numbers of {checkpoint.card.name}, so it is used in full precision from now "
-        "on. That takes twice the memory, and longer."
+    return Sentence(
+        "Half precision does not hold the numbers of {name}, so it is used in full precision from "
+        "now on. That takes twice the memory, and longer.",
+        name=checkpoint.card.name,
     )
 
 
 def about_enlarging(card: Card, request: Request) -> tuple[str, ...]:
     """Hints for an upscale on a checkpoint that would make what is enlarged worse."""
     return (
-        f"{card.name} is too small to repaint parts of a picture, so this was enlarged without it: as sharp as the "
-        "original, with no new detail. Choose a larger checkpoint for that.",
+        Sentence(
+            "{name} is too small to repaint parts of a picture, so this was enlarged without it: as "
+            "sharp as the original, with no new detail. Choose a larger checkpoint for that.",
+            name=card.name,
+        ),
         *_about_conditions(request),
     )
 
@@ -112,14 +143,24 @@ def about_sampler(sampler: str, steps: int, guidance: float, distilled_lora: str
         return ()
     if distilled_lora:
         return (
-            f"The LoRA {distilled_lora} is made for 2 to 8 steps at guidance 1 to 2; "
-            f"this was painted with {steps} steps at guidance {guidance:g}.",
+            Sentence(
+                "The LoRA {distilled_lora} is made for 2 to 8 steps at guidance 1 to 2; this was painted "
+                "with {steps} steps at guidance {guidance}.",
+                distilled_lora=distilled_lora,
+                steps=steps,
+                guidance=f"{guidance:g}",
+            ),
         )
     if sampler not in FEW_STEP_SAMPLERS:
         return ()
     return (
-        f"{sampler} is made for 2 to 8 steps at guidance 1 to 2, with a checkpoint or LoRA distilled for it; "
-        f"this was painted with {steps} steps at guidance {guidance:g}.",
+        Sentence(
+            "{sampler} is made for 2 to 8 steps at guidance 1 to 2, with a checkpoint or LoRA distilled "
+            "for it; this was painted with {steps} steps at guidance {guidance}.",
+            sampler=sampler,
+            steps=steps,
+            guidance=f"{guidance:g}",
+        ),
     )
 
 
@@ -132,8 +173,10 @@ def what_would_fit(request: Request, checkpoint: Checkpoint) -> str:
         return "Enlarge fewer times, or a smaller part at a time; or close other programs."
     if request.context.area > native:
         size = model_size(request.context.size, native_pixels=native, multiple=checkpoint.family.multiple)
-        return (
-            f"Select less: up to {size.width} x {size.height} px, surroundings included, the least memory is needed. "
-            "Or close other programs, or choose a smaller checkpoint."
+        return Sentence(
+            "Select less: up to {width} x {height} px, surroundings included, the least memory is "
+            "needed. Or close other programs, or choose a smaller checkpoint.",
+            width=size.width,
+            height=size.height,
         )
     return "Close other programs, or choose a smaller checkpoint."

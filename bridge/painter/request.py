@@ -157,6 +157,8 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
     for name, value, low, high in ranges:
         # Negated, so that what is not a number fails too.
         if value is not None and not low <= value <= high:
-            raise ValueOutOfRange(f"{name} must lie within {low}..{high}, not at {value}.")
+            raise ValueOutOfRange(
+                "{name} must lie within {low}..{high}, not at {value}.", name=name, low=low, high=high, value=value
+            )
     if not request.seeds:
         raise ValueOutOfRange("A job needs a seed for each picture; none was given.")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from ..errors import PaintbridgeError
+
 __all__ = ["PluginError"]
 
 
-class PluginError(Exception):
-    """``message`` says what is amiss; ``hint`` says what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
-        self.message = message
-        self.hint = hint
+class PluginError(PaintbridgeError):
+    """A plug-in cannot be put there, or taken out again."""

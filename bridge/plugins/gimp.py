@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .catalogues import compiled, templates
+from .catalogues import compiled
 from .target import Bundle, Machine, Place
 from .vendor import package_files
 
@@ -44,7 +44,7 @@ class Gimp:
         files = package_files("plugin_gimp", _PACKAGE)
         # GIMP starts only what is a program, named like the folder that it lies in.
         program = f"{self.home}/paintbridge.py"
-        outside = {program: files.pop("paintbridge.py"), f"{self.home}/locale/templates.json": templates()}
+        outside = {program: files.pop("paintbridge.py")}
         for path in list(files):
             if path.startswith("locale/") and path.endswith(".po"):
                 language = Path(path).stem

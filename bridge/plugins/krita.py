@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from .catalogues import compiled, templates
+from .catalogues import compiled
 from .errors import PluginError
 from .target import Bundle, Machine, Place
 from .vendor import package_files
@@ -54,7 +54,6 @@ class Krita:
         for path in [path for path in files if path.startswith(f"{self.home}/locale/")]:
             catalogue = PurePosixPath(path)
             files[str(catalogue.with_suffix(".mo"))] = compiled(files.pop(path), catalogue.stem)
-        files[f"{self.home}/locale/templates.json"] = templates()
         return Bundle(self.home, files)
 
     def enable(self, place: Place) -> None:

@@ -17,8 +17,8 @@ __all__ = ["package_files", "relative_imports"]
 
 _FOLDER = "_vendor"
 _VENDORED = ("bridge", "websockets", "msgpack")
-# Of the bridge; and what nothing in it imports of websockets.
-_ROOMS = ("protocol", "client")
+# Of the bridge, and its modules for all rooms; and what nothing in it imports of websockets.
+_ROOMS = ("protocol", "client", "__init__.py", "errors.py", "home.py")
 _LEFT_OUT = ("legacy", "sync", "cli.py", "__main__.py")
 
 
@@ -33,7 +33,7 @@ def package_files(source: str, package: str) -> dict[str, bytes]:
     for name in _VENDORED:
         root = _folder(name)
         for path, content in _tree(root):
-            wanted = path.parts[0] in _ROOMS or str(path) == "__init__.py" if name == "bridge" else _travels(path)
+            wanted = path.parts[0] in _ROOMS if name == "bridge" else _travels(path)
             if wanted:
                 files[f"{_FOLDER}/{name}/{path}"] = content
     for name in ("websockets", "msgpack"):

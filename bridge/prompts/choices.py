@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 
+from ..errors import Sentence
 from .errors import PromptUnreadable, quoted
 
 __all__ = ["LONGEST", "Drawn", "Options", "draw"]
@@ -56,8 +57,9 @@ class _Pool:
         bounds = list(accumulate(self.weights[index] for index in indices))
         if not bounds[-1]:
             raise PromptUnreadable(
-                f'"{quoted(self.texts[indices[0]])}" and all that could be drawn in its place have the weight 0.',
+                '"{text}" and all that could be drawn in its place have the weight 0.',
                 hint="Give one of them a weight above 0, as in {0.5::a|b}.",
+                text=quoted(self.texts[indices[0]]),
             )
         drawn = (_number(place) >> 203) / (1 << 53) * bounds[-1]
         return next(index for index, bound in zip(indices, bounds, strict=True) if drawn < bound)
@@ -134,7 +136,9 @@ class _Reader:
             closing.append(close)
             if len(closing) > _DEEPEST:
                 raise PromptUnreadable(
-                    f"The prompt has choices within choices, more than {_DEEPEST} deep.", hint="Write fewer braces."
+                    "The prompt has choices within choices, more than {deepest} deep.",
+                    hint="Write fewer braces.",
+                    deepest=_DEEPEST,
                 )
 
     def _read(self, start: int, end: int) -> str:
@@ -195,15 +199,20 @@ class _Reader:
         within = (*self._within, name)
         if name.casefold() in map(str.casefold, self._within):
             raise PromptUnreadable(
-                f"The wildcard __{name}__ leads back to itself: {' > '.join(within)}.",
+                "The wildcard __{name}__ leads back to itself: {within}.",
                 hint="Take it out of one of these files.",
+                name=name,
+                within=" > ".join(within),
             )
         self._job.wildcards += 1
         if len(within) > _DEEPEST or self._job.wildcards > _MOST_WILDCARDS:
             raise PromptUnreadable(
-                f"The wildcard __{name}__ leads to too many others: {_MOST_WILDCARDS} in all, and {_DEEPEST} within "
-                "each other, are the most.",
+                "The wildcard __{name}__ leads to too many others: {most} in all, and {deepest} "
+                "within each other, are the most.",
                 hint="Use fewer of them in its file.",
+                name=name,
+                most=_MOST_WILDCARDS,
+                deepest=_DEEPEST,
             )
         texts, weights = _weighed(tuple(self._job.options(name)))
 
@@ -219,10 +228,21 @@ class _Reader:
         high = int(count[1] or count[3] or max(there, low))
         if low > high:
             raise PromptUnreadable(
-                f'"{quoted(said)}" asks for at least {low} and at most {high}.', hint="Write the smaller number first."
+                '"{said}" asks for at least {low} and at most {high}.',
+                hint="Write the smaller number first.",
+                said=quoted(said),
+                low=low,
+                high=high,
             )
         if high > there:
-            self._hint(f'"{quoted(said)}" asks for {high}, and there are only {there} to draw from.')
+            self._hint(
+                Sentence(
+                    '"{said}" asks for {high}, and there are only {there} to draw from.',
+                    said=quoted(said),
+                    high=high,
+                    there=there,
+                )
+            )
         return min(low + _number(_within(place, "count")) % (high - low + 1), there)
 
     def _bars(self, start: int, end: int) -> list[int]:
@@ -237,10 +257,14 @@ class _Reader:
     def _mention_text(self, opening: int, close: int) -> None:
         said = quoted(self._text[max(opening - 1, 0) : close + 1])
         if self._text[opening - 1 : opening] in ("$", "%"):
-            self._hint(f'"{said}" is read as text: there are no variables here.')
+            self._hint(Sentence('"{said}" is read as text: there are no variables here.', said=said))
         else:
             said = quoted(self._text[opening : close + 1])
-            self._hint(f'"{said}" is read as text: braces choose between alternatives, with a "|" between them.')
+            self._hint(
+                Sentence(
+                    '"{said}" is read as text: braces choose between alternatives, with a "|" between them.', said=said
+                )
+            )
 
     def _hint(self, words: str) -> None:
         self._job.hints[words] = None
@@ -267,8 +291,9 @@ def _number(place: str) -> int:
 
 def _too_long() -> PromptUnreadable:
     return PromptUnreadable(
-        f"With what was drawn from wildcards the prompt is longer than {LONGEST} characters.",
+        "With what was drawn from wildcards the prompt is longer than {most} characters.",
         hint="Use fewer wildcards, or shorter lines in their files.",
+        most=LONGEST,
     )
 
 

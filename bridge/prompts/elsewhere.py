@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from ..errors import Sentence
 from .errors import quoted
 
 __all__ = ["about_elsewhere", "about_embeddings"]
@@ -31,16 +32,20 @@ def about_elsewhere(text: str) -> tuple[str, ...]:
             '"AND" is read as a word: prompts are not composed here. Write BREAK to have a part read by itself.'
         )
     hints += [_no_embedding(found) for found in _EMBEDDING.findall(text)]
-    hints += [f'"{quoted(found)}" is read as text: a weight is written (word:1.3).' for found in _COMPEL.findall(text)]
     hints += [
-        f'"{quoted(found)}" is read as part of the prompt: there are no comments here.'
+        Sentence('"{found}" is read as text: a weight is written (word:1.3).', found=quoted(found))
+        for found in _COMPEL.findall(text)
+    ]
+    hints += [
+        Sentence('"{found}" is read as part of the prompt: there are no comments here.', found=quoted(found))
         for found in _COMMENT.findall(text)
     ]
     hints += [
-        f'"{quoted(found)}" is read as text: prompts have no such options here.' for found in _PARAMETER.findall(text)
+        Sentence('"{found}" is read as text: prompts have no such options here.', found=quoted(found))
+        for found in _PARAMETER.findall(text)
     ]
     hints += [
-        f'"{quoted(found)}" is read as text: a wildcard stands apart from letters and digits.'
+        Sentence('"{found}" is read as text: a wildcard stands apart from letters and digits.', found=quoted(found))
         for found in _GLUED.findall(text)
     ]
     return tuple(dict.fromkeys(hints))
@@ -53,4 +58,4 @@ def about_embeddings(text: str, names: Collection[str]) -> tuple[str, ...]:
 
 
 def _no_embedding(said: str) -> str:
-    return f'"{quoted(said)}" is read as words: textual inversions are not used yet.'
+    return Sentence('"{said}" is read as words: textual inversions are not used yet.', said=quoted(said))

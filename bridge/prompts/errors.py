@@ -1,21 +1,16 @@
 """What can be wrong with a prompt, in words for the artist."""
 
-from typing import ClassVar
+from ..errors import PaintbridgeError
 
 __all__ = ["PromptUnreadable", "quoted"]
 
 _LONGEST_QUOTE = 40
 
 
-class PromptUnreadable(Exception):
-    """A prompt that cannot be meant as it is written: `str(error)` says why, `hint` what to write instead."""
+class PromptUnreadable(PaintbridgeError):
+    """A prompt that cannot be meant as it is written; `hint` says what to write instead."""
 
-    code: ClassVar[str] = "prompt_unreadable"
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    code = "prompt_unreadable"
 
 
 def quoted(text: str) -> str:

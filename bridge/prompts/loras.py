@@ -41,21 +41,29 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
     for kind, said in _TAG.findall(text):
         if kind.lower() == "hypernet":
             raise PromptUnreadable(
-                f"<{kind}:{said}> names a hypernetwork, and Paintbridge reads none.", hint="Take it out of the prompt."
+                "<{kind}:{said}> names a hypernetwork, and Paintbridge reads none.",
+                hint="Take it out of the prompt.",
+                kind=kind,
+                said=said,
             )
         if kind.lower() not in LORA_TAGS:
-            raise PromptUnreadable(f"<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW)
+            raise PromptUnreadable(
+                "<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW, kind=kind, said=said
+            )
         name, _, number = said.partition(":")
         # One letter with an accent may be spelled as two characters.
         name = unicodedata.normalize("NFC", name.strip())
         strengths[name] = _bounded(strengths.get(name, 0.0) + _strength(name, number, said), said)
     if len(strengths) > _MOST:
         raise PromptUnreadable(
-            f"The prompt names {len(strengths)} LoRAs; a checkpoint can wear {_MOST} at once.", hint="Leave some out."
+            "The prompt names {count} LoRAs; a checkpoint can wear {most} at once.",
+            hint="Leave some out.",
+            count=len(strengths),
+            most=_MOST,
         )
     rest = _TAG.sub("", text)
     if unclosed := _UNCLOSED.search(rest):
-        raise PromptUnreadable(f'"{quoted(unclosed[0])}" has no ">" at its end.', hint=_HOW)
+        raise PromptUnreadable('"{said}" has no ">" at its end.', hint=_HOW, said=quoted(unclosed[0]))
     return rest, tuple(NamedLora(name, strength) for name, strength in strengths.items())
 
 
@@ -73,9 +81,9 @@ def _strength(name: str, number: str, said: str) -> float:
     try:
         strength = float(number) if number.strip() else 1.0
     except ValueError:
-        raise PromptUnreadable(f"The strength in <lora:{said}> is not a number.", hint=_HOW) from None
+        raise PromptUnreadable("The strength in <lora:{said}> is not a number.", hint=_HOW, said=said) from None
     if not name:
-        raise PromptUnreadable(f"<lora:{said}> names no LoRA.", hint=_HOW)
+        raise PromptUnreadable("<lora:{said}> names no LoRA.", hint=_HOW, said=said)
     return strength
 
 
@@ -83,7 +91,10 @@ def _bounded(strength: float, said: str) -> float:
     # Negated, so that what is not a number fails too.
     if not abs(strength) <= STRONGEST:
         raise PromptUnreadable(
-            f"The strength in <lora:{said}> is beyond reason.",
-            hint=f"Choose one between {-STRONGEST:g} and {STRONGEST:g}; most LoRAs want 0.5 to 1.",
+            "The strength in <lora:{said}> is beyond reason.",
+            hint="Choose one between {least} and {most}; most LoRAs want 0.5 to 1.",
+            said=said,
+            least=f"{-STRONGEST:g}",
+            most=f"{STRONGEST:g}",
         )
     return strength

@@ -30,7 +30,7 @@ class ParsedPrompt:
 
 def no_wildcards(name: str) -> Sequence[str]:
     """The options where there are no wildcards."""
-    raise PromptUnreadable(f"There is no wildcard named {name!r}.", hint='Write "\\__" for text.')
+    raise PromptUnreadable("There is no wildcard named {name}.", hint='Write "\\__" for text.', name=repr(name))
 
 
 def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wildcards) -> ParsedPrompt:
@@ -45,8 +45,9 @@ def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wil
     negative, negative_loras = take_loras(chosen_negative)
     if negative_loras:
         raise PromptUnreadable(
-            f"The negative prompt names the LoRA {negative_loras[0].name}, but a LoRA counts for the whole picture.",
+            "The negative prompt names the LoRA {name}, but a LoRA counts for the whole picture.",
             hint="Name it in the prompt; a strength below 0 turns it round.",
+            name=negative_loras[0].name,
         )
     hints = dict.fromkeys((*drawn.hints, *drawn_negative.hints))
     for text in (positive, negative):

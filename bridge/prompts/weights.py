@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..errors import Sentence
 from .errors import PromptUnreadable, quoted
 from .loras import STRONGEST
 
@@ -78,7 +79,12 @@ class _Reader:
         opened = self._open["(" if bracket == ")" else "["]
         if not opened:
             if not self._literal or self._literal[-1] not in _EYES:
-                self._hint(f'A "{bracket}" closes no bracket, so it is read as text. Write "\\{bracket}" for that.')
+                self._hint(
+                    Sentence(
+                        'A "{bracket}" closes no bracket, so it is read as text. Write "\\{bracket}" for that.',
+                        bracket=bracket,
+                    )
+                )
             self.literal(bracket)
             return
         factor = _STEP if bracket == ")" else 1 / _STEP
@@ -97,7 +103,10 @@ class _Reader:
             for start in self._open[bracket]:
                 self._weigh(start, factor)
                 self._hint(
-                    f'A "{bracket}" is never closed, so it weighs all that follows. Write "\\{bracket}" for text.'
+                    Sentence(
+                        'A "{bracket}" is never closed, so it weighs all that follows. Write "\\{bracket}" for text.',
+                        bracket=bracket,
+                    )
                 )
         parts: list[list[Fragment]] = [[]]
         for fragment in self._fragments:
@@ -119,8 +128,10 @@ class _Reader:
             weight = fragment.weight * factor
             if abs(weight) > STRONGEST:
                 raise PromptUnreadable(
-                    f'"{quoted(fragment.text)}" is given a weight of {weight:g}, which is beyond reason.',
+                    '"{text}" is given a weight of {weight}, which is beyond reason.',
                     hint="Most weights lie between 0.5 and 1.5; write \\( and \\) for brackets that are text.",
+                    text=quoted(fragment.text),
+                    weight=f"{weight:g}",
                 )
             self._fragments[at] = Fragment(fragment.text, weight)
 
@@ -128,8 +139,11 @@ class _Reader:
         words = "".join(fragment.text for fragment in self._fragments[start:])
         if _ON_THE_WAY.search(words):
             self._hint(
-                f'"[{quoted(words)}]" is read as text that counts less: prompts do not change on the way here. '
-                "{a|b} chooses one for each picture."
+                Sentence(
+                    '"[{words}]" is read as text that counts less: prompts do not change on the way '
+                    "here. {a|b} chooses one for each picture.",
+                    words=quoted(words),
+                )
             )
 
     def _hint(self, words: str) -> None:

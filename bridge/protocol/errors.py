@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+from ..errors import PaintbridgeError
+
 __all__ = ["CODES", "BridgeError", "CloseCode", "ErrorCode"]
 
 
@@ -287,17 +289,18 @@ class CloseCode(IntEnum):
     TAKEN_OVER = 4001, "Another connection has resumed the session; `closing` came before. Leave it to that one."
 
 
-class BridgeError(Exception):
+class BridgeError(PaintbridgeError):
     """An error with a code of :data:`CODES`, in words for the artist.
 
     Raises:
         KeyError: ``code`` is not in the table (a fault of the program, found by its tests).
     """
 
-    def __init__(self, code: str, message: str = "", hint: str = "") -> None:
+    def __init__(self, code: str, message: str = "", hint: str = "", **values: object) -> None:
         entry = CODES[code]
+        super().__init__(message or entry.message, hint or entry.hint, **values)
         self.code = code
-        self.message = message or entry.message
-        self.hint = hint or entry.hint
         self.closes = entry.closes
-        super().__init__(f"{code}: {self.message} {self.hint}")
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message} {self.hint}"

@@ -1,7 +1,8 @@
 """The fields of messages: how they are declared, and how they are read by whatever is generated from them.
 
 A message is a frozen dataclass. Field types are ``bool int float str bytes``, a :class:`StrEnum`, ``Optional``,
-``Tuple[X, ...]``, ``Dict[str, X]`` and other such dataclasses; nothing else. Metadata keys: ``doc`` (one sentence),
+``Tuple[X, ...]``, ``Dict[str, X]``, other such dataclasses, and ``Sentence``, which travels as a
+:class:`.sentences.WireSentence`; nothing else. Metadata keys: ``doc`` (one sentence),
 ``min`` and ``max`` (inclusive: of the number; of the length for str, bytes, tuples and maps), ``kinds`` (of job, that
 the field has an effect on; none: all). Runs on Python 3.9.
 """

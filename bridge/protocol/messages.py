@@ -51,6 +51,8 @@ from .job import (
 )
 from .parts import (
     CHUNK_BYTES,
+    MOST_HINTS,
+    PREVIEW_SIDE,
     CheckpointInfo,
     Depth,
     DeviceInfo,
@@ -90,6 +92,8 @@ __all__ = [
     "CLIENT_MESSAGES",
     "CONDITION_CHANNELS",
     "MODES",
+    "MOST_HINTS",
+    "PREVIEW_SIDE",
     "PROTOCOL_VERSION",
     "SCALES",
     "SERVER_MESSAGES",

@@ -11,6 +11,8 @@ __all__ = [
     "CHUNK_BYTES",
     "MAX_OFFSET",
     "MAX_SIDE",
+    "MOST_HINTS",
+    "PREVIEW_SIDE",
     "CheckpointInfo",
     "Depth",
     "DeviceInfo",
@@ -25,6 +27,10 @@ __all__ = [
 
 CHUNK_BYTES = 1 << 20
 """Most bytes of one ``put``; between two of them control messages pass."""
+PREVIEW_SIDE = 1024
+"""Most pixels a side of a ``preview``."""
+MOST_HINTS = 16
+"""Most hints of a ``result`` or ``trained``."""
 MAX_SIDE = 1 << 20
 MAX_OFFSET = 1 << 24
 

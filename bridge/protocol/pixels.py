@@ -39,7 +39,9 @@ def describe(
     if encoding == "raw" and size != raw_bytes(width, height, channels, depth):
         raise BridgeError(
             "picture_mismatch",
-            f"The picture has {size} bytes, but its size asks for {raw_bytes(width, height, channels, depth)}.",
+            "The picture has {size} bytes, but its size asks for {wanted}.",
+            size=size,
+            wanted=raw_bytes(width, height, channels, depth),
         )
     return Picture(hashlib.sha256(data).hexdigest(), size, width, height, channels, Depth(depth), Encoding(encoding))
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from ..errors import Sentence
 from .fields import described, hash_field
 from .job import Layer, Mode, Stage
-from .parts import CHUNK_BYTES, CheckpointInfo, DeviceInfo, Limits, LoraInfo, Recommended, Rect
+from .parts import (
+    CHUNK_BYTES,
+    MOST_HINTS,
+    PREVIEW_SIDE,
+    CheckpointInfo,
+    DeviceInfo,
+    Limits,
+    LoraInfo,
+    Recommended,
+    Rect,
+)
 
 __all__ = [
     "Cancelled",
@@ -89,8 +100,8 @@ class Unpulled:
 
     name: str = described("The checkpoint's name, as in `pull`.", max=64)
     code: str = described("Error code; `pull_stopped` after `stop`.", max=64)
-    message: str = described("What happened.", max=1024)
-    hint: str = described("What to do.", max=1024)
+    message: Sentence = described("What happened.")
+    hint: Sentence = described("What to do.")
 
 
 @dataclass(frozen=True)
@@ -166,8 +177,8 @@ class Preview:
 
     job: str = described("Which job.", max=64)
     step: int = described("After which step.", min=0)
-    width: int = described("Pixels across.", min=1, max=1024)
-    height: int = described("Pixels down.", min=1, max=1024)
+    width: int = described("Pixels across.", min=1, max=PREVIEW_SIDE)
+    height: int = described("Pixels down.", min=1, max=PREVIEW_SIDE)
     data: bytes = described("width x height x 3 bytes.", min=3, max=CHUNK_BYTES)
 
 
@@ -180,7 +191,7 @@ class Result:
     layers: tuple[Layer, ...] = described("One a picture of the batch.", max=64)
     reach: int = described("How far beyond the selection alpha reaches, in pixels.", min=0)
     timings: dict[str, float] = described("Seconds by stage.", max=32)
-    hints: tuple[str, ...] = described("What the artist should know about the result.", (), max=16)
+    hints: tuple[Sentence, ...] = described("What the artist should know about the result.", (), max=MOST_HINTS)
 
 
 @dataclass(frozen=True)
@@ -193,7 +204,7 @@ class Trained:
     loss_before: float = described("Mean loss of the first tenth of the steps.", min=0.0)
     loss: float = described("Mean loss of the last tenth.", min=0.0)
     timings: dict[str, float] = described("Seconds by stage.", max=32)
-    hints: tuple[str, ...] = described("What the artist should know about it.", (), max=16)
+    hints: tuple[Sentence, ...] = described("What the artist should know about it.", (), max=MOST_HINTS)
 
 
 @dataclass(frozen=True)
@@ -203,8 +214,8 @@ class Failed:
     event: int = described("Number of the event.", min=1)
     job: str = described("Which job.", max=64)
     code: str = described("Error code.", max=64)
-    message: str = described("What happened, and what it means.", max=1024)
-    hint: str = described("What to do.", max=1024)
+    message: Sentence = described("What happened, and what it means.")
+    hint: Sentence = described("What to do.")
 
 
 @dataclass(frozen=True)
@@ -220,8 +231,8 @@ class Error:
     """A message was refused. The connection ends after some codes; the table of errors says which."""
 
     code: str = described("Error code.", max=64)
-    message: str = described("What happened.", max=1024)
-    hint: str = described("What to do.", max=1024)
+    message: Sentence = described("What happened.")
+    hint: Sentence = described("What to do.")
     about: str = described(
         "What it is about: a job's name, a request's number, a hash; empty: the last message.", "", max=64
     )
@@ -231,4 +242,4 @@ class Error:
 class Closing:
     """The bridge is about to close the connection."""
 
-    reason: str = described("Why, in a sentence.", max=256)
+    reason: Sentence = described("Why.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Optional, TypeVar, Union, cast
 
+from ..errors import Sentence
 from .errors import BridgeError
 from .fields import StrEnum
 from .messages import (
@@ -104,7 +105,12 @@ class JobStates:
         following = JobState(type(event).__name__.lower())
         state = self._states.get(event.job)
         if state is None or following not in self._AFTER.get(state, ()):
-            raise BridgeError("unexpected_message", f"A job cannot be {following} after it was {state or 'forgotten'}.")
+            raise BridgeError(
+                "unexpected_message",
+                "A job cannot be {kind} after it was {state}.",
+                kind=following,
+                state=state or "forgotten",
+            )
         self._states[event.job] = following
 
     def allows_preview(self, job: str) -> bool:
@@ -154,8 +160,10 @@ class ServerConnection:
         if hello.version != PROTOCOL_VERSION:
             raise BridgeError(
                 "version_unsupported",
-                f"The plug-in speaks version {hello.version} of the protocol; this bridge serves {PROTOCOL_VERSION}.",
+                "The plug-in speaks version {version} of the protocol; this bridge serves {own_version}.",
                 _UPDATE_PLUGIN if hello.version < PROTOCOL_VERSION else _UPDATE_BRIDGE,
+                version=hello.version,
+                own_version=PROTOCOL_VERSION,
             )
         self.greeted = True
         self._may_resume = True
@@ -202,7 +210,7 @@ class ServerSession:
             BridgeError: ``out_of_range`` for an event that was never sent.
         """
         if number > self._last:
-            raise BridgeError("out_of_range", f"Event {number} has not been sent yet.", _MISCOUNTED)
+            raise BridgeError("out_of_range", "Event {number} has not been sent yet.", _MISCOUNTED, number=number)
         self._acknowledged = max(self._acknowledged, number)
         done = [event for key, event in self._unacknowledged.items() if key <= number]
         for event in done:
@@ -219,9 +227,9 @@ class ServerSession:
                 are gone.
         """
         if last_event > self._last:
-            raise BridgeError("out_of_range", f"Event {last_event} has not been sent yet.", _MISCOUNTED)
+            raise BridgeError("out_of_range", "Event {number} has not been sent yet.", _MISCOUNTED, number=last_event)
         if last_event < self._acknowledged:
-            gone = f"Events up to {self._acknowledged} were acknowledged, and are gone."
+            gone = Sentence("Events up to {number} were acknowledged, and are gone.", number=self._acknowledged)
             raise BridgeError("out_of_range", gone, _MISCOUNTED)
         return [event for number, event in self._unacknowledged.items() if number > last_event]
 
@@ -320,7 +328,9 @@ class ClientSession:
                 self._phase, self.session, self._resuming = "open", message.session, None
             return message, None
         if self._phase != "open" or isinstance(message, (Welcome, Resumed)):
-            raise BridgeError("unexpected_message", f"The bridge sent {type(message).__name__.lower()} out of order.")
+            raise BridgeError(
+                "unexpected_message", "The bridge sent {type} out of order.", type=type(message).__name__.lower()
+            )
         if isinstance(message, _EVENT_TYPES):
             return self._receive_event(message), None
         if isinstance(message, Preview) and not self._states.allows_preview(message.job):
@@ -350,7 +360,7 @@ class ClientSession:
         if event.event <= self.last_event:
             return None
         if event.event != self.last_event + 1:
-            raise BridgeError("unexpected_message", f"Event {self.last_event + 1} is missing.")
+            raise BridgeError("unexpected_message", "Event {number} is missing.", number=self.last_event + 1)
         self._states.advance(event)
         self.last_event = event.event
         return event

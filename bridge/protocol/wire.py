@@ -18,9 +18,11 @@ from typing import Any, Union, cast, get_args, get_origin
 
 import msgpack
 
+from ..errors import Sentence
 from .errors import BridgeError
 from .fields import field_specs
 from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
+from .sentences import WireSentence
 
 __all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_server", "encode"]
 
@@ -28,6 +30,8 @@ FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
 
 _NESTED_ITEMS = 4096
+# Sentences may hold sentences.
+_NESTED_MAPS = 8
 _TOO_MANY = re.compile(r"(\d+) exceeds max_(array|map)_len")
 
 
@@ -43,7 +47,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, Put):
         return _encode_put(message)
     kind = type(message).__name__.lower()
-    body = _to_plain(message, kind)
+    body = _to_plain(message, type(message), kind)
     return cast(bytes, msgpack.packb({"type": kind, **body}, use_bin_type=True))
 
 
@@ -56,16 +60,21 @@ def _encode_put(put: Put) -> bytes:
     return b"".join((b"\x84", head[1:], b"\xa4data", bytes((code,)), size.to_bytes(length, "big"), put.data))
 
 
-def _to_plain(value: Any, path: str) -> Any:
+def _to_plain(value: Any, kind: Any, path: str) -> Any:
+    if kind is Sentence:
+        value = WireSentence.of(value)
     if is_dataclass(value) and not isinstance(value, type):
         plain: dict[str, Any] = {}
         for spec in field_specs(type(value)):
             item = getattr(value, spec.name)
             if spec.required or item != spec.default:
-                plain[spec.name] = _to_plain(item, f"{path}.{spec.name}")
+                plain[spec.name] = _to_plain(item, spec.kind, f"{path}.{spec.name}")
         return plain
     if isinstance(value, tuple):
-        return [_to_plain(item, path) for item in value]
+        inner = get_args(kind)[0] if get_origin(kind) is tuple else None
+        return [_to_plain(item, inner, path) for item in value]
+    if isinstance(value, dict):
+        return {key: _to_plain(item, None, path) for key, item in value.items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, str):
@@ -82,7 +91,7 @@ def check_text(value: str, path: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise BridgeError("bad_text", f"{path} holds half of a character, which is no text.") from None
+        raise BridgeError("bad_text", "{path} holds half of a character, which is no text.", path=path) from None
 
 
 # ---------------------------------------------------------------- decoding
@@ -135,7 +144,10 @@ def _unpack(frame: bytes) -> dict[str, Any]:
         # A count that the frame could hold is no broken frame.
         if too_many and int(too_many[1]) < len(frame):
             raise BridgeError(
-                "out_of_range", f"The message has a list or map of {too_many[1]} entries; {_NESTED_ITEMS} are the most."
+                "out_of_range",
+                "The message has a list or map of {count} entries; {most} are the most.",
+                count=too_many[1],
+                most=_NESTED_ITEMS,
             ) from None
         raise BridgeError("bad_frame") from None
     if not isinstance(plain, dict):
@@ -155,22 +167,27 @@ def _build(cls: type[Any], plain: Any, path: str, strict: bool) -> Any:
         raise _wrong_type(path, "a map")
     specs = field_specs(cls)  # type: ignore[arg-type]
     if strict and not plain.keys() <= {spec.name for spec in specs}:
-        raise BridgeError("unknown_field", f"{path} has a field that is not in the protocol.")
+        raise BridgeError("unknown_field", "{path} has a field that is not in the protocol.", path=path)
     values: dict[str, Any] = {}
     for spec in specs:
         where = f"{path}.{spec.name}"
         if spec.name in plain:
             values[spec.name] = _convert(plain[spec.name], spec.kind, spec.metadata, where, strict)
         elif spec.required:
-            raise BridgeError("missing_field", f"{where} is missing.")
+            raise BridgeError("missing_field", "{where} is missing.", where=where)
     return cls(**values)
 
 
 def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> Any:
     origin = get_origin(kind)
     if origin is Union:
-        inner = next(arg for arg in get_args(kind) if arg is not type(None))
-        return None if value is None else _convert(value, inner, limits, path, strict)
+        kinds = [arg for arg in get_args(kind) if arg is not type(None)]
+        if value is None and len(kinds) < len(get_args(kind)):
+            return None
+        fits = (arg for arg in kinds if type(value) is (dict if is_dataclass(arg) else arg))
+        return _convert(value, next(fits, kinds[0]), limits, path, strict)
+    if kind is Sentence:
+        return cast(WireSentence, _build(WireSentence, value, path, strict)).sentence()
     if origin is tuple:
         return _convert_list(value, get_args(kind)[0], limits, path, strict)
     if origin is dict:
@@ -184,7 +201,7 @@ def _convert(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict
     if type(value) is not kind:
         raise _wrong_type(path, _KIND_NAMES[kind])
     if kind is float and not math.isfinite(value):
-        raise BridgeError("out_of_range", f"{path} is not a finite number.")
+        raise BridgeError("out_of_range", "{path} is not a finite number.", path=path)
     if kind in (int, float):
         _check_range(value, limits, path, "")
     elif kind is str:
@@ -201,7 +218,7 @@ def _convert_name(value: Any, kind: type[Enum], path: str) -> Enum:
         return kind(value)
     except ValueError:
         names = ", ".join(name.value for name in kind)
-        raise BridgeError("out_of_range", f"{path} must be one of: {names}.") from None
+        raise BridgeError("out_of_range", "{path} must be one of: {names}.", path=path, names=names) from None
 
 
 def _convert_list(value: Any, kind: Any, limits: Mapping[str, Any], path: str, strict: bool) -> tuple[Any, ...]:
@@ -215,20 +232,30 @@ def _convert_map(value: Any, kind: Any, limits: Mapping[str, Any], path: str, st
     if not isinstance(value, dict):
         raise _wrong_type(path, "a map")
     _check_range(len(value), limits, path, "length of ")
-    return {key: _convert(item, kind, {}, path + "[...]", strict) for key, item in value.items()}
+    path += "[...]"
+    if path.count("[...]") > _NESTED_MAPS:
+        raise BridgeError("out_of_range", "{path} is nested too deeply.", path=path)
+    return {key: _convert(item, kind, {}, path, strict) for key, item in value.items()}
 
 
 def _to_float(value: int, path: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise BridgeError("out_of_range", f"{path} is too large.") from None
+        raise BridgeError("out_of_range", "{path} is too large.", path=path) from None
 
 
 def _check_range(value: Union[int, float], limits: Mapping[str, Any], path: str, prefix: str) -> None:
     low, high = limits.get("min"), limits.get("max")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise BridgeError("out_of_range", f"The {prefix}{path} must lie between {low or 0} and {_open(high)}.")
+        raise BridgeError(
+            "out_of_range",
+            "The {prefix}{path} must lie between {low} and {high}.",
+            prefix=prefix,
+            path=path,
+            low=low or 0,
+            high=_open(high),
+        )
 
 
 def _check_text(value: str, limits: Mapping[str, Any], path: str) -> None:
@@ -238,7 +265,11 @@ def _check_text(value: str, limits: Mapping[str, Any], path: str) -> None:
         words = path.rpartition(".")[2].partition("[")[0].replace("_", " ")
         raise BridgeError(
             "text_too_long",
-            f"The {words} is too long: it has {len(value)} characters, and {high} are the most ({path}).",
+            "The {words} is too long: it has {count} characters, and {high} are the most ({path}).",
+            words=words,
+            count=len(value),
+            high=high,
+            path=path,
         )
     _check_range(len(value), limits, path, "length of ")
 
@@ -248,7 +279,7 @@ def _open(high: Any) -> str:
 
 
 def _wrong_type(path: str, wanted: str) -> BridgeError:
-    return BridgeError("wrong_type", f"{path} must be {wanted}.")
+    return BridgeError("wrong_type", "{path} must be {wanted}.", path=path, wanted=wanted)
 
 
 _KIND_NAMES: dict[Any, str] = {

@@ -62,6 +62,7 @@ def check_listening(host: str, *, tls: bool) -> None:
     """
     if not tls and not is_loopback(host):
         raise TlsRequired(
-            f"Listening at {host} would send pictures and the token unencrypted over the network.",
+            "Listening at {host} would send pictures and the token unencrypted over the network.",
             "Set tls_certificate and tls_key, or listen at 127.0.0.1.",
+            host=host,
         )

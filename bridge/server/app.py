@@ -19,6 +19,8 @@ import uvicorn
 
 from ..engine.local import EngineSettings, LocalEngine
 from ..engine.port import Engine
+from ..errors import Sentence
+from ..home import Home, find_home
 from ..imaging.process import Imaging
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
@@ -26,7 +28,7 @@ from .errors import AddressUnavailable, SettingsError
 from .logs import configure_logs, log
 from .runtime import RuntimeFile, check_home
 from .service import Service
-from .settings import Settings, settings_home
+from .settings import Settings
 from .web import WEBSOCKET_PATH, FrugalHttp, FrugalWebSocket, build_app
 
 __all__ = ["PING_SECONDS", "PONG_SECONDS", "BridgeServer", "serve"]
@@ -55,12 +57,12 @@ def serve(
     Args:
         on_ready: called with the websocket's address when it listens.
         start_command: what starts this bridge again, for the runtime file.
-        home: the bridge's folder; None: as :func:`.settings.settings_home`.
+        home: the bridge's folder; None: as :func:`bridge.home.find_home`.
 
     Raises:
         StartError: it cannot start; the message says why, and the hint what to do.
     """
-    home = home or settings_home()
+    home = home or find_home().folder
     configure_logs(level=settings.log_level, form=settings.log_format)
 
     def ready(url: str) -> None:
@@ -91,7 +93,7 @@ class BridgeServer:
         self.url = ""
         self.runtime = RuntimeFile(home)
         self._start_command = list(start_command or default_start_command())
-        folders = (home / "models", *settings.models_folders)
+        folders = (Home(home).models, *settings.models_folders)
         self._engine = engine or LocalEngine(
             EngineSettings(
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
@@ -222,7 +224,7 @@ def _check_tls(settings: Settings) -> None:
         return
     for key, file in (("tls_certificate", settings.tls_certificate), ("tls_key", settings.tls_key)):
         if not file.is_file():
-            raise SettingsError("settings", key, f"there is no file {file}.")
+            raise SettingsError("settings", key, Sentence("there is no file {file}.", file=file))
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_certificate, settings.tls_key)
     except (OSError, ValueError):
@@ -252,9 +254,12 @@ def _listen(settings: Settings, port: int) -> socket.socket:
         return listener
     except OSError as error:
         raise AddressUnavailable(
-            f"The bridge cannot listen at {settings.host}, port {port} ({error.strerror or error}).",
+            "The bridge cannot listen at {host}, port {port} ({reason}).",
             "Stop the program that uses the port, or choose another one"
             + (": --port 0 takes any free one." if port == settings.port else " with --a1111-port."),
+            host=settings.host,
+            port=port,
+            reason=error.strerror or error,
         ) from None
 
 

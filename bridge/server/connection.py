@@ -193,7 +193,7 @@ class Connection:
 
 def _error(error: BridgeError, message: ClientMessage | None) -> Error:
     about = error.picture_hash if isinstance(error, PictureRefused) else _about(message)
-    return Error(error.code, error.message[:1024], error.hint[:1024], about)
+    return Error(error.code, error.message, error.hint, about)
 
 
 def _about(message: Any) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from ..errors import Sentence
 from ..protocol.errors import BridgeError
 from .logs import log
 from .session import Session
@@ -85,16 +86,23 @@ class DetachedSessions:
                 self._give_up(
                     session,
                     "room",
-                    "The bridge needed the room of this session while its client was away, and gave it up. "
-                    f"Jobs lost with it: {session.unfinished}.",
+                    Sentence(
+                        "The bridge needed the room of this session while its client was away, and gave "
+                        "it up. Jobs lost with it: {jobs}.",
+                        jobs=session.unfinished,
+                    ),
                 )
 
     def _expire(self, session: Session) -> None:
         self._give_up(
             session,
             "time",
-            f"The client of this session was away for more than {self._settings.resume_seconds:g} seconds, so the "
-            f"bridge gave it up. Jobs lost with it: {session.unfinished}.",
+            Sentence(
+                "The client of this session was away for more than {seconds} seconds, so the bridge gave "
+                "it up. Jobs lost with it: {jobs}.",
+                seconds=f"{self._settings.resume_seconds:g}",
+                jobs=session.unfinished,
+            ),
         )
 
     def _give_up(self, session: Session, why: str, words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import PaintbridgeError
 from ..models.errors import NO_ROOM
 from ..protocol.errors import BridgeError
 
@@ -18,20 +19,25 @@ __all__ = [
 ]
 
 
-class StartError(Exception):
-    """The bridge cannot start. ``message`` says why; ``hint`` says what to do."""
+class StartError(PaintbridgeError):
+    """The bridge cannot start."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
-        self.message = message
-        self.hint = hint
+    code = "no_bridge"
 
 
 class SettingsError(StartError):
     """A setting cannot be used. ``source`` and ``key`` say which one."""
 
+    code = "settings"
+
     def __init__(self, source: str, key: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{source}: {key}: {problem}", hint or "Correct it, then start the bridge again.")
+        super().__init__(
+            "{source}: {key}: {problem}",
+            hint or "Correct it, then start the bridge again.",
+            source=source,
+            key=key,
+            problem=problem,
+        )
         self.source = source
         self.key = key
 
@@ -50,8 +56,10 @@ class AlreadyRunning(StartError):
     def __init__(self, url: str, pid: int | None) -> None:
         process = f" (process {pid})" if pid else ""
         super().__init__(
-            f"A bridge runs already, at {url or 'an address that it has not said yet'}{process}.",
+            "A bridge runs already, at {url}{process}.",
             "Use that one, or stop it first.",
+            url=url or "an address that it has not said yet",
+            process=process,
         )
         self.url = url
         self.pid = pid
@@ -63,15 +71,17 @@ class HomeUnwritable(StartError):
     def __init__(self, home: Path, error: OSError) -> None:
         full = error.errno in NO_ROOM
         super().__init__(
-            f"The bridge's folder {home} cannot be written ({error.strerror}).",
+            "The bridge's folder {home} cannot be written ({reason}).",
             ("Make room on its disk" if full else "Correct its permissions")
             + ", or name another one in PAINTBRIDGE_HOME.",
+            home=home,
+            reason=error.strerror,
         )
 
 
 class PictureRefused(BridgeError):
     """A refusal that is about one picture, by its hash."""
 
-    def __init__(self, code: str, picture_hash: str, message: str = "", hint: str = "") -> None:
-        super().__init__(code, message, hint)
+    def __init__(self, code: str, picture_hash: str, message: str = "", hint: str = "", **values: object) -> None:
+        super().__init__(code, message, hint, **values)
         self.picture_hash = picture_hash

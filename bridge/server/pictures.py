@@ -26,14 +26,20 @@ def check_pixels(width: int, height: int, *, scale: int, most_pixels: int) -> No
     if width * height > most_pixels:
         raise BridgeError(
             "picture_too_large",
-            f"The context has {width} x {height} pixels; the bridge accepts {most_pixels} pixels.",
+            "The context has {width} x {height} pixels; the bridge accepts {most} pixels.",
+            width=width,
+            height=height,
+            most=most_pixels,
         )
     if width * height * scale**2 > most_pixels:
         raise BridgeError(
             "picture_too_large",
-            f"Enlarged {scale} times, this has {width * scale} x {height * scale} pixels; the bridge accepts "
-            f"{most_pixels} pixels.",
+            "Enlarged {scale} times, this has {width} x {height} pixels; the bridge accepts {most} pixels.",
             "Enlarge fewer times, or select a smaller part and enlarge that.",
+            scale=scale,
+            width=width * scale,
+            height=height * scale,
+            most=most_pixels,
         )
 
 
@@ -48,25 +54,37 @@ def check_picture(picture: Picture, *, most_pixels: int) -> None:
         raise PictureRefused(
             "picture_too_large",
             picture.hash,
-            f"The picture has {picture.width} x {picture.height} pixels; the bridge accepts {most_pixels} pixels.",
+            "The picture has {width} x {height} pixels; the bridge accepts {most} pixels.",
+            width=picture.width,
+            height=picture.height,
+            most=most_pixels,
         )
     if picture.channels == 2:
         raise PictureRefused("out_of_range", picture.hash, "A picture has 1, 3 or 4 channels.")
     if picture.depth not in _ENCODED_DEPTHS.get(picture.encoding, (picture.depth,)):
-        raise PictureRefused("out_of_range", picture.hash, f"There is no {picture.encoding} of depth {picture.depth}.")
+        raise PictureRefused(
+            "out_of_range",
+            picture.hash,
+            "There is no {encoding} of depth {depth}.",
+            encoding=picture.encoding,
+            depth=picture.depth,
+        )
     raw = raw_bytes(picture.width, picture.height, picture.channels, picture.depth)
     if picture.encoding == "raw" and picture.byte_count != raw:
         raise PictureRefused(
             "picture_mismatch",
             picture.hash,
-            f"The picture has {picture.byte_count} bytes, but its size asks for {raw}.",
+            "The picture has {size} bytes, but its size asks for {wanted}.",
+            size=picture.byte_count,
+            wanted=raw,
         )
     # No encoder makes noise much larger than it is; what is may hide anything.
     if picture.byte_count > raw + raw // 8 + (64 << 10):
         raise PictureRefused(
             "picture_mismatch",
             picture.hash,
-            f"The picture has {picture.byte_count} bytes, more than its size explains.",
+            "The picture has {size} bytes, more than its size explains.",
+            size=picture.byte_count,
         )
 
 
@@ -216,8 +234,10 @@ class PictureStore:
             raise PictureRefused(
                 "upload_budget",
                 fresh[-1].hash,
-                f"The pictures take {asked} bytes together; the bridge holds {self._most_bytes} for a session.",
+                "The pictures take {asked} bytes together; the bridge holds {most} for a session.",
                 "Select a smaller area, choose a smaller context, or raise `upload_bytes` in the bridge's settings.",
+                asked=asked,
+                most=self._most_bytes,
             )
         while self._used + wanted > self._most_bytes:
             if idle:

@@ -38,7 +38,7 @@ def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) ->
             scale=settings.scale,
         )
     except CanvasError as error:
-        raise BridgeError(error.code, str(error)) from None
+        raise BridgeError(error.code, error.message, error.hint) from None
     context = planned.context
     check_pixels(context.width, context.height, scale=settings.scale, most_pixels=most_pixels)
     return Planned(

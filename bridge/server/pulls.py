@@ -88,4 +88,4 @@ class Pulls:
 
 
 def _unpulled(name: str, error: BridgeError) -> Unpulled:
-    return Unpulled(name, error.code, error.message[:1024], error.hint[:1024])
+    return Unpulled(name, error.code, error.message, error.hint)

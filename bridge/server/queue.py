@@ -58,13 +58,14 @@ class FairQueue(Generic[W]):
         """
         mine = len(self._lines.get(session_id, ()))
         if mine >= self._most_of_session:
-            raise BridgeError("queue_full", f"{mine} jobs of this session are waiting, which is the limit.")
+            raise BridgeError("queue_full", "{count} jobs of this session are waiting, which is the limit.", count=mine)
         if len(self) >= self._most:
             # Most of them may be others', whom nobody here can ask.
             raise BridgeError(
                 "queue_full",
-                f"{len(self)} jobs are waiting, which is the bridge's limit.",
+                "{count} jobs are waiting, which is the bridge's limit.",
                 "Wait until one of them has begun, then send this one again.",
+                count=len(self),
             )
 
     def add(self, entry: W) -> None:

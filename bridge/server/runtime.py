@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from ..home import Home
 from ..protocol.messages import PROTOCOL_VERSION
 from .errors import AlreadyRunning, HomeUnwritable
 from .logs import log
@@ -66,8 +67,8 @@ class RuntimeFile:
     """
 
     def __init__(self, home: Path) -> None:
-        self.path = home / "runtime.json"
-        self._lock_path = home / "runtime.lock"
+        self.path = Home(home).runtime_file
+        self._lock_path = Home(home).runtime_lock
         self._lock_file: IO[bytes] | None = None
         self._token: tuple[tuple[int, int, int], str] | None = None
 

@@ -11,8 +11,9 @@ from importlib.metadata import version
 from time import monotonic
 
 from ..engine.port import Engine
+from ..errors import Sentence
 from ..models.samplers import SAMPLERS
-from ..protocol.errors import BridgeError, CloseCode
+from ..protocol.errors import CODES, BridgeError, CloseCode
 from ..protocol.messages import (
     PROTOCOL_VERSION,
     Closing,
@@ -118,7 +119,7 @@ class Service:
         earlier.resume(outbox, message.last_event)
         if holder is not None:
             holder.leave()
-            holder.close(CloseCode.TAKEN_OVER, Closing("The session was resumed on another connection."))
+            holder.close(CloseCode.TAKEN_OVER, Closing(Sentence("The session was resumed on another connection.")))
         self._detached.take(earlier)
         del self._sessions[fresh.id]
         return earlier
@@ -225,7 +226,7 @@ class Service:
         await asyncio.gather(self.models.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
-            outbox.close(CloseCode.GOING_AWAY, Closing("The bridge is shutting down."))
+            outbox.close(CloseCode.GOING_AWAY, Closing(Sentence(CODES["shutting_down"].message)))
             told.append(asyncio.create_task(outbox.ended.wait()))
         if told:
             _, untold = await asyncio.wait(told, timeout=_GRACE_SECONDS)

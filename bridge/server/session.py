@@ -10,6 +10,7 @@ from ..engine.port import TaskFinished, TaskPreview
 from ..protocol.errors import BridgeError
 from ..protocol.messages import (
     CHUNK_BYTES,
+    PREVIEW_SIDE,
     Cancelled,
     Failed,
     Get,
@@ -37,8 +38,6 @@ E = TypeVar("E", bound=Queued | Started | Progress | Result | Trained | Failed |
 
 MOST_WAITING_EVENTS = 4096
 """Events that may wait to be acknowledged before progress is left out and new jobs are refused."""
-
-_PREVIEW_SIDE = 1024
 
 
 class Session:
@@ -116,11 +115,11 @@ class Session:
 
     def fail(self, job: str, error: BridgeError) -> None:
         """End a job without a result."""
-        self.emit(Failed, job=job, code=error.code, message=error.message[:1024], hint=error.hint[:1024])
+        self.emit(Failed, job=job, code=error.code, message=error.message, hint=error.hint)
 
     def show(self, job: str, preview: TaskPreview) -> None:
         """Have a preview sent, in place of an earlier one that still waits."""
-        fits = max(preview.width, preview.height) <= _PREVIEW_SIDE and len(preview.data) <= CHUNK_BYTES
+        fits = max(preview.width, preview.height) <= PREVIEW_SIDE and len(preview.data) <= CHUNK_BYTES
         if self.outbox is None or not fits:
             return
         # Moved to the end, so that jobs take turns.

@@ -15,9 +15,10 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ..home import HOME_VARIABLE, find_home
 from .errors import SettingsError
 
-__all__ = ["A1111_PORT", "Settings", "SettingsRow", "add_flags", "load_settings", "settings_home", "settings_table"]
+__all__ = ["A1111_PORT", "Settings", "SettingsRow", "add_flags", "load_settings", "settings_table"]
 
 A1111_PORT = 7860
 """Where that server listens, and its clients look."""
@@ -29,8 +30,8 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 # Browsers leave a scheme's own port out.
 _OWN_PORT = re.compile(r"(?i:http://.*:80|https://.*:443)/?")
-# Read elsewhere: the first by settings_home, the others by clients.
-_NOT_SETTINGS = ("PAINTBRIDGE_HOME", "PAINTBRIDGE_URL", "PAINTBRIDGE_TOKEN")
+# Read elsewhere: the first by bridge.home, the others by clients.
+_NOT_SETTINGS = (HOME_VARIABLE, "PAINTBRIDGE_URL", "PAINTBRIDGE_TOKEN")
 
 
 def _s(default: Any, doc: str, **limits: Any) -> Any:
@@ -111,12 +112,6 @@ class SettingsRow:
     doc: str
 
 
-def settings_home(environment: Mapping[str, str] | None = None) -> Path:
-    """The bridge's folder: ``PAINTBRIDGE_HOME``, or ``~/.paintbridge``."""
-    given = (os.environ if environment is None else environment).get("PAINTBRIDGE_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".paintbridge"
-
-
 def load_settings(
     flags: Mapping[str, Any] | None = None,
     *,
@@ -135,7 +130,7 @@ def load_settings(
             names the source and the key.
     """
     environment = os.environ if environment is None else environment
-    file = settings_home(environment) / "settings.toml" if file is None else file
+    file = find_home(environment).settings_file if file is None else file
     kinds = get_type_hints(Settings)
     by_name = {entry.name: entry for entry in fields(Settings)}
     values: dict[str, Any] = {}

@@ -53,7 +53,7 @@ def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[st
     if asked.mode not in MODES[asked.kind]:
         raise BridgeError("unsupported_mode")
     if asked.sampling.sampler is not None and asked.sampling.sampler not in samplers:
-        raise BridgeError("unsupported_sampler", hint=f"Choose one of: {', '.join(samplers)}.")
+        raise BridgeError("unsupported_sampler", hint="Choose one of: {samplers}.", samplers=", ".join(samplers))
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
@@ -98,8 +98,9 @@ def _check_length(submit: Submit, parsed: Sequence[ParsedPrompt]) -> None:
     if recipes > FRAME_BYTES:
         raise BridgeError(
             "text_too_long",
-            f"The prompts are too long for {submit.settings.sampling.batch} pictures at once.",
+            "The prompts are too long for {batch} pictures at once.",
             "Shorten them, or ask for fewer pictures at once.",
+            batch=submit.settings.sampling.batch,
         )
 
 
@@ -114,14 +115,14 @@ def _check_context(submit: Submit, most_pixels: int) -> None:
     try:
         check_scale(submit.settings.kind, submit.settings.scale)
     except CanvasError as error:
-        raise BridgeError(error.code, str(error)) from None
+        raise BridgeError(error.code, error.message, error.hint) from None
     check_pixels(context.width, context.height, scale=submit.settings.scale, most_pixels=most_pixels)
 
 
 def _check_pictures(submit: Submit, most_pixels: int) -> None:
     kind = submit.settings.kind
     if submit.picture is None and kind != JobKind.GENERATE:
-        raise BridgeError("missing_field", f"A {kind} needs the pixels of its context.")
+        raise BridgeError("missing_field", "A {kind} needs the pixels of its context.", kind=kind)
     for name, picture, channels in (("picture", submit.picture, (3, 4)), ("selection", submit.selection, (1,))):
         if picture is not None:
             check_picture(picture, most_pixels=most_pixels)
@@ -132,11 +133,13 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
         if condition.kind not in CONDITION_CHANNELS:
             raise BridgeError(
                 "unsupported_condition",
-                f"There is no condition of the kind {condition.kind!r}.",
-                f"There are: {', '.join(CONDITION_CHANNELS)}.",
+                "There is no condition of the kind {kind}.",
+                "There are: {shown}.",
+                kind=repr(condition.kind),
+                shown=", ".join(CONDITION_CHANNELS),
             )
         if condition.start > condition.end:
-            raise BridgeError("out_of_range", f"The {name} would end before it starts.")
+            raise BridgeError("out_of_range", "The {name} would end before it starts.", name=name)
         check_picture(condition.picture, most_pixels=most_pixels)
         _check_shape(name, condition.picture, CONDITION_CHANNELS[condition.kind], submit)
         if condition.mask is not None:
@@ -148,8 +151,12 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
     if (picture.width, picture.height) != (submit.context.width, submit.context.height):
         raise BridgeError(
             "picture_mismatch",
-            f"The {name} has {picture.width} x {picture.height} pixels, "
-            f"but the context has {submit.context.width} x {submit.context.height}.",
+            "The {name} has {width} x {height} pixels, but the context has {context_width} x {context_height}.",
+            name=name,
+            width=picture.width,
+            height=picture.height,
+            context_width=submit.context.width,
+            context_height=submit.context.height,
         )
     _check_channels(name, picture, channels)
 
@@ -157,26 +164,40 @@ def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit:
 def _check_channels(name: str, picture: Picture, channels: tuple[int, ...]) -> None:
     if picture.channels not in channels:
         wanted = " or ".join(map(str, channels))
-        raise BridgeError("picture_mismatch", f"The {name} has {picture.channels} channels; it must have {wanted}.")
+        raise BridgeError(
+            "picture_mismatch",
+            "The {name} has {channels} channels; it must have {wanted}.",
+            name=name,
+            channels=picture.channels,
+            wanted=wanted,
+        )
 
 
 def _check_result(submit: Submit, settings: Settings) -> None:
     wanted, scale, batch = submit.result, submit.settings.scale, submit.settings.sampling.batch
     width, height = submit.context.width * scale, submit.context.height * scale
     if batch > settings.batch:
-        raise BridgeError("out_of_range", f"The batch has {batch} pictures; the bridge makes {settings.batch}.")
+        raise BridgeError(
+            "out_of_range", "The batch has {batch} pictures; the bridge makes {most}.", batch=batch, most=settings.batch
+        )
     if wanted.encoding == "png" and wanted.depth not in ("u8", "u16"):
-        raise BridgeError("out_of_range", f"PNG has no depth {wanted.depth}; choose u8 or u16, or raw pixels.")
+        raise BridgeError(
+            "out_of_range", "PNG has no depth {depth}; choose u8 or u16, or raw pixels.", depth=wanted.depth
+        )
     if wanted.encoding == "webp" and wanted.depth != "u8":
-        raise BridgeError("out_of_range", f"WebP has no depth {wanted.depth}; choose u8, or raw pixels.")
+        raise BridgeError("out_of_range", "WebP has no depth {depth}; choose u8, or raw pixels.", depth=wanted.depth)
     if wanted.encoding == "webp" and max(width, height) > _WEBP_SIDE:
-        raise BridgeError("out_of_range", f"A WebP has at most {_WEBP_SIDE} pixels a side; choose png, or raw pixels.")
+        raise BridgeError(
+            "out_of_range", "A WebP has at most {most} pixels a side; choose png, or raw pixels.", most=_WEBP_SIDE
+        )
     most = batch * raw_bytes(width, height, 4, wanted.depth)
     if most > settings.replay_bytes:
         raise BridgeError(
             "picture_too_large",
-            f"The result could take {most} bytes; the bridge keeps {settings.replay_bytes}.",
+            "The result could take {size} bytes; the bridge keeps {most}.",
             "Ask for fewer pictures at once, a lower depth, or a smaller context.",
+            size=most,
+            most=settings.replay_bytes,
         )
 
 

@@ -136,15 +136,17 @@ class _Counts:
         if len(self._open) >= settings.connections:
             return BridgeError(
                 "too_many_connections",
-                f"{len(self._open)} clients are connected, which is the bridge's limit.",
+                "{count} clients are connected, which is the bridge's limit.",
                 "Close one of them, or raise `connections` in the bridge's settings.",
+                count=len(self._open),
             )
         if strangers >= settings.unauthenticated_connections:
             # Whoever they are, they have to show the token soon, or make room.
             return BridgeError(
                 "too_many_connections",
-                f"{strangers} clients are connecting at this moment, which is the bridge's limit.",
+                "{count} clients are connecting at this moment, which is the bridge's limit.",
                 "Connect again in a few seconds.",
+                count=strangers,
             )
         return None
 

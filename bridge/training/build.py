@@ -25,6 +25,8 @@ from bridge.training.mini_dataset import Cutout, Photograph
 from bridge.training.state import tensors_of
 from bridge.training.text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
 
+from ..errors import Sentence
+
 __all__ = [
     "Models",
     "assemble",
@@ -112,7 +114,9 @@ def _averaged(parts: dict[str, nn.Module], path: Path) -> int:
         for name, parameter in part.named_parameters():
             average: Tensor | None = tensors.get(f"average.{prefix}.{name}")
             if average is None or average.shape != parameter.shape:
-                raise StateInvalid(path, f"it has no {prefix}.{name} of the recipe's shape")
+                raise StateInvalid(
+                    path, Sentence("it has no {prefix}.{name} of the recipe's shape", prefix=prefix, name=name)
+                )
             parameter.copy_(average)
     return int(metadata["step"])
 

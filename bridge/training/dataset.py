@@ -16,6 +16,8 @@ import pyvips
 from bridge.training.errors import NoPictures, PictureUnusable
 from bridge.training.masks import MASK_KINDS, mask_around
 
+from ..errors import Sentence
+
 __all__ = ["TrainingImage", "random_mask", "read_folder", "training_image"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -77,7 +79,15 @@ def bucket(name: str, width: int, height: int, resolution: int, multiple: int) -
     to fill them. Raises ``PictureUnusable`` for one that is too small.
     """
     if width * height < resolution * resolution * MIN_PIXELS:
-        raise PictureUnusable(name, f"{width} x {height} pixels are too few for a resolution of {resolution}")
+        raise PictureUnusable(
+            name,
+            Sentence(
+                "{width} x {height} pixels are too few for a resolution of {resolution}",
+                width=width,
+                height=height,
+                resolution=resolution,
+            ),
+        )
     ratio = min(MAX_ASPECT_RATIO, max(1 / MAX_ASPECT_RATIO, width / height))
     side = math.sqrt(min(resolution * resolution, width * height))
     across, down = side * ratio**0.5, side / ratio**0.5

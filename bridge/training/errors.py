@@ -1,5 +1,7 @@
 """What can go wrong in training, each with a sentence that says what to do about it."""
 
+from ..errors import PaintbridgeError
+
 __all__ = [
     "CheckpointUnfit",
     "CheckpointUntrainable",
@@ -18,18 +20,14 @@ __all__ = [
 ]
 
 
-class TrainingError(Exception):
-    """Anything that stops a training: `code` for programs, `message` for the person who started it, `hint` says what to
-    do.
-    """
+class TrainingError(PaintbridgeError):
+    """Anything that stops a training."""
 
     code = "training_failed"
 
-    def __init__(self, message: str, hint: str = "", *, code: str = "") -> None:
-        super().__init__(f"{message} {hint}".strip())
+    def __init__(self, message: str, hint: str = "", *, code: str = "", **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.code = code or self.code
-        self.message = message
-        self.hint = hint
 
 
 class CheckpointUnfit(TrainingError):
@@ -39,8 +37,10 @@ class CheckpointUnfit(TrainingError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
-            f"Training can't be initialised from {path}: {reason}.",
+            "Training can't be initialised from {path}: {reason}.",
             "Name a checkpoint that this recipe made, or train from scratch.",
+            path=path,
+            reason=reason,
         )
 
 
@@ -51,8 +51,10 @@ class DataUnavailable(TrainingError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"The data package {name} could not be fetched ({reason}). Nothing was trained on it.",
+            "The data package {name} could not be fetched ({reason}). Nothing was trained on it.",
             "Fetch it by hand into the data folder, or run the command again with the network up.",
+            name=name,
+            reason=reason,
         )
 
 
@@ -63,8 +65,11 @@ class DataHashMismatch(TrainingError):
 
     def __init__(self, path: object, wanted: str, found: str) -> None:
         super().__init__(
-            f"{path} is not the file that the recipe names: its SHA-256 is {found}, wanted {wanted}. It was not used.",
+            "{path} is not the file that the recipe names: its SHA-256 is {found}, wanted {wanted}. It was not used.",
             "Delete it and fetch again; if it comes back the same, the package has changed.",
+            path=path,
+            found=found,
+            wanted=wanted,
         )
 
 
@@ -75,8 +80,9 @@ class DiskFull(TrainingError):
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"There is no room on the disk: {path} could not be written. The last state written before it is whole.",
+            "There is no room on the disk: {path} could not be written. The last state written before it is whole.",
             "Free some space and start the same again, and training goes on from there.",
+            path=path,
         )
 
 
@@ -86,7 +92,12 @@ class NotWritable(TrainingError):
     code = "not_writable"
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"{path} can't be written ({reason}).", "Correct its permissions, or name another folder.")
+        super().__init__(
+            "{path} can't be written ({reason}).",
+            "Correct its permissions, or name another folder.",
+            path=path,
+            reason=reason,
+        )
 
 
 class LossNotFinite(TrainingError):
@@ -96,8 +107,9 @@ class LossNotFinite(TrainingError):
 
     def __init__(self, step: int) -> None:
         super().__init__(
-            f"The loss is not a finite number at step {step}; the weights would be lost, so training stopped.",
+            "The loss is not a finite number at step {step}; the weights would be lost, so training stopped.",
             "The last state on disk is good. Start again with a lower learning rate if it happens again.",
+            step=step,
         )
 
 
@@ -107,7 +119,9 @@ class RecipeInvalid(TrainingError):
     code = "recipe_invalid"
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"The recipe {path} can't be used: {reason}.", "Correct it and start again.")
+        super().__init__(
+            "The recipe {path} can't be used: {reason}.", "Correct it and start again.", path=path, reason=reason
+        )
 
 
 class StateInvalid(TrainingError):
@@ -117,8 +131,10 @@ class StateInvalid(TrainingError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(
-            f"The training state {path} can't be used: {reason}.",
+            "The training state {path} can't be used: {reason}.",
             "Use the same pictures and arguments, or delete it to start over.",
+            path=path,
+            reason=reason,
         )
 
 
@@ -128,7 +144,12 @@ class PictureUnusable(TrainingError):
     code = "picture_unreadable"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name} can't be trained on: {reason}.", "Take it out, or save it anew, and start again.")
+        super().__init__(
+            "{name} can't be trained on: {reason}.",
+            "Take it out, or save it anew, and start again.",
+            name=name,
+            reason=reason,
+        )
 
 
 class NoPictures(TrainingError):
@@ -138,7 +159,9 @@ class NoPictures(TrainingError):
 
     def __init__(self, folder: object) -> None:
         super().__init__(
-            f"There are no pictures in {folder}.", "Name a folder that holds PNG, JPEG, WebP or TIFF files."
+            "There are no pictures in {folder}.",
+            "Name a folder that holds PNG, JPEG, WebP or TIFF files.",
+            folder=folder,
         )
 
 
@@ -148,7 +171,9 @@ class LoraNameUnusable(TrainingError):
     code = "lora_name"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"A LoRA can't be named {name!r}: {reason}.", "Choose another name.")
+        super().__init__(
+            "A LoRA can't be named {name}: {reason}.", "Choose another name.", name=repr(name), reason=reason
+        )
 
 
 class CheckpointUntrainable(TrainingError):
@@ -158,8 +183,9 @@ class CheckpointUntrainable(TrainingError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} was distilled to paint in few steps, and would lose that in training.",
+            "{name} was distilled to paint in few steps, and would lose that in training.",
             "Choose the checkpoint that it was made from: a LoRA for that one works on both.",
+            name=name,
         )
 
 

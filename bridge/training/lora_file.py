@@ -15,6 +15,8 @@ from bridge.models import Checkpoint
 from bridge.training.errors import LoraNameUnusable
 from bridge.training.state import write_whole
 
+from ..errors import Sentence
+
 __all__ = ["check_name", "lora_metadata", "write_lora"]
 
 # Trainers' words for each family, in kohya's and in the modelspec standard's spelling.
@@ -32,7 +34,7 @@ def check_name(name: str, folder: Path) -> Path:
         raise LoraNameUnusable(name, "a name has up to 64 letters, digits, spaces, and . ( ) + - _")
     path = folder / f"{name}.safetensors"
     if path.exists():
-        raise LoraNameUnusable(name, f"{path} is there already")
+        raise LoraNameUnusable(name, Sentence("{path} is there already", path=path))
     return path
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from bridge.training.errors import RecipeInvalid
 
+from ..errors import Sentence
+
 __all__ = ["MINI", "STAGES", "pictures", "read", "steps"]
 
 MINI = Path(__file__).parent / "recipes" / "mini.toml"
@@ -21,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
         raise RecipeInvalid(path, str(error)) from error
     for key in ("name", "seed", "native_size", "things", "autoencoder", "text_encoder", "denoiser"):
         if key not in recipe:
-            raise RecipeInvalid(path, f"it has no {key!r}")
+            raise RecipeInvalid(path, Sentence("it has no {key}", key=repr(key)))
     codes = [thing["code"] for thing in recipe["things"]]
     if len(set(codes)) != len(codes):
         raise RecipeInvalid(path, "a thing is named twice")

@@ -6,6 +6,7 @@ Batches are functions of seed and step (``compose.step_generator``), so this is 
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from bridge.models.errors import NO_ROOM
 from bridge.training.errors import DiskFull, NotWritable, StateInvalid
+
+from ..errors import Sentence
 
 __all__ = ["load", "save", "tensors_of", "write_whole"]
 
@@ -55,9 +58,12 @@ def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
     except (OSError, SafetensorError) as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        if getattr(error, "errno", None) in NO_ROOM or any(f"os error {number})" in str(error) for number in NO_ROOM):
+        # safetensors tells the system's number in its words alone.
+        told = re.search(r"os error (\d+)", str(error))
+        number = getattr(error, "errno", None) or (int(told[1]) if told else 0)
+        if number in NO_ROOM:
             raise DiskFull(path) from error
-        raise NotWritable(path, str(error)) from error
+        raise NotWritable(path, os.strerror(number) if number else "safetensors refused it") from error
 
 
 def load(
@@ -73,7 +79,12 @@ def load(
     """
     tensors, metadata = tensors_of(path)
     if metadata.get("identity") != identity:
-        raise StateInvalid(path, f"it was made as {metadata.get('identity')}, this is {identity}")
+        raise StateInvalid(
+            path,
+            Sentence(
+                "it was made as {metadata}, this is {identity}", metadata=metadata.get("identity"), identity=identity
+            ),
+        )
     trained = _trained(module)
     moments = sorted({name.split(".", 1)[0] for name in tensors} - {"module", "average"})
     try:

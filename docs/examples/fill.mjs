@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { decode, encode } from "@msgpack/msgpack";
 import { PNG } from "pngjs";
 import WebSocket from "ws";
@@ -15,12 +15,12 @@ const canvas = { width: photo.width, height: photo.height };
 if (mask.width !== canvas.width || mask.height !== canvas.height) throw new Error("Photo and mask differ in size.");
 
 // A bridge that runs leaves its address and its token here.
-const home = process.env.PAINTBRIDGE_HOME ?? join(homedir(), ".paintbridge");
-const { url, token } = JSON.parse(readFileSync(join(home, "runtime.json"), "utf8"));
+const named = process.env.PAINTBRIDGE_HOME?.trim().replace(/^~(?=$|[/\\])/, homedir()) || ".paintbridge";
+const { url, token } = JSON.parse(readFileSync(resolve(homedir(), named, "runtime.json"), "utf8"));
 const socket = new WebSocket(url, { perMessageDeflate: false });
 let [arrived, wake] = [[], () => {}];
 socket.on("message", (frame) => wake(arrived.push(decode(frame, { useBigInt64: true }))));
-socket.on("close", () => wake(arrived.push({ type: "closing", reason: "The connection is closed." })));
+socket.on("close", () => wake(arrived.push({ type: "closing", reason: { text: "The connection is closed." } })));
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const say = (type, fields) => socket.send(encode({ type, ...fields }, { useBigInt64: true }));
 
@@ -32,8 +32,8 @@ async function hear(...types) {
     if (types.includes(message.type)) return message;
     if (message.type === "progress") console.log(`${message.stage} ${message.step}/${message.steps}`);
     const { type, code, message: words, hint, reason } = message;
-    if (["error", "failed"].includes(type)) throw new Error(`${code}: ${words} ${hint}`);
-    if (type === "closing") throw new Error(reason);
+    if (["error", "failed"].includes(type)) throw new Error(`${code}: ${words.text} ${hint.text}`);
+    if (type === "closing") throw new Error(reason.text);
   }
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgpack
 
+from bridge.errors import Sentence
 from bridge.protocol import messages as m
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.fields import FieldSpec, StrEnum, field_specs
@@ -40,10 +41,13 @@ _TEXTS = {
     "precision": "float32",
     "device": "cpu float32",
     "code": "out_of_memory",
-    "message": "The picture did not fit into memory.",
-    "hint": "Select a smaller area.",
     "about": "fill-1",
-    "reason": "The bridge is shutting down.",
+}
+_SENTENCES = {
+    "message": Sentence("The picture of {width} x {height} pixels did not fit into memory.", width=4096, height=2048),
+    "hint": Sentence("Select a smaller area. {more}", more=Sentence("{share} of it would fit.", share=0.25)),
+    "hints": Sentence("{name} does not know the sampler.", name="mini"),
+    "reason": Sentence("The bridge is shutting down."),
 }
 _NUMBERS = {
     "version": m.PROTOCOL_VERSION,
@@ -64,6 +68,8 @@ def sample(cls: type[Any], *, full: bool) -> Any:
 
 def _value(spec: FieldSpec, kind: Any, *, full: bool) -> Any:
     origin = get_origin(kind)
+    if kind is Sentence:
+        return _SENTENCES[spec.name] if full else Sentence(_SENTENCES[spec.name].text)
     if origin is Union:
         return _value(spec, get_args(kind)[0], full=full)
     if origin is tuple:

@@ -17,7 +17,7 @@ from bridge.protocol.wire import encode
 from .examples import to_json, worked_session
 from .figures import close_codes, figures
 from .jobs import modes, recipe_fields
-from .schema import parts
+from .schema import part_of, parts, title
 
 __all__ = ["guide"]
 
@@ -39,7 +39,7 @@ def guide() -> str:
         "example": f"```js\n{_EXAMPLE.read_text(encoding='utf-8')}```",
         "client_messages": "\n\n".join(_section(name, cls) for name, cls in CLIENT_MESSAGES.items()),
         "server_messages": "\n\n".join(_section(name, cls) for name, cls in SERVER_MESSAGES.items()),
-        "parts": "\n\n".join(_section(cls.__name__, cls) for cls in parts()),
+        "parts": "\n\n".join(_section(title(cls), cls) for cls in parts()),
         "errors": _errors(),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: pieces[match[1]], _TEMPLATE.read_text(encoding="utf-8"))
@@ -71,18 +71,18 @@ def _section(name: str, cls: type[Any]) -> str:
 
 
 def _type(kind: Any) -> str:
-    origin = get_origin(kind)
+    origin, kind = get_origin(kind), part_of(kind)
     if origin is Union:
-        return f"{_type(get_args(kind)[0])} or null"
+        return " or ".join(_type(arg) for arg in get_args(kind))
     if origin is tuple:
         return f"list of {_type(get_args(kind)[0])}"
     if origin is dict:
         return f"map of text to {_type(get_args(kind)[1])}"
     if is_dataclass(kind):
-        return f"[{kind.__name__}](#{kind.__name__.lower()})"  # type: ignore[union-attr]
+        return f"[{title(kind)}](#{title(kind).lower()})"  # type: ignore[arg-type]
     if issubclass(kind, StrEnum):
         return "text"
-    return {bool: "boolean", int: "integer", float: "number", str: "text", bytes: "bytes"}[kind]
+    return {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "text", bytes: "bytes"}[kind]
 
 
 def _range(spec: FieldSpec) -> str:

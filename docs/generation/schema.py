@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, Union, get_args, get_origin
 
-from bridge.protocol.fields import FieldSpec, StrEnum, field_specs
+from bridge.errors import Sentence
+from bridge.protocol.fields import StrEnum, field_specs
 from bridge.protocol.messages import CLIENT_MESSAGES, PROTOCOL_VERSION, SERVER_MESSAGES
+from bridge.protocol.sentences import WireSentence
 
-__all__ = ["parts", "schema"]
+__all__ = ["part_of", "parts", "schema", "title"]
 
 _SAFE = (1 << 53) - 1
 
@@ -16,7 +19,7 @@ _SAFE = (1 << 53) - 1
 def schema() -> dict[str, Any]:
     """All of it. ``client_message`` and ``server_message`` are what each side may send."""
     messages = {**CLIENT_MESSAGES, **SERVER_MESSAGES}
-    definitions = {cls.__name__: _object(cls) for cls in parts()}
+    definitions = {title(cls): _object(cls) for cls in parts()}
     definitions.update({name: _object(cls, name) for name, cls in messages.items()})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -48,17 +51,27 @@ def parts() -> list[type[Any]]:
     return list(found)
 
 
+def part_of(kind: Any) -> Any:
+    """The class that a field's value is on the wire."""
+    return WireSentence if kind is Sentence else kind
+
+
+def title(cls: type[Any]) -> str:
+    """What the documents call a class."""
+    return cls.__name__.removeprefix("Wire")
+
+
 def _inner(kind: Any) -> Any:
     while get_origin(kind) in (Union, tuple):
         kind = get_args(kind)[0]
-    return kind
+    return part_of(kind)
 
 
 def _object(cls: type[Any], name: str | None = None) -> dict[str, Any]:
     specs = field_specs(cls)
     properties: dict[str, Any] = {"type": {"const": name}} if name else {}
     for spec in specs:
-        properties[spec.name] = {**_type(spec.kind, spec), "description": spec.metadata["doc"]}
+        properties[spec.name] = {**_type(spec.kind, spec.metadata), "description": spec.metadata["doc"]}
         if not spec.required and isinstance(spec.default, bool | int | float | str):
             properties[spec.name]["default"] = spec.default
     required = [spec.name for spec in specs if spec.required]
@@ -71,19 +84,18 @@ def _object(cls: type[Any], name: str | None = None) -> dict[str, Any]:
     }
 
 
-def _type(kind: Any, spec: FieldSpec | None) -> dict[str, Any]:
-    origin = get_origin(kind)
-    limits = spec.metadata if spec else {}
+def _type(kind: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
+    origin, kind = get_origin(kind), part_of(kind)
     if origin is Union:
-        return {"anyOf": [_type(get_args(kind)[0], spec), {"type": "null"}]}
+        return {"anyOf": [{"type": "null"} if arg is type(None) else _type(arg, limits) for arg in get_args(kind)]}
     if origin is tuple:
-        return {"type": "array", "items": _type(get_args(kind)[0], None), **_sizes(limits, "minItems", "maxItems")}
+        return {"type": "array", "items": _type(get_args(kind)[0], {}), **_sizes(limits, "minItems", "maxItems")}
     if origin is dict:
-        inner = _type(get_args(kind)[1], None)
+        inner = _type(get_args(kind)[1], {})
         sizes = _sizes(limits, "minProperties", "maxProperties")
         return {"type": "object", "additionalProperties": inner, **sizes}
     if is_dataclass(kind):
-        return {"$ref": f"#/$defs/{kind.__name__}"}  # type: ignore[union-attr]
+        return {"$ref": f"#/$defs/{title(kind)}"}  # type: ignore[arg-type]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return {"enum": [name.value for name in kind]}
     if kind is bool:

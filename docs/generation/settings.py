@@ -10,6 +10,7 @@ _HEAD = """# Settings of the bridge
 
 Each can stand in `settings.toml` in the bridge's home (`~/.paintbridge`, or the folder that `PAINTBRIDGE_HOME` names),
 in an environment variable, or on the command line of `paintbridge serve`. The command line counts most, the file least.
+`PAINTBRIDGE_HOME` may begin with a tilde; a relative path begins at your home folder.
 
 | setting | environment | flag | default | allowed | meaning |
 | --- | --- | --- | --- | --- | --- |

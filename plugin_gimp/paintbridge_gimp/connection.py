@@ -18,7 +18,7 @@ from bridge.protocol.messages import DeviceInfo, OnDisconnect, Planned, Welcome
 
 from .main_loop import Finish, Wait, on_main_thread, raising
 from .settings import Settings
-from .translation import _, said
+from .translation import _
 
 __all__ = ["Connection", "connect", "start_and_connect", "startable"]
 
@@ -132,7 +132,7 @@ def connect(settings: Settings) -> Connection:
     try:
         return Connection(discover(url=settings.address, token=settings.token))
     except BridgeNotFound as error:
-        raise type(error)(error.message, how_to_start(error, said), error.start_command) from error
+        raise type(error)(error.message, how_to_start(error, _), error.start_command) from error
 
 
 def start_and_connect(error: BridgeNotFound, settings: Settings) -> Connection:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from gi.repository import GLib
 
-from bridge.client.sentences import Sentences
+from bridge.errors import Sentence
 
 __all__ = ["DOMAIN", "_", "ngettext", "said"]
 
@@ -25,7 +22,6 @@ def ngettext(one: str, many: str, count: int) -> str:
     return str(GLib.dngettext(None, one, many, count))
 
 
-# A sentence of the bridge's in the artist's language. The templates are put beside the catalogues when the plug-in is
-# bundled.
-_TEMPLATES = Path(__file__).parents[1] / "locale" / "templates.json"
-said = Sentences(json.loads(_TEMPLATES.read_text(encoding="utf-8")), _)
+def said(sentence: str) -> str:
+    """A sentence of the bridge's, or of its client's, in the artist's language; any other text as it is."""
+    return Sentence(sentence).translated(_)

@@ -51,7 +51,7 @@ class DisconnectedPanel(QtWidgets.QFrame):
         # A bridge that has run before is installed, even where this program cannot see it.
         to_install = missing is not None and not startable and not isinstance(missing, NotRunning)
         if missing is not None and to_install:
-            text = f"{said(missing.message)}\n{how_to_start(missing, said)}"
+            text = f"{said(missing.message)}\n{how_to_start(missing, _)}"
         elif missing is not None and startable:
             text = said(missing.message)
         else:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bridge.client.words import lines_for
 
-from .translation import said
+from .translation import _
 
 __all__ = ["error_text"]
 
 
 def error_text(error: Exception) -> str:
     """What the docker shows."""
-    return "\n".join(lines_for(error, said))
+    return "\n".join(lines_for(error, _))

@@ -5,12 +5,11 @@ where they lack a text, as Krita translates its own.
 from __future__ import annotations
 
 import gettext
-import json
 from pathlib import Path
 
 import krita
 
-from bridge.client.sentences import Sentences
+from bridge.errors import Sentence
 
 from .qt import QtCore
 
@@ -39,5 +38,6 @@ def _(text: str) -> str:
     return str(krita.Krita.krita_i18n(text)) if text and found == text else found
 
 
-# A sentence of the bridge's in the artist's language. The templates are put there when the plug-in is bundled.
-said = Sentences(json.loads((_LOCALES / "templates.json").read_text(encoding="utf-8")), _)
+def said(sentence: str) -> str:
+    """A sentence of the bridge's, or of its client's, in the artist's language; any other text as it is."""
+    return Sentence(sentence).translated(_)

@@ -67,8 +67,9 @@ def test_what_is_no_rectangle(text: str) -> None:
         parse_rect(text)
 
 
-def test_every_code_of_the_protocol_has_an_exit_code() -> None:
-    assert CODES.keys() >= exits._NO_BRIDGE | exits._FAILED
+def test_every_code_that_ends_a_command_has_an_exit_code() -> None:
+    own = {cls.code for cls in (BadAddress, BridgeNotFound, JobCancelled, StartError)}
+    assert CODES.keys() | own >= exits._NO_BRIDGE | exits._FAILED
     assert exit_of("out_of_memory") is Exit.OUT_OF_MEMORY
     assert exit_of("unauthorized") is Exit.NO_BRIDGE
     assert exit_of("worker_crashed") is Exit.FAILED

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.client import Address, BadAddress, BridgeNotFound, InsecureAddress, NotRunning, discover
-from bridge.client.discovery import runtime_file
+from bridge.home import find_home
 
 RUNTIME = {
     "url": "http://127.0.0.1:8765",
@@ -27,7 +27,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def write(env: dict[str, str], **changes: Any) -> Path:
-    path = runtime_file(env)
+    path = find_home(env).runtime_file
     path.write_text(json.dumps({**RUNTIME, **changes}))
     return path
 
@@ -54,8 +54,8 @@ def test_then_the_runtime_file(env):
 
 def test_the_runtime_file_lies_in_the_home_unless_told_otherwise(monkeypatch, tmp_path):
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert runtime_file({}) == tmp_path / ".paintbridge" / "runtime.json"
-    assert runtime_file({"PAINTBRIDGE_HOME": "/elsewhere"}) == Path("/elsewhere/runtime.json")
+    assert find_home({}).runtime_file == tmp_path / ".paintbridge" / "runtime.json"
+    assert find_home({"PAINTBRIDGE_HOME": "/elsewhere"}).runtime_file == Path("/elsewhere/runtime.json")
 
 
 def test_the_files_token_goes_to_the_files_address_only(env):
@@ -108,7 +108,7 @@ def test_a_bridge_that_never_ran_but_has_a_token(env):
     ],
 )
 def test_a_runtime_file_that_cannot_be_read(env, text):
-    runtime_file(env).write_text(text)
+    find_home(env).runtime_file.write_text(text)
     with pytest.raises(BadAddress, match="runtime file"):
         discover(environ=env)
 

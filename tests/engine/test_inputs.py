@@ -99,9 +99,9 @@ def test_unforeseen() -> None:
     assert bridge_error(unforeseen_opencv_error()) is None
 
 
-def test_words_fit_into_their_message() -> None:
-    told = bridge_error(CheckpointUnknown("x" * 5000, hint="y" * 1024))
+def test_the_rooms_own_errors_keep_their_template_and_values() -> None:
+    error = CheckpointUnknown("No checkpoint named {name}.", hint="There are {count}.", name="mini", count=3)
+    told = bridge_error(error)
     assert told is not None
-    assert len(told.message) == 1024
-    assert told.message.endswith("...")
-    assert told.hint == "y" * 1024
+    assert (told.code, told.message, told.hint) == ("checkpoint_unknown", "No checkpoint named mini.", "There are 3.")
+    assert (told.message.template, told.values) == ("No checkpoint named {name}.", {"name": "mini", "count": 3})

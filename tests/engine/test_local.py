@@ -194,7 +194,11 @@ async def test_empty_selection_is_told_before_any_checkpoint_is_looked_for(engin
 
 async def test_coverage_out_of_range(engine: LocalEngine, jobs: Any) -> None:
     task = with_selection(jobs.task("coverage"), np.full(jobs.size, 1.5, np.float32), "f32")
-    assert "1.5" in (await refuses(engine, jobs, task, "picture_mismatch")).message
+    error = await refuses(engine, jobs, task, "picture_mismatch")
+    assert "1.5" in error.message
+    # What other languages need has come out of the worker, too.
+    assert "{high}" in error.message.template
+    assert error.values["high"] == "1.5"
 
 
 async def test_not_a_number(engine: LocalEngine, jobs: Any) -> None:

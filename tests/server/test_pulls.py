@@ -260,6 +260,8 @@ async def test_what_goes_wrong_is_told_in_words(
     assert (failed.name, failed.code) == (NAME, code)
     assert words in failed.message
     assert failed.hint
+    # The process that pulls has handed on what other languages need.
+    assert {**failed.message.values, **failed.hint.values}
     assert "Fatal" not in capfd.readouterr().err
 
 

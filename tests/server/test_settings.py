@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.home import find_home
 from bridge.server.errors import SettingsError
-from bridge.server.settings import Settings, add_flags, load_settings, settings_home, settings_table
+from bridge.server.settings import Settings, add_flags, load_settings, settings_table
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -33,7 +34,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
 def test_the_file_lies_in_the_bridges_home(tmp_path: Path) -> None:
     _file(tmp_path, "port = 5\n")
     environment = {"PAINTBRIDGE_HOME": str(tmp_path)}
-    assert settings_home(environment) == tmp_path
+    assert find_home(environment).folder == tmp_path
     assert load_settings(environment=environment).port == 5
 
 

@@ -7,6 +7,7 @@ import string
 from dataclasses import is_dataclass
 from typing import Any, Union, get_args, get_origin
 
+from bridge.errors import Sentence
 from bridge.protocol.fields import StrEnum, field_specs
 
 __all__ = ["random_message"]
@@ -25,6 +26,8 @@ def random_message(cls: type[Any], rng: random.Random, *, full: bool) -> Any:
 
 def _value(kind: Any, limits: dict[str, Any], rng: random.Random, *, full: bool) -> Any:
     origin = get_origin(kind)
+    if kind is Sentence:
+        return _sentence(rng)
     if origin is Union:
         inner = next(arg for arg in get_args(kind) if arg is not type(None))
         return _value(inner, limits, rng, full=full)
@@ -48,6 +51,15 @@ def _value(kind: Any, limits: dict[str, Any], rng: random.Random, *, full: bool)
         return rng.randbytes(_size(limits, rng, most=40))
     assert kind is str
     return "".join(rng.choice(string.printable + "äλ画🎨") for _ in range(_size(limits, rng, most=70)))
+
+
+def _sentence(rng: random.Random, deep: int = 3) -> Sentence:
+    """Some of them with a number, a text and a sentence filled in, which may have others in it."""
+    words = _value(str, {"max": 40}, rng, full=True)
+    if deep == 0 or rng.random() < 0.5:
+        return Sentence(words)
+    values = {"count": rng.randint(0, 1 << 40), "share": rng.random(), "name": words, "more": _sentence(rng, deep - 1)}
+    return Sentence("{name} has {count} of {share}. {more}", **values)
 
 
 def _size(limits: dict[str, Any], rng: random.Random, *, most: int) -> int:

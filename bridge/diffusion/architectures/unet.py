@@ -242,6 +242,9 @@ def _check_layers(checkpoint: Checkpoint, config: Any) -> None:
     layers = getattr(config, "num_hidden_layers", None)
     if layers is not None and checkpoint.layers_skipped >= layers - 1:
         raise CheckpointUnsupported(
-            f"{checkpoint.id} has clip_skip {checkpoint.clip_skip}, but a text encoder of {layers} layers.",
+            "{id} has clip_skip {clip_skip}, but a text encoder of {layers} layers.",
             hint="Set a lower clip_skip in checkpoints.toml (docs/checkpoints.md).",
+            id=checkpoint.id,
+            clip_skip=checkpoint.clip_skip,
+            layers=layers,
         )

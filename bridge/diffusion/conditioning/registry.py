@@ -56,8 +56,10 @@ def check_takes(model: LatentModel, guide: GuideFiles) -> None:
     """Raises ConditionUnsupported where the model does not apply what that guide adds."""
     if guide_loader(guide).effect not in model.effects:
         raise ConditionUnsupported(
-            f"{model.checkpoint.id} cannot be guided by {guide.id}.",
+            "{id} cannot be guided by {guide_id}.",
             hint="Leave the condition out, or choose another checkpoint.",
+            id=model.checkpoint.id,
+            guide_id=guide.id,
         )
 
 

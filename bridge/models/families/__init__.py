@@ -69,10 +69,11 @@ def family_of_folder(index: Mapping[str, Any], denoiser: Mapping[str, Any], text
             return recognition.family
     if "unet" not in index:
         raise CheckpointUnsupported(
-            f"This is a {index.get('_class_name', 'diffusers')} folder, which has no UNet of the Stable Diffusion line."
+            "This is a {kind} folder, which has no UNet of the Stable Diffusion line.",
+            kind=index.get("_class_name", "diffusers"),
         )
     raise CheckpointUnsupported(
-        f"Its UNet is a {denoiser.get('_class_name')}, which is not of the Stable Diffusion line."
+        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=denoiser.get("_class_name")
     )
 
 
@@ -99,7 +100,7 @@ def family_of_tensors(shapes: Shapes) -> Family:
     for name, title in _FOREIGN_TENSORS:
         if name in shapes:
             hint = next((hint for word, hint in _WHERE_TO.items() if word in title), "")
-            raise CheckpointUnsupported(f"This file is {title}.", hint=hint)
+            raise CheckpointUnsupported("This file is {title}.", hint=hint, title=title)
     raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
 
 

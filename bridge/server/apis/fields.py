@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Fields", "FieldsRefused", "Problem"]
+__all__ = ["MOST_SIDE", "Fields", "FieldsRefused", "Problem"]
+
+MOST_SIDE = 16384
+"""Most pixels a side that a request may ask for by numbers."""
 
 
 @dataclass(frozen=True)

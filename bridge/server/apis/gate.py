@@ -104,8 +104,9 @@ class Gate:
         if self._requests >= _MOST_REQUESTS and _is_large(scope):
             raise BridgeError(
                 "too_many_connections",
-                f"{self._requests} requests are under way.",
+                "{requests} requests are under way.",
                 "Send it again when some of them have ended.",
+                requests=self._requests,
             )
 
 

@@ -88,7 +88,7 @@ function connect(token) {
     device = describe(message.device);
     showState("open", device);
   });
-  on("refused", ({ code, message, hint }) => complain(new BridgeError(code, message, hint)));
+  on("refused", (message) => complain(BridgeError.told(message)));
   on("state", ({ state, error }) => {
     if (state === "open") showState("open", device || "Connected");
     else if (state === "closed") showState("closed", "Not connected");

@@ -96,7 +96,7 @@ test("a bridge that was restarted loses the jobs, and its fresh session is gone 
   session.connect("t");
   assert.deepEqual(session.receive({ type: "welcome", session: "new" }).reply, { type: "resume", session: "old", last_event: 1 });
   assert.ok(!session.ready);
-  const gone = { type: "error", code: "session_dropped", message: "", hint: "", about: "old" };
+  const gone = { type: "error", code: "session_dropped", message: { text: "" }, hint: { text: "" }, about: "old" };
   const { message, lost } = session.receive(gone);
   assert.equal(message, null);
   assert.deepEqual(lost, ["a"]);

@@ -126,8 +126,10 @@ async def guide(
         if name is None:
             raise BridgeError(
                 "unsupported_condition",
-                f"There is no ControlNet named {wanted!r} for scribbles or label maps.",
-                f"There are: {', '.join(kinds) or 'none'}.",
+                "There is no ControlNet named {wanted} for scribbles or label maps.",
+                "There are: {shown}.",
+                wanted=repr(wanted),
+                shown=", ".join(kinds) or "none",
             )
         picture = unit.picture or repainted
         if picture is None:

@@ -152,6 +152,9 @@ def _target(order: ExtraOrder, canvas: Extent) -> tuple[Extent, int]:
     factor = max(target.width / canvas.width, target.height / canvas.height)
     if factor > max(SCALES):
         raise BridgeError(
-            "out_of_range", f"The picture would be enlarged {factor:.3g} times.", "Choose at most 4, or Lanczos."
+            "out_of_range",
+            "The picture would be enlarged {factor} times.",
+            "Choose at most 4, or Lanczos.",
+            factor=f"{factor:.3g}",
         )
     return target, next(scale for scale in SCALES if factor <= scale)

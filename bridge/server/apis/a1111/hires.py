@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....protocol.messages import SCALES, Extent
-from ..fields import Fields
+from ..fields import MOST_SIDE, Fields
 from .samplers import resolve_sampler
 
 __all__ = ["FIELDS", "Hires", "read_hires", "scale_for"]
@@ -15,7 +15,6 @@ FIELDS = ("hr_scale", "hr_upscaler", "hr_second_pass_steps", "hr_resize_x", "hr_
           "firstphase_height")  # fmt: skip
 """They say how, and `enable_hr` whether."""
 
-_MOST_SIDE = 16384
 _OURS = (None, "", "None", "Paintbridge")
 # The first is what its clients say who offer a list.
 _SAME = ("", "Use same checkpoint", "Use same sampler", "Use same scheduler")
@@ -41,14 +40,14 @@ def read_hires(fields: Fields, size: Extent) -> tuple[Extent, Hires]:
     """
     if fields.raw("hr_upscaler") not in _OURS:
         fields.ignore("hr_upscaler")
-    older = Extent(fields.integer("firstphase_width", 0, 0, _MOST_SIDE) or size.width,
-                   fields.integer("firstphase_height", 0, 0, _MOST_SIDE) or size.height)  # fmt: skip
+    older = Extent(fields.integer("firstphase_width", 0, 0, MOST_SIDE) or size.width,
+                   fields.integer("firstphase_height", 0, 0, MOST_SIDE) or size.height)  # fmt: skip
     # Clients of its first releases name the size in the end, and that of the first pass beside it.
     first, target = (older, size) if older != size else (size, _target(fields, size))
     for name in ("hr_scale", "hr_resize_x", "hr_resize_y"):
         fields.raw(name)
-    if max(target.width, target.height) > _MOST_SIDE or scale_for(first, target) is None:
-        fields.refuse("hr_scale", f"it must enlarge at most {max(SCALES)} times, and to at most {_MOST_SIDE} pixels.")
+    if max(target.width, target.height) > MOST_SIDE or scale_for(first, target) is None:
+        fields.refuse("hr_scale", f"it must enlarge at most {max(SCALES)} times, and to at most {MOST_SIDE} pixels.")
     sampler, scheduler = (_unless_same(fields.text(name)) for name in ("hr_sampler_name", "hr_scheduler"))
     resolved, unheeded = resolve_sampler(sampler, scheduler) if sampler else ("", ())
     for name in unheeded:
@@ -73,7 +72,7 @@ def scale_for(first: Extent, target: Extent) -> int | None:
 
 def _target(fields: Fields, size: Extent) -> Extent:
     factor = fields.number("hr_scale", 2.0, 0.1, 64.0)
-    across, down = fields.integer("hr_resize_x", 0, 0, _MOST_SIDE), fields.integer("hr_resize_y", 0, 0, _MOST_SIDE)
+    across, down = fields.integer("hr_resize_x", 0, 0, MOST_SIDE), fields.integer("hr_resize_y", 0, 0, MOST_SIDE)
     if across == down == 0:
         across, down = int(size.width * factor), int(size.height * factor)
     elif 0 in (across, down):

@@ -107,7 +107,9 @@ class Options:
         checkpoint, kind, ignored = self.override(values, checkpoints)
         said = {**self._said, **{name: value for name, value in values.items() if name not in (_CHECKPOINT, _FORMAT)}}
         if len(json.dumps(said)) > _MOST_BYTES:
-            raise BridgeError("out_of_range", f"All options together take more than {_MOST_BYTES} bytes.", "Set fewer.")
+            raise BridgeError(
+                "out_of_range", "All options together take more than {most} bytes.", "Set fewer.", most=_MOST_BYTES
+            )
         self._checkpoint, self._format, self._said = checkpoint, kind, said
         return ignored
 
@@ -122,7 +124,9 @@ class Options:
             checkpoint = self._find(str(values[_CHECKPOINT]), checkpoints)
         if values.get(_FORMAT):
             if str(values[_FORMAT]).lower() not in _KINDS:
-                raise BridgeError("out_of_range", f"There is no {_FORMAT} {values[_FORMAT]}.", "Choose png.")
+                raise BridgeError(
+                    "out_of_range", "There is no {option} {kind}.", "Choose png.", option=_FORMAT, kind=values[_FORMAT]
+                )
             kind = _KINDS[str(values[_FORMAT]).lower()]
         unheeded = (
             name
@@ -141,4 +145,6 @@ class Options:
             if len(name) >= 6 and self._hashes.get(entry.name, "").startswith(name.lower()):
                 return entry.name
         names = ", ".join(entry.name for entry in checkpoints)
-        raise BridgeError("checkpoint_unknown", f"No checkpoint is named {name!r}.", f"There are: {names}.")
+        raise BridgeError(
+            "checkpoint_unknown", "No checkpoint is named {name}.", "There are: {shown}.", name=repr(name), shown=names
+        )

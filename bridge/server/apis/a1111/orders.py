@@ -9,7 +9,7 @@ from typing import Any
 from ....protocol.errors import BridgeError
 from ....protocol.messages import Extent
 from ..bodies import decode_base64
-from ..fields import Fields
+from ..fields import MOST_SIDE, Fields
 from .controlnet import Unit, read_units
 from .hires import FIELDS as HIRES
 from .hires import Hires, read_hires
@@ -17,7 +17,6 @@ from .samplers import resolve_sampler
 
 __all__ = ["ImageOrder", "Order", "read_img2img", "read_txt2img"]
 
-_MOST_SIDE = 16384
 _MOST_ROUNDS = 256
 _LEAST_STRENGTH = 0.01
 
@@ -179,8 +178,8 @@ def _read_common(fields: Fields) -> dict[str, Any]:
         "n_iter": fields.integer("n_iter", 1, 1, _MOST_ROUNDS),
         "steps": fields.integer("steps", 50, 1, 1000),
         "cfg_scale": fields.number("cfg_scale", 7.0, 0.0, 100.0),
-        "width": fields.integer("width", 512, 8, _MOST_SIDE),
-        "height": fields.integer("height", 512, 8, _MOST_SIDE),
+        "width": fields.integer("width", 512, 8, MOST_SIDE),
+        "height": fields.integer("height", 512, 8, MOST_SIDE),
         "sampler": sampler,
         "units": units,
         "send_images": fields.flag("send_images", True),

@@ -176,7 +176,9 @@ class _Jobs:
         scale = scale_for(Extent(order.width, order.height), hires.target) or 1
         width, height = order.width * scale, order.height * scale
         if max(width * height, hires.target.width * hires.target.height) > api_job.most_pixels:
-            raise BridgeError("picture_too_large", f"A picture of {width} x {height} pixels is too large.")
+            raise BridgeError(
+                "picture_too_large", "A picture of {width} x {height} pixels is too large.", width=width, height=height
+            )
         if not hires.checkpoint:
             return self.checkpoint
         values = {"sd_model_checkpoint": hires.checkpoint}
@@ -243,7 +245,12 @@ async def _lay_out(api_job: ApiJob, order: Order) -> dict[str, Any]:
         api_job.blank(size.width, size.height)
         return {**job, "kind": "generate"}
     if size.width * size.height > api_job.most_pixels:
-        raise BridgeError("picture_too_large", f"A picture of {size.width} x {size.height} pixels is too large.")
+        raise BridgeError(
+            "picture_too_large",
+            "A picture of {width} x {height} pixels is too large.",
+            width=size.width,
+            height=size.height,
+        )
     picture = api_job.look(order.picture)
     base = BaseImage(picture, size, _FITS[order.resize_mode])
     if order.mask is None:

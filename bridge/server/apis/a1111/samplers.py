@@ -70,7 +70,9 @@ def resolve_sampler(name: str, scheduler: str) -> tuple[str, tuple[str, ...]]:
     nearest = known.get(plain) or _NEAREST.get(plain)
     if nearest is not None:
         return nearest, (*unheeded, "sampler_name")
-    raise BridgeError("unsupported_sampler", "Sampler not found", f"Choose one of: {', '.join(SAMPLERS)}.")
+    raise BridgeError(
+        "unsupported_sampler", "Sampler not found", "Choose one of: {samplers}.", samplers=", ".join(SAMPLERS)
+    )
 
 
 def samplers() -> list[dict[str, Any]]:

@@ -12,12 +12,12 @@ from typing import Any
 from ....models.names import find_name
 from ....protocol.errors import BridgeError
 from ....protocol.messages import CheckpointInfo, Extent
-from ..fields import Fields
+from ..fields import MOST_SIDE, Fields
 
 __all__ = ["Form", "Order", "Pictures", "find_checkpoint", "native_size", "read_order", "read_pictures"]
 
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
-_LEAST_SIDE, _MOST_SIDE = 64, 16384
+_LEAST_SIDE = 64
 _KINDS = ("png", "jpeg", "webp")
 # Theirs, which clients may name without being asked: they stand for the bridge's default.
 _ADDRESSED = "dall-e-"
@@ -133,7 +133,9 @@ def find_checkpoint(name: str, checkpoints: Sequence[CheckpointInfo]) -> str | N
     if known is not None:
         return known
     names = ", ".join(entry.name for entry in checkpoints)
-    raise BridgeError("checkpoint_unknown", f"The model {name!r} does not exist.", f"There are: {names}.")
+    raise BridgeError(
+        "checkpoint_unknown", "The model {name} does not exist.", "There are: {shown}.", name=repr(name), shown=names
+    )
 
 
 def native_size(checkpoint: str | None, checkpoints: Sequence[CheckpointInfo]) -> Extent:
@@ -158,7 +160,7 @@ def _size(fields: Fields) -> Extent | None:
     if text == "auto":
         return None
     matched = _SIZE.fullmatch(text)
-    if matched is None or not all(_LEAST_SIDE <= int(side) <= _MOST_SIDE for side in matched.groups()):
-        fields.refuse("size", f"it must be auto, or WIDTHxHEIGHT from {_LEAST_SIDE} to {_MOST_SIDE}.")
+    if matched is None or not all(_LEAST_SIDE <= int(side) <= MOST_SIDE for side in matched.groups()):
+        fields.refuse("size", f"it must be auto, or WIDTHxHEIGHT from {_LEAST_SIDE} to {MOST_SIDE}.")
         return None
     return Extent(int(matched[1]), int(matched[2]))

@@ -71,7 +71,7 @@ export function serveStock(send) {
       const begun = pulling === null;
       const failed = message.type === "unpulled";
       pulling = message.type === "pulling" ? message : null;
-      trouble = failed ? { name: message.name, words: `${message.message} ${message.hint}` } : null;
+      trouble = failed ? { name: message.name, words: `${message.message.text} ${message.hint.text}` } : null;
       show();
       if (message.type === "pulling") return begun && speak(`Fetching ${message.name}.`);
       const asked = wanted === message.name;
@@ -82,7 +82,7 @@ export function serveStock(send) {
       } else if (dialog.open) {
         speak(trouble?.words ?? "");
       } else if (message.code !== "pull_stopped") {
-        complain(new BridgeError(message.code, message.message, message.hint));
+        complain(BridgeError.told(message));
       }
     },
   };

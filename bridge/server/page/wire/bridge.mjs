@@ -206,7 +206,7 @@ export class Bridge extends EventTarget {
         const { width, height } = picture;
         layers.push({ x, y, width, height, data: await this.#download(picture), recipe });
       }
-      this.#end(result.job, (entry) => entry.resolve({ layers, hints: result.hints }));
+      this.#end(result.job, (entry) => entry.resolve({ layers, hints: result.hints.map((/** @type {{text: string}} */ hint) => hint.text) }));
     } catch (error) {
       this.#end(result.job, (entry) => entry.reject(/** @type {Error} */ (error)));
     }
@@ -224,8 +224,7 @@ export class Bridge extends EventTarget {
         this.#held.add(message.event);
         this.#finish(message);
       } else if (message.type === "failed") {
-        const { code, message: words, hint } = message;
-        this.#end(message.job, () => entry?.reject(new BridgeError(code, words, hint)));
+        this.#end(message.job, () => entry?.reject(BridgeError.told(message)));
       } else if (message.type === "cancelled") {
         this.#end(message.job, () => entry?.reject(new JobCancelled()));
       }

@@ -165,7 +165,7 @@ export class Connection {
     const { message, reply, lost } = this.#session.receive(received);
     if (reply !== null) this.#socket?.send(encodeMessage(reply));
     if (received.type === "error") {
-      const error = refusal(received);
+      const error = BridgeError.told(received);
       if (FINAL.includes(error.code)) return this.end(error);
       if (lost.length) this.listener.lost(lost, error);
     }
@@ -182,7 +182,7 @@ export class Connection {
     for (const waiting of [...this.#waiting]) {
       if (message.type === "error" && message.about !== "" && waiting.about.includes(message.about)) {
         this.#waiting.delete(waiting);
-        waiting.reject(refusal(message));
+        waiting.reject(BridgeError.told(message));
         return;
       }
       if (waiting.key === answerKey(message)) {
@@ -213,11 +213,6 @@ export class Connection {
   #open() {
     for (const resolve of this.#whenOpen.splice(0)) resolve();
   }
-}
-
-/** @param {Message} message */
-function refusal({ code, message, hint }) {
-  return new BridgeError(code, message, hint);
 }
 
 /** @param {Message} message */

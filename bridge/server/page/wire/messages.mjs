@@ -32,6 +32,14 @@ export class BridgeError extends Error {
     this.code = code;
     this.hint = hint;
   }
+
+  /**
+   * What an `error`, a `failed` or an `unpulled` says.
+   * @param {Message} message
+   */
+  static told({ code, message, hint }) {
+    return new BridgeError(code, message.text, hint.text);
+  }
 }
 
 /**
