@@ -11,6 +11,8 @@ from host_desktop import Desktop, wait_for
 from host_reference import reference
 from PIL import Image
 
+from bridge.protocol.messages import PROTOCOL_VERSION
+
 LAKE = Path(__file__).parents[2] / "photos" / "lake-sherburne.jpg"
 SIZE = (1080, 1920, 4)
 QUARTER = {"left": 25, "right": 25, "top": 25, "bottom": 25}
@@ -173,7 +175,7 @@ def test_check_connection_says_what_is_connected(gimp, bridge):
     report = gimp.call("run", name="check", image=None)["report"]
     for words in (
         bridge.address().url,
-        "Protocol: version 1",
+        f"Protocol: version {PROTOCOL_VERSION}",
         "Checkpoint: mini (SD1), and 3 others",
         "cpu",
         "Memory: ",

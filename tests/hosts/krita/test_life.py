@@ -15,6 +15,8 @@ from host_gate import HostGate
 from krita_docker import KritaDocker
 from krita_scenes import KritaScene
 
+from bridge.protocol.messages import PROTOCOL_VERSION
+
 WIDTH, HEIGHT = KritaScene.size
 AREA = (120, 90, 60, 50)
 # A bridge that is ahead of the plug-in.
@@ -113,7 +115,7 @@ def test_a_wrong_token_and_another_version(
     with NewerBridge(tmp_path / "newer") as newer:
         gate.lead_to(newer.address)
         gate.announce()
-        says(docker, "speaks version 1 of the protocol; this bridge serves 99", "from the same release")
+        says(docker, f"speaks version {PROTOCOL_VERSION} of the protocol; this bridge serves 99", "Update the plug-in")
         docker.desktop.screenshot(output / "version.png")
     gate.lead_to(bridge.address)
     gate.announce()
