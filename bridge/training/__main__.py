@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bridge.training import recipe as recipes
-from bridge.training.errors import TrainingError
-from bridge.training.parent import Action, Order, Parent, run_child
-from bridge.training.sources import default_folder
+from . import recipe as recipes
+from .errors import TrainingError
+from .parent import Action, Order, Parent, run_child
+from .sources import default_folder
 
 __all__: list[str] = []
 
@@ -58,13 +58,13 @@ def _hours(order: Order) -> float:
 def _run_stage(
     stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
 ) -> dict[str, Any]:
-    from bridge.training.mini_dataset import cutouts, photographs
-    from bridge.training.sources import fetch_all
+    from .mini_dataset import cutouts, photographs
+    from .sources import fetch_all
 
     if stage == "data":
         return {"words": f"All packages are in {data}.", "files": [str(path) for path in fetch_all(data).values()]}
-    from bridge.training import build
-    from bridge.training.lpips import Lpips, weights
+    from . import build
+    from .lpips import Lpips, weights
 
     pictures = cutouts(data), photographs(data)
     if stage == "autoencoder":
@@ -83,10 +83,10 @@ def _run_custom_stage(
     stage: str, recipe: dict[str, Any], data: Path, work: Path, order: Order, parent: Parent
 ) -> dict[str, Any]:
     """One stage on a custom dataset, a folder of images."""
-    from bridge.training import custom_dataset
-    from bridge.training.dataset import read_folder
-    from bridge.training.lpips import Lpips, weights
-    from bridge.training.text import read_merges
+    from . import custom_dataset
+    from .dataset import read_folder
+    from .lpips import Lpips, weights
+    from .text import read_merges
 
     folder = Path(order["images"])
     dataset = read_folder(folder, order["caption"], 2 * recipe["native_size"], 8, say=parent.say)
@@ -114,7 +114,7 @@ def _init_from(order: Order) -> Path | None:
 
 
 def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dict[str, Any]:
-    from bridge.training.export import export
+    from .export import export
 
     folder = Path(order.get("to") or work / "checkpoint")
     export(built, recipe, folder)
@@ -125,8 +125,8 @@ def _export(built: Any, recipe: dict[str, Any], work: Path, order: Order) -> dic
 
 
 def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Order, parent: Parent) -> dict[str, Any]:
-    from bridge.training.loop import TrainingSchedule, train
-    from bridge.training.precision import mixed_precision
+    from .loop import TrainingSchedule, train
+    from .precision import mixed_precision
 
     precision = mixed_precision(order["precision"])
     parent.say(f"mixed precision: {precision}")
@@ -159,13 +159,13 @@ def _train(stage: Any, name: str, recipe: dict[str, Any], work: Path, order: Ord
 
 def _lora(order: Order, parent: Parent) -> dict[str, Any]:
     """A LoRA, from a folder of images."""
-    from bridge.diffusion import find_device
-    from bridge.models import ModelsError, inspect
-    from bridge.models.checkpoint_settings import with_settings
-    from bridge.training.dataset import read_folder
-    from bridge.training.lora import native_resolution, train_lora
-    from bridge.training.lora_file import check_name
-    from bridge.training.lora_stage import LoraParams
+    from ..diffusion import find_device
+    from ..models import ModelsError, inspect
+    from ..models.checkpoint_settings import with_settings
+    from .dataset import read_folder
+    from .lora import native_resolution, train_lora
+    from .lora_file import check_name
+    from .lora_stage import LoraParams
 
     folder = Path(order["to"])
     path = check_name(order["name"], folder)

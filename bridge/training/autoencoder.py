@@ -10,10 +10,10 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
-from bridge.training.compose import background, compose, step_generator
-from bridge.training.lpips import Lpips
-from bridge.training.mini_dataset import Cutout, Photograph
-from bridge.training.samples import averaged_weights, save_grid
+from .compose import background, compose, step_generator
+from .lpips import Lpips
+from .mini_dataset import Cutout, Photograph
+from .samples import averaged_weights, save_grid
 
 __all__ = ["AutoencoderStage", "new_autoencoder", "picture_for_autoencoder", "to_tensor"]
 

@@ -13,19 +13,18 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from bridge.training import recipe as recipes
-from bridge.training.autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
-from bridge.training.compose import step_generator
-from bridge.training.denoiser import DenoiserStage, new_unet
-from bridge.training.errors import StateInvalid
-from bridge.training.examples import Examples
-from bridge.training.init_from import load_initial_weights, pictures_seen
-from bridge.training.lpips import Lpips
-from bridge.training.mini_dataset import Cutout, Photograph
-from bridge.training.state import tensors_of
-from bridge.training.text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
-
 from ..errors import Sentence
+from . import recipe as recipes
+from .autoencoder import AutoencoderStage, new_autoencoder, picture_for_autoencoder, to_tensor
+from .compose import step_generator
+from .denoiser import DenoiserStage, new_unet
+from .errors import StateInvalid
+from .examples import Examples
+from .init_from import load_initial_weights, pictures_seen
+from .lpips import Lpips
+from .mini_dataset import Cutout, Photograph
+from .state import tensors_of
+from .text import captions_of, cut_merges, new_text_encoder, read_merges, words_of, write_tokenizer
 
 __all__ = [
     "Models",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bridge.training.mini_dataset import Cutout, Photograph
+from .mini_dataset import Cutout, Photograph
 
 __all__ = ["Composite", "background", "compose", "procedural", "step_generator"]
 

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-from bridge.training import build
-from bridge.training.autoencoder import AutoencoderStage, new_autoencoder
-from bridge.training.build import Models, assemble, scaling_factor
-from bridge.training.compose import step_generator
-from bridge.training.dataset import TrainingImage, random_mask
-from bridge.training.denoiser import DenoiserStage
-from bridge.training.examples import Example, Examples
-from bridge.training.lpips import Lpips
-from bridge.training.text import cut_merges, words_of
+from . import build
+from .autoencoder import AutoencoderStage, new_autoencoder
+from .build import Models, assemble, scaling_factor
+from .compose import step_generator
+from .dataset import TrainingImage, random_mask
+from .denoiser import DenoiserStage
+from .examples import Example, Examples
+from .lpips import Lpips
+from .text import cut_merges, words_of
 
 __all__ = [
     "CustomAutoencoderStage",

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from bridge.training.errors import NoPictures, PictureUnusable
-from bridge.training.masks import MASK_KINDS, mask_around
-
 from ..errors import Sentence
+from .errors import NoPictures, PictureUnusable
+from .masks import MASK_KINDS, mask_around
 
 __all__ = ["TrainingImage", "random_mask", "read_folder", "training_image"]
 

@@ -14,9 +14,9 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from bridge.training.compose import step_generator
-from bridge.training.examples import NO_THING, Examples, encoded
-from bridge.training.samples import averaged_weights, save_grid
+from .compose import step_generator
+from .examples import NO_THING, Examples, encoded
+from .samples import averaged_weights, save_grid
 
 __all__ = ["GUIDANCE", "DenoiserStage", "blank_conditions", "new_scheduler", "new_unet", "sampled"]
 

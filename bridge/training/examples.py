@@ -8,11 +8,11 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from bridge.training.autoencoder import to_tensor
-from bridge.training.compose import background, compose, step_generator
-from bridge.training.masks import MASK_KINDS, mask_around
-from bridge.training.mini_dataset import Cutout, Photograph
-from bridge.training.precision import has_bfloat16
+from .autoencoder import to_tensor
+from .compose import background, compose, step_generator
+from .masks import MASK_KINDS, mask_around
+from .mini_dataset import Cutout, Photograph
+from .precision import has_bfloat16
 
 __all__ = ["NO_THING", "Example", "Examples", "encoded", "example"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import StableDiffusionInpaintPipeline
 
-from bridge.training import recipe as recipes
-from bridge.training.build import Models
-from bridge.training.denoiser import GUIDANCE, new_scheduler
+from . import recipe as recipes
+from .build import Models
+from .denoiser import GUIDANCE, new_scheduler
 
 __all__ = ["export", "pipeline"]
 

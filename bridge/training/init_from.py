@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from bridge.training.errors import CheckpointUnfit
+from .errors import CheckpointUnfit
 
 __all__ = ["load_initial_weights", "pictures_seen"]
 

@@ -12,8 +12,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from bridge.training import state
-from bridge.training.errors import LossNotFinite
+from . import state
+from .errors import LossNotFinite
 
 __all__ = ["Stage", "Step", "TrainingResult", "TrainingSchedule", "train"]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import torch
 
-from bridge.diffusion import Device, load
-from bridge.diffusion.architectures.unet import UNetModel
-from bridge.diffusion.device import is_out_of_memory
-from bridge.models import Checkpoint
-from bridge.models.distillation import distillation_of
-from bridge.training.dataset import TrainingImage
-from bridge.training.errors import CheckpointUntrainable, OutOfMemory
-from bridge.training.loop import Step, TrainingSchedule, train
-from bridge.training.lora_file import lora_metadata, write_lora
-from bridge.training.lora_stage import LoraParams, LoraStage
+from ..diffusion import Device, load
+from ..diffusion.architectures.unet import UNetModel
+from ..diffusion.device import is_out_of_memory
+from ..models import Checkpoint
+from ..models.distillation import distillation_of
+from .dataset import TrainingImage
+from .errors import CheckpointUntrainable, OutOfMemory
+from .loop import Step, TrainingSchedule, train
+from .lora_file import lora_metadata, write_lora
+from .lora_stage import LoraParams, LoraStage
 
 __all__ = ["TrainedLora", "native_resolution", "train_lora"]
 

@@ -11,11 +11,10 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from bridge.models import Checkpoint
-from bridge.training.errors import LoraNameUnusable
-from bridge.training.state import write_whole
-
 from ..errors import Sentence
+from ..models import Checkpoint
+from .errors import LoraNameUnusable
+from .state import write_whole
 
 __all__ = ["check_name", "lora_metadata", "write_lora"]
 

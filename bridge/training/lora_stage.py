@@ -17,12 +17,12 @@ from peft import LoraConfig
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from bridge.diffusion import DenoiseInputs, EncodedPrompts, ModelInputs, PromptEmbeds, denoise
-from bridge.diffusion.architectures.unet import UNetModel
-from bridge.diffusion.text_encoders.clip import encode_texts
-from bridge.prompts import Fragment
-from bridge.training.dataset import TrainingImage, random_mask
-from bridge.training.samples import averaged_weights, save_grid
+from ..diffusion import DenoiseInputs, EncodedPrompts, ModelInputs, PromptEmbeds, denoise
+from ..diffusion.architectures.unet import UNetModel
+from ..diffusion.text_encoders.clip import encode_texts
+from ..prompts import Fragment
+from .dataset import TrainingImage, random_mask
+from .samples import averaged_weights, save_grid
 
 __all__ = ["LoraParams", "LoraStage"]
 

@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bridge.training.errors import DataHashMismatch
-from bridge.training.sources import SOURCES, fetch
+from .errors import DataHashMismatch
+from .sources import SOURCES, fetch
 
 __all__ = ["Lpips", "weights"]
 

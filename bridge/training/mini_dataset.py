@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bridge.training.sources import SOURCES, deb_members, fetch
+from .sources import SOURCES, deb_members, fetch
 
 __all__ = ["HELD_OUT_PHOTOGRAPHS", "Cutout", "Photograph", "cutouts", "may_be_trained_on", "photographs"]
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from bridge.training.errors import TrainingError
+from .errors import TrainingError
 
 __all__ = ["Action", "Order", "Parent", "run_child"]
 

@@ -4,9 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bridge.training.errors import RecipeInvalid
-
 from ..errors import Sentence
+from .errors import RecipeInvalid
 
 __all__ = ["MINI", "STAGES", "pictures", "read", "steps"]
 

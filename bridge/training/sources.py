@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.training.errors import DataHashMismatch, DataUnavailable
+from .errors import DataHashMismatch, DataUnavailable
 
 __all__ = ["SOURCES", "Source", "deb_members", "default_folder", "fetch", "fetch_all", "verified"]
 

@@ -14,10 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bridge.models.errors import NO_ROOM
-from bridge.training.errors import DiskFull, NotWritable, StateInvalid
-
 from ..errors import Sentence
+from ..models.errors import NO_ROOM
+from .errors import DiskFull, NotWritable, StateInvalid
 
 __all__ = ["load", "save", "tensors_of", "write_whole"]
 

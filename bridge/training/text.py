@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from bridge.training.sources import SOURCES, fetch
+from .sources import SOURCES, fetch
 
 __all__ = ["captions_of", "cut_merges", "new_text_encoder", "read_merges", "words_of", "write_tokenizer"]
 
