@@ -58,9 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="print it as an address, for clients of other servers' HTTP APIs that take nothing else",
     )
     _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
-    add_train(
-        command("train", "teach a checkpoint a style of your own, or train a small checkpoint from nothing", "train")
-    )
+    add_train(command("train", "train a LoRA of a style of your own, or a small checkpoint from nothing", "train"))
     _plugins(command("plugins", "put the plug-ins into Krita and other hosts of this machine, or out again", "plugins"))
     return parser
 

@@ -13,7 +13,7 @@ from .bridge import Bridge
 from .discovery import Address
 from .job import Job, JobResult, JobUpdate, TrainedLora
 from .job_request import JobRequest, PaintingOptions, ProgressCallback, progress_only
-from .teaching import TrainOptions
+from .lora_training import TrainOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -107,7 +107,7 @@ class AsyncBridge:
         on_progress: Optional[ProgressCallback] = None,
         **options: Unpack[TrainOptions],
     ) -> TrainedLora:
-        """Have the bridge learn what the pictures have in common: see :meth:`.teaching.Teaching.train_lora`."""
+        """Have the bridge train on what the pictures have in common: :meth:`.lora_training.LoraTraining.train_lora`."""
         options = {"on_disconnect": "cancel", **options}
         start = partial(self.bridge.start_training, images, name, caption=caption, captions=captions, **options)
         return (await self._run(on_progress, start)).lora()

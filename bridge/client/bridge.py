@@ -32,11 +32,11 @@ from .discovery import Address, discover
 from .errors import BridgeClosed
 from .job import Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
+from .lora_training import LoraTraining
+from .model_lists import PullCallback
 from .options import SettingsOptions
 from .painting import Painting
 from .request import Request, TrainRequest
-from .stock import PullCallback
-from .teaching import Teaching
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,7 +46,7 @@ __all__ = ["Bridge"]
 T = TypeVar("T")
 
 
-class Bridge(Painting, Teaching):
+class Bridge(Painting, LoraTraining):
     """A connection to the bridge. Use it as a context manager, or call :meth:`close`. Scripts find what they need in
     :class:`.painting.Painting`; what is here serves hosts, which own their document and may not wait.
 
@@ -116,7 +116,7 @@ class Bridge(Painting, Teaching):
     @property
     def checkpoints(self) -> Checkpoints:
         """The checkpoints and LoRAs that are here, and the recommended checkpoints, as the bridge said last."""
-        return self._jobs.stock.checkpoints
+        return self._jobs.model_lists.checkpoints
 
     def plan(self, *, timeout: Optional[float] = None, **fields: Any) -> Planned:
         """Ask for a job's context rectangle, and wait for the answer. Fields as in :meth:`plan_soon`.
@@ -201,11 +201,11 @@ class Bridge(Painting, Teaching):
             BridgeClosed: after :meth:`close`.
         """
         decode_client(encode(Pull(name)))
-        return self._spawn(self._jobs.stock.pull(name, on_progress))
+        return self._spawn(self._jobs.model_lists.pull(name, on_progress))
 
     def stop_pull(self, name: str) -> None:
         """Stop the pull of a checkpoint, whoever asked for it; returns at once. What has come is kept."""
-        self._post(self._jobs.stock.stop, name)
+        self._post(self._jobs.model_lists.stop, name)
 
     def close(self) -> None:
         """Leave. Jobs with ``on_disconnect="keep"`` go on at the bridge; here all that have not ended fail with

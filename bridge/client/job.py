@@ -251,7 +251,7 @@ class Job:
 
 
 class LoraJob(Job):
-    """A training. Made by :meth:`.teaching.Teaching.start_training`."""
+    """A training. Made by :meth:`.lora_training.LoraTraining.start_training`."""
 
     def lora(self, timeout: Optional[float] = None) -> TrainedLora:
         """Wait for the LoRA. Raises as :meth:`Job.result`."""

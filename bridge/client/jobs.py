@@ -40,8 +40,8 @@ from .connection import Connection
 from .discovery import Address
 from .errors import JobCancelled, error_from_wire
 from .job import Job, JobResult, Outcome, ResultLayer, TrainedLora
+from .model_lists import NEWS, ModelLists, PullCallback
 from .request import Request, TrainRequest, described
-from .stock import NEWS, PullCallback, Stock
 from .transfer import Upload, download, hash_bytes, upload
 
 __all__ = ["ConnectionCallback", "Jobs"]
@@ -66,7 +66,7 @@ class Jobs:
     """The :class:`~.connection.Listener` of one connection.
 
     ``on_connection`` is called with ``open``, ``interrupted``, or ``closed``, and the reason; ``on_device`` when the
-    bridge says where it runs; the others as by :class:`.stock.Stock`.
+    bridge says where it runs; the others as by :class:`.model_lists.ModelLists`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Jobs:
     ) -> None:
         self.connection = Connection(locate=locate, client=client, listener=self)
         self.device: Optional[DeviceInfo] = None
-        self.stock = Stock(
+        self.model_lists = ModelLists(
             self.connection,
             persist=self._persist,
             call_back=self._call_back,
@@ -188,7 +188,7 @@ class Jobs:
             self.device = message.device
             self._call_back(self._on_device, message.device)
         elif isinstance(message, NEWS):
-            self.stock.received(message)
+            self.model_lists.received(message)
         elif isinstance(message, Error):
             self._refused(message)
         elif isinstance(message, Closing):
@@ -250,7 +250,7 @@ class Jobs:
 
     def opened(self) -> None:
         if self.connection.welcome is not None:
-            self.stock.welcomed(self.connection.welcome)
+            self.model_lists.welcomed(self.connection.welcome)
         number = self._acks.sent()
         if number is not None:
             self.connection.post(Ack(number))

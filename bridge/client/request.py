@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional, cast
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import Condition, Depth, Encoding, Lesson, Picture, Submit, Train
+from ..protocol.messages import CaptionedImage, Condition, Depth, Encoding, Picture, Submit, Train
 from ..protocol.pixels import DEPTH_BYTES, raw_bytes
 from ..protocol.wire import decode_client, encode
 from .job import ConditionPixels, Pixels
@@ -67,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """``fields`` are those of ``train`` but for its lessons. Raises as :class:`Request`."""
+    """``fields`` are those of ``train`` but for its images. Raises as :class:`Request`."""
 
     fields: dict[str, Any]
     pictures: tuple[Pixels, ...]
@@ -86,8 +86,8 @@ class TrainRequest:
 
     def message(self, describe: Callable[[Pixels], Picture]) -> Train:
         """What is sent."""
-        lessons = tuple(Lesson(describe(pixels), words) for pixels, words in zip(self.pictures, self.captions))
-        return Train(lessons=lessons, **self.fields)
+        images = tuple(CaptionedImage(describe(pixels), words) for pixels, words in zip(self.pictures, self.captions))
+        return Train(images=images, **self.fields)
 
 
 def described(pixels: Pixels, content_hash: str) -> Picture:

@@ -26,10 +26,10 @@ from ..training.dataset import TrainingImage
 from . import pictures
 from .conditions import controlnet_hashes, read_conditions, resolved_conditions
 from .inputs import Inputs
+from .lora_training import LoraTrainer
 from .messages import WorkerSettings
 from .parsed_prompts import PromptGroup, group_by_prompt, used_loras
 from .port import TaskTrained, picture_seeds
-from .teaching import Teacher
 
 __all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
 
@@ -90,7 +90,7 @@ class JobExecutor:
         """``folders`` hold checkpoints, with wildcards and textual inversions beside them; what is learnt goes into the
         `loras` of the first. None given: the bridge's own.
         """
-        self.teacher = Teacher(registry, loras, device, folders[0] if folders else find_home().models)
+        self.trainer = LoraTrainer(registry, loras, device, folders[0] if folders else find_home().models)
         self._registry = registry
         self._loras = loras
         self._controlnets = controlnets
@@ -106,11 +106,11 @@ class JobExecutor:
         self._results.free()
         self._cache.free()
 
-    def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
-        """Teach, with all of the memory; raises as :meth:`.teaching.Teacher.teach`."""
+    def train(self, train: Train, images: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
+        """Train, with all of the memory; raises as :meth:`.lora_training.LoraTrainer.train`."""
         self.free()
         try:
-            return self.teacher.teach(train, lessons, hooks)
+            return self.trainer.train(train, images, hooks)
         finally:
             # What it took is given back to the system.
             self._cache.free()

@@ -50,13 +50,13 @@ def group_by_prompt(
         lora.content(check)
     groups = []
     for parsed, of_prompt in seeds.items():
-        worn = tuple(WeightedLora(found[lora.name], lora.strength) for lora in parsed.loras)
+        weighted = tuple(WeightedLora(found[lora.name], lora.strength) for lora in parsed.loras)
         hints = (
             *parsed.hints,
             *about_embeddings(f"{parsed.positive}\n{parsed.negative}", embeddings),
-            *(_about_bundled(one.lora) for one in worn if one.strength and one.lora.embeddings),
+            *(_about_bundled(one.lora) for one in weighted if one.strength and one.lora.embeddings),
         )
-        groups.append(PromptGroup(parsed, worn, tuple(of_prompt), tuple(dict.fromkeys(hints))))
+        groups.append(PromptGroup(parsed, weighted, tuple(of_prompt), tuple(dict.fromkeys(hints))))
     return tuple(groups)
 
 

@@ -191,8 +191,8 @@ class _Worker:
             hooks.check()
             order = job.run.submit
             if isinstance(order, Train):
-                lessons = self._read_inputs(job.run, partial(executor.teacher.lessons, order))
-                self.say(Happened(number, executor.teach(order, lessons, hooks)))
+                images = self._read_inputs(job.run, partial(executor.trainer.images, order))
+                self.say(Happened(number, executor.train(order, images, hooks)))
                 return
             painted = executor.do(order, self._read_inputs(job.run, partial(read_inputs, order)), hooks)
             hooks.check()

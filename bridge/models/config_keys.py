@@ -75,7 +75,7 @@ _ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "encoder_hid_dim_type": ((None,), "it wants another encoder than CLIP's"),
         "addition_embed_type": ((None, "text_time"), "it is conditioned otherwise than SDXL's"),
         "conditioning_channels": ((3,), "it wants another picture than one of three colours"),
-        "global_pool_conditions": ((False,), "it hears a picture's mean alone (shuffle)"),
+        "global_pool_conditions": ((False,), "it takes a picture's mean alone (shuffle)"),
     },
     "AutoencoderKL": {
         "latent_channels": ((4,), "it is of another family"),

@@ -56,7 +56,7 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
         strengths[name] = _bounded(strengths.get(name, 0.0) + _strength(name, number, said), said)
     if len(strengths) > _MOST:
         raise PromptUnreadable(
-            "The prompt names {count} LoRAs; a checkpoint can wear {most} at once.",
+            "The prompt names {count} LoRAs; {most} can be used at once.",
             hint="Leave some out.",
             count=len(strengths),
             most=_MOST,

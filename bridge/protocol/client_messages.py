@@ -12,9 +12,9 @@ from .parts import CHUNK_BYTES, Extent, Picture, Rect
 __all__ = [
     "Ack",
     "Cancel",
+    "CaptionedImage",
     "Get",
     "Hello",
-    "Lesson",
     "Offer",
     "Plan",
     "Pull",
@@ -99,7 +99,7 @@ class Submit:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CaptionedImage:
     """A picture to learn from. What is transparent in it is not learnt."""
 
     picture: Picture = described("Its pixels, three or four channels, of any size.")
@@ -108,16 +108,16 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Train:
-    """Teach a checkpoint a style: a job whose end is `trained`, a LoRA in the list of LoRAs. It waits its turn, and can
+    """Train a LoRA of a style: a job whose end is `trained`, a LoRA in the list of LoRAs. It waits its turn, and can
     be cancelled, as those of `submit`. Every picture that it names must have been `stored`, or be held already. The
     same sent again, after `cancelled` or a failure, goes on where it was, unless another one came in between.
     """
 
     job: str = described("The client's own name for the job, as in `submit`.", min=1, max=64)
     name: str = described("What the LoRA is to be called; no other may have that name.", min=1, max=64)
-    lessons: tuple[Lesson, ...] = described("What it is learnt from; 10 to 50 pictures do best.", min=1, max=64)
+    images: tuple[CaptionedImage, ...] = described("What it is trained on; 10 to 50 pictures do best.", min=1, max=64)
     caption: str = described("What the pictures are, in the words that will call the style up.", "", max=1024)
-    checkpoint: Optional[str] = described("What is taught; none: the bridge's default.", None, max=256)
+    checkpoint: Optional[str] = described("What it is trained for; none: the bridge's default.", None, max=256)
     steps: int = described("How long.", 1000, min=1, max=100_000)
     rank: int = described("How much can be learnt.", 16, min=1, max=256)
     alpha: Optional[float] = described(
@@ -128,7 +128,7 @@ class Train:
     )
     learning_rate: float = described("How fast; too fast burns.", 1e-4, min=1e-7, max=1.0)
     batch: int = described("Pictures in a step.", 1, min=1, max=64)
-    seed: int = described("The same seed teaches the same.", 0, min=0, max=(1 << 32) - 1)
+    seed: int = described("The same seed trains the same.", 0, min=0, max=(1 << 32) - 1)
     on_disconnect: OnDisconnect = described("What becomes of the job when the connection is lost.", OnDisconnect.KEEP)
 
 

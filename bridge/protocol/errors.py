@@ -235,7 +235,7 @@ _TABLE = (
         "The LoRA does not fit the checkpoint.",
         "Choose a checkpoint of the family that it was made for, or take it out of the prompt.",
     ),
-    # Teaching a checkpoint.
+    # Training a LoRA.
     ErrorCode("lora_name", "A LoRA cannot have that name, or one has it already.", "Choose another name."),
     ErrorCode(
         "loss_not_finite",

@@ -141,7 +141,7 @@ class Condition:
         "It counts in steps that end at this share of the denoising or before.", 1.0, min=0.0, max=1.0
     )
     controlnet: Optional[str] = described(
-        "Which ControlNet hears it; none: the bridge's choice for the kind.", None, max=256
+        "Which ControlNet takes it; none: the bridge's choice for the kind.", None, max=256
     )
 
 

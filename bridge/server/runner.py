@@ -201,4 +201,4 @@ def _described(order: JobOrder) -> dict[str, object]:
     if isinstance(order, Submit):
         size = f"{order.context.width}x{order.context.height}"
         return {"kind": order.settings.kind, "size": size, "batch": order.settings.sampling.batch}
-    return {"kind": "train", "pictures": len(order.lessons), "steps": order.steps}
+    return {"kind": "train", "pictures": len(order.images), "steps": order.steps}

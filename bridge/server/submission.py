@@ -42,9 +42,9 @@ def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str
     """
     if isinstance(order, Submit):
         return _check_submit(order, settings=settings, samplers=samplers, checkpoint=checkpoint)
-    for lesson in order.lessons:
-        check_picture(lesson.picture, most_pixels=settings.picture_pixels)
-        _check_channels("picture", lesson.picture, (3, 4))
+    for image in order.images:
+        check_picture(image.picture, most_pixels=settings.picture_pixels)
+        _check_channels("picture", image.picture, (3, 4))
     return replace(order, checkpoint=checkpoint)
 
 
@@ -204,7 +204,7 @@ def _check_result(submit: Submit, settings: Settings) -> None:
 def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
     """The pictures that a job names."""
     if isinstance(submit, Train):
-        return tuple(lesson.picture for lesson in submit.lessons)
+        return tuple(image.picture for image in submit.images)
     guiding = (
         part for condition in submit.settings.conditioning.conditions for part in (condition.picture, condition.mask)
     )

@@ -19,7 +19,7 @@ _WORDS = {
     ("fill", "expand"): "Goes on beyond the picture's edge, after the canvas has grown. The only mode of `fill` whose "
     "layer covers what is transparent; send those pixels with alpha 0. It begins from the edge, carried outward.",
     ("fill", "add"): "Puts a thing, which the prompt names, on what is there. It begins from grey (or, with a "
-    "checkpoint that was taught so, from the picture), so that the surroundings' colours do not pull at the thing.",
+    "checkpoint that was trained so, from the picture), so that the surroundings' colours do not pull at the thing.",
     ("fill", "remove"): "Takes away what is selected. It begins from pieces of the surroundings, copied at full "
     "resolution. Leave the prompt empty: whatever it asks for is painted there.",
     ("fill", "background"): "Keeps what is selected and repaints everything else, of the whole canvas.",

@@ -1,4 +1,4 @@
-"""A style is taught over the wire: by the real server and its worker, from pictures of a client, for every prompt."""
+"""A LoRA of a style is trained over the wire by the real server and worker, on a client's pictures, for all prompts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_style_is_learnt_and_painted_with(studio: BridgeProcess) -> None:
         assert set(lora.timings) == {"load", "learn"}
         assert lora.hints == ()
 
-        # What waited is painted as ever, and the checkpoint has kept nothing of what it was taught.
+        # What waited is painted as ever, and the checkpoint has kept nothing of what was trained.
         kinds = [event for event in waiting.events() if isinstance(event, Queued)]
         assert kinds[0].position == 1
         assert np.array_equal(np.asarray(waiting.result(PATIENCE).layers[0]), plain)
@@ -174,7 +174,7 @@ def test_what_can_be_told_without_the_bridge(bridge: Bridge) -> None:
         bridge.start_training(PICTURES, "a", speed=1)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="1 captions for 5 pictures"):
         bridge.start_training(PICTURES, "a", captions=["x"])
-    with pytest.raises(BridgeError, match="lessons"):
+    with pytest.raises(BridgeError, match="images"):
         bridge.start_training([], "a")
     with pytest.raises(BridgeError, match="rank"):
         bridge.start_training(PICTURES, "a", rank=0)

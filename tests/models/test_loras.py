@@ -177,7 +177,7 @@ _FOUND = (
         ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.diff_b"], "whole weights"),
         ([*_FOUND, "lora_unet_mid_block_attentions_0_norm.w_norm"], "whole weights"),
         (["unet.x.lora_A.weight", "unet.x.lora_B.weight", "unet.x.lora_B.bias"], "biases"),
-        (["base_model.model.text_model.embeddings.token_embedding.lora_embedding_A"], "words that were taught"),
+        (["base_model.model.text_model.embeddings.token_embedding.lora_embedding_A"], "embeddings of new words"),
         (["lora_unet_x.oft_blocks"], "an OFT"),
         (["lora_unet_x.a1.weight", "lora_unet_x.alpha", "lora_unet_y.lora_down.weight"], "a GLoRA"),
         (["down_blocks.0.motion_modules.0.lora_A.weight"], "motion LoRA"),

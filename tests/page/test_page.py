@@ -45,7 +45,7 @@ def test_layers_and_an_enlarged_picture(play: Play, pictures: Path) -> None:
     assert np.abs(enlarged[:160, :, :3] - known).mean() < 2
 
 
-@pytest.mark.parametrize("scene", ["select", "stock", "looks", "prefix"])
+@pytest.mark.parametrize("scene", ["select", "checkpoints", "looks", "prefix"])
 def test_scene(play: Play, scene: str) -> None:
     play(scene)
 

@@ -21,6 +21,7 @@ from bridge.protocol.messages import (
     PROTOCOL_VERSION,
     Ack,
     Cancel,
+    CaptionedImage,
     ContextChoice,
     Error,
     Extent,
@@ -28,7 +29,6 @@ from bridge.protocol.messages import (
     Get,
     Hello,
     JobSettings,
-    Lesson,
     Message,
     Offer,
     Picture,
@@ -65,7 +65,7 @@ WRONG_JOBS: list[tuple[str, Any]] = [
     ("out_of_range", a_job("it", scale=2)),
     ("prompt_unreadable", a_job("it", prompt="(red:9999)")),
     ("lora_unknown", a_job("it", prompt="<lora:nobody:1>")),
-    ("picture_unknown", Train("it", "style", (Lesson(GREY),))),
+    ("picture_unknown", Train("it", "style", (CaptionedImage(GREY),))),
 ]
 
 

@@ -8,7 +8,7 @@ import { paint } from "./ui/jobs.mjs";
 import { serveLayers } from "./ui/layers.mjs";
 import { complain } from "./ui/notices.mjs";
 import { download, lookForPictures } from "./ui/opening.mjs";
-import { serveStock } from "./ui/stock.mjs";
+import { openCheckpoints } from "./ui/checkpoints.mjs";
 import { serveKeys, serveTools } from "./ui/toolbar.mjs";
 import { offer, offerCheckpoints, readRequest, serveForm } from "./ui/form.mjs";
 import { Bridge } from "./wire/bridge.mjs";
@@ -27,7 +27,7 @@ const choose = lookForPictures(studio);
 const { show: showMask, nudge } = serveTools(studio, view);
 serveForm();
 serveLayers(studio);
-const stock = serveStock((type, name) => bridge?.[type](name));
+const recommended = openCheckpoints((type, name) => bridge?.[type](name));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -76,14 +76,14 @@ function connect(token) {
     made.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
   on("welcome", (welcome) => {
     offer(welcome);
-    stock.offer(welcome);
+    recommended.offer(welcome);
     device = welcome.device === null ? device : describe(welcome.device);
   });
   on("checkpoints", (lists) => {
     offerCheckpoints(lists);
-    stock.offer(lists);
+    recommended.offer(lists);
   });
-  for (const news of ["pulling", "pulled", "unpulled"]) on(news, stock.follow);
+  for (const news of ["pulling", "pulled", "unpulled"]) on(news, recommended.follow);
   on("device", (message) => {
     device = describe(message.device);
     showState("open", device);

@@ -29,7 +29,7 @@ for (const width of [1280, 400]) {
       await connected(page);
       await examine(page, named("empty"));
       await page.click("#more");
-      await examine(page, named("stock"));
+      await examine(page, named("checkpoints"));
       await page.keyboard.press("Escape");
       await show(page, "photo.png");
       await page.locator("#size").fill("35");

@@ -15,7 +15,7 @@ from ..protocol.messages import Checkpoints, Pull, Pulled, Pulling, Stop, Unpull
 from .connection import Connection
 from .errors import error_from_wire
 
-__all__ = ["NEWS", "PullCallback", "Stock"]
+__all__ = ["NEWS", "ModelLists", "PullCallback"]
 
 NEWS = (Checkpoints, Pulling, Pulled, Unpulled)
 
@@ -30,7 +30,7 @@ class _Waiting:
     followers: list[Follower] = field(default_factory=list)
 
 
-class Stock:
+class ModelLists:
     """What one client knows. ``persist`` tries again until there is an answer; ``call_back`` calls the host.
 
     ``on_checkpoints`` is called when the lists have changed; ``on_pull`` with whatever is said of any client's pulls.

@@ -1,4 +1,4 @@
-"""Teaching a checkpoint: what scripts and hosts use of :class:`.bridge.Bridge` to have it learn from pictures."""
+"""Training a LoRA: what scripts and hosts use of :class:`.bridge.Bridge` to train one on pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .waiting import wait_for
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Teaching", "TrainOptions"]
+__all__ = ["LoraTraining", "TrainOptions"]
 
 
 class TrainOptions(TypedDict, total=False):
@@ -33,7 +33,7 @@ class TrainOptions(TypedDict, total=False):
     on_disconnect: str
 
 
-class Teaching:
+class LoraTraining:
     """Pictures as in :class:`.painting.Painting`, or :class:`.job.Pixels` as hosts have them."""
 
     def train_lora(

@@ -1,6 +1,6 @@
-"""What teaching a checkpoint of real size takes on this machine: seconds a step, and memory.
+"""What training a LoRA for a checkpoint of real size takes on this machine: seconds a step, and memory.
 
-    python bench/learning.py sd15|sdxl [--steps 3] [--resolution 512] [--precision float32|bfloat16]
+    python bench/training.py sd15|sdxl [--steps 3] [--resolution 512] [--precision float32|bfloat16]
 
 Random weights, one picture a step, rank 16, as by default.
 """

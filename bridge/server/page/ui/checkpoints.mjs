@@ -11,10 +11,10 @@ import { complain, note } from "./notices.mjs";
 /**
  * @param {(type: "pull" | "stop", name: string) => void} send to the bridge
  */
-export function serveStock(send) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId("stock-dialog"));
+export function openCheckpoints(send) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("checkpoints-dialog"));
   const more = byId("more");
-  const list = byId("stock-list");
+  const list = byId("checkpoints-list");
   /** @type {Row[]} */
   let rows = [];
   /** @type {Message | null} the last `pulling`, until it has ended */

@@ -11,7 +11,7 @@ test("a checkpoint is fetched, stopped, fetched on, and chosen when it has come"
   await connected(page);
   await page.selectOption("#checkpoint", "small");
   await page.getByText("Fetch a grown-up one").click();
-  const row = (name) => page.locator("#stock-list li", { hasText: name });
+  const row = (name) => page.locator("#checkpoints-list li", { hasText: name });
   // The hub lacks all but one.
   await row("Lykon/dreamshaper-8-inpainting").getByText("Fetch", { exact: true }).click();
   await row("Lykon/dreamshaper-8-inpainting").getByText("The hub has no checkpoint").waitFor();
@@ -19,7 +19,7 @@ test("a checkpoint is fetched, stopped, fetched on, and chosen when it has come"
 
   await row(NAME).getByText("Fetch", { exact: true }).click();
   await row(NAME).getByText(/\d+ MB of \d+ MB/).waitFor();
-  await page.waitForFunction(() => document.querySelector("#stock-list progress:not([hidden])")?.value > 0);
+  await page.waitForFunction(() => document.querySelector("#checkpoints-list progress:not([hidden])")?.value > 0);
   assert.ok(await row("dreamshaper-8-inpainting").getByRole("button").isDisabled(), "one at a time");
   await row(NAME).getByText("Stop", { exact: true }).click();
   await row(NAME).getByText(/stopped/).waitFor();
@@ -36,7 +36,7 @@ test("a checkpoint is fetched, stopped, fetched on, and chosen when it has come"
   await other.getByText("stable-diffusion-inpainting has arrived.").waitFor();
   assert.notEqual(await other.inputValue("#checkpoint"), "stable-diffusion-inpainting", "it was not asked for there");
   await other.click("#more");
-  await other.locator("#stock-list li", { hasText: NAME }).getByText("Choose").click();
+  await other.locator("#checkpoints-list li", { hasText: NAME }).getByText("Choose").click();
   assert.equal(await other.inputValue("#checkpoint"), "stable-diffusion-inpainting");
 });
 

@@ -26,22 +26,22 @@ from . import pictures
 from .inputs import with_alpha
 from .port import TaskTrained
 
-__all__ = ["Teacher"]
+__all__ = ["LoraTrainer"]
 
 # Each is as large as three LoRAs in full precision: with SDXL some hundred MB.
 _MOST_STATES = 4
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """Teaches on one device. ``home`` holds checkpoints, and in its `loras` what is learnt."""
+class LoraTrainer:
+    """Trains on one device. ``home`` holds checkpoints, and in its `loras` what was trained."""
 
     registry: Registry
     loras: LoraRegistry
     device: Device
     home: Path
 
-    def lessons(self, train: Train, data: Mapping[str, Buffer]) -> list[TrainingImage]:
+    def images(self, train: Train, data: Mapping[str, Buffer]) -> list[TrainingImage]:
         """The pictures, ready to be trained on.
 
         Raises:
@@ -52,15 +52,15 @@ class Teacher:
         return [
             training_image(
                 Sentence("Picture {number}", number=number),
-                with_alpha(pictures.decode(lesson.picture, data[lesson.picture.hash])),
-                lesson.caption or train.caption,
+                with_alpha(pictures.decode(image.picture, data[image.picture.hash])),
+                image.caption or train.caption,
                 resolution,
                 checkpoint.family.multiple,
             )
-            for number, lesson in enumerate(train.lessons, 1)
+            for number, image in enumerate(train.images, 1)
         ]
 
-    def teach(self, train: Train, lessons: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
+    def train(self, train: Train, images: Sequence[TrainingImage], hooks: Hooks) -> TaskTrained:
         """Learn, and list the LoRA.
 
         Raises:
@@ -98,9 +98,9 @@ class Teacher:
         trained = train_lora(
             checkpoint,
             self.device,
-            lessons,
+            images,
             params,
-            state=self._state(identity_of(checkpoint, lessons, params)),
+            state=self._state(identity_of(checkpoint, images, params)),
             to=to,
             check=hooks.check,
             prepared=prepared,
