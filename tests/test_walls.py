@@ -74,3 +74,22 @@ def imports_itself_absolutely(path: Path) -> bool:
     named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     named += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
     return any(name.split(".")[0] == "bridge" for name in named)
+
+
+def test_code_in_texts_imports_by_absolute_names() -> None:
+    """It runs in a process of its own, and belongs to no package there."""
+    relative = re.compile(r"^from \.+\w* import |^from \.+\w+", re.MULTILINE)
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    constants = {
+        path: [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant)
+        ]
+        for path in paths
+    }
+    assert [
+        path
+        for path, values in constants.items()
+        if any(isinstance(one, str) and relative.search(one) for one in values)
+    ] == []

@@ -32,7 +32,7 @@ __all__ = ["advice", "run"]
 # In a process of its own: torch takes seconds and hundreds of megabytes, and a broken one can end the process.
 _PROBE = """
 import json, torch
-from ..diffusion.device import find_device
+from bridge.diffusion.device import find_device
 found = find_device()
 print(json.dumps({
     "torch": torch.__version__, "threads": torch.get_num_threads(), "kind": found.kind, "name": found.name,

@@ -24,9 +24,9 @@ _FIRST_FILL = """
 import sys
 from pathlib import Path
 import numpy as np
-from ..diffusion.device import find_device
-from .filling import Filler
-from ..models import inspect
+from bridge.diffusion.device import find_device
+from bridge.evaluation.filling import Filler
+from bridge.models import inspect
 mask = np.zeros(({side}, {side}), bool)
 mask[{side} // 4 : 3 * {side} // 4, {side} // 4 : 3 * {side} // 4] = True
 grey = np.full(({side}, {side}, 3), 128, np.uint8)
