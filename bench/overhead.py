@@ -19,6 +19,7 @@ from pathlib import Path
 
 # As the bridge's worker does. A bare call that spins for its turn on a busy machine would flatter the bridge.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import torch

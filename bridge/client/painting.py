@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ..protocol.messages import Planned
-from .job import Job, JobResult
+from ..protocol.messages import Extent, OnDisconnect, Planned, Rect, ResultFormat
+from .job import Job, JobResult, JobUpdate, Pixels
 from .job_request import JobRequest, PaintingOptions, ProgressCallback, progress_only
+from .options import SettingsOptions
 from .waiting import wait_for
 
 if TYPE_CHECKING:
@@ -90,11 +91,23 @@ class Painting:
 
     # ------------------------------------------------------------ the host's side, of which this is made
 
-    def plan(self, *arguments: Any, **fields: Any) -> Planned:
+    def plan(self, *, timeout: Optional[float] = None, **fields: Any) -> Planned:
         """As :meth:`.bridge.Bridge.plan`."""
         raise NotImplementedError
 
-    def submit(self, *arguments: Any, **fields: Any) -> Job:
+    def submit(
+        self,
+        *,
+        canvas: Extent,
+        context: Rect,
+        picture: Optional[Pixels] = None,
+        selection: Optional[Pixels] = None,
+        result: Optional[ResultFormat] = None,
+        on_disconnect: str = OnDisconnect.KEEP,
+        on_event: Optional[Callable[[JobUpdate], None]] = None,
+        on_done: Optional[Callable[[Job], None]] = None,
+        **settings: Unpack[SettingsOptions],
+    ) -> Job:
         """As :meth:`.bridge.Bridge.submit`."""
         raise NotImplementedError
 

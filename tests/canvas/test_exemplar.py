@@ -283,3 +283,16 @@ def test_no_tint_adds_up_beyond_an_edge(photo, sheet, name, most):
     # How far each colour out there is from the nearest that the photograph has.
     foreign = [np.linalg.norm(own - colour, axis=1).min() for colour in far]
     assert np.percentile(foreign, 99) < most
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_most_votes_agree_on_is_elected(seed):
+    rng = np.random.default_rng(seed)
+    taps, pixels = int(rng.choice([1, 2, 16, 49])), int(rng.integers(1, 300))
+    proposals = rng.integers(0, rng.integers(1, 20), (taps, pixels)).astype(np.int32)
+    # As patches far from what is known weigh: by many orders of magnitude less, or nothing.
+    votes = np.exp(rng.normal(0, 4, (taps, pixels))).astype(np.float32) * (rng.random((taps, pixels)) < 0.8)
+    elected = exemplar._most_voted(proposals, votes.astype(np.float32))
+    for pixel in range(pixels):
+        sums = {one: votes[proposals[:, pixel] == one, pixel].sum(dtype=np.float64) for one in proposals[:, pixel]}
+        assert sums[elected[pixel]] >= max(sums.values()) * (1 - 1e-5)

@@ -36,6 +36,7 @@ from bridge.server.app import BridgeServer
 from bridge.server.settings import Settings
 
 CLIENTS = 2
+PATIENCE = 60.0
 JOBS = ("a", "b", "c")
 SCRIPTS = ("paint", "paint", "fail", "break")
 EVENTS = (Queued, Started, Progress, Result, Failed, Cancelled)
@@ -133,7 +134,8 @@ class Artist:
         elif isinstance(message, Preview):
             assert message.job in self.submitted
         elif isinstance(message, Error):
-            self.refused[message.about] += 1
+            # A cancel of what has ended refuses no job.
+            self.refused[message.about] += message.code != "job_unknown"
 
 
 @contextlib.asynccontextmanager
@@ -193,11 +195,11 @@ async def play(script: list[tuple[Any, ...]]) -> None:
             for action in script:
                 await act(bridge, artists, action)
             bridge.engine.gate.set()
-            for artist in artists:
-                while True:
+            async with asyncio.timeout(PATIENCE):
+                for artist in artists:
                     await artist.settle()
-                    if not artist.states.open_jobs():
-                        break
+                    while artist.states.open_jobs():
+                        await artist.settle()
             check(artists)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 __all__ = ["TARGETS", "Target"]
 
@@ -179,40 +179,27 @@ def _bodies() -> Target:
 
 
 def _settings() -> Target:
+    from bridge.home import find_home
     from bridge.models.checkpoint_settings import read_settings
     from bridge.models.errors import ModelsError
 
     def run(data: bytes) -> None:
         """`checkpoints.toml`, in a home of its own."""
-        with tempfile.TemporaryDirectory() as home:
-            before = os.environ.get("PAINTBRIDGE_HOME")
-            os.environ["PAINTBRIDGE_HOME"] = home
-            try:
-                Path(home, "checkpoints.toml").write_bytes(data)
-                read_settings()
-            finally:
-                os.environ.pop("PAINTBRIDGE_HOME")
-                if before is not None:
-                    os.environ["PAINTBRIDGE_HOME"] = before
+        with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, PAINTBRIDGE_HOME=home):
+            find_home().checkpoint_settings.write_bytes(data)
+            read_settings()
 
     return Target(run, (ModelsError,))
 
 
-class _file:
+@contextlib.contextmanager
+def _file(data: bytes, suffix: str = "") -> Iterator[Path]:
     """Bytes as a file, in memory where the machine has a place for that."""
-
-    def __init__(self, data: bytes, suffix: str = "") -> None:
-        folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
-        self._handle, name = tempfile.mkstemp(suffix, "paintbridge-fuzz-", folder)
-        self._path = Path(name)
-        with io.FileIO(self._handle, "w") as file:
-            file.write(data)
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink()
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.NamedTemporaryFile(suffix=suffix, prefix="paintbridge-fuzz-", dir=folder) as file:
+        file.write(data)
+        file.flush()
+        yield Path(file.name)
 
 
 TARGETS: dict[str, Callable[[], Target]] = {

@@ -46,14 +46,14 @@ def opened(path):
 def made(width, height, model, depth, profile):
     document = Krita.createDocument(width, height, "made", model, depth, profile, 72.0)
     Krita.activeWindow().addView(document)
-def shown():
+def let_layers_list_update():
     # Krita's list of layers takes up their changes within 100 ms, and crashes where their document is gone by then.
     loop = QtCore.QEventLoop()
     QtCore.QTimer.singleShot(150, loop.quit)
     (getattr(loop, "exec", None) or loop.exec_)()
 def close_one(document):
     document.waitForDone()
-    shown()
+    let_layers_list_update()
     document.setModified(False)
     document.close()
 def open_ones():
