@@ -251,10 +251,11 @@ class LatentModel(Protocol):
     def schedule(self, size: tuple[int, int], steps: int) -> NoiseSchedule:
         """The noise schedule for planes of that size, (h, w) in latents, and so many steps: both may shift it."""
 
-    def encode_prompts(self, positive: str, negative: str) -> EncodedPrompts:
+    def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
         """Both prompts, whose words may have weights. A hint names the words that do not fit.
 
-        Raises ModelNotFinite.
+        `guided` says whether the negative one will be looked at; where not, an architecture whose text encoder takes
+        its time may give the positive one in its place. Raises ModelNotFinite.
         """
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:

@@ -93,8 +93,8 @@ class UNetModel:
         self.adapters.set_adapters(loras, check=check)
         return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
 
-    def encode_prompts(self, positive: str, negative: str) -> EncodedPrompts:
-        """As `LatentModel.encode_prompts`."""
+    def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:  # noqa: ARG002
+        """As `LatentModel.encode_prompts`. Both are always read, since each is as long as the longer one."""
         (with_it, lost), (without, negative_lost) = encode_texts(
             self.text_encoders, [read_text(positive), read_text(negative)], self
         )
