@@ -31,11 +31,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FamilyEntry:
-    """A family's name, its title for people, and what edges of pictures must be divisible by, in pixels."""
+    """A family's name, its title for people, what edges of pictures must be divisible by, in pixels, and the fewest and
+    the most pixels that it paints without resampling, None: just its native size.
+    """
 
     name: str
     title: str
     multiple: int
+    native_range: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
