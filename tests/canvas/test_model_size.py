@@ -113,6 +113,16 @@ def random_plans(count):
         yield canvas, bounds, {**DEFAULTS, **options}, rng.choice([16, 32])
 
 
+def sides(one):
+    return one.width, one.height
+
+
+def on_grid(length, needed, limit, multiple):
+    """The next multiple; where the canvas has no room for it the last one, or else all of the canvas."""
+    up, down = -(-length // multiple) * multiple, limit // multiple * multiple
+    return up if up <= limit else down if down >= needed else limit
+
+
 def test_contexts_that_are_chosen_here_lie_on_the_models_grid():
     aligned = shrunk = 0
     for canvas, bounds, options, multiple in random_plans(4000):
@@ -127,19 +137,18 @@ def test_contexts_that_are_chosen_here_lie_on_the_models_grid():
             # Resampled anyway.
             assert result.context == plain.context
             continue
-        for side, before, limit in (
-            (result.context.width, plain.context.width, canvas.width),
-            (result.context.height, plain.context.height, canvas.height),
-        ):
-            if side % multiple and side != limit:
-                # What is on the grid there would be fewer pixels than the range begins with.
-                assert result.context == plain.context
-                short, long = sorted((plain.context.width, plain.context.height))
-                assert short // multiple * multiple * (long + multiple) < RANGE[0]
-            assert abs(side - before) < multiple
-            shrunk += side < before
-            aligned += side % multiple == 0
-    assert aligned > 1000
+        changing = result.bounds.expanded(result.reach).cut_to(canvas)
+        grid = [
+            on_grid(length, needed, limit, multiple)
+            for length, needed, limit in zip(sides(plain.context), sides(changing), sides(canvas), strict=True)
+        ]
+        if fit_of(Size(*grid), multiple).scaled == Size(*grid):
+            assert sides(result.context) == tuple(grid)
+            shrunk += min(grid[0] - plain.context.width, grid[1] - plain.context.height) < 0
+            aligned += result.context.size == result.model_size
+        else:
+            assert result.context == plain.context
+    assert aligned > 500
     assert shrunk > 20
 
 
