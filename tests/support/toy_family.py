@@ -168,7 +168,7 @@ class _ToyModel:
         return FlowMatchingSchedule(mu=LinearMu()).for_image(size[0] * size[1], steps)
 
     @torch.no_grad()
-    def encode_prompts(self, positive, negative):
+    def encode_prompts(self, positive, negative, *, guided=True):  # noqa: ARG002
         numbers = [[1, *(ord(letter) % 64 for letter in text)][:PLACES] for text in (positive, negative)]
         longest = max(map(len, numbers))
         mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in numbers])

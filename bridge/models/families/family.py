@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schedule import ScheduleKind
+from .variant import Variant
 
 __all__ = ["CONFIGS", "Family", "TextPart"]
 
@@ -40,7 +41,8 @@ class Family:
     files predict noise or v and do not say which; `clip_skip` is the layer of the text encoders that is read, counted
     from the last, 1, as the WebUI counts (SD2's weights end before their last). `schedule` is the kind of noise
     schedule that its samplers must take. `architecture` and `denoiser` name what loads it
-    (`bridge.diffusion.architectures`) and its denoiser's folder.
+    (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those of its checkpoints that their
+    tensors do not tell apart; where nothing else does, it is the first.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Family:
     architecture: str = "unet"
     denoiser: str = "unet"
     native_range: tuple[int, int] | None = None
+    variants: tuple[Variant, ...] = ()
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:
