@@ -162,7 +162,7 @@ def _entries(entries: Iterable[Entry[M]], entry_of: Callable[[M], E]) -> tuple[E
 
 
 def _family_entry(family: Family) -> FamilyEntry:
-    return FamilyEntry(family.name, family.title, family.multiple, family.native_range)
+    return FamilyEntry(family.name, family.title, family.multiple)
 
 
 def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
@@ -177,6 +177,7 @@ def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
         default_steps=card.default_steps,
         default_guidance=float(card.default_guidance),
         default_sampler=card.default_sampler,
+        native_range=checkpoint.native_range,
         known_names=card.known_names,
     )
 

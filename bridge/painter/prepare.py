@@ -166,7 +166,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         scale=request.settings.scale,
         native_pixels=native,
         multiple=family.multiple,
-        native_range=family.native_range,
+        native_range=checkpoint.native_range,
     )
     if resolved.mode == "background":
         selection = 1 - selection
@@ -192,5 +192,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
     crop, fit = request.context.size.rect, resolved.fit
     if shown and request.settings.kind == "fill":
         crop = close_crop(masks.alpha)
-        fit = fit_to_model(crop.size, native_pixels=native, multiple=family.multiple, native_range=family.native_range)
+        fit = fit_to_model(
+            crop.size, native_pixels=native, multiple=family.multiple, native_range=checkpoint.native_range
+        )
     return PreparedInput(request, resolved, selection > 0, masks, rgb, valid, covers, shown, crop, fit)

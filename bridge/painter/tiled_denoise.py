@@ -95,7 +95,7 @@ def plan_tiled_refine(model: LatentModel, prepared: PreparedInput) -> TiledPlane
     context = prepared.request.context.size
     shown = selection_bounds(prepared.masks.alpha)
     # Those that paint pixel by pixel up to some size do so above it too.
-    above = _WELL_ABOVE if model.checkpoint.family.native_range is None else 1.0
+    above = _WELL_ABOVE if model.checkpoint.native_range is None else 1.0
     if shown is None or context.area <= above * prepared.plan.model_size.area:
         return None
     scale, side, multiple = model.pixels_per_latent, tile_side(model), model.checkpoint.family.multiple
