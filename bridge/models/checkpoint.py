@@ -14,9 +14,9 @@ from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import CONFIGS, FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
 from .hashing import content_hash, known_hash
 from .parts import Layout, Part, folder_part
-from .safetensors_header import read_header
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .single_file import check_parts, configs_beside, said_by_file
+from .tensor_file import read_header
 from .tensor_names import check_numbers, check_tensors
 
 __all__ = ["Checkpoint", "DenoiserShape", "inspect"]
