@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..canvas.geometry import Size
+from ..canvas.fitting import Resize
 from ..canvas.guides import drawn_lines, label_colours, resized_labels, resized_lines
 from ..canvas.resample import resize
 from ..diffusion import WeightedConditioner, guide_loader
@@ -15,7 +15,6 @@ from .request import Condition
 
 __all__ = ["Fit", "prepare_conditioners"]
 
-Resize = Callable[[np.ndarray, Size], np.ndarray]
 Fit = Callable[[np.ndarray, Resize], np.ndarray]
 """Brings an array of the context, (h, w) or (h, w, c), to a plane's pixels, resizing as it is told."""
 

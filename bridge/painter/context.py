@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ..canvas.infill import infill
-from ..canvas.resample import resize
 from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
@@ -40,10 +39,9 @@ def encode_context(
     """
     size = prepared.model_size
     init_latents = denoise_mask = masked_image_latents = mask = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[prepared.crop.slices], size)
+    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else prepared.fitted(start)
     if model.mask_input.sees_picture:
-        alpha = prepared.masks.alpha[prepared.crop.slices]
-        blank = (np.ones(size.shape, np.float32) if start is None else resize(alpha, size)) > 0
+        blank = (np.ones(size.shape, np.float32) if start is None else prepared.fitted(prepared.masks.alpha)) > 0
         if shows_some(model, blank):
             if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
                 # What is under the mask must not show in the latents around it either.
@@ -53,8 +51,7 @@ def encode_context(
             masked_image_latents = guard.encode(model, picture, check=check)
             mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
-        denoise = resize(prepared.masks.denoise[prepared.crop.slices], size)
-        denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
+        denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
     if start is not None and prepared.shown:
         init_latents = masked_image_latents
     elif start is not None and begins_from:

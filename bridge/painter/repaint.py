@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..canvas.resample import resize
 from ..diffusion import DenoiseInputs, LatentModel, denoise, steps_taken
 from .conditions import prepare_conditioners
 from .context import encode_context
@@ -79,9 +78,7 @@ def repaint(
         denoise_mask=context.denoise_mask,
         masked_image_latents=context.masked_image_latents,
         mask=context.mask,
-        conditioners=prepare_conditioners(
-            request.conditions, networks, lambda array, resized: resized(array[crop.slices], size)
-        ),
+        conditioners=prepare_conditioners(request.conditions, networks, prepared.fitted),
     )
     batched = model.device.batches and len(request.seeds) > 1
     plane = plan_tiled_refine(model, prepared)
@@ -96,14 +93,14 @@ def repaint(
     total = first_steps + (tiled_refine.steps * len(request.seeds) if tiled_refine else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(guard.decode(model, latents, check=check), crop.size)
+        picture = prepared.unfitted(guard.decode(model, latents, check=check))
         upon = prepared.shown and request.settings.kind == "fill"
         if start is None or init_latents is None or not prepared.detailed or (strength >= 1 and not upon):
             return placed(picture, crop, start)
         round_trip = guard.results.get(
             ("round trip", *context_key), lambda: guard.decode(model, init_latents, check=check)
         )
-        looked_at, round_trip = start[crop.slices], resize(round_trip, crop.size)
+        looked_at, round_trip = start[crop.slices], prepared.unfitted(round_trip)
         if upon:
             return placed(keep_shown(picture, looked_at, round_trip), crop, start)
         picture = keep_detail(picture, looked_at, round_trip, strength)
@@ -117,7 +114,7 @@ def repaint(
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start)),
+                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start, prepared.fit)),
             )
         )
         drafts = []
