@@ -22,6 +22,7 @@ __all__ = [
     "Recognition",
     "TextPart",
     "family_of_folder",
+    "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
@@ -80,6 +81,11 @@ def family_of_folder(index: Mapping[str, Any], denoiser: Mapping[str, Any], text
 def own_inspection(family: Family) -> Callable[[Path], Any] | None:
     """As `Recognition.inspect`."""
     return next(one.inspect for one in _RECOGNITIONS if one.family == family)
+
+
+def family_of_lora_title(title: str | None) -> Family | None:
+    """As `Recognition.lora_titles`; None where no family calls its LoRAs so."""
+    return next((one.family for one in _RECOGNITIONS if title in one.lora_titles), None)
 
 
 def family_of_tensors(shapes: Shapes) -> Family:

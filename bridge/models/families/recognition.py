@@ -37,12 +37,14 @@ class Recognition:
     """A family, and what tells its checkpoints; either may raise CheckpointUnsupported for what nearly is one.
 
     `inspect` makes the `Checkpoint` of one that was told; None: as those of the Stable Diffusion line are.
+    `lora_titles` are what `lora_family` calls its LoRAs, by their layers' names and widths or by their trainers' words.
     """
 
     family: Family
     is_folder: Callable[[FolderConfigs], bool]
     is_file: Callable[[Shapes], bool]
     inspect: Callable[[Path], Any] | None = None
+    lora_titles: tuple[str, ...] = ()
 
 
 def is_file_with(prefix: str) -> Callable[[Shapes], bool]:
