@@ -36,15 +36,14 @@ class Adapters:
         device: Device,
         *,
         title: str,
-        denoiser: str = "unet",
         originals: Originals = {},  # noqa: B006
         budget: int = _BUDGET,
     ) -> None:
-        """`parts` are those that LoRAs change, by their names in a diffusers folder, of which `denoiser` is one whose
-        layers are called `originals` in files of the original layout. `title` names the checkpoint.
+        """`parts` are those that LoRAs change, by their names in a diffusers folder: a denoiser, whose layers are called
+        `originals` in files of the original layout, and text encoders. `title` names the checkpoint.
         """
         self._parts = dict(parts)
-        self._names = LayerNames(parts, denoiser, originals)
+        self._names = LayerNames(parts, originals)
         self._device = device
         self._title = title
         self._budget = budget

@@ -17,8 +17,8 @@ from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .hashing import content_hash
-from .safetensors_header import SafetensorsHeader, read_header
 from .single_file import configs_beside
+from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
@@ -154,7 +154,7 @@ def _inspect_file(path: Path) -> ControlNet:
     )
 
 
-def _check_file(path: Path, header: SafetensorsHeader) -> None:
+def _check_file(path: Path, header: FileHeader) -> None:
     """Raises CheckpointUnsupported for what loading would leave out, or could not heed."""
     check_numbers(path, header)
     if any(name.startswith(_PREFIX) for name in header.shapes):

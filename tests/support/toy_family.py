@@ -38,6 +38,7 @@ from bridge.models.checkpoint import DenoiserShape
 from bridge.models.control_kinds import ControlKind, PictureReading, register_control_kind
 from bridge.models.families import Recognition, TextPart, register
 from bridge.models.hashing import content_hash
+from bridge.models.parts import Layout
 from bridge.models.schedule import Prediction, ScheduleKind
 
 __all__ = ["TOY", "TOY_WITH_REFERENCE", "ToyGuide", "build_toy", "colour_of"]
@@ -131,7 +132,7 @@ def _inspect(path: Path) -> Checkpoint:
     return Checkpoint(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=family,
         inpaint=False,
         prediction=Prediction.FLOW,
@@ -167,7 +168,7 @@ class _ToyModel:
         return FlowMatchingSchedule(mu=LinearMu()).for_image(size[0] * size[1], steps)
 
     @torch.no_grad()
-    def encode_prompts(self, positive, negative):
+    def encode_prompts(self, positive, negative, *, guided=True):  # noqa: ARG002
         numbers = [[1, *(ord(letter) % 64 for letter in text)][:PLACES] for text in (positive, negative)]
         longest = max(map(len, numbers))
         mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in numbers])

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
-from . import sd1, sd2, sdxl
+from . import flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
+from .variant import Variant, told_variant
 
 __all__ = [
     "CONFIGS",
@@ -21,11 +22,13 @@ __all__ = [
     "FolderConfigs",
     "Recognition",
     "TextPart",
+    "Variant",
     "family_of_folder",
     "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
+    "told_variant",
 ]
 
 FAMILIES: dict[str, Family] = {}
@@ -110,5 +113,9 @@ def family_of_tensors(shapes: Shapes) -> Family:
     raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
 
 
-for _family in (sd1, sd2, sdxl):
-    register(_family.recognition)
+for _recognition in (
+    *(sd1.recognition, sd2.recognition, sdxl.recognition),
+    *flux2.recognitions,
+    z_image.recognition,
+):
+    register(_recognition)

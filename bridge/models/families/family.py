@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schedule import ScheduleKind
+from .variant import Variant
 
 __all__ = ["CONFIGS", "Family", "TextPart"]
 
@@ -38,7 +39,8 @@ class Family:
     checkpoint says nothing else; `v_told_by_spread` says that single files predict noise or v and do not say which;
     `clip_skip` is the layer of the text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's
     weights end before their last). `schedule` is the kind of noise schedule that its samplers must take. `architecture`
-    and `denoiser` name what loads it (`bridge.diffusion.architectures`) and its denoiser's folder.
+    and `denoiser` name what loads it (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those
+    of its checkpoints that their tensors do not tell apart; where nothing else does, it is the first.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Family:
     schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING
     architecture: str = "unet"
     denoiser: str = "unet"
+    variants: tuple[Variant, ...] = ()
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:
