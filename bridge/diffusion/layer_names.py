@@ -18,23 +18,23 @@ several whose outputs, one after the other, are the original layer's."""
 class LayerNames:
     """The layers of a checkpoint's parts by flat name (`flat_name`)."""
 
-    def __init__(self, parts: Mapping[str, Any], denoiser: str, originals: Originals) -> None:
-        """`parts` are by their names in a diffusers folder, `denoiser` is which of them that is."""
-        self._denoiser = denoiser
+    def __init__(self, parts: Mapping[str, Any], originals: Originals) -> None:
+        """`parts` are by their names in a diffusers folder; the one that is no text encoder is the denoiser."""
+        self._denoiser = next((part for part in parts if not part.startswith("text_encoder")), "")
         self._layers: dict[str, dict[str, Any]] = {}
         self._paths: dict[str, dict[str, tuple[str, ...]]] = {}
         for part, model in parts.items():
-            called = DENOISER if part == denoiser else part
+            called = DENOISER if part == self._denoiser else part
             self._layers[part] = {
                 path.removesuffix(".base_layer"): module
                 for path, module in model.named_modules()
                 if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))
             }
             self._paths[part] = {flat_name(called, path): (path,) for path in self._layers[part]}
-        known = self._layers.get(denoiser, {})
+        known = self._layers.get(self._denoiser, {})
         for name, paths in originals.items():
             if all(path in known for path in paths):
-                self._paths[denoiser].setdefault(flat_name(DENOISER, name), paths)
+                self._paths[self._denoiser].setdefault(flat_name(DENOISER, name), paths)
 
     def part(self, module: LoraModule) -> str:
         """The part that a LoRA's module is in, by its name in a diffusers folder."""

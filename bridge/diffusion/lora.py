@@ -39,8 +39,8 @@ class Adapters:
         originals: Originals = {},  # noqa: B006
         budget: int = _BUDGET,
     ) -> None:
-        """`parts` are those that LoRAs change, by their names in a diffusers folder: a denoiser, whose layers are called
-        `originals` in files of the original layout, and text encoders. `title` names the checkpoint.
+        """`parts` are those that LoRAs change, by their names in a diffusers folder: a denoiser, whose layers are
+        called `originals` in files of the original layout, and text encoders. `title` names the checkpoint.
         """
         self._parts = dict(parts)
         self._names = LayerNames(parts, originals)
