@@ -13,8 +13,8 @@ def encode_picture(vae: Any, rgb: np.ndarray, device: torch.device) -> torch.Ten
     """A picture (h, w, 3), 0..1, as latents (1, c, h', w'), float32: the mode of the posterior, shifted and scaled."""
     pixels = torch.from_numpy(np.ascontiguousarray(rgb, dtype=np.float32)).permute(2, 0, 1)[None]
     pixels = (pixels.clamp(0, 1) * 2 - 1).to(device, vae.dtype)
-    latents: torch.Tensor = vae.encode(pixels).latent_dist.mode().float()
-    return (latents - _shift(vae)) * vae.config.scaling_factor
+    latents: torch.Tensor = (vae.encode(pixels).latent_dist.mode().float() - _shift(vae)) * vae.config.scaling_factor
+    return latents
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "picture_beside"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside"]
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,31 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    size = prepared.model_size
     init_latents = denoise_mask = masked_image_latents = mask = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[prepared.crop.slices], size)
+    seen, blank = looked_at(prepared, start)
     if model.mask_input.sees_picture:
-        alpha = prepared.masks.alpha[prepared.crop.slices]
-        blank = (np.ones(size.shape, np.float32) if start is None else resize(alpha, size)) > 0
         picture = picture_beside(model, seen, blank, shown=prepared.shown)
         masked_image_latents = guard.encode(model, picture, check=check)
         mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
-        denoise = resize(prepared.masks.denoise[prepared.crop.slices], size)
+        denoise = resize(prepared.masks.denoise[prepared.crop.slices], prepared.model_size)
         denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
     if start is not None and prepared.shown:
         init_latents = masked_image_latents
     elif start is not None and begins_from:
         init_latents = guard.encode(model, seen, check=check)
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
+
+
+def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What of `start` (h, w, 3), or of nothing, a model may look at, at its own size: (h', w', 3), 0..1; and (h', w'),
+    True where it is repainted: everything that the layer can show.
+    """
+    size = prepared.model_size
+    if start is None:
+        return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
+    crop = prepared.crop.slices
+    return resize(start[crop], size), resize(prepared.masks.alpha[crop], size) > 0
 
 
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:

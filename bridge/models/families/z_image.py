@@ -35,7 +35,7 @@ _FIRST = ("x_embedder.weight", "all_x_embedder.2-1.weight")
 
 
 def _is_folder(configs: FolderConfigs) -> bool:
-    return configs.index.get("_class_name", "").startswith("ZImage")
+    return str(configs.index.get("_class_name")).startswith("ZImage")
 
 
 def _is_file(shapes: Shapes) -> bool:
