@@ -53,7 +53,7 @@ def read_inpainting(
 
 
 def resolved_conditioning(settings: wire.JobSettings, request: Request) -> wire.Conditioning:
-    """What guides, as a recipe has it: each condition with the ControlNet that was chosen for it, and the fill's own."""
+    """What guides, as a recipe has it: each condition with its ControlNet, and the fill's own."""
     said = settings.conditioning
     conditions = tuple(
         replace(one, controlnet=condition.guide.id)
