@@ -25,7 +25,7 @@ KNOW_CLASSES = {
 SAY_UNET = {
     "diffusion/architectures/__init__.py",
     "diffusion/architectures/unet.py",
-    "diffusion/leftovers.py",
+    "diffusion/conversion.py",
     "diffusion/lora_weights.py",
 }
 

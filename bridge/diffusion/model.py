@@ -99,7 +99,7 @@ class MaskInput(Enum):
     """By further input channels: the mask, and the latents of the picture with the mask's inside blanked."""
 
     REFERENCE = "reference"
-    """By the latents of the whole picture as reference tokens, and by blending."""
+    """By the latents of the picture as reference tokens, but for those of the mask's inside, and by blending."""
 
     @property
     def blends(self) -> bool:
@@ -172,7 +172,7 @@ class ModelInputs:
     `latents` (n, c, h, w) are scaled as the sampler's `model_input` has them; `timestep` is what the schedule calls
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
-    for models that see it.
+    for models that see it; a reference may be left out, and one without a mask is looked at everywhere.
     """
 
     latents: torch.Tensor

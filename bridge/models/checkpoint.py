@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,14 +11,13 @@ from .card import LEAST_NATIVE, MOST_NATIVE, Card, read_card
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
+from .families import CONFIGS, FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
 from .hashing import content_hash, known_hash
+from .parts import Layout, Part, folder_part
 from .safetensors_header import read_header
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .single_file import check_parts, configs_beside, said_by_file
 from .tensor_names import check_numbers, check_tensors
-from .vae import Vae
-from .weight_files import weight_files
 
 __all__ = ["Checkpoint", "DenoiserShape", "inspect"]
 
@@ -42,17 +41,18 @@ class DenoiserShape:
 class Checkpoint:
     """A model on disk.
 
-    `layout` is "folder" or "file"; `inpaint` says that its denoiser takes further channels (mask, masked picture);
+    `layout` says what it is: a folder, or a file, which may need others. `inpaint` says that its denoiser takes further
+    channels (mask, masked picture);
     `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in
     noise alone; `force_zeros_for_empty_prompt` that an empty negative prompt conditions on zeros. `files` are those
-    that loading reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None:
-    the family's. `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files
-    do not.
+    of its own that loading reads. `parts` says where each part lies. `clip_skip` is the layer of its text encoders that
+    it reads, counted from the last, 1; None: the family's. `told` is what `checkpoint_settings` says of it that its
+    files do not.
     """
 
     id: str
     path: Path
-    layout: str
+    layout: Layout
     family: Family
     inpaint: bool
     prediction: Prediction
@@ -62,8 +62,24 @@ class Checkpoint:
     files: tuple[Path, ...]
     shape: DenoiserShape
     clip_skip: int | None = None
-    vae: Vae | None = None
+    parts: tuple[Part, ...] = ()
     told: tuple[str, ...] = ()
+
+    def part(self, name: str) -> Part:
+        """The part of that name in a diffusers folder. Raises KeyError where it has none."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise KeyError(name)
+
+    def with_part(self, part: Part) -> "Checkpoint":
+        """This checkpoint with a part in place of its own."""
+        return replace(self, parts=(*(one for one in self.parts if one.name != part.name), part))
+
+    @property
+    def apart(self) -> tuple[Part, ...]:
+        """Its parts that lie in other files than its own, as far as they are no part of Paintbridge."""
+        return tuple(part for part in self.parts if not set(part.files) <= set(self.files))
 
     @property
     def layers_skipped(self) -> int:
@@ -76,27 +92,25 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over what it was told and its other VAE, if any: 64 hex digits.
+        """SHA-256 over `files`, and over what it was told and its parts in other files, if any: 64 hex digits.
 
         The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
         the reading.
         """
         files = content_hash(self.path, self.files, check=check)
-        vae = content_hash(self.vae.path, self.vae.files, check=check) if self.vae else None
-        return self._with_settings(files, vae)
+        return self._with_settings(files, {part.name: part.content_hash(check=check) for part in self.apart})
 
     def known_hash(self) -> str | None:
         """The same, without reading the files: None until something has hashed them."""
         files = known_hash(self.path, self.files)
-        vae = known_hash(self.vae.path, self.vae.files) if self.vae else None
-        if files is None or (self.vae is not None and vae is None):
-            return None
-        return self._with_settings(files, vae)
+        apart = {part.name: part.known_hash() for part in self.apart}
+        known = {name: one for name, one in apart.items() if one is not None}
+        return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 
-    def _with_settings(self, files: str, vae: str | None) -> str:
-        if not self.told and vae is None:
+    def _with_settings(self, files: str, apart: Mapping[str, str]) -> str:
+        if not self.told and not apart:
             return files
-        lines = [files, *sorted(self.told), *([f"vae = {vae}"] if vae is not None else [])]
+        lines = [files, *sorted(self.told), *(f"{name} = {one}" for name, one in sorted(apart.items()))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -130,24 +144,22 @@ def _inspect_folder(path: Path) -> Checkpoint:
     prediction = _prediction(scheduler.get("prediction_type", "epsilon"))
     check_scheduler(scheduler)
     distilled = distillation_of(path.name, scheduler, denoiser)
-    files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
-    for part in family.weighted_parts:
-        config = path / part / "config.json"
-        check_config(part, _read_json(config), kind_of_part(part))
-        weights = weight_files(path / part)
-        for file in weights:
+    parts = [_scheduler_part(path / "scheduler")]
+    for name in family.weighted_parts:
+        check_config(name, _read_json(path / name / "config.json"), kind_of_part(name))
+        part = folder_part(name, path / name)
+        for file in part.files:
             if file.suffix == ".safetensors":
                 header = read_header(file)
                 check_numbers(file, header)
-                _check_shape(part, header.shapes, denoiser)
-        files += [config, *weights]
-    for text in family.texts:
-        files += _tokenizer_files(path / text.tokenizer)
+                _check_shape(name, header.shapes, denoiser)
+        parts.append(part)
+    parts += [_tokenizer_part(path / text.tokenizer) for text in family.texts]
     native = _native_pixels(denoiser, family)
     return Checkpoint(
         id=path.name,
         path=path,
-        layout="folder",
+        layout=Layout.FOLDER,
         family=family,
         inpaint=inpaint,
         prediction=prediction,
@@ -155,8 +167,9 @@ def _inspect_folder(path: Path) -> Checkpoint:
         force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt
         and bool(index.get("force_zeros_for_empty_prompt", True)),
         card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled, native_pixels=native),
-        files=tuple(files),
+        files=(path / "model_index.json", *(file for part in parts for file in part.files)),
         shape=DenoiserShape.of_config(denoiser),
+        parts=tuple(parts),
     )
 
 
@@ -184,7 +197,7 @@ def _inspect_file(path: Path) -> Checkpoint:
     return Checkpoint(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=family,
         inpaint=inpaint,
         prediction=_prediction(said.prediction),
@@ -194,7 +207,22 @@ def _inspect_file(path: Path) -> Checkpoint:
         files=(path, *extra),
         shape=_shape_of_tensors(header.shapes),
         clip_skip=said.clip_skip,
+        parts=_file_parts(path, family, beside, inpaint=inpaint),
     )
+
+
+def _file_parts(path: Path, family: Family, beside: Path | None, *, inpaint: bool) -> tuple[Part, ...]:
+    """The parts of a file that holds all of them, each by the config beside the file, or by its family's."""
+    configs = beside or CONFIGS / family.name
+    parts = [Part("scheduler", configs / "scheduler", Layout.FOLDER)]
+    for name, prefix in family.file_prefixes.items():
+        values = (("in_channels", 9 if inpaint else 4),) if name == family.denoiser else ()
+        parts.append(Part(name, path, Layout.FILE, (path,), prefix, configs / name, values))
+    for text in family.texts:
+        own = beside / text.tokenizer if beside is not None else None
+        folder = own if own is not None and own.is_dir() else CONFIGS / "clip"
+        parts.append(Part(text.tokenizer, folder, Layout.FOLDER))
+    return tuple(parts)
 
 
 def _check_beside(beside: Path, family: Family) -> None:
@@ -223,13 +251,17 @@ def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> DenoiserShape:
     return DenoiserShape(denoiser[FIRST_CONVOLUTION][0], next(widths, 0))
 
 
-def _tokenizer_files(part: Path) -> list[Path]:
+def _scheduler_part(folder: Path) -> Part:
+    return Part("scheduler", folder, Layout.FOLDER, (folder / "scheduler_config.json",))
+
+
+def _tokenizer_part(part: Path) -> Part:
     files = sorted(file for file in part.glob("*") if file.suffix in (".json", ".txt"))
     if not any(file.name in ("vocab.json", "tokenizer.json") for file in files):
         raise CheckpointUnreadable(
             "Its {name} has no vocabulary.", hint="Download or copy the folder again.", name=part.name
         )
-    return files
+    return Part(part.name, part, Layout.FOLDER, tuple(files))
 
 
 def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[str, Any]) -> None:

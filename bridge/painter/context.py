@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..canvas.infill import infill
 from ..canvas.resample import resize
 from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside", "shows_some"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ def encode_context(
     init_latents = denoise_mask = masked_image_latents = mask = None
     seen, blank = looked_at(prepared, start)
     if model.mask_input.sees_picture:
-        picture = picture_beside(model, seen, blank, shown=prepared.shown)
-        masked_image_latents = guard.encode(model, picture, check=check)
-        mask = model.encode_mask(blank.astype(np.float32))
+        if shows_some(model, blank):
+            if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
+                # What is under the mask must not show in the latents around it either.
+                picture = infill(seen, blank.astype(np.float32), None, "fill")
+            else:
+                picture = picture_beside(model, seen, blank, shown=prepared.shown)
+            masked_image_latents = guard.encode(model, picture, check=check)
+            mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
         denoise = resize(prepared.masks.denoise[prepared.crop.slices], prepared.model_size)
         denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
@@ -64,10 +70,18 @@ def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.nda
     return resize(start[crop], size), resize(prepared.masks.alpha[crop], size) > 0
 
 
+def shows_some(model: LatentModel, blank: np.ndarray) -> bool:
+    """Whether a model that sees the picture is given it, where `blank` (h, w) is repainted.
+
+    Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+    """
+    return model.mask_input is MaskInput.CHANNELS or not blank.all()
+
+
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:
     """What a model that sees the picture (h, w, 3) is given of it, where `blank` (h, w) is repainted.
 
-    That is grey, unless it is `shown` what is there.
+    That is grey, unless it is `shown` what is there, or looks at nothing there.
     """
     if shown or model.mask_input is MaskInput.REFERENCE:
         return picture

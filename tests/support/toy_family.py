@@ -39,6 +39,7 @@ from bridge.models.checkpoint import DenoiserShape
 from bridge.models.control_kinds import ControlKind, PictureReading, register_control_kind
 from bridge.models.families import Recognition, TextPart, register
 from bridge.models.hashing import content_hash
+from bridge.models.parts import Layout
 from bridge.models.schedule import Prediction, ScheduleKind
 
 __all__ = ["TOY", "TOY_WITH_REFERENCE", "ToyGuide", "build_toy", "colour_of"]
@@ -132,7 +133,7 @@ def _inspect(path: Path) -> Checkpoint:
     return Checkpoint(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=family,
         inpaint=False,
         prediction=Prediction.FLOW,

@@ -27,7 +27,7 @@ from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
 from ..schedules import VariancePreservingSchedule
-from ..text_encoders.clip import ClipTextEncoder, encode_texts
+from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
 from ..text_encoders.hints import prompt_hints
 from ..weights import weights_of
 
@@ -185,8 +185,10 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> UNetModel:
     a text encoder has no layer for, and ModelNotFinite where the VAE decodes to no numbers.
     """
     weights = weights_of(checkpoint)
-    tokenizers = {text.encoder: weights.tokenizer(text) for text in checkpoint.family.texts}
-    scheduler_config = weights.scheduler_config()
+    tokenizers = {text.encoder: clip_tokenizer(weights, text) for text in checkpoint.family.texts}
+    # What its inspection told of it comes first.
+    told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
+    scheduler_config = {**weights.scheduler_config(), **told}
     modules: dict[str, Any] = {}
     for part, kind in part_classes(checkpoint.family).items():
         dtype = torch.float32 if part == "vae" else loader.device.torch_dtype

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
-from . import sd1, sd2, sdxl, z_image
+from . import flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
 from .variant import Variant, told_variant
@@ -107,5 +107,9 @@ def family_of_tensors(shapes: Shapes) -> Family:
     raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
 
 
-for _family in (sd1, sd2, sdxl, z_image):
-    register(_family.recognition)
+for _recognition in (
+    *(sd1.recognition, sd2.recognition, sdxl.recognition),
+    *flux2.recognitions,
+    z_image.recognition,
+):
+    register(_recognition)
