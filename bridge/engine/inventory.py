@@ -44,7 +44,8 @@ class CheckpointEntry:
 
     ``id`` is its unique name. ``hash`` is its content's, 64 hex digits, None until something has read the files whole:
     hashing gigabytes is left to the first job that uses them. ``inpaint`` says that its denoiser takes the masked
-    picture as further channels. ``native_pixels`` is the pixel count that it paints best at. ``known_names`` are the
+    picture as further channels. ``native_pixels`` is the pixel count that it paints best at, ``native_range`` the
+    fewest and the most that it paints without resampling, None: just about the native. ``known_names`` are the
     things that a small checkpoint can paint; empty: no such bounds.
     """
 
@@ -57,6 +58,7 @@ class CheckpointEntry:
     default_steps: int
     default_guidance: float
     default_sampler: str
+    native_range: tuple[int, int] | None = None
     known_names: tuple[str, ...] = ()
 
 

@@ -177,6 +177,7 @@ def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
         default_steps=card.default_steps,
         default_guidance=float(card.default_guidance),
         default_sampler=card.default_sampler,
+        native_range=checkpoint.native_range,
         known_names=card.known_names,
     )
 

@@ -82,6 +82,16 @@ class Checkpoint:
         return tuple(part for part in self.parts if not set(part.files) <= set(self.files))
 
     @property
+    def native_range(self) -> tuple[int, int] | None:
+        """The family's, for the native size of this checkpoint, which its card may say is another."""
+        if self.family.native_range is None:
+            return None
+        least, most = (
+            round(one * self.card.native_pixels / self.family.native_pixels) for one in self.family.native_range
+        )
+        return least, most
+
+    @property
     def layers_skipped(self) -> int:
         """How many layers before its family's the text encoders are read at."""
         return max(0, (self.clip_skip or 0) - self.family.clip_skip)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..canvas.geometry import Size
+from ..canvas.fitting import Resize
 from ..canvas.guides import drawn_lines, label_colours, resized_labels, resized_lines
 from ..canvas.resample import resize
 from ..diffusion import GuideFiles, GuideInput, LatentModel, WeightedConditioner, guide_loader
@@ -18,7 +18,6 @@ __all__ = ["Fit", "Networks", "prepare_conditioners", "prepare_inpainting"]
 Networks = Mapping[GuideFiles, Any]
 """What was loaded for each guide."""
 
-Resize = Callable[[np.ndarray, Size], np.ndarray]
 Fit = Callable[[np.ndarray, Resize], np.ndarray]
 """Brings an array of the context, (h, w) or (h, w, c), to a plane's pixels, resizing as it is told."""
 

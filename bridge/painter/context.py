@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ..canvas.infill import infill
-from ..canvas.resample import resize
 from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
@@ -50,8 +49,7 @@ def encode_context(
             masked_image_latents = guard.encode(model, picture, check=check)
             mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
-        denoise = resize(prepared.masks.denoise[prepared.crop.slices], prepared.model_size)
-        denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
+        denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
     if start is not None and prepared.shown:
         init_latents = masked_image_latents
     elif start is not None and begins_from:
@@ -66,8 +64,7 @@ def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.nda
     size = prepared.model_size
     if start is None:
         return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
-    crop = prepared.crop.slices
-    return resize(start[crop], size), resize(prepared.masks.alpha[crop], size) > 0
+    return prepared.fitted(start), prepared.fitted(prepared.masks.alpha) > 0
 
 
 def shows_some(model: LatentModel, blank: np.ndarray) -> bool:

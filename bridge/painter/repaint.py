@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..canvas.resample import resize
 from ..diffusion import DenoiseInputs, LatentModel, denoise, steps_taken
 from .conditions import Networks, prepare_conditioners, prepare_inpainting
 from .context import encode_context, looked_at
@@ -65,9 +64,7 @@ def repaint(
             lambda: encode_context(model, prepared, start, begins_from=begins_from, guard=guard, check=check),
         )
     init_latents = context.init_latents
-    conditioners = prepare_conditioners(
-        request.conditions, networks, model, lambda array, resized: resized(array[crop.slices], size)
-    )
+    conditioners = prepare_conditioners(request.conditions, networks, model, prepared.fitted)
     if request.inpainting is not None and start is not None and request.settings.kind == "fill":
         seen, blank = looked_at(prepared, start)
         conditioners = (*conditioners, prepare_inpainting(request.inpainting, networks, model, seen, blank))
@@ -98,14 +95,14 @@ def repaint(
     total = first_steps + (tiled_refine.steps * len(request.seeds) if tiled_refine else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(guard.decode(model, latents, check=check), crop.size)
+        picture = prepared.unfitted(guard.decode(model, latents, check=check))
         upon = prepared.shown and request.settings.kind == "fill"
         if start is None or init_latents is None or not prepared.detailed or (strength >= 1 and not upon):
             return placed(picture, crop, start)
         round_trip = guard.results.get(
             ("round trip", *context_key), lambda: guard.decode(model, init_latents, check=check)
         )
-        looked_at, round_trip = start[crop.slices], resize(round_trip, crop.size)
+        looked_at, round_trip = start[crop.slices], prepared.unfitted(round_trip)
         if upon:
             return placed(keep_shown(picture, looked_at, round_trip), crop, start)
         picture = keep_detail(picture, looked_at, round_trip, strength)
@@ -119,7 +116,7 @@ def repaint(
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start)),
+                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start, prepared.fit)),
             )
         )
         drafts = []

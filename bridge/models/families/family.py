@@ -33,14 +33,16 @@ class TextPart:
 class Family:
     """What checkpoints of one architecture share.
 
-    `native_pixels` is the pixel count that the family was trained at, `multiple` what picture edges must divide by,
-    `pixels_per_latent` pixels per latent along an edge. `texts` condition side by side; `uses_time_ids` conditions on
-    the picture's size; `force_zeros_for_empty_prompt` conditions on zeros for an empty negative prompt, where a
-    checkpoint says nothing else; `v_told_by_spread` says that single files predict noise or v and do not say which;
-    `clip_skip` is the layer of the text encoders that is read, counted from the last, 1, as the WebUI counts (SD2's
-    weights end before their last). `schedule` is the kind of noise schedule that its samplers must take. `architecture`
-    and `denoiser` name what loads it (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those
-    of its checkpoints that their tensors do not tell apart; where nothing else does, it is the first.
+    `native_pixels` is the pixel count that the family was trained at, `native_range` the fewest and the most pixels
+    that it paints as well, in whatever size, so that pictures need not be resampled (None: they are, to the native
+    size), `multiple` what picture edges must divide by, `pixels_per_latent` pixels per latent along an edge. `texts`
+    condition side by side; `uses_time_ids` conditions on the picture's size; `force_zeros_for_empty_prompt` conditions
+    on zeros for an empty negative prompt, where a checkpoint says nothing else; `v_told_by_spread` says that single
+    files predict noise or v and do not say which; `clip_skip` is the layer of the text encoders that is read, counted
+    from the last, 1, as the WebUI counts (SD2's weights end before their last). `schedule` is the kind of noise
+    schedule that its samplers must take. `architecture` and `denoiser` name what loads it
+    (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those of its checkpoints that their
+    tensors do not tell apart; where nothing else does, it is the first.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Family:
     schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING
     architecture: str = "unet"
     denoiser: str = "unet"
+    native_range: tuple[int, int] | None = None
     variants: tuple[Variant, ...] = ()
 
     @property

@@ -17,6 +17,7 @@ FLUX2_KLEIN_4B = Family(
     name="Flux2Klein4B",
     title="FLUX.2 Klein 4B",
     native_pixels=1024 * 1024,
+    native_range=(512 * 512, 1536 * 1024),
     multiple=16,
     pixels_per_latent=16,
     latent_channels=128,

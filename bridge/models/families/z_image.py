@@ -12,6 +12,7 @@ Z_IMAGE = Family(
     name="ZImage",
     title="Z-Image",
     native_pixels=1024 * 1024,
+    native_range=(512 * 512, 1536 * 1024),
     multiple=16,
     pixels_per_latent=8,
     latent_channels=16,
