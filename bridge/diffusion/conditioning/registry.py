@@ -11,6 +11,7 @@ from ...models import Checkpoint, ConditionUnsupported
 from ..model import Conditioner, Effect, LatentModel
 from .controlnet import ControlNetLoader
 from .guide_input import GuideInput
+from .z_image_controlnet import ZImageControlNetLoader
 
 __all__ = ["GuideFiles", "GuideLoader", "check_takes", "guide_loader", "register_guide"]
 
@@ -49,7 +50,10 @@ class GuideLoader(Protocol):
         """The guide for a plane of the model's. Inputs of no kind are for those that `bridge.models` says inpaint."""
 
 
-_LOADERS: dict[str, GuideLoader] = {"controlnet": ControlNetLoader()}
+_LOADERS: dict[str, GuideLoader] = {
+    "controlnet": ControlNetLoader(),
+    "z_image_controlnet": ZImageControlNetLoader(),
+}
 
 
 def register_guide(name: str, loader: GuideLoader) -> None:
