@@ -53,6 +53,12 @@ class PromptEmbeds:
             None if self.mask is None else self.mask.expand(count, -1),
         )
 
+    def unpadded(self) -> list[torch.Tensor]:
+        """Each prompt's states without padding, (tokens, width), as some architectures take them."""
+        if self.mask is None:
+            return list(self.embeds.unbind())
+        return [states[mask] for states, mask in zip(self.embeds, self.mask, strict=True)]
+
     def concatenated(self, other: "PromptEmbeds") -> "PromptEmbeds":
         """Both batches as one. Both have the same number of tokens."""
         return PromptEmbeds(

@@ -11,7 +11,7 @@ from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "picture_beside", "shows_some"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside", "shows_some"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,9 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    size = prepared.model_size
     init_latents = denoise_mask = masked_image_latents = mask = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else prepared.fitted(start)
+    seen, blank = looked_at(prepared, start)
     if model.mask_input.sees_picture:
-        blank = (np.ones(size.shape, np.float32) if start is None else prepared.fitted(prepared.masks.alpha)) > 0
         if shows_some(model, blank):
             if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
                 # What is under the mask must not show in the latents around it either.
@@ -57,6 +55,16 @@ def encode_context(
     elif start is not None and begins_from:
         init_latents = guard.encode(model, seen, check=check)
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
+
+
+def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What of `start` (h, w, 3), or of nothing, a model may look at, at its own size: (h', w', 3), 0..1; and (h', w'),
+    True where it is repainted: everything that the layer can show.
+    """
+    size = prepared.model_size
+    if start is None:
+        return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
+    return prepared.fitted(start), prepared.fitted(prepared.masks.alpha) > 0
 
 
 def shows_some(model: LatentModel, blank: np.ndarray) -> bool:

@@ -1,16 +1,15 @@
 """What the second pass does with a picture: bring it to its surroundings, refine it in tiles, put it back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 
 from ..canvas.composite import match_colour
 from ..diffusion import DenoiseInputs, LatentModel, pooled_mask
-from .conditions import prepare_conditioners
+from .conditions import Networks, prepare_conditioners
 from .context import picture_beside, shows_some
 from .detail import keep_detail
 from .oom_guard import OomGuard
@@ -46,7 +45,7 @@ class TiledRefine:
         first: DenoiseInputs,
         *,
         fresh: bool,
-        networks: Sequence[Any],
+        networks: Networks,
         guard: OomGuard,
         check: Callable[[], None],
     ) -> None:
@@ -66,7 +65,7 @@ class TiledRefine:
             denoise_mask=None,
             masked_image_latents=None,
             mask=None,
-            conditioners=prepare_conditioners(prepared.request.conditions, networks, plane.fitted),
+            conditioners=prepare_conditioners(prepared.request.conditions, networks, model, plane.fitted),
         )
         self.steps = self._tiled(self._inputs).steps
 
