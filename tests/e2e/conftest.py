@@ -18,7 +18,8 @@ from bridge.client import Bridge
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256, `slow` takes its time, and
-    `klein`, FLUX.2's. And LoRAs: `ink` for all of them, `large` for none, and a pickle; and the name of a textual inversion.
+    `klein`, FLUX.2's. And LoRAs: `ink` for all of SD1, `large` for none, and a pickle; and the name of a textual
+    inversion.
     """
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
