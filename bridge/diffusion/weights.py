@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Hashable
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 import transformers
 from accelerate import init_empty_weights
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import nn
 
 from ..errors import Sentence
@@ -20,6 +19,7 @@ from ..models.single_file import CONFIGS, configs_beside
 from ..models.tensor_names import check_leftovers
 from ..models.weight_files import variant_of
 from .conversion import Convert, Tensors, convert_original, leftovers, named_as_in
+from .tensor_reading import read_tensors
 
 __all__ = ["Weights", "import_classes", "load_controlnet", "weights_of"]
 
@@ -94,7 +94,7 @@ def _from_file(
     """Nothing but that part's tensors is read."""
 
     def load() -> tuple[Any, Tensors]:
-        tensors = _tensors(part.path, part.prefix)
+        tensors = read_tensors(part.path, part.prefix, dtype)
         module = _empty(kind, part)
         _fill(module, named_as_in(module, part.name, tensors, convert), dtype)
         return module, tensors
@@ -132,21 +132,17 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
     module.load_state_dict(fitting, strict=False, assign=True)
 
 
-def _tensors(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
-    with safe_open(path, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+def load_controlnet(net: ControlNet, kind: Any, dtype: torch.dtype, convert: Convert = convert_original) -> Any:
+    """A ControlNet's weights, as a module of the class `kind`.
 
-
-def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
-    """A ControlNet's weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
-    kind: Any = diffusers.ControlNetModel
+    Raises CheckpointUnreadable where they do not fit its config, or are not all there.
+    """
     layout = Layout(net.layout)
     if layout is Layout.FOLDER:
         return _from_folder(net, "ControlNet", Part("controlnet", net.path, layout, net.files), kind, dtype)
     config = configs_beside(net.path) or CONFIGS / net.family.name / "controlnet"
-    part = Part("controlnet", net.path, layout, net.files, config=config)
-    return _from_file(net, "ControlNet", part, kind, dtype, convert_original)
+    part = Part("controlnet", net.path, layout, net.files, config=config, values=net.values)
+    return _from_file(net, "ControlNet", part, kind, dtype, convert)
 
 
 def import_classes() -> None:

@@ -24,9 +24,9 @@ from .families import (
 )
 from .hashing import content_hash, known_hash
 from .parts import Layout, Part, folder_part
-from .safetensors_header import read_header
 from .schedule import DIFFUSION_PREDICTIONS, Prediction, ScheduleKind
 from .single_file import check_parts, configs_beside, said_by_file
+from .tensor_file import read_header
 from .tensor_names import check_numbers, check_tensors
 
 __all__ = ["Checkpoint", "DenoiserShape", "folder_configs", "inspect", "sees_mask"]

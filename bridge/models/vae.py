@@ -11,7 +11,7 @@ from .config_keys import check_config
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import Family
 from .parts import Layout, Part, folder_part
-from .safetensors_header import read_header
+from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
 
 __all__ = ["inspect_vae"]

@@ -14,17 +14,13 @@ class WeightFormat(StrEnum):
     BFLOAT16 = "bf16"
     FP8 = "fp8"
     """Plain float8, e4m3fn or e5m2: numbers that are what they say."""
-
-    @property
-    def bytes_on_disk(self) -> float:
-        """Bytes of a weight in a file."""
-        return _BYTES[self]
-
-
-_BYTES = {
-    WeightFormat.FLOAT64: 8.0,
-    WeightFormat.FLOAT32: 4.0,
-    WeightFormat.FLOAT16: 2.0,
-    WeightFormat.BFLOAT16: 2.0,
-    WeightFormat.FP8: 1.0,
-}
+    FP8_SCALED = "fp8 scaled"
+    """Float8 times a scale, of the whole weight or of a row."""
+    INT8 = "int8"
+    """Whole numbers times a scale, of the whole weight or of a row."""
+    CONVROT = "int8 ConvRot"
+    """ComfyUI's int8, which may have been rotated before rounding."""
+    NVFP4 = "nvfp4"
+    """E2M1 times a float8 for each sixteen, times one float32."""
+    GGUF = "GGUF"
+    """Blocks of ggml's kinds."""
