@@ -25,6 +25,7 @@ __all__ = [
     "TextPart",
     "Variant",
     "family_of_folder",
+    "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
@@ -100,6 +101,11 @@ def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Vari
     if found is None or configs.scheduler.get("use_dynamic_shifting"):
         return found
     return replace(found, shift=float(configs.scheduler.get("shift", 1)))
+
+
+def family_of_lora_title(title: str | None) -> Family | None:
+    """As `Recognition.lora_titles`; None where no family calls its LoRAs so."""
+    return next((one.family for one in _RECOGNITIONS if title in one.lora_titles), None)
 
 
 def family_of_tensors(shapes: Shapes) -> Family:

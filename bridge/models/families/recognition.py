@@ -41,6 +41,7 @@ class Recognition:
 
     `inspect` makes the `Checkpoint` of one that was told; None: by the family's facts. `variant_of_folder` gives the
     name of the variant that a folder's configs tell, if any.
+    `lora_titles` are what `lora_family` calls its LoRAs, by their layers' names and widths or by their trainers' words.
     """
 
     family: Family
@@ -48,6 +49,7 @@ class Recognition:
     is_file: Callable[[Shapes], bool]
     inspect: Callable[[Path], Any] | None = None
     variant_of_folder: Callable[[FolderConfigs], str | None] = lambda _: None
+    lora_titles: tuple[str, ...] = ()
 
 
 def is_file_with(prefix: str) -> Callable[[Shapes], bool]:
