@@ -74,9 +74,10 @@ def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCa
 def _painted(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache) -> Painting | None:
     """None: out of memory, in spite of all that the guard can do."""
     guides = tuple(condition.guide for condition in request.conditions)
-    guard = OomGuard(results, lambda: source.evict_unused(guides))
+    guard = OomGuard(results, lambda: source.evict_unused(guides), vae_pixels=lambda: source.placement.vae_pixels)
     try:
-        return KINDS[request.settings.kind](request, source, hooks, guard)
+        painting = KINDS[request.settings.kind](request, source, hooks, guard)
+        return replace(painting, hints=(*painting.hints, *guard.hints))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

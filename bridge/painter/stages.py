@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..diffusion import LatentModel, PreviewMaker, check_takes
+from .hints import about_placement
 from .oom_guard import OomGuard
 from .request import Hooks, ModelSource, Request
 
@@ -45,9 +46,21 @@ class Stages:
 
 
 def load(request: Request, source: ModelSource, stages: Stages, guard: OomGuard) -> tuple[LatentModel, tuple[Any, ...]]:
-    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's conditions."""
+    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's conditions.
+
+    What is placed anew so that it fits is told once, by a hint.
+    """
+    read = 0
+
+    def loaded(parts: int) -> None:
+        nonlocal read
+        read = parts
+        advance(parts)
+
     with stages("load", len(source.checkpoint.family.weighted_parts)) as advance:
-        model = guard.retry(lambda: source.load(stages.hooks.check, advance))
+        model = guard.retry(lambda: source.load(stages.hooks.check, loaded))
+        if read:
+            guard.hints = about_placement(source.checkpoint, source.placement)
         guides = tuple(dict.fromkeys(condition.guide for condition in request.conditions))
         if not guides:
             return model, ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..schedule import ScheduleKind
 from .variant import Variant
 
-__all__ = ["CONFIGS", "Family", "TextPart"]
+__all__ = ["CONFIGS", "Family", "TextPart", "WorkingMemory"]
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """The families' configs, a folder each by the family's name, and CLIP's vocabulary in `clip`."""
@@ -30,6 +30,18 @@ class TextPart:
 
 
 @dataclass(frozen=True)
+class WorkingMemory:
+    """Bytes that computing takes at most, beside weights, for each pixel that is painted.
+
+    `denoiser` for one prediction in half precision, `vae` in float32. Measured on the families' configs
+    (`docs/generation/memory.py`); tests hold these figures to that.
+    """
+
+    denoiser: int
+    vae: int
+
+
+@dataclass(frozen=True)
 class Family:
     """What checkpoints of one architecture share.
 
@@ -42,7 +54,8 @@ class Family:
     from the last, 1, as the WebUI counts (SD2's weights end before their last). `schedule` is the kind of noise
     schedule that its samplers must take. `architecture` and `denoiser` name what loads it
     (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those of its checkpoints that their
-    tensors do not tell apart; where nothing else does, it is the first.
+    tensors do not tell apart; where nothing else does, it is the first. `half_precision` is the half precision, by
+    torch's name, that its numbers fit into.
     """
 
     name: str
@@ -63,6 +76,8 @@ class Family:
     architecture: str = "unet"
     denoiser: str = "unet"
     native_range: tuple[int, int] | None = None
+    working_memory: WorkingMemory = WorkingMemory(denoiser=270, vae=3100)
+    half_precision: str = "float16"
     variants: tuple[Variant, ...] = ()
 
     @property
