@@ -59,7 +59,7 @@ class ModuleLoader:
         """
         self.check()
         offloaded = self._placement.offload >= (Offload.ALL if denoiser else Offload.ALL_BUT_DENOISER)
-        packed = self._placement.packed and dtype is not torch.float32
+        packed = self._placement.packed
 
         def load() -> Any:
             module = _aligned(read().eval().requires_grad_(False))

@@ -15,9 +15,9 @@ from bridge.canvas.geometry import Size
 from bridge.canvas.resample import resize
 from bridge.diffusion import LatentModel, OnDemand
 from bridge.diffusion.schedules import VariancePreservingSchedule
+from bridge.models.memory import WHOLE
 
 __all__ = ["KnowingModel"]
-from bridge.models.memory import WHOLE
 
 
 class KnowingModel:

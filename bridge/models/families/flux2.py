@@ -39,6 +39,7 @@ FLUX2_KLEIN_9B = replace(
     FLUX2_KLEIN_4B,
     name="Flux2Klein9B",
     title="FLUX.2 Klein 9B",
+    working_memory=WorkingMemory(denoiser=1500, vae=3100),
     variants=tuple(replace(one, title=one.title.replace("4B", "9B")) for one in FLUX2_KLEIN_4B.variants),
 )
 
