@@ -188,7 +188,8 @@ def _lora_entry(lora: Lora) -> LoraEntry:
 
 def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
     known = known_hash(net.path, net.files)
-    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition)
+    inpainting = net.inpainting is not None
+    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition, inpainting)
 
 
 def _recommended(entry: Recommendation, name: str | None) -> Recommended:

@@ -20,6 +20,7 @@ from transformers import Qwen3Config, Qwen3Model
 from bridge.diffusion import (
     Device,
     EncodedPrompts,
+    GuideInput,
     MaskInput,
     ModelInputs,
     ModuleLoader,
@@ -260,6 +261,7 @@ class ToyGuide:
 
     path: Path
     files: tuple[Path, ...] = field(default=())
+    loader: str = "toy"
 
     @property
     def id(self) -> str:
@@ -279,8 +281,8 @@ class _ToyGuideLoader:
     def load(self, files: ToyGuide, dtype: torch.dtype) -> nn.Module:  # noqa: ARG002
         return _Autoencoder()
 
-    def prepare(self, network: _Autoencoder, picture: torch.Tensor) -> _PullingConditioner:
-        return _PullingConditioner(network, picture)
+    def prepare(self, network: _Autoencoder, shown: GuideInput, model) -> _PullingConditioner:  # noqa: ARG002
+        return _PullingConditioner(network, shown.picture)
 
 
 def colour_of(model: _ToyModel, prompt: str) -> np.ndarray:
@@ -291,5 +293,5 @@ def colour_of(model: _ToyModel, prompt: str) -> np.ndarray:
 
 register(Recognition(TOY, lambda _: False, lambda shapes: _MARK in shapes, _inspect))
 register_architecture("toy", _load)
-register_guide(ToyGuide, _ToyGuideLoader())
+register_guide("toy", _ToyGuideLoader())
 register_control_kind(ControlKind("swatch", "swatch", (3, 4), PictureReading.LABEL_COLOURS, ("swatch",)))
