@@ -4,11 +4,12 @@ So a checkpoint may be a diffusers folder, one file with everything, or several 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from .formats import WeightFormat
 from .hashing import content_hash, known_hash
 from .weight_files import weight_files
 
@@ -31,7 +32,7 @@ class Part:
 
     `files` are those that loading reads, none for what the project ships. In a file, `prefix` begins its tensors'
     names; `config` is the folder with its config.json (`path` in a folder), where `values` take the place of what that
-    says.
+    says. `format` is that of most of its weights.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     prefix: str = ""
     config: Path | None = None
     values: tuple[tuple[str, Any], ...] = ()
+    format: WeightFormat = WeightFormat.FLOAT32
 
     @property
     def title(self) -> str:
@@ -51,6 +53,10 @@ class Part:
     def config_file(self) -> Path:
         """Its config.json."""
         return (self.config or self.path) / "config.json"
+
+    def with_values(self, *values: tuple[str, Any]) -> "Part":
+        """This part with these in place of what its config says."""
+        return replace(self, values=values)
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
         """SHA-256 over `files`, 64 hex digits. `check` is called every few megabytes and may raise to end it."""

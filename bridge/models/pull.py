@@ -17,11 +17,11 @@ from filelock import FileLock, Timeout
 
 from ..errors import Sentence
 from ..home import find_home
-from .checkpoint import inspect
 from .config_keys import check_config, check_index, check_scheduler, kind_of_part
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .families import family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
+from .inspection import inspect
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 

@@ -28,8 +28,24 @@ FLUX2_KLEIN_4B = Family(
     architecture="flux2",
     denoiser="transformer",
     variants=(
-        Variant("distilled", "FLUX.2 Klein 4B", steps=4, guidance=1.0, sampler=EULER, words=("distilled",)),
-        Variant("base", "FLUX.2 Klein 4B Base", steps=50, guidance=4.0, sampler=EULER, words=("base",)),
+        Variant(
+            "distilled",
+            "FLUX.2 Klein 4B",
+            steps=4,
+            guidance=1.0,
+            sampler=EULER,
+            words=("distilled",),
+            configs=(("model_index.json", "is_distilled", True),),
+        ),
+        Variant(
+            "base",
+            "FLUX.2 Klein 4B Base",
+            steps=50,
+            guidance=4.0,
+            sampler=EULER,
+            words=("base",),
+            configs=(("model_index.json", "is_distilled", False),),
+        ),
     ),
 )
 FLUX2_KLEIN_9B = replace(

@@ -24,8 +24,26 @@ Z_IMAGE = Family(
     denoiser="transformer",
     # Guidance as here, where 1 is off: Z-Image's own is 1 less.
     variants=(
-        Variant("turbo", "Z-Image Turbo", shift=3.0, steps=9, guidance=1.0, sampler=EULER, words=("turbo",)),
-        Variant("base", "Z-Image", shift=6.0, steps=30, guidance=5.0, sampler=EULER, words=("base",)),
+        Variant(
+            "turbo",
+            "Z-Image Turbo",
+            shift=3.0,
+            steps=9,
+            guidance=1.0,
+            sampler=EULER,
+            words=("turbo",),
+            configs=(("scheduler_config.json", "shift", 3.0),),
+        ),
+        Variant(
+            "base",
+            "Z-Image",
+            shift=6.0,
+            steps=30,
+            guidance=5.0,
+            sampler=EULER,
+            words=("base",),
+            configs=(("scheduler_config.json", "shift", 6.0),),
+        ),
     ),
 )
 
