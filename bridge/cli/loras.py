@@ -38,6 +38,7 @@ def lora_details(entry: Entry[Lora], lora: Lora) -> dict[str, Any]:
     return {
         **lora_row(entry, lora),
         "layout": lora.naming,
+        "kinds": list(lora.kinds),
         "embeddings": list(lora.embeddings),
         "rank": lora.rank,
         "parts": list(lora.parts),
@@ -55,7 +56,8 @@ def lora_details_words(said: dict[str, Any]) -> str:
         "family": f"LoRA for {said['family']}",
         "in a prompt": f"<lora:{said['name']}:0.8>",
         "trigger words": ", ".join(said["trigger_words"]),
-        "layout": f"{said['layout']}, rank {said['rank']}",
+        "kind": ", ".join(said["kinds"]) + (f" of rank {said['rank']}" if said["rank"] else ""),
+        "layout": said["layout"],
         "not used": f"its embeddings of {', '.join(said['embeddings'])}" if said["embeddings"] else "",
         "changes": ", ".join(part.replace("_", " ") for part in said["parts"]),
         "steps": said["default_steps"],

@@ -37,10 +37,9 @@ class Weights:
         self._convert = convert
 
     def scheduler_config(self) -> dict[str, Any]:
-        """The scheduler_config.json, with what inspection told in its place."""
+        """The scheduler_config.json, as it stands there."""
         kind: Any = diffusers.DDIMScheduler
-        part = self._checkpoint.part("scheduler")
-        return {**kind.load_config(part.path, local_files_only=True), **dict(part.values)}
+        return dict(kind.load_config(self._checkpoint.part("scheduler").path, local_files_only=True))
 
     def tokenizer(self, text: TextPart, kind: Any = transformers.CLIPTokenizer, **options: Any) -> Any:
         """A text encoder's tokenizer, of the class `kind` and with its options."""

@@ -47,33 +47,34 @@ def read_card(
     *,
     name: str,
     family: Family,
-    distillation: Distillation | None = None,
     variant: Variant | None = None,
+    distillation: Distillation | None = None,
     native_pixels: int | None = None,
 ) -> Card:
-    """The card at `path`, completed by the facts of distillation, variant and family; these alone where there is none.
+    """The card at `path`, completed by the facts of distillation, variant and family, in this order; these alone where
+    there is none.
 
     `native_pixels` is what the checkpoint says elsewhere of the size that it was trained at.
 
     Raises CheckpointUnreadable when the card is not what a card must be.
     """
     if not path.exists():
-        return _card({}, name, family, distillation, variant, native_pixels)
+        return _card({}, name, family, variant, distillation, native_pixels)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
     if not isinstance(said, dict):
         raise CheckpointUnreadable("Its card.json is not a JSON object.", hint="Install the checkpoint again.")
-    return _card(said, name, family, distillation, variant, native_pixels)
+    return _card(said, name, family, variant, distillation, native_pixels)
 
 
 def _card(
     said: Mapping[str, Any],
     name: str,
     family: Family,
-    distillation: Distillation | None,
     variant: Variant | None,
+    distillation: Distillation | None,
     native_pixels: int | None,
 ) -> Card:
     steps, guidance, sampler, notes = family.default_steps, family.default_guidance, family.default_sampler, ""

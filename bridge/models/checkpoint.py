@@ -24,7 +24,7 @@ class DenoiserShape:
     width: int
 
     @classmethod
-    def of_config(cls, config: dict[str, Any]) -> "DenoiserShape":
+    def of_config(cls, config: Mapping[str, Any]) -> "DenoiserShape":
         """By a config.json; 0 where that says nothing."""
         channels, width = config.get("block_out_channels"), config.get("cross_attention_dim")
         first = channels[0] if isinstance(channels, list) and channels else 0
@@ -81,6 +81,16 @@ class Checkpoint:
     def apart(self) -> tuple[Part, ...]:
         """Its parts that lie in other files than its own, as far as they are no part of Paintbridge."""
         return tuple(part for part in self.parts if not set(part.files) <= set(self.files))
+
+    @property
+    def native_range(self) -> tuple[int, int] | None:
+        """The family's, for the native size of this checkpoint, which its card may say is another."""
+        if self.family.native_range is None:
+            return None
+        least, most = (
+            round(one * self.card.native_pixels / self.family.native_pixels) for one in self.family.native_range
+        )
+        return least, most
 
     @property
     def layers_skipped(self) -> int:

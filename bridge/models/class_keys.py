@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["MEANINGLESS", "ONE_OF", "SAME_WEIGHTS", "TAKEN", "keys"]
+__all__ = ["MEANINGLESS", "ONE_OF", "TAKEN", "keys"]
 
 
 def keys(names: str) -> frozenset[str]:
@@ -31,28 +31,28 @@ TAKEN: dict[str, frozenset[str]] = {
         "in_channels out_channels down_block_types up_block_types block_out_channels layers_per_block act_fn "
         "norm_num_groups scaling_factor use_quant_conv use_post_quant_conv mid_block_add_attention"
     ),
+    "AutoencoderKLFlux2": keys(
+        "in_channels out_channels down_block_types up_block_types block_out_channels decoder_block_out_channels "
+        "layers_per_block act_fn norm_num_groups use_quant_conv use_post_quant_conv mid_block_add_attention "
+        "batch_norm_eps"
+    ),
+    "Flux2Transformer2DModel": keys(
+        "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
+        "timestep_guidance_channels mlp_ratio axes_dims_rope rope_theta eps"
+    ),
+    "ZImageTransformer2DModel": keys(
+        "dim n_layers n_refiner_layers n_heads n_kv_heads norm_eps qk_norm cap_feat_dim rope_theta t_scale axes_dims "
+        "axes_lens"
+    ),
+    "Qwen3Model": keys(
+        "attention_bias attention_dropout bos_token_id eos_token_id pad_token_id head_dim hidden_act hidden_size "
+        "intermediate_size layer_types max_position_embeddings max_window_layers num_attention_heads num_hidden_layers "
+        "num_key_value_heads rms_norm_eps rope_parameters rope_scaling rope_theta sliding_window use_sliding_window "
+        "vocab_size"
+    ),
     "CLIPTextModel": keys(
         "attention_dropout bos_token_id eos_token_id pad_token_id hidden_act hidden_size intermediate_size "
         "layer_norm_eps max_position_embeddings num_attention_heads num_hidden_layers projection_dim vocab_size"
-    ),
-    "Flux2Transformer2DModel": keys(
-        "patch_size in_channels out_channels num_layers num_single_layers attention_head_dim num_attention_heads "
-        "joint_attention_dim timestep_guidance_channels mlp_ratio axes_dims_rope rope_theta eps guidance_embeds"
-    ),
-    "AutoencoderKLFlux2": keys(
-        "in_channels out_channels down_block_types up_block_types block_out_channels decoder_block_out_channels "
-        "layers_per_block act_fn latent_channels norm_num_groups use_quant_conv use_post_quant_conv "
-        "mid_block_add_attention batch_norm_eps batch_norm_momentum patch_size"
-    ),
-    "ZImageTransformer2DModel": keys(
-        "all_patch_size all_f_patch_size in_channels dim n_layers n_refiner_layers n_heads n_kv_heads norm_eps qk_norm "
-        "cap_feat_dim siglip_feat_dim rope_theta t_scale axes_dims axes_lens"
-    ),
-    "Qwen3Model": keys(
-        "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim "
-        "hidden_act max_position_embeddings rms_norm_eps rope_theta rope_parameters rope_scaling attention_bias "
-        "attention_dropout use_sliding_window sliding_window max_window_layers layer_types pad_token_id bos_token_id "
-        "eos_token_id"
     ),
 }
 """What each class takes from its config and is used with as it is."""
@@ -83,9 +83,30 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "latents_mean": ((None,), "its latents are centred"),
         "latents_std": ((None,), "its latents are scaled channel by channel"),
     },
+    "AutoencoderKLFlux2": {
+        "latent_channels": ((32,), "it is of another family"),
+        "patch_size": (([2, 2],), "its statistics are of other patches"),
+    },
+    "Flux2Transformer2DModel": {
+        "guidance_embeds": ((False,), "it is told the guidance, as FLUX.2 dev is"),
+        "out_channels": ((None, 128), "it predicts more than latents"),
+        "patch_size": ((1,), "its tokens are of other patches"),
+    },
+    "ZImageTransformer2DModel": {
+        "in_channels": ((16,), "it was made for other latents"),
+        "all_patch_size": (([2],), "its tokens are of other patches"),
+        "all_f_patch_size": (([1],), "its tokens are of other patches"),
+        "siglip_feat_dim": ((None,), "it looks at pictures beside (Z-Image Omni)"),
+    },
+    "Qwen3Model": {"model_type": (("qwen3",), "it is another language model than Qwen3")},
     "CLIPTextModel": {
         "model_type": (("clip_text_model", "clip"), "it is another text encoder than CLIP's"),
         "use_attention_mask": ((False, None), "it is told which places are filled"),
+    },
+    "flow": {
+        "invert_sigmas": ((False,), "it counts noise the other way round"),
+        "shift_terminal": ((None,), "its last step ends elsewhere"),
+        "prediction_type": (("flow_prediction",), "it was not trained by flow matching"),
     },
     "scheduler": {
         "beta_schedule": (
@@ -115,7 +136,6 @@ _OF_TRANSFORMERS = {
         "what transformers writes for every kind of model",
     ),
 }
-
 MEANINGLESS: dict[str, dict[str, str]] = {
     "UNet2DConditionModel": dict.fromkeys(
         keys("decay inv_gamma min_decay optimization_step power update_after_step use_ema_warmup"),
@@ -129,9 +149,19 @@ MEANINGLESS: dict[str, dict[str, str]] = {
     "AutoencoderKLFlux2": {
         "sample_size": "how large the pictures were that it was trained with",
         "force_upcast": "the VAE runs in float32 in any case",
+        "batch_norm_momentum": "used in training alone",
     },
+    "Flux2Transformer2DModel": {},
+    "ZImageTransformer2DModel": {},
+    "Qwen3Model": _OF_TRANSFORMERS,
     "CLIPTextModel": _OF_TRANSFORMERS,
-    "Qwen3Model": {**_OF_TRANSFORMERS, "model_type": "checked by its class"},
+    "flow": dict.fromkeys(
+        keys(
+            "stochastic_sampling use_beta_sigmas use_exponential_sigmas use_karras_sigmas use_flow_sigmas solver_order "
+            "algorithm_type final_sigmas_type lower_order_final predict_x0 solver_type timestep_spacing"
+        ),
+        "a sampler's own choice; Paintbridge's samplers and their steps are chosen by the artist",
+    ),
     "scheduler": dict.fromkeys(
         keys(
             "algorithm_type clip_sample clip_sample_range disable_corrector dynamic_thresholding_ratio euler_at_final "
@@ -144,9 +174,3 @@ MEANINGLESS: dict[str, dict[str, str]] = {
     ),
 }
 """Keys that mean nothing here, by class, and why."""
-
-SAME_WEIGHTS = {
-    "CLIPTextModel": ("CLIPTextModelWithProjection", "CLIPModel", "CLIPTextTransformer"),
-    "Qwen3Model": ("Qwen3ForCausalLM",),
-}
-"""Classes that have the same weights for what painting takes of them."""

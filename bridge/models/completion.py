@@ -51,11 +51,11 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
     """What lies `apart`, by program; what diffusers folders have; and the tokenizers in the bridge's home."""
     components = list(apart)
     tokenizers: list[tuple[str, Part]] = []
-    for kind in TOKENIZERS:
-        folder = find_home().tokenizers / kind
+    for name in TOKENIZERS:
+        folder = find_home().tokenizers / name
         if folder.is_dir():
             try:
-                tokenizers.append((kind, tokenizer_part(folder)))
+                tokenizers.append((name, tokenizer_part(folder)))
             except CheckpointUnreadable:
                 continue
     for checkpoint in checkpoints:

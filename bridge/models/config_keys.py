@@ -5,13 +5,14 @@ alone, or means nothing; any other that says something is refused by its name.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
-from .class_keys import MEANINGLESS, ONE_OF, SAME_WEIGHTS, TAKEN, keys
+from .class_keys import MEANINGLESS, ONE_OF, TAKEN, keys
 from .errors import CheckpointUnreadable, CheckpointUnsupported
+from .families import Family
+from .schedule import ScheduleKind
 
-__all__ = ["SCHEDULE_KEYS", "TAKEN", "check_config", "check_index", "check_scheduler", "kind_of_part"]
+__all__ = ["SCHEDULE_KEYS", "TAKEN", "check_config", "check_index", "check_scheduler"]
 
 
 SCHEDULE_KEYS = (
@@ -27,6 +28,12 @@ SCHEDULE_KEYS = (
 )
 """What of a scheduler's config says how the UNet was trained. All else there is a sampler's own choice."""
 
+FLOW_KEYS = keys(
+    "num_train_timesteps shift use_dynamic_shifting base_shift max_shift base_image_seq_len max_image_seq_len "
+    "time_shift_type"
+)
+"""The same of a schedule of flow matching; a family's rule may do without some of them."""
+
 _SCHEDULERS = frozenset(
     f"{name}Scheduler"
     for name in keys(
@@ -41,57 +48,49 @@ _FOREIGN_SCHEDULERS = (
     ("CosineDPM", "on the noise levels of EDM"),
     ("CMStochastic", "as a consistency model"),
 )
-_PIPELINES = frozenset(
-    f"{name}Pipeline"
-    for name in keys(
-        "StableDiffusion StableDiffusionInpaint StableDiffusionImg2Img StableDiffusionXL "
-        "StableDiffusionXLInpaint StableDiffusionXLImg2Img LatentConsistencyModel LatentConsistencyModelImg2Img"
-    )
-)
-_PART_CLASSES = {
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "text_encoder": ("CLIPTextModel", "CLIPTextModelWithProjection"),
-    "text_encoder_2": ("CLIPTextModel", "CLIPTextModelWithProjection"),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "tokenizer_2": ("CLIPTokenizer", "CLIPTokenizerFast"),
+_CLASSES_ALIKE = {
+    "CLIPTextModel": ("CLIPTextModelWithProjection",),
+    "CLIPTokenizer": ("CLIPTokenizerFast",),
+    "Qwen3Model": ("Qwen3ForCausalLM",),
+    "Qwen2Tokenizer": ("Qwen2TokenizerFast",),
 }
+"""Classes that another one takes the place of."""
+
 _INDEX_MEANINGLESS = {
     "scheduler": "its own config is checked",
     "force_zeros_for_empty_prompt": "read by `checkpoint`",
     **dict.fromkeys(("safety_checker", "requires_safety_checker"), "judges pictures, and paints none"),
     **dict.fromkeys(("feature_extractor", "image_encoder"), "prepares pictures for a safety checker or an IP-Adapter"),
     "add_watermarker": "marks finished pictures",
+    "is_distilled": "tells the variant, which `families` read",
 }
 _CHOOSE_ANOTHER = "Choose another checkpoint."
 
 
-def kind_of_part(part: str) -> str:
-    """The class whose config a part of a folder has; a key of `TAKEN`."""
-    return "CLIPTextModel" if part.startswith("text_encoder") else _PART_CLASSES[part][0]
-
-
-def check_index(index: Mapping[str, Any]) -> None:
-    """Raises CheckpointUnsupported for a model_index.json whose pipeline or parts are others than are painted with."""
-    pipeline = index.get("_class_name", "StableDiffusionPipeline")
-    if pipeline not in _PIPELINES:
+def check_index(index: Mapping[str, Any], family: Family) -> None:
+    """Raises CheckpointUnsupported for a model_index.json whose pipeline or parts are others than the family is painted
+    with.
+    """
+    pipeline = index.get("_class_name", family.pipelines[0])
+    if pipeline not in family.pipelines:
         raise CheckpointUnsupported(
             "It was made for diffusers' {pipeline}, which Paintbridge does not paint with.",
             hint=_CHOOSE_ANOTHER,
             pipeline=_shown(pipeline),
         )
+    classes = family.classes
     for key, value in index.items():
         if key.startswith("_") or key in _INDEX_MEANINGLESS or not value or value == [None, None]:
             continue
         kind = value[-1] if isinstance(value, list) else value
-        if key not in _PART_CLASSES:
+        if key not in classes:
             raise CheckpointUnsupported(
                 "Its model_index.json says {key} = {kind}, which Paintbridge does not know.",
                 hint=_CHOOSE_ANOTHER,
                 key=key,
                 kind=_shown(kind),
             )
-        if kind not in _PART_CLASSES[key]:
+        if kind not in _alike(classes[key]):
             raise CheckpointUnsupported(
                 "Its {key} is a {kind}, which Paintbridge does not paint with.",
                 hint=_CHOOSE_ANOTHER,
@@ -100,15 +99,13 @@ def check_index(index: Mapping[str, Any]) -> None:
             )
 
 
-def check_config(
-    part: str, config: Mapping[str, Any], kind: str, *, like: Mapping[str, Any] = MappingProxyType({})
-) -> None:
+def check_config(part: str, config: Mapping[str, Any], kind: str, like: Mapping[str, Any] | None = None) -> None:
     """Raises CheckpointUnsupported for a part's config.json that says what a class of that kind would not heed.
 
-    `kind` is a key of `TAKEN`. Values that tell a family from others are those of the config `like`, where it has them.
+    `kind` is a key of `TAKEN`. What only certain values are heeded of must be as in the config `like`, if that says it.
     """
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
-    if named not in (kind, *SAME_WEIGHTS.get(kind, ())):
+    if named not in _alike(kind) and not (kind == "CLIPTextModel" and str(named).startswith("CLIP")):
         raise CheckpointUnsupported(
             "Its {key} is a {kind}, which Paintbridge does not paint with.",
             hint=_CHOOSE_ANOTHER,
@@ -125,16 +122,18 @@ def check_config(
             method=_shown(method),
         )
     one_of = {
-        key: ((like[key], *values) if key in like else values, means)
-        for key, (values, means) in ONE_OF.get(kind, {}).items()
+        key: ((like[key],) if like and key in like else values, means) for key, (values, means) in ONE_OF[kind].items()
     }
-    _check(f"{part}/config.json", config, TAKEN[kind], one_of, MEANINGLESS.get(kind, {}))
+    _check(f"{part}/config.json", config, TAKEN[kind], one_of, MEANINGLESS[kind])
 
 
-def check_scheduler(config: Mapping[str, Any]) -> None:
+def check_scheduler(config: Mapping[str, Any], schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING) -> None:
     """Raises CheckpointUnsupported for a scheduler_config.json that tells of a training that samplers here do not know,
-    and CheckpointUnreadable for senseless values.
+    or of another kind of noise schedule, and CheckpointUnreadable for senseless values.
     """
+    if schedule is ScheduleKind.FLOW_MATCHING:
+        _check_flow(config)
+        return
     kind = str(config.get("_class_name", "DDIMScheduler"))
     if kind not in _SCHEDULERS:
         trained = next((f": it was trained {how}" for start, how in _FOREIGN_SCHEDULERS if kind.startswith(start)), "")
@@ -155,6 +154,21 @@ def check_scheduler(config: Mapping[str, Any]) -> None:
                 key=key,
                 value=_shown(config[key]),
             )
+
+
+def _check_flow(config: Mapping[str, Any]) -> None:
+    kind = str(config.get("_class_name", "FlowMatchEulerDiscreteScheduler"))
+    if not kind.startswith("FlowMatch") and not config.get("use_flow_sigmas"):
+        raise CheckpointUnsupported(
+            "Its scheduler is diffusers' {kind}, but its family was trained by flow matching.",
+            hint=_CHOOSE_ANOTHER,
+            kind=kind,
+        )
+    _check("scheduler/scheduler_config.json", config, FLOW_KEYS, ONE_OF["flow"], MEANINGLESS["flow"])
+
+
+def _alike(kind: str) -> tuple[str, ...]:
+    return (kind, *_CLASSES_ALIKE.get(kind, ()))
 
 
 def _check(

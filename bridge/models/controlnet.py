@@ -22,7 +22,7 @@ from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["ControlNet", "check_fits", "fits", "inspect_controlnet"]
+__all__ = ["ControlNet", "Inpainting", "check_fits", "fits", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -44,11 +44,23 @@ _OTHER_KINDS = (
 
 
 @dataclass(frozen=True)
+class Inpainting:
+    """How a ControlNet that is shown the picture without what is repainted guides fills best: its strength, and from
+    where to where it acts, in shares of the steps.
+    """
+
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
 class ControlNet:
     """A ControlNet on disk.
 
     `layout` is "folder" or "file". `condition` is the kind of condition that its pictures mean; None: none that there
-    is. `shape` is that of the UNets that it fits. `files` are those that loading reads.
+    is. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
+    it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks.
     """
 
     id: str
@@ -58,6 +70,8 @@ class ControlNet:
     shape: DenoiserShape
     condition: str | None
     files: tuple[Path, ...]
+    loader: str = "controlnet"
+    inpainting: Inpainting | None = None
 
     @property
     def hash(self) -> str:

@@ -12,12 +12,12 @@ from .facts import ModelFacts
 from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
+from .lora_kinds import DENOISER
 from .lora_scales import read_scales
 from .lora_tensors import Naming, read_lora
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
 
-_IN_ORDER = ("unet", "text_encoder", "text_encoder_2")
 _MOST_TRIGGERS = 6
 _LONGEST_TRIGGER = 64
 # Tags that are on about as many of the training pictures as the most common one.
@@ -28,16 +28,18 @@ _ON_MOST_PICTURES = 0.9
 class Lora:
     """A LoRA on disk.
 
-    `rank` is that of most of its layers. `parts` are those that it changes, by their names in a diffusers folder.
+    `kinds` are those of its layers, as artists call them: "LoRA", "LoHa", "LoKr", "DoRA"; `rank` is that of most of
+    them, None where none is narrow. `parts` are those that it changes, by their names in a diffusers folder.
     `trigger_words` are what its trainer wrote down, the most telling first. `embeddings` are words whose embeddings lie
-    in the file too; these are not used. `files` are those that loading reads.
+    in the file too. `files` are those that loading reads.
     """
 
     id: str
     path: Path
     family: Family
     naming: Naming
-    rank: int
+    kinds: tuple[str, ...]
+    rank: int | None
     parts: tuple[str, ...]
     trigger_words: tuple[str, ...]
     embeddings: tuple[str, ...]
@@ -70,21 +72,23 @@ def inspect_lora(path: Path) -> Lora:
     added to a checkpoint; NotALora for something else altogether.
     """
     header, tensors = read_lora(path)
-    shapes = header.shapes
-    family = family_of_lora(tensors, shapes, header.metadata)
+    family = family_of_lora(tensors, header.metadata)
+    parts = {module.part for module in tensors.modules}
+    ranks = Counter(module.rank for module in tensors.modules if module.rank)
     beside = path.with_name("adapter_config.json")
     lora = Lora(
         id=path.stem,
         path=path,
         family=family,
         naming=tensors.naming,
-        rank=Counter(shapes[module.down][0] for module in tensors.modules).most_common(1)[0][0],
-        parts=tuple(sorted({module.part for module in tensors.modules}, key=_IN_ORDER.index)),
+        kinds=tuple(sorted({"DoRA" if module.decomposed else str(module.kind) for module in tensors.modules})),
+        rank=ranks.most_common(1)[0][0] if ranks else None,
+        parts=(*([family.denoiser] if DENOISER in parts else []), *sorted(parts - {DENOISER})),
         trigger_words=_trigger_words(header.metadata),
         embeddings=tensors.embeddings,
         files=(path, beside) if tensors.naming is Naming.PEFT and beside.is_file() else (path,),
     )
-    read_scales(lora.files, header.metadata)
+    read_scales(lora.files, header.metadata, tensors.modules)
     return lora
 
 

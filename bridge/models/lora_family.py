@@ -8,17 +8,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .errors import LoraUnsupported
-from .families import FAMILIES, Family
-from .lora_tensors import LoraModule, LoraTensors
+from .families import FAMILIES, Family, family_of_lora_title
+from .lora_kinds import DENOISER, LoraModule
+from .lora_tensors import LoraTensors
 
 __all__ = ["family_of_lora"]
 
-Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
-
 # The modules of the Stable Diffusion line's UNet and text encoders, by their flat names: diffusers' and the original.
 _KNOWN = {
-    "unet": re.compile(
+    DENOISER: re.compile(
         r"(?:down_blocks_\d+|mid_block|up_blocks_\d+|input_blocks_\d+_\d|middle_block_\d|output_blocks_\d+_\d)_.+"
         r"|time_embed_[02]|time_embedding_(?:linear_[12]|cond_proj)|label_emb_0_[02]|add_embedding_linear_[12]"
         r"|conv_in|conv_out|input_blocks_0_0|out_2"
@@ -61,14 +59,17 @@ _SAID = (
 )
 
 
-def family_of_lora(tensors: LoraTensors, shapes: Shapes, metadata: Mapping[str, str]) -> Family:
+def family_of_lora(tensors: LoraTensors, metadata: Mapping[str, str]) -> Family:
     """The family of a LoRA.
 
     Raises LoraUnsupported for other architectures, by their names where these can be told.
     """
     strangers = [module for module in tensors.modules if not _is_known(module)]
     if strangers:
-        title = _foreign(strangers, shapes)
+        title = _foreign(strangers)
+        family = family_of_lora_title(title or _said(metadata, foreign=True))
+        if family is not None:
+            return family
         if title is None and len(strangers) < len(tensors.modules):
             raise LoraUnsupported(
                 "This LoRA changes layers that Paintbridge does not know, such as {name}: without "
@@ -76,12 +77,15 @@ def family_of_lora(tensors: LoraTensors, shapes: Shapes, metadata: Mapping[str, 
                 name=strangers[0].name,
             )
         raise _for_others(title or _said(metadata, foreign=True))
-    if all(module.part != "unet" for module in tensors.modules):
+    if all(module.part != DENOISER for module in tensors.modules):
         # Newer architectures have CLIP too.
         said = _said(metadata, foreign=True)
+        family = family_of_lora_title(said)
+        if family is not None:
+            return family
         if said is not None:
             raise _for_others(said)
-    return FAMILIES[_family(tensors.modules, shapes, metadata)]
+    return FAMILIES[_family(tensors.modules, metadata)]
 
 
 def _is_known(module: LoraModule) -> bool:
@@ -105,42 +109,42 @@ def _said(metadata: Mapping[str, str], *, foreign: bool) -> str | None:
     return found if (found is None or found not in FAMILIES) == foreign else None
 
 
-def _family(modules: Sequence[LoraModule], shapes: Shapes, metadata: Mapping[str, str]) -> str:
+def _family(modules: Sequence[LoraModule], metadata: Mapping[str, str]) -> str:
     """By what only one family has, by the width of what layers take in, by what the trainer says, or by the blocks."""
-    denoiser = [module for module in modules if module.part == "unet"]
+    denoiser = [module for module in modules if module.part == DENOISER]
     if any(module.part == "text_encoder_2" for module in modules) or any(
         _SDXL_ALONE.search(module.name) for module in denoiser
     ):
         return "SDXL"
-    names_first = any(module.down.startswith("lora_te1_") for module in modules)
+    names_first = any(name.startswith("lora_te1_") for module in modules for name in module.tensors.values())
     for pattern, of_part in ((_CROSS_ATTENTION, denoiser), (_TEXT_ATTENTION, () if names_first else modules)):
         for module in of_part:
-            if pattern.search(module.name) and shapes[module.down][1] in _FAMILY_OF_WIDTH:
-                return _FAMILY_OF_WIDTH[shapes[module.down][1]]
+            if pattern.search(module.name) and module.taken_in in _FAMILY_OF_WIDTH:
+                return _FAMILY_OF_WIDTH[module.taken_in]
     said = _said(metadata, foreign=False)
     if said is not None:
         return said
     if any(_SD_ALONE.match(module.name) for module in denoiser):
-        return "SD2" if any(_is_linear_projection(module, shapes) for module in denoiser) else "SD1"
+        return "SD2" if any(_is_linear_projection(module) for module in denoiser) else "SD1"
     # kohya's trainer has the original names for SDXL, and counts text encoders there.
     return "SDXL" if names_first or any("put_blocks_" in module.name for module in denoiser) else "SD1"
 
 
-def _is_linear_projection(module: LoraModule, shapes: Shapes) -> bool:
-    return _PROJECTION.search(module.name) is not None and len(shapes[module.down]) == 2
+def _is_linear_projection(module: LoraModule) -> bool:
+    return _PROJECTION.search(module.name) is not None and module.linear
 
 
-def _foreign(strangers: Sequence[LoraModule], shapes: Shapes) -> str | None:
+def _foreign(strangers: Sequence[LoraModule]) -> str | None:
     """The name of the architecture that has such modules."""
     names = "\n".join(module.name for module in strangers)
     for pattern, title in _ARCHITECTURES:
         if pattern.search(names):
-            return title if isinstance(title, str) else title(strangers, shapes)
+            return title if isinstance(title, str) else title(strangers)
     return None
 
 
-def _taken_in(modules: Iterable[LoraModule], shapes: Shapes, pattern: str) -> set[int]:
-    return {shapes[module.down][1] for module in modules if re.search(pattern, module.name)}
+def _taken_in(modules: Iterable[LoraModule], pattern: str) -> set[int]:
+    return {module.taken_in for module in modules if re.search(pattern, module.name)}
 
 
 def _last(modules: Iterable[LoraModule], pattern: str) -> int:
@@ -148,13 +152,13 @@ def _last(modules: Iterable[LoraModule], pattern: str) -> int:
     return max((int(one[1]) for one in found if one), default=-1)
 
 
-def _flux(modules: Sequence[LoraModule], shapes: Shapes) -> str:
+def _flux(modules: Sequence[LoraModule]) -> str:
     """Flux 1 or 2, in the original names: the second has wider blocks, or fewer, and gated feed-forward layers."""
-    widths = _taken_in(modules, shapes, r"_attn_qkv$|_blocks_\d+_linear1$|_mlp_0$")
+    widths = _taken_in(modules, r"_attn_qkv$|_blocks_\d+_linear1$|_mlp_0$")
     if widths & {4096, 6144}:
         return "Flux 2"
     for module in modules:
-        into, out = shapes[module.down][1], shapes[module.up][0]
+        into, out = module.taken_in, module.given_out
         if module.name.endswith("_linear1") or module.name.endswith("_mlp_0"):
             gated = out == (9 if module.name.endswith("_linear1") else 6) * into
             return "Flux 2" if gated else "Flux 1"
@@ -165,16 +169,16 @@ def _flux(modules: Sequence[LoraModule], shapes: Shapes) -> str:
     return "Flux 1" if double >= 5 or single >= 20 else "Flux"
 
 
-def _flux_in_diffusers_names(modules: Sequence[LoraModule], _: Shapes) -> str:
+def _flux_in_diffusers_names(modules: Sequence[LoraModule]) -> str:
     names = "\n".join(module.name for module in modules)
     if re.search(r"to_qkv_mlp_proj|_ff_(?:context_)?linear_(?:in|out)", names):
         return "Flux 2"
     return "Flux 1" if "proj_mlp" in names else "Flux"
 
 
-def _joint_attention(modules: Sequence[LoraModule], shapes: Shapes) -> str | None:
+def _joint_attention(modules: Sequence[LoraModule]) -> str | None:
     """Text and picture attending to each other in diffusers' names, which several architectures share."""
-    widths = _taken_in(modules, shapes, r"attn_(?:to_[qkv]|add_[qkv]_proj)$")
+    widths = _taken_in(modules, r"attn_(?:to_[qkv]|add_[qkv]_proj)$")
     if widths & {1536, 2432}:
         return "Stable Diffusion 3"
     if widths & {4096, 6144}:
@@ -184,12 +188,12 @@ def _joint_attention(modules: Sequence[LoraModule], shapes: Shapes) -> str | Non
     return None
 
 
-def _layers(modules: Sequence[LoraModule], shapes: Shapes) -> str:
-    widths = _taken_in(modules, shapes, r"attention_(?:qkv|to_[qkv])$|feed_forward_w[13]$")
+def _layers(modules: Sequence[LoraModule]) -> str:
+    widths = _taken_in(modules, r"attention_(?:qkv|to_[qkv])$|feed_forward_w[13]$")
     return "Z-Image" if 3840 in widths else "Lumina 2" if 2304 in widths else "Z-Image or Lumina 2"
 
 
-_Named = str | Callable[[Sequence[LoraModule], Shapes], str | None]
+_Named = str | Callable[[Sequence[LoraModule]], str | None]
 # Looked for in this order, in the flat names of the modules, a line each.
 _ARCHITECTURES: tuple[tuple[re.Pattern[str], _Named], ...] = tuple(
     (re.compile(pattern, re.MULTILINE), title)

@@ -4,7 +4,7 @@ So a checkpoint may be a diffusers folder, one file with everything, or several 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,6 @@ class Part:
     def config_file(self) -> Path:
         """Its config.json."""
         return (self.config or self.path) / "config.json"
-
-    def with_values(self, *values: tuple[str, Any]) -> "Part":
-        """This part with these in place of what its config says."""
-        return replace(self, values=values)
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
         """SHA-256 over `files`, 64 hex digits. `check` is called every few megabytes and may raise to end it."""

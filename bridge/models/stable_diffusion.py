@@ -1,68 +1,28 @@
-"""Checkpoints of the Stable Diffusion line: a diffusers folder, or one file with UNet, VAE and text encoders."""
+"""A checkpoint of the Stable Diffusion line in one file, with UNet, VAE and text encoders."""
 
 from pathlib import Path
-from typing import Any
 
-from .card import LEAST_NATIVE, MOST_NATIVE, read_card
+from .card import read_card
 from .checkpoint import Checkpoint, DenoiserShape
-from .checkpoint_files import read_json, scheduler_part, tokenizer_part
-from .config_keys import check_config, check_index, check_scheduler, kind_of_part
+from .checkpoint_files import read_json
+from .config_keys import check_config, check_scheduler
+from .diffusers_folder import prediction_of, sees_mask
 from .distillation import distillation_of
-from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import CONFIGS, FIRST_CONVOLUTION, Family
 from .formats import FileHeader, format_of
-from .parts import Layout, Part, folder_part
-from .schedule import DIFFUSION_PREDICTIONS, Prediction
+from .parts import Layout, Part
 from .single_file import check_parts, configs_beside, said_by_file
-from .tensor_file import read_header
-from .tensor_names import check_numbers, check_tensors
+from .tensor_names import check_tensors
 
-__all__ = ["inspect_file", "inspect_folder"]
-
-
-def inspect_folder(path: Path, index: dict[str, Any], denoiser: dict[str, Any], family: Family) -> Checkpoint:
-    """A folder of that family, by its model_index.json and its UNet's config.
-
-    Raises CheckpointUnreadable and CheckpointUnsupported for what cannot be painted with.
-    """
-    check_index(index)
-    inpaint = _inpaint(denoiser.get("in_channels", 4))
-    scheduler = read_json(path / "scheduler" / "scheduler_config.json")
-    prediction = _prediction(scheduler.get("prediction_type", "epsilon"))
-    check_scheduler(scheduler)
-    distilled = distillation_of(path.name, scheduler, denoiser)
-    parts = [scheduler_part(path / "scheduler")]
-    for name in family.weighted_parts:
-        check_config(name, read_json(path / name / "config.json"), kind_of_part(name))
-        part = folder_part(name, path / name)
-        for file in part.files:
-            if file.suffix == ".safetensors":
-                header = read_header(file)
-                check_numbers(file, header)
-                _check_shape(name, header.shapes, denoiser)
-        parts.append(part)
-    parts += [tokenizer_part(path / text.tokenizer) for text in family.texts]
-    native = _native_pixels(denoiser, family)
-    return Checkpoint(
-        id=path.name,
-        path=path,
-        layout=Layout.FOLDER,
-        family=family,
-        inpaint=inpaint,
-        prediction=prediction,
-        zero_terminal_snr=bool(scheduler.get("rescale_betas_zero_snr", False)),
-        force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt
-        and bool(index.get("force_zeros_for_empty_prompt", True)),
-        card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled, native_pixels=native),
-        files=(path / "model_index.json", *(file for part in parts for file in part.files)),
-        shape=DenoiserShape.of_config(denoiser),
-        parts=tuple(parts),
-    )
+__all__ = ["inspect_file"]
 
 
 def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
-    """A file of that family. Raises as `inspect_folder`."""
-    inpaint = _inpaint(header.shapes[FIRST_CONVOLUTION][1])
+    """A file of that family.
+
+    Raises CheckpointUnreadable and CheckpointUnsupported for what cannot be painted with.
+    """
+    inpaint = sees_mask(header.shapes[FIRST_CONVOLUTION][1], family)
     beside = configs_beside(path)
     check_tensors(path, header, family)
     check_parts(family, header.shapes, own_configs=beside is not None)
@@ -84,7 +44,7 @@ def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
         layout=Layout.FILE,
         family=family,
         inpaint=inpaint,
-        prediction=_prediction(said.prediction),
+        prediction=prediction_of(said.prediction, family),
         zero_terminal_snr=said.zero_terminal_snr,
         force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt,
         card=card,
@@ -115,46 +75,13 @@ def _check_beside(beside: Path, family: Family) -> None:
     """The configs beside a single file, those of them that are there."""
     scheduler = beside / "scheduler" / "scheduler_config.json"
     if scheduler.is_file():
-        check_scheduler(read_json(scheduler))
+        check_scheduler(read_json(scheduler), family.schedule)
     for part in family.weighted_parts:
         if (beside / part / "config.json").is_file():
-            check_config(part, read_json(beside / part / "config.json"), kind_of_part(part))
-
-
-def _native_pixels(denoiser: dict[str, Any], family: Family) -> int | None:
-    """The size that a UNet's config says it was trained at; None where it says none, or none that it could be."""
-    said = denoiser.get("sample_size")
-    height, width = said if isinstance(said, list) and len(said) == 2 else (said, said)
-    if not (isinstance(height, int) and isinstance(width, int)):
-        return None
-    pixels = height * width * family.pixels_per_latent**2
-    return pixels if LEAST_NATIVE <= pixels <= MOST_NATIVE else None
+            check_config(part, read_json(beside / part / "config.json"), family.classes[part], family.config(part))
 
 
 def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> DenoiserShape:
     denoiser = {name: shape for name, shape in shapes.items() if name.startswith("model.diffusion_model.")}
     widths = (shape[1] for name, shape in denoiser.items() if name.endswith("attn2.to_k.weight") and len(shape) == 2)
     return DenoiserShape(denoiser[FIRST_CONVOLUTION][0], next(widths, 0))
-
-
-def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[str, Any]) -> None:
-    first = shapes.get("conv_in.weight") if part == "unet" else None
-    if first is not None and (len(first) != 4 or first[1] != denoiser.get("in_channels", 4)):
-        raise CheckpointUnreadable(
-            "Its UNet's weights and config.json contradict each other.", hint="Download or copy the folder again."
-        )
-
-
-def _inpaint(channels: Any) -> bool:
-    if channels not in (4, 9):
-        raise CheckpointUnsupported(
-            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).", channels=channels
-        )
-    return bool(channels == 9)
-
-
-def _prediction(name: Any) -> Prediction:
-    if name not in DIFFUSION_PREDICTIONS:
-        trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
-        raise CheckpointUnsupported("It {trained}, which Paintbridge's samplers do not know.", trained=trained)
-    return Prediction(name)

@@ -27,6 +27,8 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
     ),
     (r"(logvar|lvlb_weights)$|first_stage_model\.(loss|model_ema)\.", "is used in training alone"),
     (r"(.*\.)?(position_ids|attn_mask)$", "counts places, or hides later ones, as every CLIP does"),
+    (r"(.*\.)?num_batches_tracked$", "counts what a batch norm saw in training"),
+    (r"(.*\.)?lm_head\.weight$", "makes words of a language model's states, which are read themselves"),
     (r"(.*\.)?logit_scale$", "compares texts with pictures, which painting does not"),
     (r"(.*\.)?(vision_model|visual|visual_projection)\.", "is CLIP's half for pictures"),
     (

@@ -166,13 +166,6 @@ _FOUND = (
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["lora_unet_x.hada_w1_a"], "a LoHa"),
-        (["lora_unet_x.lokr_w1"], "a LoKr"),
-        ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.dora_scale"], "a DoRA"),
-        (
-            ["base_model.model.mid_block.x.lora_magnitude_vector", "base_model.model.mid_block.x.lora_A.weight"],
-            "a DoRA",
-        ),
         (["lora_unet_x.diff"], "whole weights"),
         ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.diff_b"], "whole weights"),
         ([*_FOUND, "lora_unet_mid_block_attentions_0_norm.w_norm"], "whole weights"),

@@ -55,7 +55,7 @@ def original_names(transformer: Any) -> dict[str, tuple[str, ...]]:
     """The paths of the transformer's linear layers by their original names: of several, whose outputs one after the
     other are the original's. The last modulation, whose outputs change places, is left out.
     """
-    names = {original: (path,) for original, path in _OUTSIDE_BLOCKS.items()}
+    names: dict[str, tuple[str, ...]] = {original: (path,) for original, path in _OUTSIDE_BLOCKS.items()}
     for kind, count, inner in _blocks(transformer):
         for number in range(count):
             for original, paths in inner.items():

@@ -30,6 +30,7 @@ from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
 from ..text_encoders.hints import prompt_hints
 from ..weights import weights_of
+from .unet_names import original_names
 
 __all__ = ["UNetModel", "load", "part_classes"]
 
@@ -220,7 +221,10 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> UNetModel:
         scheduler_config=scheduler_config,
         latent_to_rgb=fit_latent_to_rgb(lambda latents: _decoded(vae, latents), int(vae.config.latent_channels)),
         adapters=Adapters(
-            {name: module for name, module in modules.items() if name != "vae"}, loader.device, title=checkpoint.id
+            {name: module for name, module in modules.items() if name != "vae"},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["unet"]),
         ),
     )
     # Before minutes are spent on latents that it could not decode.

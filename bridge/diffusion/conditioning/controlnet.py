@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from ...models import ControlNet
-from ..model import Effect, ModelInputs
+from ..model import Effect, LatentModel, ModelInputs
 from ..weights import load_controlnet
+from .guide_input import GuideInput
 from .residuals import Residuals
 
 __all__ = ["ControlNetConditioner", "ControlNetLoader"]
@@ -50,6 +51,6 @@ class ControlNetLoader:
         net: nn.Module = load_controlnet(files, dtype)
         return net
 
-    def prepare(self, network: Any, picture: torch.Tensor) -> ControlNetConditioner:
+    def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> ControlNetConditioner:  # noqa: ARG002
         """As `GuideLoader.prepare`."""
-        return ControlNetConditioner(network, picture)
+        return ControlNetConditioner(network, shown.picture)

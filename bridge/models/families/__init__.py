@@ -26,10 +26,12 @@ __all__ = [
     "Variant",
     "check_at_home",
     "family_of_folder",
+    "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
     "told_variant",
+    "variant_of_folder",
 ]
 
 FAMILIES: dict[str, Family] = {}
@@ -64,23 +66,22 @@ def check_at_home(index: Mapping[str, Any]) -> None:
         raise _not_at_home(foreign)
 
 
-def family_of_folder(index: Mapping[str, Any], denoiser: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> Family:
-    """The family of a diffusers folder, by its model_index.json and the configs of its denoiser and text encoder.
+def family_of_folder(configs: FolderConfigs) -> Family:
+    """The family of a diffusers folder.
 
     Widths are not looked at, so that small checkpoints of the same shape count as family. Raises CheckpointUnsupported
     for what belongs to none.
     """
-    configs = FolderConfigs(index, denoiser, text_encoder)
     for recognition in _RECOGNITIONS:
         if recognition.is_folder(configs):
             return recognition.family
-    if "unet" not in index:
+    if "unet" not in configs.index:
         raise CheckpointUnsupported(
             "This is a {kind} folder, which has no UNet of the Stable Diffusion line.",
-            kind=index.get("_class_name", "diffusers"),
+            kind=configs.index.get("_class_name", "diffusers"),
         )
     raise CheckpointUnsupported(
-        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=denoiser.get("_class_name")
+        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=configs.denoiser.get("_class_name")
     )
 
 
@@ -96,6 +97,22 @@ def _not_at_home(model: ForeignModel) -> CheckpointUnsupported:
 def own_inspection(family: Family) -> Callable[[Path], Any] | None:
     """As `Recognition.inspect`."""
     return next(one.inspect for one in _RECOGNITIONS if one.family == family)
+
+
+def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Variant | None:
+    """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first."""
+    said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
+    told = next((one for one in family.variants if one.name == said), None)
+    return (
+        told
+        or told_variant(family.variants, metadata={}, hash=None, names=(name,))
+        or next(iter(family.variants), None)
+    )
+
+
+def family_of_lora_title(title: str | None) -> Family | None:
+    """As `Recognition.lora_titles`; None where no family calls its LoRAs so."""
+    return next((one.family for one in _RECOGNITIONS if title in one.lora_titles), None)
 
 
 def family_of_tensors(shapes: Shapes) -> Family:

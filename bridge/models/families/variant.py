@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 __all__ = ["Variant", "told_variant"]
 
@@ -16,8 +15,7 @@ _SAID = ("modelspec.architecture", "modelspec.title", "ss_base_model_version", "
 class Variant:
     """What a variant wants: `steps`, `guidance` (1: off), `sampler`, and the `shift` of its flow's schedule.
 
-    Any of `words` in what a file says of itself, or in its name, tells it; `hashes` are SHA-256 of published files;
-    `configs` are what a diffusers folder of it alone says: (file, key, value). `shift` None: its family's.
+    Any of `words` in what a file says of itself, or in its name, tells it; `hashes` are SHA-256 of published files.
     """
 
     name: str
@@ -25,22 +23,16 @@ class Variant:
     steps: int
     guidance: float
     sampler: str
-    shift: float | None = None
+    shift: float = 1.0
     words: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
-    configs: tuple[tuple[str, str, Any], ...] = ()
 
 
 def told_variant(
-    variants: Iterable[Variant],
-    *,
-    metadata: Mapping[str, str],
-    configs: Mapping[str, Mapping[str, Any]],
-    hash: str | None,
-    names: Iterable[str],
+    variants: Iterable[Variant], *, metadata: Mapping[str, str], hash: str | None, names: Iterable[str]
 ) -> Variant | None:
-    """The variant that a file's metadata tells, or a folder's configs by their file names, or else its SHA-256 where
-    that is known, or else its names; None: none does. Names are looked at word by word.
+    """The variant that a file's metadata tells, or else its SHA-256 where that is known, or else its names; None: none
+    does. Names are looked at word by word.
     """
     variants = tuple(variants)
     by_word = {word: one for one in variants for word in one.words}
@@ -51,11 +43,6 @@ def told_variant(
 
     return (
         by_words(metadata.get(key, "") for key in _SAID)
-        or next((one for one in variants if any(_says(configs, *said) for said in one.configs)), None)
         or next((one for one in variants if hash in one.hashes), None)
         or by_words(names)
     )
-
-
-def _says(configs: Mapping[str, Mapping[str, Any]], file: str, key: str, value: Any) -> bool:
-    return key in configs.get(file, {}) and configs[file][key] == value
