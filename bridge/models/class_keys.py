@@ -27,6 +27,10 @@ TAKEN: dict[str, frozenset[str]] = {
     ),
     "ControlNetModel": (_BLOCKS - {"sample_size", "out_channels", "up_block_types"})
     | {"controlnet_conditioning_channel_order", "conditioning_embedding_out_channels"},
+    "ZImageControlNetModel": keys(
+        "control_layers_places control_refiner_layers_places control_in_dim add_control_noise_refiner dim "
+        "n_refiner_layers n_heads n_kv_heads norm_eps qk_norm"
+    ),
     "AutoencoderKL": keys(
         "in_channels out_channels down_block_types up_block_types block_out_channels layers_per_block act_fn "
         "norm_num_groups scaling_factor use_quant_conv use_post_quant_conv mid_block_add_attention"
@@ -92,6 +96,10 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "out_channels": ((None, 128), "it predicts more than latents"),
         "patch_size": ((1,), "its tokens are of other patches"),
     },
+    "ZImageControlNetModel": {
+        "all_patch_size": (([2],), "its tokens are of other patches"),
+        "all_f_patch_size": (([1],), "its tokens are of other patches"),
+    },
     "ZImageTransformer2DModel": {
         "in_channels": ((16,), "it was made for other latents"),
         "all_patch_size": (([2],), "its tokens are of other patches"),
@@ -152,6 +160,7 @@ MEANINGLESS: dict[str, dict[str, str]] = {
         "batch_norm_momentum": "used in training alone",
     },
     "Flux2Transformer2DModel": {},
+    "ZImageControlNetModel": {},
     "ZImageTransformer2DModel": {},
     "Qwen3Model": _OF_TRANSFORMERS,
     "CLIPTextModel": _OF_TRANSFORMERS,

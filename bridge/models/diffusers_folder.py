@@ -130,7 +130,7 @@ def sees_mask(channels: int | None, family: Family) -> bool:
 
 
 def prediction_of(name: Any, family: Family) -> Prediction:
-    """What a denoiser predicts, by diffusers' name of it. Raises CheckpointUnsupported for what samplers do not know."""
+    """What a denoiser predicts, by diffusers' name. Raises CheckpointUnsupported for what samplers do not know."""
     if family.schedule is ScheduleKind.FLOW_MATCHING:
         return Prediction.FLOW
     if name not in DIFFUSION_PREDICTIONS:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "MODEL_PATCHES",
     "OWN",
     "Location",
     "find_locations",
@@ -24,13 +25,15 @@ __all__ = [
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
 
+MODEL_PATCHES = "model_patches"
+"""ComfyUI's folder of what it lays beside a model's blocks: Z-Image's ControlNets, and others."""
 
 # What programs call the folders of each kind of thing. ComfyUI's lie in its `models`.
 _COMFYUI: dict[str, tuple[str, ...]] = {
     "checkpoint": ("checkpoints", "diffusers", "diffusion_models", "unet"),
     "component": ("text_encoders", "clip", "vae"),
     "lora": ("loras",),
-    "controlnet": ("controlnet",),
+    "controlnet": ("controlnet", MODEL_PATCHES),
     "embedding": ("embeddings",),
     "wildcards": (),
 }

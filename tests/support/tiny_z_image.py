@@ -1,13 +1,14 @@
 """Tiny seeded checkpoints of Z-Image: the real classes, a few tokens wide."""
 
 import json
+import re
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImageTransformer2DModel
 from tiny_language_models import build_tiny_qwen3
 
-__all__ = ["build_tiny_flux_vae", "build_tiny_z_image"]
+__all__ = ["build_tiny_flux_vae", "build_tiny_z_image", "original_z_image_transformer"]
 
 _TEXT_WIDTH = 16
 
@@ -70,3 +71,27 @@ def build_tiny_z_image(folder: Path, *, base: bool = False, seed: int = 0, size:
     card = {"name": folder.name, "native_pixels": size * size}
     (folder / "card.json").write_text(json.dumps(card, indent=2), encoding="utf-8")
     return folder
+
+
+def original_z_image_transformer(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A transformer's tensors in the original layout: queries, keys and values in one."""
+    found: dict[str, torch.Tensor] = {}
+    fused: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        joined = re.sub(r"attention\.to_[qkv]\.", "attention.qkv.", name)
+        for before, after in _ORIGINAL:
+            joined = joined.replace(before, after)
+        if "attention.qkv." in joined:
+            fused.setdefault(joined, []).append(tensor)
+        else:
+            found[joined] = tensor
+    return {**found, **{name: torch.cat(three) for name, three in fused.items()}}
+
+
+_ORIGINAL = (
+    ("all_x_embedder.2-1.", "x_embedder."),
+    ("all_final_layer.2-1.", "final_layer."),
+    ("attention.to_out.0.", "attention.out."),
+    ("attention.norm_q.", "attention.q_norm."),
+    ("attention.norm_k.", "attention.k_norm."),
+)

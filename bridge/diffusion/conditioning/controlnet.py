@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import diffusers
 import torch
 from torch import nn
 
@@ -48,7 +49,7 @@ class ControlNetLoader:
 
     def load(self, files: ControlNet, dtype: torch.dtype) -> nn.Module:
         """Raises CheckpointUnreadable where its weights do not fit its config, or are not all there."""
-        net: nn.Module = load_controlnet(files, dtype)
+        net: nn.Module = load_controlnet(files, diffusers.ControlNetModel, dtype)
         return net
 
     def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> ControlNetConditioner:  # noqa: ARG002

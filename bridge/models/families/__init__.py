@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +101,19 @@ def own_inspection(family: Family) -> Callable[[Path], Any] | None:
 
 
 def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Variant | None:
-    """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first."""
+    """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first; with
+    the shift that its scheduler has.
+    """
     said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
     told = next((one for one in family.variants if one.name == said), None)
-    return (
+    found = (
         told
         or told_variant(family.variants, metadata={}, hash=None, names=(name,))
         or next(iter(family.variants), None)
     )
+    if found is None or configs.scheduler.get("use_dynamic_shifting"):
+        return found
+    return replace(found, shift=float(configs.scheduler.get("shift", 1)))
 
 
 def family_of_lora_title(title: str | None) -> Family | None:
