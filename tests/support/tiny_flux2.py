@@ -6,9 +6,19 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
+from safetensors.torch import load_file, save_file
 from tiny_language_models import build_tiny_qwen3
 
-__all__ = ["build_tiny_flux2", "build_tiny_flux2_vae", "original_flux2_transformer", "original_flux2_vae"]
+__all__ = [
+    "LORA_LAYOUTS",
+    "build_tiny_flux2",
+    "build_tiny_flux2_lora",
+    "build_tiny_flux2_vae",
+    "original_flux2_transformer",
+    "original_flux2_vae",
+]
+
+LORA_LAYOUTS = ("diffusers", "ai-toolkit", "kohya", "peft")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -115,8 +125,7 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
     found: Tensors = {}
     fused: dict[str, list[torch.Tensor]] = {}
     for name, tensor in tensors.items():
-        joined = re.sub(r"\.attn\.to_[qkv]\.weight$", ".img_attn.qkv.weight", name)
-        joined = re.sub(r"\.attn\.add_[qkv]_proj\.weight$", ".txt_attn.qkv.weight", joined)
+        joined = _joined(name)
         original = _renamed(joined, _TRANSFORMER)
         if joined != name:
             fused.setdefault(original, []).append(tensor)
@@ -126,6 +135,12 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
         else:
             found[original] = tensor
     return {**found, **{name: torch.cat(three) for name, three in fused.items()}}
+
+
+def _joined(name: str) -> str:
+    """Of queries, keys and values the name of what holds all three."""
+    name = re.sub(r"\.attn\.to_[qkv]\.weight$", ".img_attn.qkv.weight", name)
+    return re.sub(r"\.attn\.add_[qkv]_proj\.weight$", ".txt_attn.qkv.weight", name)
 
 
 def original_flux2_vae(tensors: Tensors) -> Tensors:
@@ -144,3 +159,43 @@ def _renamed(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in patterns:
         name = re.sub(pattern, replacement, name)
     return name
+
+
+def build_tiny_flux2_lora(checkpoint: Path, path: Path, *, layout: str, rank: int = 2, strength: float = 0.5) -> Path:
+    """Writes a LoRA of random weights on all layers in the blocks; returns `path`.
+
+    It is the same in each layout, one of `LORA_LAYOUTS`; queries, keys and values in one layer have the rank of three.
+    """
+    weights = load_file(next((checkpoint / "transformer").glob("*.safetensors")))
+    generator = torch.Generator().manual_seed(1)
+    pairs = {
+        name.removesuffix(".weight"): (
+            torch.randn(rank, weight.shape[1], generator=generator) / rank,
+            torch.randn(weight.shape[0], rank, generator=generator) * strength / rank,
+        )
+        for name, weight in sorted(weights.items())
+        if "transformer_blocks." in name and weight.dim() == 2
+    }
+    if layout in ("diffusers", "peft"):
+        prefix = "transformer." if layout == "diffusers" else "base_model.model."
+        named = {f"{prefix}{name}": pair for name, pair in pairs.items()}
+        downs, ups = ".lora_A.weight", ".lora_B.weight"
+    else:
+        named = {}
+        for name, pair in pairs.items():
+            original = _renamed(_joined(f"{name}.weight"), _TRANSFORMER).removesuffix(".weight")
+            if original in named:
+                down, up = named[original]
+                pair = (torch.cat([down, pair[0]]), torch.block_diag(up, pair[1]))
+            named[original] = pair
+        downs, ups = (
+            (".lora_A.weight", ".lora_B.weight") if layout == "ai-toolkit" else (".lora_down.weight", ".lora_up.weight")
+        )
+        if layout == "kohya":
+            named = {f"lora_unet_{name.replace('.', '_')}": pair for name, pair in named.items()}
+        else:
+            named = {f"diffusion_model.{name}": pair for name, pair in named.items()}
+    tensors = {f"{name}{downs}": down for name, (down, _) in named.items()}
+    tensors |= {f"{name}{ups}": up.contiguous() for name, (_, up) in named.items()}
+    save_file(tensors, path)
+    return path

@@ -81,6 +81,8 @@ def _file_of_9b(shapes: Shapes) -> bool:
 
 # Those that were registered last are asked first.
 recognitions = (
-    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file, variant_of_folder=_variant),
-    Recognition(FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b, variant_of_folder=_variant),
+    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 4B",)),
+    Recognition(
+        FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 9B",)
+    ),
 )
