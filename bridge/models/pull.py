@@ -17,11 +17,12 @@ from filelock import FileLock, Timeout
 
 from ..errors import Sentence
 from ..home import find_home
-from .checkpoint import inspect, sees_mask
 from .config_keys import check_config, check_index, check_scheduler
+from .diffusers_folder import sees_mask
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
 from .families import FolderConfigs, family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
+from .inspection import inspect
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 

@@ -4,7 +4,7 @@
 `bridge.diffusion.register_architecture`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
 from . import flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
+from .foreign import ForeignModel, foreign_file, foreign_folder
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
 from .variant import Variant, told_variant
 
@@ -24,6 +25,7 @@ __all__ = [
     "Recognition",
     "TextPart",
     "Variant",
+    "check_at_home",
     "family_of_folder",
     "family_of_lora_title",
     "family_of_tensors",
@@ -40,10 +42,6 @@ _RECOGNITIONS: list[Recognition] = []
 
 # One tensor that only this kind of file has, and what to call the kind.
 _FOREIGN_TENSORS = (
-    ("joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
-    ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
-    ("double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
-    ("model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
     ("control_model.time_embed.0.weight", "a ControlNet, not a checkpoint"),
     ("controlnet_cond_embedding.conv_in.weight", "a ControlNet, not a checkpoint"),
     ("conv_in.weight", "one part of a diffusers folder, not a whole checkpoint"),
@@ -63,6 +61,12 @@ def register(recognition: Recognition) -> None:
     _RECOGNITIONS.insert(0, recognition)
 
 
+def check_at_home(index: Mapping[str, Any]) -> None:
+    """Raises CheckpointUnsupported for a model_index.json of a model that is known, and not painted with."""
+    if (foreign := foreign_folder(index)) is not None:
+        raise _not_at_home(foreign)
+
+
 def family_of_folder(configs: FolderConfigs) -> Family:
     """The family of a diffusers folder.
 
@@ -79,6 +83,15 @@ def family_of_folder(configs: FolderConfigs) -> Family:
         )
     raise CheckpointUnsupported(
         "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=configs.denoiser.get("_class_name")
+    )
+
+
+def _not_at_home(model: ForeignModel) -> CheckpointUnsupported:
+    return CheckpointUnsupported(
+        "This is {model}, which Paintbridge does not paint with yet.",
+        hint="It paints with {families}.",
+        model=model.title,
+        families=", ".join(family.title for family in FAMILIES.values()),
     )
 
 
@@ -123,11 +136,13 @@ def family_of_tensors(shapes: Shapes) -> Family:
         )
     if any("lora_" in name or ".lora." in name for name in shapes):
         raise LoraNoCheckpoint("This file is a LoRA, not a checkpoint.", hint="Put it into the folder models/loras.")
+    if (foreign := foreign_file(shapes)) is not None:
+        raise _not_at_home(foreign)
     for name, title in _FOREIGN_TENSORS:
         if name in shapes:
             hint = next((hint for word, hint in _WHERE_TO.items() if word in title), "")
             raise CheckpointUnsupported("This file is {title}.", hint=hint, title=title)
-    raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
+    raise CheckpointUnsupported("This file holds tensors, but of no kind of checkpoint that Paintbridge knows.")
 
 
 for _recognition in (
