@@ -30,7 +30,7 @@ from ..schedules import FlowMatchingSchedule, ModelTime
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
 
-__all__ = ["ZImageModel", "load", "part_classes"]
+__all__ = ["ZImageModel", "convert", "load", "original_names", "part_classes"]
 
 _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 
@@ -137,6 +137,26 @@ def part_classes(family: Family) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
+def original_names(transformer: Any) -> dict[str, tuple[str, ...]]:
+    """The paths of the transformer's linear layers by their original names: of several, whose outputs one after the
+    other are the original's.
+    """
+    names: dict[str, tuple[str, ...]] = {
+        original: (path,)
+        for original, path in (
+            ("x_embedder", "all_x_embedder.2-1"),
+            ("final_layer.linear", "all_final_layer.2-1.linear"),
+            ("final_layer.adaLN_modulation.1", "all_final_layer.2-1.adaLN_modulation.1"),
+        )
+    }
+    for blocks in ("layers", "noise_refiner", "context_refiner"):
+        for number in range(len(getattr(transformer, blocks))):
+            attention = f"{blocks}.{number}.attention"
+            names[f"{attention}.qkv"] = tuple(f"{attention}.to_{one}" for one in "qkv")
+            names[f"{attention}.out"] = (f"{attention}.to_out.0",)
+    return names
+
+
 def convert(part: str, tensors: Tensors, module: nn.Module) -> Tensors:
     """The part's tensors under the names that its module has; those that it does not know are left out."""
     if part == "transformer":
@@ -178,7 +198,12 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
         latent_to_rgb=fit_latent_to_rgb(
             lambda latents: decode_latents(vae, latents.to(device)), int(vae.config.latent_channels)
         ),
-        adapters=Adapters({"transformer": modules["transformer"]}, loader.device, title=checkpoint.id),
+        adapters=Adapters(
+            {"transformer": modules["transformer"]},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["transformer"]),
+        ),
     )
     # Before minutes are spent on latents that it could not decode.
     check_finite(model.latent_to_rgb, ModelStep.VAE, model)
