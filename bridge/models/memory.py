@@ -114,22 +114,27 @@ class MemoryNeeds:
 
         Of what waits outside there is one layer at a time.
         """
-        denoiser, texts = (self._size(one, packed=packed) for one in (self.denoiser, self.texts))
-        vae = self.vae.size(4, packed=False)
-        resident = sum((denoiser, texts + vae)[: max(0, Offload.ALL - offload)])
+        pixels = min(vae_pixels or self.pixels, self.pixels)
         computing = (
-            (self.texts, offload >= Offload.ALL_BUT_DENOISER, self.width, _TEXT_WORKING),
-            (self.denoiser, offload is Offload.ALL, self.width, self._step),
-            (
-                self.vae,
-                offload >= Offload.ALL_BUT_DENOISER,
-                4,
-                min(vae_pixels or self.pixels, self.pixels) * self.working.vae,
-            ),
+            _TEXT_WORKING + self._layer(self.texts, self.width, waits=offload >= Offload.ALL_BUT_DENOISER),
+            self._step + self._layer(self.denoiser, self.width, waits=offload is Offload.ALL),
+            pixels * self.working.vae + self._layer(self.vae, 4, waits=offload >= Offload.ALL_BUT_DENOISER),
         )
-        return resident + max(
-            working + (part.largest * width if waits else 0) for part, waits, width, working in computing
-        )
+        return self._resident(offload, packed=packed) + max(computing)
+
+    def vae_pixels(self, room: int, offload: Offload, *, packed: bool) -> int:
+        """How many pixels the VAE has room for at once beside what else is on the device."""
+        layer = self._layer(self.vae, 4, waits=offload >= Offload.ALL_BUT_DENOISER)
+        return (room - self._resident(offload, packed=packed) - layer) // self.working.vae
+
+    def _resident(self, offload: Offload, *, packed: bool) -> int:
+        denoiser, texts = (self._size(one, packed=packed) for one in (self.denoiser, self.texts))
+        once = texts + self.vae.size(4, packed=False)
+        return {Offload.NOTHING: denoiser + once, Offload.ALL_BUT_DENOISER: denoiser, Offload.ALL: 0}[offload]
+
+    @staticmethod
+    def _layer(part: PartMemory, width: int, *, waits: bool) -> int:
+        return part.largest * width if waits else 0
 
     @property
     def _step(self) -> int:
@@ -172,9 +177,7 @@ def place_on(needs: MemoryNeeds, device_bytes: int) -> Placement:
     for offload, packed, tiled in _placements(needs):
         pixels = None
         if tiled:
-            # What is left beside the weights, when the VAE is at work.
-            bare = needs.on_device(offload, packed=packed, vae_pixels=1)
-            pixels = min(needs.pixels, max(_LEAST_VAE_PIXELS, (room - bare) // needs.working.vae))
+            pixels = min(needs.pixels, max(_LEAST_VAE_PIXELS, needs.vae_pixels(room, offload, packed=packed)))
         if needs.on_device(offload, packed=packed, vae_pixels=pixels) <= room:
             return Placement(offload, packed, pixels, planned=True)
     return Placement(Offload.ALL, needs.has_float8, _LEAST_VAE_PIXELS, planned=True)

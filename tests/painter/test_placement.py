@@ -66,18 +66,32 @@ def test_a_simulated_device_is_never_asked_for_more_than_it_has(studio, checkpoi
     largest = max(one.nbytes for part in parts.values() for one in part.parameters())
     with LiveMemory(one for part in parts.values() for one in part.parameters()) as live:
         painting = paint(asked(studio), model, studio.Hooks())
-    if model.placement.vae_pixels is None:
-        assert np.array_equal(painting.layers[0].layer.pixels, expected)
-    assert resident + largest + 0 * live.peak <= usable_memory(device.memory_bytes)
+    assert np.array_equal(painting.layers[0].layer.pixels, expected)
+    assert resident + largest + live.peak <= usable_memory(device.memory_bytes)
     # Said once, when it is loaded.
     assert len(painting.hints) == 1
     assert painting.hints[0].startswith("klein ")
     assert not paint(asked(studio), model, studio.Hooks()).hints
 
 
-def test_the_vae_takes_tiles_from_the_beginning_where_that_is_known(studio, checkpoint, needs, expected):
-    device = with_room(needs.on_device(Offload.ALL_BUT_DENOISER, vae_pixels=needs.pixels) - 1)
-    cache = ModelCache(device)
-    model = cache.on_demand(checkpoint)
-    assert model.placement.vae_pixels is not None
-    assert model.placement.offload is Offload.ALL_BUT_DENOISER
+def test_the_vae_takes_tiles_from_the_beginning_where_that_is_known(studio, tmp_path, monkeypatch):
+    checkpoint = inspect(build_tiny_flux2(tmp_path / "klein", size=512))
+    needs = memory_needs(checkpoint, width=4)
+    most = round(0.8 * needs.pixels)
+    model = ModelCache(with_room(needs.on_device(Offload.ALL_BUT_DENOISER, vae_pixels=most))).on_demand(checkpoint)
+    assert (model.placement.offload, model.placement.vae_pixels) == (Offload.ALL_BUT_DENOISER, most)
+    vae, sizes = model.load(lambda: None).modules["vae"], []
+    for method, edge in (("encode", 1), ("decode", 8)):
+        real = getattr(vae, method)
+
+        def seen(given, *args, real=real, edge=edge, **options):
+            sizes.append(given.shape[-2:].numel() * edge**2)
+            return real(given, *args, **options)
+
+        monkeypatch.setattr(vae, method, seen)
+    canvas = studio.photograph(width=520, height=448)
+    request = studio.request(canvas, None, kind="refine", prompt="a lake", strength=0.6, steps=2)
+    painting = paint(request, model, studio.Hooks())
+    assert painting.layers[0].settings.model_size.area > most
+    assert max(sizes) <= most
+    assert len(sizes) > 4
