@@ -9,6 +9,7 @@ __all__ = [
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "EmbeddingUnsupported",
     "LoraNoCheckpoint",
     "LoraUnknown",
     "LoraUnreadable",
@@ -48,6 +49,10 @@ class CheckpointUnknown(ModelsError):
     """No checkpoint of that name is installed."""
 
     code = "checkpoint_unknown"
+
+
+class EmbeddingUnsupported(CheckpointUnsupported):
+    """The file is sound, but no textual inversion for a family that there is."""
 
 
 class LoraUnreadable(ModelsError):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..home import CONTROLNETS, LORAS, VAES, find_home
+from ..home import CONTROLNETS, EMBEDDINGS, LORAS, VAES, find_home
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
@@ -18,6 +18,9 @@ from .scan import checkpoint_candidates
 __all__ = ["MINI", "Registry", "choose_checkpoint"]
 
 T = TypeVar("T")
+
+# Folders of other things than checkpoints within theirs.
+_OF_OTHERS = (LORAS, CONTROLNETS, VAES, EMBEDDINGS)
 
 MINI = Path(__file__).resolve().parent.parent / "mini"
 """The checkpoint that ships with the project."""
@@ -141,7 +144,7 @@ def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     own = find_home().models
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            yield from candidates_in(Location(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), checkpoint_candidates)
+            yield from candidates_in(Location(OWN, folder, without=_OF_OTHERS), checkpoint_candidates)
     yield from registered_candidates(checkpoint_candidates)
     for location in find_locations():
         yield from candidates_in(location, checkpoint_candidates)
