@@ -10,7 +10,7 @@ __all__ = ["decode_latents", "decode_unscaled", "encode_picture", "encode_unscal
 
 def encode_picture(vae: Any, rgb: np.ndarray, device: torch.device) -> torch.Tensor:
     """A picture (h, w, 3), 0..1, as latents (1, c, h', w'), float32: the mode of the posterior, shifted and scaled."""
-    return (encode_unscaled(vae, rgb, device) - _shift(vae)) * vae.config.scaling_factor
+    return (encode_unscaled(vae, rgb, device) - _shift(vae)) * float(vae.config.scaling_factor)
 
 
 @torch.no_grad()

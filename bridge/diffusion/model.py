@@ -55,6 +55,12 @@ class PromptEmbeds:
             None if self.mask is None else self.mask.expand(count, -1),
         )
 
+    def unpadded(self) -> list[torch.Tensor]:
+        """Each prompt's states without padding, (tokens, width), as some architectures take them."""
+        if self.mask is None:
+            return list(self.embeds.unbind())
+        return [states[mask] for states, mask in zip(self.embeds, self.mask, strict=True)]
+
     def concatenated(self, other: "PromptEmbeds") -> "PromptEmbeds":
         """Both batches as one. Both have the same number of tokens."""
         return PromptEmbeds(
@@ -108,10 +114,12 @@ class MaskInput(Enum):
         """Whether the latents are held to the picture's outside the mask."""
         return self is not MaskInput.CHANNELS
 
-    @property
-    def sees_picture(self) -> bool:
-        """Whether the model is given the picture's latents beside those that are denoised."""
-        return self is not MaskInput.BLEND
+    def sees_picture(self, blank: np.ndarray) -> bool:
+        """Whether the model is given latents of a picture, of which `blank` (h, w) is repainted, beside the others.
+
+        Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+        """
+        return self is MaskInput.CHANNELS or (self is MaskInput.REFERENCE and not blank.all())
 
 
 class Effect(Protocol):

@@ -132,15 +132,17 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
     module.load_state_dict(fitting, strict=False, assign=True)
 
 
-def load_controlnet(net: ControlNet, dtype: torch.dtype) -> Any:
-    """A ControlNet's weights. Raises CheckpointUnreadable where they do not fit its config, or are not all there."""
-    kind: Any = diffusers.ControlNetModel
+def load_controlnet(net: ControlNet, kind: Any, dtype: torch.dtype, convert: Convert = convert_original) -> Any:
+    """A ControlNet's weights, as a module of the class `kind`.
+
+    Raises CheckpointUnreadable where they do not fit its config, or are not all there.
+    """
     layout = Layout(net.layout)
     if layout is Layout.FOLDER:
         return _from_folder(net, "ControlNet", Part("controlnet", net.path, layout, net.files), kind, dtype)
     config = configs_beside(net.path) or CONFIGS / net.family.name / "controlnet"
-    part = Part("controlnet", net.path, layout, net.files, config=config)
-    return _from_file(net, "ControlNet", part, kind, dtype, convert_original)
+    part = Part("controlnet", net.path, layout, net.files, config=config, values=net.values)
+    return _from_file(net, "ControlNet", part, kind, dtype, convert)
 
 
 def import_classes() -> None:

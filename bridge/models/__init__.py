@@ -1,7 +1,7 @@
 """Which checkpoints, LoRAs and ControlNets there are, told by headers and small JSON files; imports no torch."""
 
 from .card import Card
-from .checkpoint import Checkpoint, inspect
+from .checkpoint import Checkpoint
 from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
@@ -18,6 +18,7 @@ from .errors import (
     SamplerUnsupported,
 )
 from .families import FAMILIES, Family
+from .inspection import inspect
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
 from .model_index import Entry

@@ -16,6 +16,7 @@ from .lora_family import family_of_lora
 from .lora_kinds import DENOISER
 from .lora_scales import read_scales
 from .lora_tensors import Naming, read_lora
+from .schedule import ScheduleKind
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
 
@@ -48,8 +49,11 @@ class Lora:
 
     @property
     def distillation(self) -> Distillation | None:
-        """The few steps, guidance and sampler that it was distilled for; None for all others. Told by the name."""
-        return distillation_of(self.id)
+        """The few steps, guidance and sampler that it was distilled for; None for all others. Told by the name.
+
+        Families of flow matching are distilled as a whole: there a name with "turbo" tells what it was made for.
+        """
+        return None if self.family.schedule is ScheduleKind.FLOW_MATCHING else distillation_of(self.id)
 
     @property
     def hash(self) -> str:

@@ -40,6 +40,10 @@ _PROJECTION = re.compile(r"_proj_(?:in|out)$")
 _SAID = (
     ("stable-diffusion-3", "Stable Diffusion 3"),
     ("sd3", "Stable Diffusion 3"),
+    ("klein-4b", "Flux 2 Klein 4B"),
+    ("klein-base-4b", "Flux 2 Klein 4B"),
+    ("klein-9b", "Flux 2 Klein 9B"),
+    ("klein-base-9b", "Flux 2 Klein 9B"),
     ("flux-2", "Flux 2"),
     ("flux2", "Flux 2"),
     ("flux", "Flux"),
@@ -105,6 +109,7 @@ def _for_others(title: str | None) -> LoraUnsupported:
 def _said(metadata: Mapping[str, str], *, foreign: bool) -> str | None:
     """What the trainer wrote down: the name of a family, or with ``foreign`` of an architecture that is none here."""
     said = f"{metadata.get('ss_base_model_version', '')} {metadata.get('modelspec.architecture', '')}".lower()
+    said = f"{said} {re.sub('[_.]', '-', said)}"
     found = next((title for word, title in _SAID if word in said), None)
     return found if (found is None or found not in FAMILIES) == foreign else None
 
@@ -156,12 +161,12 @@ def _flux(modules: Sequence[LoraModule]) -> str:
     """Flux 1 or 2, in the original names: the second has wider blocks, or fewer, and gated feed-forward layers."""
     widths = _taken_in(modules, r"_attn_qkv$|_blocks_\d+_linear1$|_mlp_0$")
     if widths & {4096, 6144}:
-        return "Flux 2"
+        return _flux_2(modules)
     for module in modules:
         into, out = module.taken_in, module.given_out
         if module.name.endswith("_linear1") or module.name.endswith("_mlp_0"):
             gated = out == (9 if module.name.endswith("_linear1") else 6) * into
-            return "Flux 2" if gated else "Flux 1"
+            return _flux_2(modules) if gated else "Flux 1"
     # Flux 2's small one is as wide as Flux 1, and has 5 and 20 blocks for 19 and 38; HunyuanVideo has 20 and 40.
     double, single = _last(modules, r"double_blocks_(\d+)_"), _last(modules, r"single_blocks_(\d+)_")
     if double >= 19 or single >= 38:
@@ -169,10 +174,28 @@ def _flux(modules: Sequence[LoraModule]) -> str:
     return "Flux 1" if double >= 5 or single >= 20 else "Flux"
 
 
+def _flux_2(modules: Sequence[LoraModule]) -> str:
+    """Its sizes differ in width. Small copies of them, by depth: the smallest has five blocks of two streams."""
+    taken_in = next((one.taken_in // _taken(one.name) for one in modules if _FLUX_2_BLOCK.match(one.name)), 0)
+    small = _last(modules, r"(?:double|^transformer)_blocks_(\d+)_") < 5
+    return _FLUX_2_OF_WIDTH.get(taken_in, "Flux 2 Klein 4B" if small else "Flux 2 Klein 9B")
+
+
+_FLUX_2_OF_WIDTH = {3072: "Flux 2 Klein 4B", 4096: "Flux 2 Klein 9B", 6144: "Flux 2 dev"}
+_FLUX_2_BLOCK = re.compile(r"(?:double_|single_|transformer_|single_transformer_)blocks_\d+_")
+
+
+def _taken(name: str) -> int:
+    """How many times the width of its block one of Flux 2's layers takes in."""
+    if re.search(r"_mlp_2$|_linear_out$", name):
+        return 3
+    return 4 if re.search(r"_linear2$|^single_transformer_blocks_\d+_attn_to_out", name) else 1
+
+
 def _flux_in_diffusers_names(modules: Sequence[LoraModule]) -> str:
     names = "\n".join(module.name for module in modules)
     if re.search(r"to_qkv_mlp_proj|_ff_(?:context_)?linear_(?:in|out)", names):
-        return "Flux 2"
+        return _flux_2(modules)
     return "Flux 1" if "proj_mlp" in names else "Flux"
 
 
@@ -182,9 +205,11 @@ def _joint_attention(modules: Sequence[LoraModule]) -> str | None:
     if widths & {1536, 2432}:
         return "Stable Diffusion 3"
     if widths & {4096, 6144}:
-        return "Flux 2"
+        return _flux_2(modules)
     if 3072 in widths:
-        return "Qwen-Image" if _last(modules, r"transformer_blocks_(\d+)_") >= 19 else "Flux or Qwen-Image"
+        last = _last(modules, r"transformer_blocks_(\d+)_")
+        # Qwen-Image has 60 such blocks, Flux 1 has 19, and Flux 2's small one 5.
+        return "Qwen-Image" if last >= 19 else "Flux or Qwen-Image" if last >= 5 else _flux_2(modules)
     return None
 
 
@@ -208,7 +233,7 @@ _ARCHITECTURES: tuple[tuple[re.Pattern[str], _Named], ...] = tuple(
         (r"^joint_transformer_blocks_\d+_|^(?:double|single)_layers_\d+_", "AuraFlow"),
         (r"^single_transformer_blocks_\d+_", _flux_in_diffusers_names),
         (r"^transformer_blocks_\d+_(?:img|txt)_(?:mlp|mod)_", "Qwen-Image"),
-        (r"^transformer_blocks_\d+_ff_(?:context_)?linear_(?:in|out)$", "Flux 2"),
+        (r"^transformer_blocks_\d+_ff_(?:context_)?linear_(?:in|out)$", _flux_2),
         (r"^transformer_blocks_\d+_attn_", _joint_attention),
         (r"^blocks_\d+_attn_(?:w[qkvo]|gate)$|^txtfusion_", "Krea 2"),
         (r"^blocks_\d+_(?:self|cross)_attn_(?:[qkv]|output)_proj$|^llm_adapter_", "Anima or Cosmos"),

@@ -5,9 +5,16 @@ from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from .locations import Location
-from .names import ENDING, is_pickle
+from .names import ENDING, ENDINGS, is_pickle
 
-__all__ = ["checkpoint_candidates", "controlnet_candidates", "embedding_candidates", "files_below", "lora_candidates"]
+__all__ = [
+    "checkpoint_candidates",
+    "component_candidates",
+    "controlnet_candidates",
+    "embedding_candidates",
+    "files_below",
+    "lora_candidates",
+]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -69,6 +76,19 @@ def controlnet_candidates(location: Location) -> Iterator[tuple[str, Path]]:
         for path in _below(folder, lambda path: _is_part(path) or _is_weights(path)):
             if location.layout != "invoke" or _is_of_kind(path, folder, "controlnet"):
                 yield _part_name(path), path
+
+
+def component_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a text encoder or a VAE, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    if location.layout == "hub":
+        # What lies there are whole repositories; their checkpoints lend their parts.
+        return
+    for path in _below(location.folder, lambda path: _is_part(path) or _is_checkpoint_file(path)):
+        if location.layout != "invoke" or not is_pickle(path.name):
+            yield _part_name(path), path
 
 
 def embedding_candidates(location: Location) -> Iterator[tuple[str, Path]]:
@@ -135,14 +155,19 @@ def _folder_name(folder: Path) -> str:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return not path.name.startswith(".") and ((path / "model_index.json").is_file() or _is_weights(path))
+    return not path.name.startswith(".") and ((path / "model_index.json").is_file() or _is_checkpoint_file(path))
+
+
+def _is_checkpoint_file(path: Path) -> bool:
+    """As `_is_weights`, or GGUF."""
+    return (path.suffix.lower() in ENDINGS or is_pickle(path.name)) and path.is_file()
 
 
 def _is_config_beside(path: Path) -> bool:
     """Whether it is the folder `NAME.config` that belongs to a file `NAME.safetensors`."""
     if path.suffix != ".config" or not path.is_dir():
         return False
-    return any(beside.stem == path.stem and _is_usable(beside) for beside in path.parent.iterdir())
+    return any(beside.stem == path.stem and _is_checkpoint_file(beside) for beside in path.parent.iterdir())
 
 
 def _below(

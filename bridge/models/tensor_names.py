@@ -27,6 +27,8 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
     ),
     (r"(logvar|lvlb_weights)$|first_stage_model\.(loss|model_ema)\.", "is used in training alone"),
     (r"(.*\.)?(position_ids|attn_mask)$", "counts places, or hides later ones, as every CLIP does"),
+    (r"(.*\.)?num_batches_tracked$", "counts what a batch norm saw in training"),
+    (r"(.*\.)?lm_head\.weight$", "makes words of a language model's states, which are read themselves"),
     (r"(.*\.)?logit_scale$", "compares texts with pictures, which painting does not"),
     (r"(.*\.)?(vision_model|visual|visual_projection)\.", "is CLIP's half for pictures"),
     (
@@ -35,6 +37,7 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
         "makes the pooled state, where the family does not take it",
     ),
     (r"(.*\.)?(input_scale|scale_input|scaled_fp8)$", "is for the rounding of activations, which are not rounded here"),
+    (r"(.*\.)?bn\.num_batches_tracked$", "counts the steps of a training"),
     (r"(.*\.)?lm_head\.", "makes words of a language model's states, which painting does not"),
     (r"cond_stage_model\.model\.transformer\.resblocks\.23\.", "is OpenCLIP's last layer, which SD2 does not read"),
 )

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 
 from ..canvas.infill import infill
-from ..canvas.resample import resize
 from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "picture_beside", "shows_some"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside"]
 
 
 @dataclass(frozen=True)
@@ -38,23 +37,18 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    size = prepared.model_size
     init_latents = denoise_mask = masked_image_latents = mask = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[prepared.crop.slices], size)
-    if model.mask_input.sees_picture:
-        alpha = prepared.masks.alpha[prepared.crop.slices]
-        blank = (np.ones(size.shape, np.float32) if start is None else resize(alpha, size)) > 0
-        if shows_some(model, blank):
-            if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
-                # What is under the mask must not show in the latents around it either.
-                picture = infill(seen, blank.astype(np.float32), None, "fill")
-            else:
-                picture = picture_beside(model, seen, blank, shown=prepared.shown)
-            masked_image_latents = guard.encode(model, picture, check=check)
-            mask = model.encode_mask(blank.astype(np.float32))
+    seen, blank = looked_at(prepared, start)
+    if model.mask_input.sees_picture(blank):
+        if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
+            # What is under the mask must not show in the latents around it either.
+            picture = infill(seen, blank.astype(np.float32), None, "fill")
+        else:
+            picture = picture_beside(model, seen, blank, shown=prepared.shown)
+        masked_image_latents = guard.encode(model, picture, check=check)
+        mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
-        denoise = resize(prepared.masks.denoise[prepared.crop.slices], size)
-        denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
+        denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
     if start is not None and prepared.shown:
         init_latents = masked_image_latents
     elif start is not None and begins_from:
@@ -62,12 +56,14 @@ def encode_context(
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
 
 
-def shows_some(model: LatentModel, blank: np.ndarray) -> bool:
-    """Whether a model that sees the picture is given it, where `blank` (h, w) is repainted.
-
-    Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What of `start` (h, w, 3), or of nothing, a model may look at, at its own size: (h', w', 3), 0..1; and (h', w'),
+    True where it is repainted: everything that the layer can show.
     """
-    return model.mask_input is MaskInput.CHANNELS or not blank.all()
+    size = prepared.model_size
+    if start is None:
+        return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
+    return prepared.fitted(start), prepared.fitted(prepared.masks.alpha) > 0
 
 
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:

@@ -73,6 +73,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             conditioners=prepare_conditioners(
                 request.conditions,
                 networks,
+                model,
                 lambda array, resized: plane.fitted(resized(array, plane.window.size)),
             ),
         )

@@ -1,13 +1,26 @@
 """Tiny seeded checkpoints of FLUX.2 Klein: the real classes, a few tokens wide."""
 
 import json
+import re
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
+from safetensors.torch import load_file, save_file
 from tiny_language_models import build_tiny_qwen3
 
-__all__ = ["build_tiny_flux2", "build_tiny_flux2_vae"]
+__all__ = [
+    "LORA_LAYOUTS",
+    "build_tiny_flux2",
+    "build_tiny_flux2_lora",
+    "build_tiny_flux2_vae",
+    "original_flux2_transformer",
+    "original_flux2_vae",
+]
+
+LORA_LAYOUTS = ("diffusers", "ai-toolkit", "kohya", "peft")
+
+Tensors = dict[str, torch.Tensor]
 
 _TEXT_WIDTH = 16
 
@@ -62,3 +75,127 @@ def build_tiny_flux2(folder: Path, *, blocks: int = 1, base: bool = False, seed:
     card = {"name": folder.name, "native_pixels": size * size}
     (folder / "card.json").write_text(json.dumps(card, indent=2), encoding="utf-8")
     return folder
+
+
+# diffusers' names, and those of Black Forest Labs' own code, in this order.
+_TRANSFORMER = (
+    (r"^x_embedder\.", "img_in."),
+    (r"^context_embedder\.", "txt_in."),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_1\.", "time_in.in_layer."),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_2\.", "time_in.out_layer."),
+    (r"^(\w+_modulation\w*)\.linear\.", r"\1.lin."),
+    (r"^proj_out\.", "final_layer.linear."),
+    (r"^norm_out\.linear\.", "final_layer.adaLN_modulation.1."),
+    (r"^single_transformer_blocks\.", "single_blocks."),
+    (r"^transformer_blocks\.", "double_blocks."),
+    (r"^(single_blocks\.\d+\.)attn\.to_qkv_mlp_proj\.", r"\1linear1."),
+    (r"^(single_blocks\.\d+\.)attn\.to_out\.", r"\1linear2."),
+    (r"^(single_blocks\.\d+\.)attn\.norm_q\.weight$", r"\1norm.query_norm.scale"),
+    (r"^(single_blocks\.\d+\.)attn\.norm_k\.weight$", r"\1norm.key_norm.scale"),
+    (r"\.attn\.to_out\.0\.", ".img_attn.proj."),
+    (r"\.attn\.to_add_out\.", ".txt_attn.proj."),
+    (r"\.attn\.norm_q\.weight$", ".img_attn.norm.query_norm.scale"),
+    (r"\.attn\.norm_k\.weight$", ".img_attn.norm.key_norm.scale"),
+    (r"\.attn\.norm_added_q\.weight$", ".txt_attn.norm.query_norm.scale"),
+    (r"\.attn\.norm_added_k\.weight$", ".txt_attn.norm.key_norm.scale"),
+    (r"\.ff\.linear_in\.", ".img_mlp.0."),
+    (r"\.ff\.linear_out\.", ".img_mlp.2."),
+    (r"\.ff_context\.linear_in\.", ".txt_mlp.0."),
+    (r"\.ff_context\.linear_out\.", ".txt_mlp.2."),
+)
+_VAE = (
+    (r"^quant_conv\.", "encoder.quant_conv."),
+    (r"^post_quant_conv\.", "decoder.post_quant_conv."),
+    (r"conv_norm_out\.", "norm_out."),
+    (r"^encoder\.down_blocks\.(\d)\.resnets\.", r"encoder.down.\1.block."),
+    (r"^encoder\.down_blocks\.(\d)\.downsamplers\.0\.", r"encoder.down.\1.downsample."),
+    (r"mid_block\.resnets\.0\.", "mid.block_1."),
+    (r"mid_block\.resnets\.1\.", "mid.block_2."),
+    (r"mid_block\.attentions\.0\.group_norm\.", "mid.attn_1.norm."),
+    (r"mid_block\.attentions\.0\.to_([qkv])\.", r"mid.attn_1.\1."),
+    (r"mid_block\.attentions\.0\.to_out\.0\.", "mid.attn_1.proj_out."),
+    (r"conv_shortcut\.", "nin_shortcut."),
+)
+_ATTENTION = re.compile(r"attn_1\.(?:q|k|v|proj_out)\.weight$")
+_UP = re.compile(r"^decoder\.up_blocks\.(\d)\.(resnets|upsamplers\.0)\.")
+
+
+def original_flux2_transformer(tensors: Tensors) -> Tensors:
+    """A transformer's tensors in the original layout: queries, keys and values in one, shift before scale."""
+    found: Tensors = {}
+    fused: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        joined = _joined(name)
+        original = _renamed(joined, _TRANSFORMER)
+        if joined != name:
+            fused.setdefault(original, []).append(tensor)
+        elif "adaLN_modulation" in original:
+            scale, shift = tensor.chunk(2)
+            found[original] = torch.cat([shift, scale])
+        else:
+            found[original] = tensor
+    return {**found, **{name: torch.cat(three) for name, three in fused.items()}}
+
+
+def _joined(name: str) -> str:
+    """Of queries, keys and values the name of what holds all three."""
+    name = re.sub(r"\.attn\.to_[qkv]\.weight$", ".img_attn.qkv.weight", name)
+    return re.sub(r"\.attn\.add_[qkv]_proj\.weight$", ".txt_attn.qkv.weight", name)
+
+
+def original_flux2_vae(tensors: Tensors) -> Tensors:
+    """An autoencoder's tensors in the original layout: blocks up are counted from the finest, attention convolves."""
+    found: Tensors = {}
+    for name, tensor in tensors.items():
+        original = _UP.sub(lambda up: f"decoder.up.{3 - int(up[1])}.{_UP_PARTS[up[2]]}.", _renamed(name, _VAE))
+        found[original] = tensor[..., None, None] if _ATTENTION.search(original) else tensor
+    return found
+
+
+_UP_PARTS = {"resnets": "block", "upsamplers.0": "upsample"}
+
+
+def _renamed(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
+    for pattern, replacement in patterns:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def build_tiny_flux2_lora(checkpoint: Path, path: Path, *, layout: str, rank: int = 2, strength: float = 0.5) -> Path:
+    """Writes a LoRA of random weights on all layers in the blocks; returns `path`.
+
+    It is the same in each layout, one of `LORA_LAYOUTS`; queries, keys and values in one layer have the rank of three.
+    """
+    weights = load_file(next((checkpoint / "transformer").glob("*.safetensors")))
+    generator = torch.Generator().manual_seed(1)
+    pairs = {
+        name.removesuffix(".weight"): (
+            torch.randn(rank, weight.shape[1], generator=generator) / rank,
+            torch.randn(weight.shape[0], rank, generator=generator) * strength / rank,
+        )
+        for name, weight in sorted(weights.items())
+        if "transformer_blocks." in name and weight.dim() == 2
+    }
+    if layout in ("diffusers", "peft"):
+        prefix = "transformer." if layout == "diffusers" else "base_model.model."
+        named = {f"{prefix}{name}": pair for name, pair in pairs.items()}
+        downs, ups = ".lora_A.weight", ".lora_B.weight"
+    else:
+        named = {}
+        for name, pair in pairs.items():
+            original = _renamed(_joined(f"{name}.weight"), _TRANSFORMER).removesuffix(".weight")
+            if original in named:
+                down, up = named[original]
+                pair = (torch.cat([down, pair[0]]), torch.block_diag(up, pair[1]))
+            named[original] = pair
+        downs, ups = (
+            (".lora_A.weight", ".lora_B.weight") if layout == "ai-toolkit" else (".lora_down.weight", ".lora_up.weight")
+        )
+        if layout == "kohya":
+            named = {f"lora_unet_{name.replace('.', '_')}": pair for name, pair in named.items()}
+        else:
+            named = {f"diffusion_model.{name}": pair for name, pair in named.items()}
+    tensors = {f"{name}{downs}": down for name, (down, _) in named.items()}
+    tensors |= {f"{name}{ups}": up.contiguous() for name, (_, up) in named.items()}
+    save_file(tensors, path)
+    return path

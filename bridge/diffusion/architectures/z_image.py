@@ -13,23 +13,26 @@ import diffusers
 import numpy as np
 import torch
 import transformers
+from diffusers.loaders.single_file_utils import convert_z_image_transformer_checkpoint_to_diffusers
 from torch import nn
 
 from ...models import Checkpoint, Family
 from ..autoencoder import decode_latents, encode_picture, picture_of
+from ..conditioning.block_residuals import BlockResiduals, summed_block_residuals
+from ..conversion import Tensors, convert_original
 from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
 from ..lora import Adapters
-from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, PromptEmbeds, WeightedLora, pooled_mask
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
 from ..schedules import FlowMatchingSchedule, ModelTime
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
 
-__all__ = ["ZImageModel", "load", "part_classes"]
+__all__ = ["ZImageModel", "convert", "load", "original_names", "part_classes"]
 
-_LATENTS_PER_TOKEN = 2
+_convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class ZImageModel:
 
     @property
     def effects(self) -> tuple[type[Effect], ...]:
-        """No guides' yet."""
-        return ()
+        """What its ControlNets add."""
+        return (BlockResiduals,)
 
     @property
     def guidance_embeds(self) -> bool:
@@ -115,17 +118,14 @@ class ZImageModel:
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
         """As `LatentModel.predict`. The transformer itself predicts the velocity towards the clean latents."""
         latents = inputs.latents
-        timestep = torch.full((len(latents),), float(inputs.timestep), device=latents.device)
-        planes = list(latents[:, :, None].unbind())
-        predicted = self.transformer(planes, timestep, captions(inputs.prompt), return_dict=False)[0]
+        predicted = self.transformer(
+            list(latents[:, :, None].unbind()),
+            torch.full((len(latents),), float(inputs.timestep), device=latents.device),
+            inputs.prompt.unpadded(),
+            controlnet_block_samples=summed_block_residuals([one.effect(inputs, {}) for one in inputs.conditioners]),
+            return_dict=False,
+        )[0]
         return -torch.stack(predicted)[:, :, 0]
-
-
-def captions(prompt: PromptEmbeds) -> list[torch.Tensor]:
-    """Each prompt's states (tokens, width), as the transformer takes them: without padding."""
-    if prompt.mask is None:
-        return list(prompt.embeds.unbind())
-    return [states[mask] for states, mask in zip(prompt.embeds, prompt.mask, strict=True)]
 
 
 def part_classes(family: Family) -> dict[str, Any]:  # noqa: ARG001
@@ -137,15 +137,44 @@ def part_classes(family: Family) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
+def original_names(transformer: Any) -> dict[str, tuple[str, ...]]:
+    """The paths of the transformer's linear layers by their original names: of several, whose outputs one after the
+    other are the original's.
+    """
+    names: dict[str, tuple[str, ...]] = {
+        original: (path,)
+        for original, path in (
+            ("x_embedder", "all_x_embedder.2-1"),
+            ("final_layer.linear", "all_final_layer.2-1.linear"),
+            ("final_layer.adaLN_modulation.1", "all_final_layer.2-1.adaLN_modulation.1"),
+        )
+    }
+    for blocks in ("layers", "noise_refiner", "context_refiner"):
+        for number in range(len(getattr(transformer, blocks))):
+            attention = f"{blocks}.{number}.attention"
+            names[f"{attention}.qkv"] = tuple(f"{attention}.to_{one}" for one in "qkv")
+            names[f"{attention}.out"] = (f"{attention}.to_out.0",)
+    return names
+
+
+def convert(part: str, tensors: Tensors, module: nn.Module) -> Tensors:
+    """The part's tensors under the names that its module has; those that it does not know are left out."""
+    if part == "transformer":
+        converted: Tensors = _convert_transformer(dict(tensors))
+        return converted
+    if part == "vae":
+        return convert_original(part, tensors, module)
+    return {name.removeprefix("model."): one for name, one in tensors.items()}
+
+
 def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
     """The checkpoint's parts, each by `loader`.
 
     Raises CheckpointUnreadable where a part's weights do not fit its config, and ModelNotFinite where the VAE decodes
     to no numbers.
     """
-    weights = weights_of(checkpoint)
-    tokenizer = weights.tokenizer(checkpoint.family.texts[0])
-    scheduler_config = weights.scheduler_config()
+    weights = weights_of(checkpoint, convert)
+    tokenizer = weights.tokenizer(checkpoint.family.texts[0], transformers.Qwen2TokenizerFast)
     modules: dict[str, Any] = {}
     for part, kind in part_classes(checkpoint.family).items():
         dtype = torch.float32 if part == "vae" else loader.device.torch_dtype
@@ -165,11 +194,16 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
         ),
         transformer=modules["transformer"],
         vae=vae,
-        shift=float(scheduler_config["shift"]),
+        shift=checkpoint.variant.shift if checkpoint.variant else 1.0,
         latent_to_rgb=fit_latent_to_rgb(
             lambda latents: decode_latents(vae, latents.to(device)), int(vae.config.latent_channels)
         ),
-        adapters=Adapters({"transformer": modules["transformer"]}, loader.device, title=checkpoint.id),
+        adapters=Adapters(
+            {"transformer": modules["transformer"]},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["transformer"]),
+        ),
     )
     # Before minutes are spent on latents that it could not decode.
     check_finite(model.latent_to_rgb, ModelStep.VAE, model)

@@ -5,12 +5,14 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
 from . import flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
+from .foreign import ForeignModel, foreign_file, foreign_folder
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
 from .variant import Variant, told_variant
 
@@ -23,12 +25,14 @@ __all__ = [
     "Recognition",
     "TextPart",
     "Variant",
+    "check_at_home",
     "family_of_folder",
     "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
     "told_variant",
+    "variant_of_folder",
 ]
 
 FAMILIES: dict[str, Family] = {}
@@ -38,10 +42,6 @@ _RECOGNITIONS: list[Recognition] = []
 
 # One tensor that only this kind of file has, and what to call the kind.
 _FOREIGN_TENSORS = (
-    ("joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
-    ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"),
-    ("double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
-    ("model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale", "a Flux checkpoint"),
     ("control_model.time_embed.0.weight", "a ControlNet, not a checkpoint"),
     ("controlnet_cond_embedding.conv_in.weight", "a ControlNet, not a checkpoint"),
     ("conv_in.weight", "one part of a diffusers folder, not a whole checkpoint"),
@@ -61,29 +61,59 @@ def register(recognition: Recognition) -> None:
     _RECOGNITIONS.insert(0, recognition)
 
 
-def family_of_folder(index: Mapping[str, Any], denoiser: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> Family:
-    """The family of a diffusers folder, by its model_index.json and the configs of its denoiser and text encoder.
+def check_at_home(index: Mapping[str, Any]) -> None:
+    """Raises CheckpointUnsupported for a model_index.json of a model that is known, and not painted with."""
+    if (foreign := foreign_folder(index)) is not None:
+        raise _not_at_home(foreign)
+
+
+def family_of_folder(configs: FolderConfigs) -> Family:
+    """The family of a diffusers folder.
 
     Widths are not looked at, so that small checkpoints of the same shape count as family. Raises CheckpointUnsupported
     for what belongs to none.
     """
-    configs = FolderConfigs(index, denoiser, text_encoder)
     for recognition in _RECOGNITIONS:
         if recognition.is_folder(configs):
             return recognition.family
-    if "unet" not in index:
+    if "unet" not in configs.index:
         raise CheckpointUnsupported(
             "This is a {kind} folder, which has no UNet of the Stable Diffusion line.",
-            kind=index.get("_class_name", "diffusers"),
+            kind=configs.index.get("_class_name", "diffusers"),
         )
     raise CheckpointUnsupported(
-        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=denoiser.get("_class_name")
+        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=configs.denoiser.get("_class_name")
+    )
+
+
+def _not_at_home(model: ForeignModel) -> CheckpointUnsupported:
+    return CheckpointUnsupported(
+        "This is {model}, which Paintbridge does not paint with yet.",
+        hint="It paints with {families}.",
+        model=model.title,
+        families=", ".join(family.title for family in FAMILIES.values()),
     )
 
 
 def own_inspection(family: Family) -> Callable[[Path], Any] | None:
     """As `Recognition.inspect`."""
     return next(one.inspect for one in _RECOGNITIONS if one.family == family)
+
+
+def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Variant | None:
+    """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first; with
+    the shift that its scheduler has.
+    """
+    said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
+    told = next((one for one in family.variants if one.name == said), None)
+    found = (
+        told
+        or told_variant(family.variants, metadata={}, hash=None, names=(name,))
+        or next(iter(family.variants), None)
+    )
+    if found is None or configs.scheduler.get("use_dynamic_shifting"):
+        return found
+    return replace(found, shift=float(configs.scheduler.get("shift", 1)))
 
 
 def family_of_lora_title(title: str | None) -> Family | None:
@@ -106,11 +136,13 @@ def family_of_tensors(shapes: Shapes) -> Family:
         )
     if any("lora_" in name or ".lora." in name for name in shapes):
         raise LoraNoCheckpoint("This file is a LoRA, not a checkpoint.", hint="Put it into the folder models/loras.")
+    if (foreign := foreign_file(shapes)) is not None:
+        raise _not_at_home(foreign)
     for name, title in _FOREIGN_TENSORS:
         if name in shapes:
             hint = next((hint for word, hint in _WHERE_TO.items() if word in title), "")
             raise CheckpointUnsupported("This file is {title}.", hint=hint, title=title)
-    raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
+    raise CheckpointUnsupported("This file holds tensors, but of no kind of checkpoint that Paintbridge knows.")
 
 
 for _recognition in (

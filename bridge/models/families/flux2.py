@@ -17,13 +17,14 @@ FLUX2_KLEIN_4B = Family(
     name="Flux2Klein4B",
     title="FLUX.2 Klein 4B",
     native_pixels=1024 * 1024,
+    native_range=(512 * 512, 1536 * 1024),
     multiple=16,
     pixels_per_latent=16,
     latent_channels=128,
     default_steps=4,
     default_guidance=1.0,
     default_sampler=EULER,
-    texts=(TextPart(),),
+    texts=(TextPart(encoder_class="Qwen3Model", tokenizer_class="Qwen2Tokenizer"),),
     schedule=ScheduleKind.FLOW_MATCHING,
     architecture="flux2",
     denoiser="transformer",
@@ -31,6 +32,10 @@ FLUX2_KLEIN_4B = Family(
         Variant("distilled", "FLUX.2 Klein 4B", steps=4, guidance=1.0, sampler=EULER, words=("distilled",)),
         Variant("base", "FLUX.2 Klein 4B Base", steps=50, guidance=4.0, sampler=EULER, words=("base",)),
     ),
+    denoiser_class="Flux2Transformer2DModel",
+    vae_class="AutoencoderKLFlux2",
+    pipelines=("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
+    inpaint_channels=None,
 )
 FLUX2_KLEIN_9B = replace(
     FLUX2_KLEIN_4B,
@@ -50,11 +55,16 @@ _BLOCKS_OF_4B = 5
 
 
 def _is_klein(configs: FolderConfigs) -> bool:
-    return configs.index.get("_class_name", "") in ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline")
+    return configs.index.get("_class_name") in FLUX2_KLEIN_4B.pipelines
 
 
 def _folder_of_9b(configs: FolderConfigs) -> bool:
     return _is_klein(configs) and configs.denoiser.get("num_layers", _BLOCKS_OF_4B) > _BLOCKS_OF_4B
+
+
+def _variant(configs: FolderConfigs) -> str | None:
+    distilled = configs.index.get("is_distilled")
+    return None if distilled is None else "distilled" if distilled else "base"
 
 
 def _has(shapes: Shapes, names: tuple[str, ...]) -> bool:
@@ -71,6 +81,8 @@ def _file_of_9b(shapes: Shapes) -> bool:
 
 # Those that were registered last are asked first.
 recognitions = (
-    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file),
-    Recognition(FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b),
+    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 4B",)),
+    Recognition(
+        FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 9B",)
+    ),
 )

@@ -12,13 +12,14 @@ Z_IMAGE = Family(
     name="ZImage",
     title="Z-Image",
     native_pixels=1024 * 1024,
+    native_range=(512 * 512, 1536 * 1024),
     multiple=16,
     pixels_per_latent=8,
     latent_channels=16,
     default_steps=9,
     default_guidance=1.0,
     default_sampler=EULER,
-    texts=(TextPart(),),
+    texts=(TextPart(encoder_class="Qwen3Model", tokenizer_class="Qwen2Tokenizer"),),
     schedule=ScheduleKind.FLOW_MATCHING,
     architecture="z_image",
     denoiser="transformer",
@@ -27,6 +28,9 @@ Z_IMAGE = Family(
         Variant("turbo", "Z-Image Turbo", shift=3.0, steps=9, guidance=1.0, sampler=EULER, words=("turbo",)),
         Variant("base", "Z-Image", shift=6.0, steps=30, guidance=5.0, sampler=EULER, words=("base",)),
     ),
+    denoiser_class="ZImageTransformer2DModel",
+    pipelines=("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
+    inpaint_channels=None,
 )
 
 _PREFIXES = ("", "model.diffusion_model.")
@@ -35,7 +39,12 @@ _FIRST = ("x_embedder.weight", "all_x_embedder.2-1.weight")
 
 
 def _is_folder(configs: FolderConfigs) -> bool:
-    return configs.index.get("_class_name", "").startswith("ZImage")
+    return configs.index.get("_class_name") in Z_IMAGE.pipelines
+
+
+def _variant(configs: FolderConfigs) -> str | None:
+    shift = configs.scheduler.get("shift")
+    return next((one.name for one in Z_IMAGE.variants if one.shift == shift), None)
 
 
 def _is_file(shapes: Shapes) -> bool:
@@ -45,4 +54,11 @@ def _is_file(shapes: Shapes) -> bool:
     )
 
 
-recognition = Recognition(Z_IMAGE, _is_folder, _is_file)
+recognition = Recognition(
+    Z_IMAGE,
+    _is_folder,
+    _is_file,
+    variant_of_folder=_variant,
+    # A few layers do not tell it from Lumina 2, which is not painted with.
+    lora_titles=("Z-Image", "Z-Image or Lumina 2"),
+)
