@@ -45,11 +45,16 @@ class BridgeProcess:
 
 
 @contextmanager
-def serving(home: Path, *flags: str, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[BridgeProcess]:
-    """A bridge on a free port, which ends well."""
+def serving(
+    home: Path,
+    *flags: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    module: str = "bridge.cli",
+) -> Iterator[BridgeProcess]:
+    """A bridge on a free port, which ends well. ``module`` takes the place of the command line's."""
     log = (home / "bridge.log").open("w")
     process = subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", *flags],
+        [sys.executable, "-m", module, "serve", "--port", "0", *flags],
         env={**os.environ, "PAINTBRIDGE_HOME": str(home), "PYTHONUNBUFFERED": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=log,
