@@ -74,7 +74,7 @@ class JobRunner:
             self._engine.cancel(job.id)
 
     async def close(self, *, grace_seconds: float) -> None:
-        """Fail what waits with ``shutting_down``, stop what runs and wait a while for its end, which is told likewise."""
+        """Fail what waits with ``shutting_down``; stop what runs, wait a while for its end, and fail it likewise."""
         self._closed = True
         for job in list(self._queue):
             self._queue.remove(job)

@@ -1,4 +1,4 @@
-"""Clients that go, or stand still, while their job is at any stage: it ends or goes on as they asked, others are well."""
+"""Clients that go, or stand still, at any stage of their job: it ends or goes on as they asked, others are well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that is killed, frozen, out of memory, or given a damaged checkpoint: its job ends typed, others are well."""
+"""A worker that is killed, frozen, starved, or given a damaged checkpoint: its job ends typed, others are well."""
 
 from __future__ import annotations
 

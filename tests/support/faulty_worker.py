@@ -27,7 +27,9 @@ class _Hooks(worker._Hooks):
     def stage(self, name: str, step: int, steps: int) -> None:
         super().stage(name, step, steps)
         order = self._job.run.submit
-        fault, _, where = order.settings.conditioning.prompt.partition(" ") if isinstance(order, Submit) else ("", "", "")
+        fault, _, where = (
+            order.settings.conditioning.prompt.partition(" ") if isinstance(order, Submit) else ("", "", "")
+        )
         _starving.clear()
         if where != name:
             return
