@@ -1,8 +1,8 @@
 """The real worker process, in which a fault happens where a job's prompt says.
 
-A prompt is a fault and a stage: ``kill encode`` ends the process by a signal when that stage has begun, ``pause encode``
-waits there for the job's cancel, ``hang encode`` for ever, and ``starve encode`` lets what the stage computes with run
-out of memory. Any other prompt is painted.
+A prompt is a fault and a stage: ``kill encode`` ends the process by a signal when that stage has begun, ``pause
+encode`` waits there for the job's cancel, ``hang encode`` for ever, and ``starve encode`` lets what the stage computes
+with run out of memory. Any other prompt is painted.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ class _Hooks(worker._Hooks):
     def stage(self, name: str, step: int, steps: int) -> None:
         super().stage(name, step, steps)
         order = self._job.run.submit
-        fault, _, where = (
-            order.settings.conditioning.prompt.partition(" ") if isinstance(order, Submit) else ("", "", "")
-        )
+        words = order.settings.conditioning.prompt if isinstance(order, Submit) else ""
+        fault, _, where = words.partition(" ")
         _starving.clear()
         if where != name:
             return
