@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,9 @@ def in_turns(
     for index in range(-warm_up, rounds):
         names = list(candidates) if index % 2 else list(candidates)[::-1]
         for name in names:
-            before = _processor_seconds()
+            before = processor_seconds()
             taken = candidates[name]()
-            spent = _processor_seconds() - before
+            spent = processor_seconds() - before
             if index >= 0:
                 seconds[name].append(taken)
                 processor[name].append(spent)
@@ -37,7 +39,8 @@ def in_turns(
     return seconds, processor
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
+    """What this process and its children have spent so far."""
     total = 0.0
     here = psutil.Process()
     for process in [here, *here.children(recursive=True)]:
@@ -46,14 +49,44 @@ def _processor_seconds() -> float:
     return total
 
 
-def report(name: str, seconds: dict[str, list[float]], **figures: Any) -> None:
-    """Print medians and spreads, and write everything down in ``bench-output``."""
+def machine() -> str:
+    """The processor, its cores that this process may use, the memory and the system."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = round(psutil.virtual_memory().total / (1 << 30))
+    return f"{name}, {cores} cores, {memory} GiB, {platform.system()}"
+
+
+def report(
+    name: str,
+    seconds: dict[str, list[float]],
+    *,
+    curve: Sequence[Sequence[float]] | None = None,
+    table: Sequence[dict[str, Any]] | None = None,
+    **figures: Any,
+) -> None:
+    """Print medians and spreads, and write everything down in ``bench-output``, from where ``tables.py`` takes it.
+
+    ``curve`` are rows of numbers to be plotted, the first column across; ``table`` rows of named values.
+    """
     for candidate, values in seconds.items():
-        print(f"{candidate}: median {statistics.median(values):.3f} s ({min(values):.3f} .. {max(values):.3f})")
+        if values:
+            print(f"{candidate}: median {statistics.median(values):.3f} s ({min(values):.3f} .. {max(values):.3f})")
     for key, value in figures.items():
         print(f"{key}: {value:.3f}" if isinstance(value, float) else f"{key}: {value}")
     OUTPUT.mkdir(exist_ok=True)
-    found = {"seconds": seconds, "figures": figures, "machine": platform.platform()}
+    found = {
+        "seconds": seconds,
+        "figures": figures,
+        "curve": curve,
+        "table": table,
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
     (OUTPUT / f"{name}.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
 
 

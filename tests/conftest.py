@@ -13,7 +13,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # What takes longest comes first, so that no process is left alone with it at the end.
-_FIRST = ("tests/hosts", "tests/painter", "tests/cli", "tests/training", "tests/engine")
+_FIRST = tuple(
+    f"tests/{folder}"
+    for folder in (
+        *("hosts", "painter", "cli", "training", "engine", "diffusion", "e2e", "server", "client", "evaluation"),
+        *("faults", "page", "canvas", "docs", "models"),
+    )
+)
 
 
 class FolderScheduling(LoadScopeScheduling):

@@ -47,7 +47,7 @@ class EngineSettings:
     start_seconds: float = 180.0
     start_attempts: int = 4
     back_off_seconds: float = 0.5
-    close_seconds: float = 5.0
+    close_seconds: float = 1.5
     worker: str = "bridge.engine.worker:main"
 
 

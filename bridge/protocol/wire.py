@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from enum import Enum
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Any, Optional, Union, cast, get_args, get_origin
 
 import msgpack
 
@@ -32,6 +32,12 @@ FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 _NESTED_ITEMS = 4096
 # Sentences may hold sentences.
 _NESTED_MAPS = 8
+_PUT_HEAD = re.compile(
+    # {"type": "put", "hash": 64 letters, "offset": from 0 up, "data": ...}, as `_encode_put` writes it for a chunk.
+    rb"\x84\xa4type\xa3put\xa4hash\xd9\x40([0-9a-f]{64})"
+    rb"\xa6offset([\x00-\x7f]|\xcc.|\xcd..|\xce....|\xcf.{8})\xa4data\xc6(....)",
+    re.DOTALL,
+)
 _TOO_MANY = re.compile(r"(\d+) exceeds max_(array|map)_len")
 
 
@@ -115,11 +121,27 @@ def decode_server(frame: bytes) -> ServerMessage:
 def _decode(frame: bytes, messages: Mapping[str, type[Any]], *, strict: bool) -> Any:
     if len(frame) > FRAME_BYTES:
         raise BridgeError("frame_too_large")
+    put = _decode_put(frame)
+    if put is not None:
+        return put
     plain = _unpack(frame)
     kind = plain.pop("type", None)
     if not isinstance(kind, str) or kind not in messages:
         raise BridgeError("unknown_type")
     return _build(messages[kind], plain, kind, strict)
+
+
+def _decode_put(frame: bytes) -> Optional[Put]:
+    """A chunk whose pixels are a view of the frame, where msgpack would copy them; None for every other frame."""
+    head = _PUT_HEAD.match(frame)
+    if head is None:
+        return None
+    size = len(frame) - head.end()
+    if int.from_bytes(head[3], "big") != size or not 0 < size <= CHUNK_BYTES:
+        return None
+    number = head[2]
+    offset = number[0] if len(number) == 1 else int.from_bytes(number[1:], "big")
+    return Put(head[1].decode(), offset, cast(bytes, memoryview(frame)[head.end() :]))
 
 
 def _unpack(frame: bytes) -> dict[str, Any]:

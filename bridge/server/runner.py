@@ -74,13 +74,13 @@ class JobRunner:
             self._engine.cancel(job.id)
 
     async def close(self, *, grace_seconds: float) -> None:
-        """Fail what waits with ``shutting_down``, cancel what runs and wait a while for its end, then fail it too."""
+        """Fail what waits with ``shutting_down``; stop what runs, wait a while for its end, and fail it likewise."""
         self._closed = True
         for job in list(self._queue):
             self._queue.remove(job)
             self._fail(job, BridgeError("shutting_down"))
         for job in self._running:
-            self.cancel(job)
+            self._engine.cancel(job.id)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=grace_seconds)
         for job, task in list(self._running.items()):
@@ -107,7 +107,7 @@ class JobRunner:
 
     async def _run(self, job: Job) -> None:
         try:
-            last = TaskCancelled() if job.cancelled else await self._follow(job)
+            last = TaskCancelled() if job.cancelled or self._closed else await self._follow(job)
             if isinstance(last, TaskTrained):
                 await self._learnt()
         except BridgeError as error:
@@ -169,6 +169,9 @@ class JobRunner:
                     hints=tuple(last.hints),
                 )
                 self._end(job, "trained")
+            case TaskCancelled() if self._closed and not job.cancelled:
+                # Nobody asked for its end but the bridge.
+                self._fail(job, BridgeError("shutting_down"))
             case TaskCancelled():
                 job.session.emit(Cancelled, job=job.name)
                 self._end(job, "cancelled")

@@ -39,9 +39,10 @@ from .session import Job, Session
 from .settings import Settings
 from .submission import check_order, named_loras, named_pictures, with_seed
 
-__all__ = ["Service"]
+__all__ = ["GRACE_SECONDS", "Service"]
 
-_GRACE_SECONDS = 3.0
+GRACE_SECONDS = 3.0
+"""How long running jobs have for their end when the bridge must end; the engine's own time comes after that."""
 
 
 class Service:
@@ -223,13 +224,13 @@ class Service:
         if self._device_task is not None:
             self._device_task.cancel()
         self._detached.close()
-        await asyncio.gather(self.models.close(), self._runner.close(grace_seconds=_GRACE_SECONDS))
+        await asyncio.gather(self.models.close(), self._runner.close(grace_seconds=GRACE_SECONDS))
         told = []
         for outbox in self._outboxes():
             outbox.close(CloseCode.GOING_AWAY, Closing(Sentence(CODES["shutting_down"].message)))
             told.append(asyncio.create_task(outbox.ended.wait()))
         if told:
-            _, untold = await asyncio.wait(told, timeout=_GRACE_SECONDS)
+            _, untold = await asyncio.wait(told, timeout=GRACE_SECONDS)
             for task in untold:
                 task.cancel()
         await self._engine.close()

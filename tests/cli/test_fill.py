@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import socket
 from collections.abc import Callable, Iterator
@@ -203,7 +204,7 @@ def test_no_bridge(running: Path, run: Any, save: Callable[..., Path], tmp_path:
     nobody = run(*job, home=running, PAINTBRIDGE_URL="ws://127.0.0.1:9", PAINTBRIDGE_TOKEN="t" * 40)
     assert nobody.code == Exit.NO_BRIDGE
     assert nobody.json["error"]["code"] == "no_bridge"
-    url = run("doctor", "--json", home=running).json["bridge"]["url"]
+    url = json.loads((running / "runtime.json").read_text())["url"]
     stranger = run(*job, home=running, PAINTBRIDGE_URL=url, PAINTBRIDGE_TOKEN="t" * 40)
     assert stranger.code == Exit.NO_BRIDGE
     assert stranger.json["error"]["code"] == "unauthorized"

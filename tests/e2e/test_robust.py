@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import socket
-import threading
-from collections.abc import Iterator
-from urllib.parse import urlsplit
-
 import pytest
+from cuttable_wire import cuttable
 from whole_bridge import PATIENCE, BridgeProcess, Scene, Watch
 
 from bridge.client import Bridge, JobCancelled
@@ -105,68 +99,3 @@ def test_progress_says_how_long_it_will_take(bridge: Bridge) -> None:
     assert any(estimate is not None for estimate in estimates)
     stages = list(dict.fromkeys(event.stage for event in watch.events if isinstance(event, Progress)))
     assert stages == ["load", "infill", "encode", "denoise", "decode", "compose"]
-
-
-class CuttableWire:
-    """A TCP relay in front of the bridge whose connections a test can cut."""
-
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._lock = threading.Lock()
-        self.cuts = 0
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                inner, _ = self._listener.accept()
-                outer = socket.create_connection(self._target)
-                with self._lock:
-                    self._pairs.append((inner, outer))
-                for source, sink in ((inner, outer), (outer, inner)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def cut(self) -> None:
-        """Break what is connected now; new connections get through."""
-        with self._lock:
-            pairs, self._pairs = self._pairs, []
-            self.cuts += len(pairs)
-        for pair in pairs:
-            for end in pair:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Break what is connected, and let nobody through any more."""
-        self._listener.close()
-        self.cut()
-
-
-@contextlib.contextmanager
-def cuttable(bridge_process: BridgeProcess) -> Iterator[AddressedWire]:
-    address = bridge_process.address()
-    parts = urlsplit(address.url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    wire = AddressedWire((parts.hostname, parts.port))
-    wire.address = dataclasses.replace(address, url=f"ws://127.0.0.1:{wire.port}/ws")
-    try:
-        yield wire
-    finally:
-        wire.close()
-
-
-class AddressedWire(CuttableWire):
-    """A cuttable wire, and the address of the bridge through it."""

@@ -67,6 +67,22 @@ def test_a_put_is_packed_as_msgpack_would(size):
     assert decode_client(encode(put)) == put
 
 
+@pytest.mark.parametrize("offset", [0, 127, 128, 255, 256, 65535, 65536, (1 << 32) - 1, 1 << 32, (1 << 64) - 1])
+def test_a_chunks_pixels_are_a_view_of_its_frame_and_are_judged_as_any_other(offset):
+    frame = encode(m.Put(HASH, offset, bytes(70_000)))
+    put = decode_client(frame)
+    assert put == m.Put(HASH, offset, bytes(70_000))
+    assert put.data.obj is frame
+    # Whatever is otherwise than it is written here is read as every message is.
+    for broken in (frame[:-1], frame + b"\0", frame.replace(b"\xa4data", b"\xa4dada"), b"\x85" + frame[1:]):
+        with pytest.raises(BridgeError):
+            decode_client(broken)
+    other = msgpack.packb({"type": "put", "data": bytes(70_000), "offset": offset, "hash": HASH})
+    assert decode_client(other) == put
+    with pytest.raises(BridgeError, match="out_of_range"):
+        decode_client(encode(m.Put(HASH, offset, b"")))
+
+
 def test_a_whole_chunk_fits_a_frame():
     longest = m.Put("f" * 64, (1 << 40), bytes(CHUNK_BYTES))
     assert len(encode(longest)) <= FRAME_BYTES

@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["SHAPES", "RandomHole", "random_holes", "random_shape"]
 
-SHAPES = ("rectangle", "ellipse", "brush", "blobs", "noise", "strip", "scratches", "frame", "pixel")
+SHAPES = ("rectangle", "ellipse", "brush", "blobs", "noise", "strip", "scratches", "frame", "pixel", "rings")
 _PHOTOS = sorted((Path(__file__).parent.parent / "photos").glob("*.jpg"))
 
 
@@ -90,6 +90,16 @@ def random_shape(rng: np.random.Generator, shape: str, height: int, width: int) 
         edge = int(rng.integers(1, max(2, short // 3)))
         drawn[:] = 1
         drawn[edge : height - edge, edge : width - edge] = 0
+        if rng.random() < 0.5:
+            drawn = 1 - drawn
+    elif shape == "rings":
+        # Holes in holes, each within the last one's middle.
+        value, top, left, tall, wide = 1, 0, 0, height, width
+        while min(tall, wide) > 2:
+            drawn[top : top + tall, left : left + wide] = value
+            value = 1 - value
+            down, across = (int(rng.integers(1, max(2, side // 3))) for side in (tall, wide))
+            top, left, tall, wide = top + down, left + across, tall - 2 * down, wide - 2 * across
         if rng.random() < 0.5:
             drawn = 1 - drawn
     elif shape == "pixel":

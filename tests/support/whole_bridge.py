@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -44,12 +45,17 @@ class BridgeProcess:
 
 
 @contextmanager
-def serving(home: Path, *flags: str) -> Iterator[BridgeProcess]:
-    """A bridge on a free port, which ends well."""
+def serving(
+    home: Path,
+    *flags: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    module: str = "bridge.cli",
+) -> Iterator[BridgeProcess]:
+    """A bridge on a free port, which ends well. ``module`` takes the place of the command line's."""
     log = (home / "bridge.log").open("w")
     process = subprocess.Popen(
-        [sys.executable, "-m", "bridge.cli", "serve", "--port", "0", *flags],
-        env={**os.environ, "PAINTBRIDGE_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+        [sys.executable, "-m", module, "serve", "--port", "0", *flags],
+        env={**os.environ, "PAINTBRIDGE_HOME": str(home), "PYTHONUNBUFFERED": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

@@ -10,7 +10,7 @@ from host_desktop import wait_for
 from krita_docker import KritaDocker
 from krita_watch import watched
 
-SIDE, LAYERS = 8192, 10
+SIDE, SELECTED, LAYERS = 8192, 2560, 10
 # Any of our own work on Krita's thread, in ms.
 LONGEST = 50.0
 
@@ -32,12 +32,12 @@ large()
 
 @pytest.fixture
 def large(docker: KritaDocker) -> Iterator[KritaDocker]:
-    """Ten layers, and half of each side selected; without the line around that, which without a graphics card has Krita
+    """Ten layers, and a large square selected; without the line around that, which without a graphics card has Krita
     draw all the time.
     """
     docker.open(_LARGE)
     docker.ask("Krita.action('toggle_display_selection').trigger()")
-    docker.ask(f"select({SIDE // 4}, {SIDE // 4}, {SIDE // 2}, {SIDE // 2})")
+    docker.ask(f"select({SIDE // 4}, {SIDE // 4}, {SELECTED}, {SELECTED})")
     assert docker.ask("len(layers(document()))") == LAYERS
     yield docker
     docker.ask("Krita.action('toggle_display_selection').trigger()\nchoose('context', 'auto')")
@@ -45,7 +45,7 @@ def large(docker: KritaDocker) -> Iterator[KritaDocker]:
 
 
 def test_a_fill_on_a_very_large_document(large: KritaDocker, output: Path) -> None:
-    """Half of each side is read, and becomes a layer. Without a prompt mini infills only, and from little more
+    """The square is read, and becomes a layer. Without a prompt mini infills only, and from little more
     than the selection: the waiting for the bridge is short.
     """
     docker = large
@@ -56,7 +56,7 @@ def test_a_fill_on_a_very_large_document(large: KritaDocker, output: Path) -> No
         docker.click("apply")
         wait_for(lambda: docker.results() == 0, "the layer")
     (output / "never-blocked.txt").write_text(found.table())
-    assert docker.ask("top()['at']")[2] >= SIDE // 2
+    assert docker.ask("top()['at']")[2] >= SELECTED
     # The root's class depends on Krita's version.
     called = {name.partition(".")[2] for name in found.calls}
     assert {"projectionPixelData", "pixelData", "setPixelData"} <= called
