@@ -23,12 +23,6 @@ _ORDER = (
 )  # fmt: skip
 
 
-_PUT_IT = (
-    "Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
-    "`paintbridge models list --recommended` names it."
-)
-
-
 class CheckpointIncomplete(CheckpointUnsupported):
     """The checkpoint is sound, and a part that it needs is nowhere."""
 
@@ -106,7 +100,8 @@ def _lacking(checkpoint: Checkpoint, want: Want, lent: Lent) -> ModelsError:
     if want.kind.is_text:
         return CheckpointIncomplete(
             "{id} is {family}'s transformer alone, and its text encoder, {words}, is nowhere.{there}",
-            hint=_PUT_IT,
+            hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
+            "`paintbridge models list --recommended` names it.",
             id=checkpoint.id,
             family=checkpoint.family.title,
             words=want.words,
@@ -115,7 +110,8 @@ def _lacking(checkpoint: Checkpoint, want: Want, lent: Lent) -> ModelsError:
         )
     return CheckpointIncomplete(
         "{id} is {family}'s transformer alone, and {words} is nowhere.{there}",
-        hint=_PUT_IT,
+        hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
+        "`paintbridge models list --recommended` names it.",
         id=checkpoint.id,
         family=checkpoint.family.title,
         words=want.words,
