@@ -10,6 +10,7 @@ __all__ = [
     "CheckpointUnreadable",
     "CheckpointUnsupported",
     "ComponentNoCheckpoint",
+    "EmbeddingUnsupported",
     "LoraNoCheckpoint",
     "LoraUnknown",
     "LoraUnreadable",
@@ -53,6 +54,10 @@ class CheckpointUnknown(ModelsError):
     """No checkpoint of that name is installed."""
 
     code = "checkpoint_unknown"
+
+
+class EmbeddingUnsupported(CheckpointUnsupported):
+    """The file is sound, but no textual inversion for a family that there is."""
 
 
 class LoraUnreadable(ModelsError):
