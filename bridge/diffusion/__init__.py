@@ -22,6 +22,7 @@ from .model import (
     PromptEmbeds,
     WeightedConditioner,
     WeightedLora,
+    embeddings_of,
     pooled_mask,
     within,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "WeightedLora",
     "check_takes",
     "denoise",
+    "embeddings_of",
     "find_device",
     "fit_latent_to_rgb",
     "guide_loader",

@@ -9,18 +9,18 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
-from ..models import Checkpoint
+from ..models import Checkpoint, Embedding
 from ..models.memory import WHOLE, MemoryNeeds, memory_needs, place_on
 from .architectures import load_architecture
 from .conditioning import GuideFiles, guide_loader
 from .device import Device, find_device, make_deterministic
 from .loading import ModuleLoader, Offload, Placement
-from .model import LatentModel, WeightedLora
+from .model import LatentModel, TakesEmbeddings, WeightedLora
 
 __all__ = ["ModelCache", "OnDemand", "load"]
 
@@ -87,8 +87,10 @@ class ModelCache:
         check: Callable[[], None],
         loaded: Callable[[int], None] = lambda _: None,
         loras: tuple[WeightedLora, ...] = (),
+        embeddings: tuple[Embedding, ...] = (),
     ) -> LatentModel:
-        """The checkpoint's model, loaded unless it is held, with just these LoRAs set.
+        """The checkpoint's model, loaded unless it is held, with just these LoRAs set, and textual inversions of its
+        family.
 
         `check` is called before each part, and may raise to end the loading; `loaded` is told after each how many are
         there. Raises as the architecture's `load`, and as `Adapters.load`.
@@ -114,6 +116,8 @@ class ModelCache:
         configured = model.configured(checkpoint, loras, check=check)
         if loras:
             self._evict({key})
+        if embeddings:
+            return cast(TakesEmbeddings, configured).with_embeddings(embeddings, check=check)
         return configured
 
     def guides(
@@ -131,9 +135,14 @@ class ModelCache:
         check()
         return found
 
-    def on_demand(self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...] = ()) -> "OnDemand":
-        """The checkpoint, with these LoRAs, for a job that may or may not need it in memory."""
-        return OnDemand(checkpoint, self, loras)
+    def on_demand(
+        self,
+        checkpoint: Checkpoint,
+        loras: tuple[WeightedLora, ...] = (),
+        embeddings: tuple[Embedding, ...] = (),
+    ) -> "OnDemand":
+        """The checkpoint, with these LoRAs and textual inversions, for a job that may or may not need it in memory."""
+        return OnDemand(checkpoint, self, loras, embeddings)
 
     def free(self) -> None:
         """Lets go of everything, and forgets what was offloaded."""
@@ -280,10 +289,11 @@ class OnDemand:
     checkpoint: Checkpoint
     cache: ModelCache
     loras: tuple[WeightedLora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
 
     def load(self, check: Callable[[], None], loaded: Callable[[int], None] = lambda _: None) -> LatentModel:
         """The model, from the cache or from disk; `loaded` is told how many parts came from there."""
-        return self.cache.get(self.checkpoint, check=check, loaded=loaded, loras=self.loras)
+        return self.cache.get(self.checkpoint, check=check, loaded=loaded, loras=self.loras, embeddings=self.embeddings)
 
     def guides(self, guides: Sequence[GuideFiles], check: Callable[[], None]) -> tuple[Any, ...]:
         """The networks of a job's guides, from the cache or from disk."""

@@ -5,7 +5,7 @@ from .checkpoint import Checkpoint
 from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
-from .embeddings import EmbeddingNames
+from .embeddings import Embedding, EmbeddingRegistry, inspect_embedding
 from .errors import (
     CheckpointUnknown,
     CheckpointUnreadable,
@@ -42,7 +42,8 @@ __all__ = [
     "ControlKind",
     "ControlNet",
     "ControlNetRegistry",
-    "EmbeddingNames",
+    "Embedding",
+    "EmbeddingRegistry",
     "Entry",
     "Family",
     "Lora",
@@ -59,6 +60,7 @@ __all__ = [
     "control_kind",
     "inspect",
     "inspect_controlnet",
+    "inspect_embedding",
     "inspect_lora",
     "names_by_hub_id",
 ]

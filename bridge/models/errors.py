@@ -9,6 +9,8 @@ __all__ = [
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "ComponentNoCheckpoint",
+    "EmbeddingUnsupported",
     "LoraNoCheckpoint",
     "LoraUnknown",
     "LoraUnreadable",
@@ -44,10 +46,18 @@ class LoraNoCheckpoint(CheckpointUnsupported):
     """The file is a LoRA, which changes a checkpoint and is none itself."""
 
 
+class ComponentNoCheckpoint(CheckpointUnsupported):
+    """The file is a text encoder, a part of checkpoints and none itself."""
+
+
 class CheckpointUnknown(ModelsError):
     """No checkpoint of that name is installed."""
 
     code = "checkpoint_unknown"
+
+
+class EmbeddingUnsupported(CheckpointUnsupported):
+    """The file is sound, but no textual inversion for a family that there is."""
 
 
 class LoraUnreadable(ModelsError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .distillation import Distillation, distillation_of
+from .embeddings import Embedding, bundled_embedding
 from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
 from .facts import ModelFacts
 from .families import Family
@@ -32,7 +33,7 @@ class Lora:
     `kinds` are those of its layers, as artists call them: "LoRA", "LoHa", "LoKr", "DoRA"; `rank` is that of most of
     them, None where none is narrow. `parts` are those that it changes, by their names in a diffusers folder.
     `trigger_words` are what its trainer wrote down, the most telling first. `embeddings` are words whose embeddings lie
-    in the file too. `files` are those that loading reads.
+    in the file too, which count where the LoRA does. `files` are those that loading reads.
     """
 
     id: str
@@ -43,7 +44,7 @@ class Lora:
     rank: int | None
     parts: tuple[str, ...]
     trigger_words: tuple[str, ...]
-    embeddings: tuple[str, ...]
+    embeddings: tuple[Embedding, ...]
     files: tuple[Path, ...]
 
     @property
@@ -89,7 +90,9 @@ def inspect_lora(path: Path) -> Lora:
         rank=ranks.most_common(1)[0][0] if ranks else None,
         parts=(*([family.denoiser] if DENOISER in parts else []), *sorted(parts - {DENOISER})),
         trigger_words=_trigger_words(header.metadata),
-        embeddings=tensors.embeddings,
+        embeddings=tuple(
+            bundled_embedding(word, path, family, names, header.shapes) for word, names in tensors.embeddings.items()
+        ),
         files=(path, beside) if tensors.naming is Naming.PEFT and beside.is_file() else (path,),
     )
     read_scales(lora.files, header.metadata, tensors.modules)

@@ -89,11 +89,13 @@ _TEXT_OLD = re.compile(r"self_attn_to_([qkv])$")
 
 @dataclass(frozen=True)
 class LoraTensors:
-    """All tensors of a LoRA file. `embeddings` are the words whose embeddings lie in it too."""
+    """All tensors of a LoRA file. `embeddings` are the names of those that are no layers, by the words that they stand
+    for.
+    """
 
     naming: Naming
     modules: tuple[LoraModule, ...]
-    embeddings: tuple[str, ...] = field(default=())
+    embeddings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def flat_name(part: str, name: str) -> str:
@@ -131,7 +133,7 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
         if any(text in lines for text in texts):
             raise LoraUnsupported("This file is {kind}, which Paintbridge does not take.", kind=kind)
     modules: dict[str, LoraModule] = {}
-    words: dict[str, None] = {}
+    words: dict[str, list[str]] = {}
     namings: set[Naming] = set()
     unknown: list[str] = []
     for name in shapes:
@@ -141,7 +143,7 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
             if embedding is None:
                 unknown.append(name)
             else:
-                words[embedding["word"]] = None
+                words.setdefault(embedding["word"], []).append(name)
             continue
         module = modules.get(found["module"])
         if module is None:
@@ -163,7 +165,8 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
         _check_numbers(module, numbers)
     if not used:
         raise LoraUnreadable("The LoRA is incomplete: it has no layers.", hint="Download or copy the file again.")
-    return LoraTensors(next(naming for naming in Naming if naming in namings), tuple(used.values()), tuple(words))
+    naming = next(naming for naming in Naming if naming in namings)
+    return LoraTensors(naming, tuple(used.values()), {word: tuple(names) for word, names in words.items()})
 
 
 def _placed(spelt: str) -> tuple[str, str, Naming]:

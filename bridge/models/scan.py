@@ -7,7 +7,14 @@ from pathlib import Path
 from .locations import Location
 from .names import ENDING, ENDINGS, is_pickle
 
-__all__ = ["checkpoint_candidates", "component_candidates", "controlnet_candidates", "files_below", "lora_candidates"]
+__all__ = [
+    "checkpoint_candidates",
+    "component_candidates",
+    "controlnet_candidates",
+    "embedding_candidates",
+    "files_below",
+    "lora_candidates",
+]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -15,6 +22,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _INVOKE_LEAST_BYTES = 1 << 30
 # What diffusers and peft call every LoRA; the folder's name tells which one it is.
 _LORA_STEMS = ("pytorch_lora_weights", "adapter_model")
+# What diffusers' trainer calls every textual inversion.
+_EMBEDDING_STEMS = ("learned_embeds",)
 # What diffusers calls the weights of every part; the folder's name tells which one it is.
 _PART_STEM = "diffusion_pytorch_model"
 
@@ -80,6 +89,15 @@ def component_candidates(location: Location) -> Iterator[tuple[str, Path]]:
     for path in _below(location.folder, lambda path: _is_part(path) or _is_checkpoint_file(path)):
         if location.layout != "invoke" or not is_pickle(path.name):
             yield _part_name(path), path
+
+
+def embedding_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a textual inversion, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    for path in _below(location.folder, _is_weights):
+        yield _file_name(path, of_folder=path.stem in _EMBEDDING_STEMS), path
 
 
 def files_below(folder: Path, endings: Container[str], depth: int = _DEPTH) -> Iterator[Path]:

@@ -1,5 +1,7 @@
 """Z-Image against diffusers' own pipelines: same weights, same latents, float32, at most 1e-4 apart."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -13,17 +15,33 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from tiny_z_image import build_tiny_z_image, original_z_image_transformer
+from safetensors.torch import load_file
+from tiny_z_image import (
+    LORA_LAYOUTS,
+    build_tiny_z_image,
+    build_tiny_z_image_lora,
+    original_z_image_transformer,
+)
 from tiny_z_image_controlnets import build_tiny_z_image_controlnet
 from transformers import Qwen3Config, Qwen3Model
 
-from bridge.diffusion import DenoiseInputs, GuideInput, ModelInputs, WeightedConditioner, denoise, load, seeded_noise
+from bridge.diffusion import (
+    DenoiseInputs,
+    GuideInput,
+    ModelInputs,
+    WeightedConditioner,
+    WeightedLora,
+    denoise,
+    load,
+    seeded_noise,
+)
 from bridge.diffusion.architectures.z_image import convert, part_classes
 from bridge.diffusion.conditioning import guide_loader
 from bridge.models import inspect
 from bridge.models.controlnet import inspect_controlnet
 from bridge.models.families import CONFIGS
 from bridge.models.families.z_image import Z_IMAGE
+from bridge.models.lora import inspect_lora
 
 TOLERANCE = 1e-4
 HEIGHT, WIDTH = 64, 96
@@ -271,3 +289,36 @@ def test_original_names_of_the_transformer(model):
     found = convert("transformer", original, model.transformer)
     assert found.keys() == state.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+@pytest.fixture(scope="module")
+def plain(model):
+    """What it paints before it has ever held a LoRA."""
+    return ours(model, steps=2, strength=1.0)
+
+
+@pytest.mark.parametrize("layout", LORA_LAYOUTS)
+def test_loras_in_each_naming_are_put_on_and_taken_off(folder, model, plain, pipeline, tmp_path, layout):
+    path = build_tiny_z_image_lora(folder, tmp_path / "ink.safetensors", layout=layout)
+    lora = inspect_lora(path)
+    assert lora.family is Z_IMAGE
+
+    def painted(strength):
+        worn = model.configured(model.checkpoint, (WeightedLora(lora, strength),), check=lambda: None)
+        return ours(worn, steps=2, strength=1.0)
+
+    whole = painted(1.0)
+    assert apart(whole, plain) > 0.01
+    assert torch.equal(painted(0.0), plain)
+    assert apart(painted(0.5), whole) > 0.01
+    # In a pipeline of its own, since both lay theirs into the modules.
+    pipe = pipeline(ZImagePipeline)
+    pipe.transformer = ZImageTransformer2DModel.from_pretrained(folder / "transformer").eval()
+    pipe.load_lora_weights(_known_to_diffusers(load_file(path)))
+    assert apart(whole, theirs(pipe, num_inference_steps=2, latents=begun())) < TOLERANCE
+
+
+def _known_to_diffusers(tensors):
+    """It splits queries, keys and values in files alone whose names are of another kind."""
+    dotted = any("_qkv." in name for name in tensors)
+    return {re.sub(r"\.lora_(down|up)\.", r".lora.\1.", name) if dotted else name: one for name, one in tensors.items()}

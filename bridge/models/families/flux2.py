@@ -47,7 +47,7 @@ FLUX2_KLEIN_9B = replace(
     variants=tuple(replace(one, title=one.title.replace("4B", "9B")) for one in FLUX2_KLEIN_4B.variants),
 )
 
-_PREFIXES = ("", "model.diffusion_model.")
+_PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 # FLUX.2 dev, which is larger and reads prompts by another language model, is told the guidance.
 _DEV = ("guidance_in.in_layer.weight", "time_guidance_embed.guidance_embedder.linear_1.weight")
 # In the original names, and in diffusers'. FLUX.1 has a modulation in each block.

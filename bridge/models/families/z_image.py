@@ -56,4 +56,11 @@ def _is_file(shapes: Shapes) -> bool:
     )
 
 
-recognition = Recognition(Z_IMAGE, _is_folder, _is_file, variant_of_folder=_variant)
+recognition = Recognition(
+    Z_IMAGE,
+    _is_folder,
+    _is_file,
+    variant_of_folder=_variant,
+    # A few layers do not tell it from Lumina 2, which is not painted with.
+    lora_titles=("Z-Image", "Z-Image or Lumina 2"),
+)
