@@ -13,8 +13,9 @@ from typing import Any
 
 from ..home import find_home
 from .card import revised
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, FillMethod
 from .errors import CheckpointUnreadable, ModelsError
+from .inpaint_difference import InpaintSource
 from .parts import Part
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .vae import inspect_vae
@@ -75,16 +76,16 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
     if not table:
         return checkpoint
     where = f'{settings_file().name}, ["{checkpoint.id}"]'
-    unknown = next((key for key in table if key not in (*_CHECKS, *CARD_KEYS, "vae")), None)
+    unknown = next((key for key in table if key not in _KEYS), None)
     if unknown is not None:
         raise CheckpointUnreadable(
             "{where}: there is no setting {unknown}; there are {known}.",
             hint=_MEND,
             where=where,
             unknown=unknown,
-            known=", ".join((*_CHECKS, "vae", *CARD_KEYS)),
+            known=", ".join(_KEYS),
         )
-    for key, (right, wanted) in _CHECKS.items():
+    for key, (right, wanted) in (*_CHECKS.items(), *_FILLING.items()):
         if key in table and not right(table[key]):
             raise CheckpointUnreadable(
                 "{where}: {key} must be {wanted}, not {value}.",
@@ -107,6 +108,10 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
         )
     if "vae" in table:
         found = found.with_part(_vae(table["vae"], checkpoint, where))
+    # How it fills is told by its hash where that is by other weights, and else by the recipe.
+    if "inpainting" in table:
+        found = replace(found, fills_by=FillMethod(table["inpainting"]))
+    found = replace(found, stands_for=table.get("stands_for"))
     card = {key: table[key] for key in CARD_KEYS if key in table}
     return replace(found, card=revised(found.card, card, where)) if card else found
 
@@ -142,3 +147,9 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "zero_terminal_snr": (lambda value: isinstance(value, bool), "true or false"),
     "clip_skip": (_whole(1, _MOST_CLIP_SKIP), f"a whole number from 1 to {_MOST_CLIP_SKIP}"),
 }
+# What has an effect on fills alone.
+_FILLING: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "inpainting": (lambda value: value in tuple(FillMethod), f"one of {', '.join(FillMethod)}"),
+    "stands_for": (lambda value: value in tuple(InpaintSource), f"one of {', '.join(InpaintSource)}"),
+}
+_KEYS = (*_CHECKS, *_FILLING, "vae", *CARD_KEYS)
