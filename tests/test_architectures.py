@@ -20,7 +20,6 @@ MODEL_CLASSES = re.compile(r"\w*(UNet|Autoencoder|Transformer2D|Transformer3D|Co
 LIBRARIES = ("diffusers", "transformers")
 KNOW_CLASSES = {
     "diffusion/architectures/unet.py",
-    "diffusion/weights.py",
 }
 SAY_UNET = {
     "diffusion/architectures/__init__.py",

@@ -155,15 +155,21 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
     module.load_state_dict(fitting, strict=False, assign=True)
 
 
-def load_controlnet(net: ControlNet, kind: Any, dtype: torch.dtype, convert: Convert = convert_original) -> Any:
-    """A ControlNet's weights, as a module of the class `kind`.
+def load_controlnet(
+    net: ControlNet,
+    kind: Any,
+    dtype: torch.dtype,
+    convert: Convert = convert_original,
+    shipped: str = "controlnet",
+) -> Any:
+    """A ControlNet's weights, as a module of the class `kind`; `shipped` is what its family's config for it is called.
 
     Raises CheckpointUnreadable where they do not fit its config, or are not all there.
     """
     layout = Layout(net.layout)
     if layout is Layout.FOLDER:
         return _from_folder(net, "ControlNet", Part("controlnet", net.path, layout, net.files), kind, dtype)
-    config = configs_beside(net.path) or CONFIGS / net.family.name / "controlnet"
+    config = configs_beside(net.path) or CONFIGS / net.family.name / shipped
     part = Part("controlnet", net.path, layout, net.files, config=config, values=net.values)
     return _from_file(net, "ControlNet", part, kind, dtype, convert)
 
