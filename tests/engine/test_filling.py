@@ -15,14 +15,16 @@ from job_forms import submit_of
 from safetensors.torch import load_file, save_file
 from single_files import save_single_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
+from tiny_controlnets import build_tiny_controlnet
 
+from bridge.cli.fill_methods import fill_method_words
 from bridge.diffusion import Device
 from bridge.diffusion.inpaint_difference import distance_between
 from bridge.diffusion.weights import Weights
 from bridge.engine.executor import JobExecutor, Painted
 from bridge.engine.filling import filling_checkpoint
 from bridge.engine.inputs import Inputs
-from bridge.models import CheckpointUnreadable, ControlNetRegistry, LoraRegistry, Registry
+from bridge.models import CheckpointUnreadable, ControlNetRegistry, LoraRegistry, Registry, inspect_controlnet
 from bridge.models.inpaint_difference import _PUBLISHED, FARTHEST, InpaintSource, _Published, known_distance
 from bridge.models.receipt import Receipt, write_receipt
 from bridge.protocol.messages import Extent, Rect, ResultFormat
@@ -231,3 +233,28 @@ def test_settings_that_cannot_be_meant_are_named(home: Path, models: Path, key: 
     (home / "checkpoints.toml").write_text(f'["near"]\n{key} = "magic"\n')
     with pytest.raises(CheckpointUnreadable, match=words):
         Registry([models]).get("near")
+
+
+def test_how_each_fills_is_told_in_words(home: Path, models: Path, tmp_path: Path) -> None:
+    registry = Registry([models])
+    nets: dict[str, Any] = {}
+
+    def words(name: str) -> str:
+        return fill_method_words(registry.get(name), registry.list(), nets)
+
+    assert words("inpainting") == "channels of its own"
+    assert words("other") == "blending alone"
+    filling(models, "near")
+    filling(models, "far")
+    assert words("near").startswith("its base's inpainting weights (distance 0.1")
+    assert words("far").startswith("blending alone (its base is 0.")
+    (home / "cache" / "distances.json").unlink()
+    assert "which a fill measures" in words("near")
+    net = inspect_controlnet(build_tiny_controlnet(models / "other", tmp_path / "some_inpaint"))
+    nets[net.id] = net
+    assert words("other") == "the ControlNet some_inpaint"
+    told = '["far"]\ninpainting = "difference"\n["other"]\ninpainting = "blend"\n'
+    (home / "checkpoints.toml").write_text(SOURCES + told)
+    registry = Registry([models])
+    assert words("far") == "its base's inpainting weights, as checkpoints.toml says"
+    assert words("other") == "blending alone"

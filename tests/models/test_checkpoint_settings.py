@@ -108,7 +108,7 @@ def test_a_vae_of_ones_own(say, home, built, tmp_path, layout):
     [
         (
             '[tiny]\npredicts = "v"',
-            "no setting predicts; there are prediction, zero_terminal_snr, clip_skip, inpainting, stands_for, vae",
+            "no setting predicts; there are prediction, zero_terminal_snr, clip_skip, inpainting",
         ),
         ('[tiny]\nprediction = "v"', "prediction must be one of epsilon, v_prediction, sample, not 'v'"),
         ("[tiny]\nprediction = ['v']", "prediction must be"),
