@@ -298,7 +298,9 @@ def _pull(args: argparse.Namespace) -> dict[str, Any]:
 
     path = pull_with_bar(args.hub_id, args.revision)
     found = registry()
-    name = next(entry.name for entry in found.entries() if entry.path.samefile(path))
+    name = next((entry.name for entry in found.entries() if entry.path.samefile(path)), None)
+    if name is None:
+        return _said(f"The tokenizer is installed, at {path}.", name=path.name, path=str(path))
     return _said(f"{name} is installed, at {path}.", name=name, path=str(path))
 
 

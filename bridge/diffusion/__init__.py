@@ -10,7 +10,7 @@ from .conditioning import GuideFiles, GuideInput, check_takes, guide_loader, reg
 from .denoise import DenoiseInputs, denoise, steps_taken
 from .device import Device, find_device
 from .finite import ModelNotFinite
-from .loading import ModuleLoader, Offload
+from .loading import ModuleLoader, Offload, Placement
 from .lora import Adapters
 from .model import (
     Conditioner,
@@ -47,6 +47,7 @@ __all__ = [
     "ModuleLoader",
     "Offload",
     "OnDemand",
+    "Placement",
     "PreviewMaker",
     "PromptEmbeds",
     "WeightedConditioner",

@@ -21,7 +21,7 @@ def read_tensors(path: Path, prefix: str, dtype: torch.dtype) -> dict[str, torch
     header = read_header(path)
     names = [name for name in header.shapes if name.startswith(prefix)]
     if header.is_gguf:
-        content = np.memmap(path, np.uint8, "r")
+        content = np.memmap(path, np.uint8, "c")
         found = {}
         for name in names:
             kind, begin, end = header.places[name]

@@ -90,42 +90,52 @@ def completed(checkpoint: Checkpoint, lent: Lent, *, program: str) -> Checkpoint
 
 
 def _lacking(checkpoint: Checkpoint, want: Want, lent: Lent) -> ModelsError:
-    home = find_home()
     apart = (one for whose, one in lent.components if whose)
     near = next((one for one in apart if one.kind.is_text == want.kind.is_text), None)
     there = (
         Sentence(" {name} is there, and is {words}.", name=_title(near.path), words=near.words)
         if near is not None
-        else ""
+        else Sentence("")
     )
-    template = (
-        "{id} is {family}'s transformer alone, and its text encoder, {words}, is nowhere.{there}"
-        if want.kind.is_text
-        else "{id} is {family}'s transformer alone, and {words} is nowhere.{there}"
-    )
+    if want.kind.is_text:
+        return CheckpointIncomplete(
+            "{id} is {family}'s transformer alone, and its text encoder, {words}, is nowhere.{there}",
+            hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
+            "`paintbridge models list --recommended` names it.",
+            id=checkpoint.id,
+            family=checkpoint.family.title,
+            words=want.words,
+            there=there,
+            folder=find_home().text_encoders,
+        )
     return CheckpointIncomplete(
-        template,
+        "{id} is {family}'s transformer alone, and {words} is nowhere.{there}",
         hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
         "`paintbridge models list --recommended` names it.",
         id=checkpoint.id,
         family=checkpoint.family.title,
         words=want.words,
         there=there,
-        folder=home.text_encoders if want.kind.is_text else home.vaes,
+        folder=find_home().vaes,
     )
 
 
 def _no_tokenizer(checkpoint: Checkpoint, want: Want) -> ModelsError:
     source = TOKENIZERS.get(want.kind.name)
+    if source is None:
+        return CheckpointIncomplete(
+            "{id} has all its weights, but no tokenizer for {words}, which single files do not bring.",
+            hint="Put its tokenizer.json into {folder}.",
+            id=checkpoint.id,
+            words=want.words,
+            folder=find_home().tokenizers / want.kind.name,
+        )
     return CheckpointIncomplete(
         "{id} has all its weights, but no tokenizer for {words}, which single files do not bring.",
-        hint="Fetch it once, a few megabytes: `paintbridge models pull {hub_id}`."
-        if source is not None
-        else "Put its tokenizer.json into {folder}.",
+        hint="Fetch it once, a few megabytes: `paintbridge models pull {hub_id}`.",
         id=checkpoint.id,
         words=want.words,
-        hub_id=source.hub_id if source is not None else "",
-        folder=find_home().tokenizers / want.kind.name,
+        hub_id=source.hub_id,
     )
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "ComponentNoCheckpoint",
     "EmbeddingUnsupported",
     "LoraNoCheckpoint",
     "LoraUnknown",
@@ -43,6 +44,10 @@ class CheckpointUnsupported(ModelsError):
 
 class LoraNoCheckpoint(CheckpointUnsupported):
     """The file is a LoRA, which changes a checkpoint and is none itself."""
+
+
+class ComponentNoCheckpoint(CheckpointUnsupported):
+    """The file is a text encoder, a part of checkpoints and none itself."""
 
 
 class CheckpointUnknown(ModelsError):

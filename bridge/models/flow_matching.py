@@ -11,8 +11,9 @@ from .checkpoint import Checkpoint, DenoiserShape
 from .checkpoint_files import read_json
 from .components import Component, Want, component_of_config, components_in
 from .config_keys import check_config
+from .diffusers_folder import sees_mask
 from .errors import CheckpointUnsupported
-from .families import CONFIGS, Family, told_variant
+from .families import CONFIGS, Family, FolderConfigs, config_of_file, told_variant, variant_of_configs
 from .formats import FileHeader, format_of
 from .hashing import known_hash
 from .parts import Layout, Part
@@ -39,9 +40,22 @@ def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
     prefixes = (prefix, *(one.prefix for one in inside))
     check_leftovers(path.name, (name for name in header.shapes if not name.startswith(prefixes)))
     denoiser = _config_folder(beside, family, family.denoiser)
+    bare = {name.removeprefix(prefix): shape for name, shape in header.shapes.items() if name.startswith(prefix)}
+    # A config beside the file says everything itself.
+    values = config_of_file(family, bare) if denoiser == CONFIGS / family.name / family.denoiser else {}
+    config = {**read_json(denoiser / "config.json"), **values}
     parts = [
         Part("scheduler", (beside or CONFIGS / family.name) / "scheduler", Layout.FOLDER),
-        Part(family.denoiser, path, Layout.FILE, (path,), prefix, denoiser, format=format_of(header, prefix)),
+        Part(
+            family.denoiser,
+            path,
+            Layout.FILE,
+            (path,),
+            prefix,
+            denoiser,
+            tuple(values.items()),
+            format_of(header, prefix),
+        ),
     ]
     wants = []
     for name in family.weighted_parts[1:]:
@@ -59,20 +73,23 @@ def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
             encoder = _want(text.encoder, _config_folder(beside, family, text.encoder))
             wants.append(replace(encoder, part=text.tokenizer, is_tokenizer=True))
     extra = sorted(file for file in beside.rglob("*") if file.suffix in (".json", ".txt")) if beside else []
-    told = told_variant(family.variants, metadata=header.metadata, hash=known_hash(path, (path,)), names=_names(path))
-    variant = told or next(iter(family.variants), None)
+    variant = (
+        variant_of_configs(family, FolderConfigs({}, config, {}))
+        or told_variant(family.variants, metadata=header.metadata, hash=known_hash(path, (path,)), names=_names(path))
+        or next(iter(family.variants), None)
+    )
     return Checkpoint(
         id=path.stem,
         path=path,
         layout=Layout.FILE,
         family=family,
-        inpaint=False,
+        inpaint=sees_mask(config.get("in_channels"), family),
         prediction=Prediction.FLOW,
         zero_terminal_snr=False,
         force_zeros_for_empty_prompt=False,
         card=read_card((beside or path) / "card.json", name=path.stem, family=family, variant=variant),
         files=(path, *extra),
-        shape=DenoiserShape.of_config(read_json(denoiser / "config.json")),
+        shape=DenoiserShape.of_config(config),
         parts=tuple(parts),
         wants=tuple(wants),
         variant=variant,

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import cast
 
+from ..home import find_home
 from . import flow_matching, stable_diffusion
 from .checkpoint import Checkpoint
+from .components import components_in
 from .diffusers_folder import inspect_folder
-from .errors import CheckpointUnreadable
+from .errors import CheckpointUnreadable, CheckpointUnsupported, ComponentNoCheckpoint
 from .families import family_of_tensors, own_inspection
 from .schedule import ScheduleKind
 from .tensor_file import read_header
@@ -37,7 +39,18 @@ def inspect(path: Path) -> Checkpoint:
 
 def _inspect_file(path: Path) -> Checkpoint:
     header = read_header(path)
-    family = family_of_tensors(header.shapes)
+    try:
+        family = family_of_tensors(header.shapes)
+    except CheckpointUnsupported:
+        texts = [one for one in components_in(path, header) if one.kind.is_text]
+        if not texts:
+            raise
+        raise ComponentNoCheckpoint(
+            "This file is a text encoder ({words}), not a whole checkpoint.",
+            hint="Text encoders belong into {folder}.",
+            words=texts[0].words,
+            folder=find_home().text_encoders,
+        ) from None
     if (inspect_own := own_inspection(family)) is not None:
         return cast(Checkpoint, inspect_own(path))
     return _OF_FILES[family.schedule](path, header, family)

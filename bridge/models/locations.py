@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "INVOKEAI",
     "MODEL_PATCHES",
     "OWN",
     "Location",
     "find_locations",
 ]
+
+INVOKEAI = "InvokeAI"
+"""The name of the program that has one folder for models of all kinds."""
 
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
@@ -215,7 +219,7 @@ def _invokeai(machine: _Machine) -> Iterator[Location]:
     root = machine.variable("INVOKEAI_ROOT") or machine.home / "invokeai"
     said = _read_yaml(root / "invokeai.yaml").get("models_dir")
     models = machine.variable("INVOKEAI_MODELS_DIR") or Path(_expanded(said) or "models")
-    yield Location("InvokeAI", root / models, "invoke")
+    yield Location(INVOKEAI, root / models, "invoke")
 
 
 def _hugging_face(machine: _Machine) -> Iterator[Location]:

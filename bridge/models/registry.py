@@ -11,9 +11,9 @@ from .checkpoint import Checkpoint
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .completion import Lent, completed, lent_by
 from .component_index import ComponentIndex
-from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
+from .errors import CheckpointUnknown, ComponentNoCheckpoint, LoraNoCheckpoint, ModelsError
 from .inspection import inspect
-from .locations import OWN, Location, find_locations
+from .locations import INVOKEAI, OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
 from .names import find_name
 from .scan import checkpoint_candidates
@@ -53,11 +53,10 @@ class Registry:
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[Checkpoint], ...]:
         """All checkpoints, mini first, usable or not; as they were within the last second, or ``fresh``."""
-        # In a folder that was added as a whole, what is no checkpoint may be a LoRA, and listed as such.
         entries = [
             entry
             for entry in self._index.entries(fresh=fresh)
-            if entry.registered in (None, entry.path) or not isinstance(entry.found, LoraNoCheckpoint)
+            if not (_is_mixed(entry) and isinstance(entry.found, (LoraNoCheckpoint, ComponentNoCheckpoint)))
         ]
         return self._completed(_with_settings(entries), fresh=fresh)
 
@@ -150,6 +149,11 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
         )
         told.append(Entry(f"{name} ({settings_file().name})", settings_file(), OWN, None, unknown))
     return tuple(told)
+
+
+def _is_mixed(entry: Entry[Checkpoint]) -> bool:
+    """Whether it lies in a folder of models of all kinds: one that was added as a whole, or InvokeAI's."""
+    return entry.registered not in (None, entry.path) or entry.program == INVOKEAI
 
 
 def _completed(entry: Entry[Checkpoint], lent: Lent) -> Entry[Checkpoint]:

@@ -37,7 +37,7 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    init_latents = denoise_mask = masked_image_latents = mask = None
+    init_latents = denoise_mask = masked_image_latents = mask = picture = None
     seen, blank = looked_at(prepared, start)
     if model.mask_input.sees_picture(blank):
         if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
@@ -49,10 +49,8 @@ def encode_context(
         mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
         denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
-    if start is not None and prepared.shown:
-        init_latents = masked_image_latents
-    elif start is not None and begins_from:
-        init_latents = guard.encode(model, seen, check=check)
+    if start is not None and (begins_from or prepared.shown):
+        init_latents = masked_image_latents if picture is seen else guard.encode(model, seen, check=check)
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
 
 

@@ -109,7 +109,9 @@ class TiledRefine:
             beside = picture_beside(model, pixels, blank, shown=self._prepared.shown and not self._fresh)
             inputs = replace(
                 inputs,
-                masked_image_latents=plane.tiling.encode(self._encode, beside),
+                masked_image_latents=inputs.init_latents
+                if beside is pixels
+                else plane.tiling.encode(self._encode, beside),
                 mask=model.encode_mask(blank.astype(np.float32)),
             )
         if self._fresh or not model.mask_input.blends:

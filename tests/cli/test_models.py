@@ -73,7 +73,7 @@ def test_list_says_whose_they_are_how_large_and_what_is_wrong(run: Any, alone: P
     words = run("models", "list", home=alone, PAINTBRIDGE_DEFAULT_CHECKPOINT="theirs").out
     assert "* theirs: Stable Diffusion 1, inpainting, " in words
     assert "MB [ComfyUI]; " in words
-    assert "! broken.safetensors [ComfyUI]: broken.safetensors is not a safetensors file." in words
+    assert "! broken.safetensors [ComfyUI]: broken.safetensors is neither safetensors nor GGUF." in words
 
 
 def test_recommended(run: Any, alone: Path) -> None:

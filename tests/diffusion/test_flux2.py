@@ -20,6 +20,7 @@ from tiny_flux2 import (
     build_tiny_flux2_lora,
     original_flux2_transformer,
     original_flux2_vae,
+    save_flux2_files,
 )
 from torch.nn.functional import avg_pool2d
 from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
@@ -37,6 +38,8 @@ from bridge.diffusion import (
 from bridge.diffusion.architectures.flux2 import ReferenceTokens, part_classes
 from bridge.diffusion.architectures.flux2_names import convert, original_names
 from bridge.models import inspect, inspect_lora
+from bridge.models.completion import Lent, completed
+from bridge.models.components import inspect_components
 from bridge.models.families import CONFIGS
 from bridge.models.families.flux2 import FLUX2_KLEIN_4B, FLUX2_KLEIN_9B
 
@@ -316,6 +319,20 @@ def test_loras_in_each_naming_are_put_on_and_taken_off(folder, model, prompts, p
     )
     expected = theirs(pipe, num_inference_steps=2, guidance_scale=1.0, latents=begun())
     assert apart(model.statistics.unnormalized(whole), expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("original", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_files_paint_what_the_folder_paints(folder, plain, cpu, tmp_path, whole, original):
+    path = save_flux2_files(folder, tmp_path, whole=whole, original=original)
+    checkpoint = inspect(path)
+    assert checkpoint.family is FLUX2_KLEIN_4B
+    assert sorted(want.part for want in checkpoint.wants) == ([] if whole else ["text_encoder", "vae"])
+    beside = [inspect_components(tmp_path / f"{name}.safetensors") for name in ("flux2-vae", "qwen_3_4b") if not whole]
+    lent = Lent([("", one) for found in beside for one in found.found], ())
+    model = load(completed(checkpoint, lent, program=""), cpu, check=lambda: None)
+    found = ours(model, model.encode_prompts(PROMPT, ""), steps=2, guidance=1.0, strength=1.0)
+    assert torch.equal(found, plain)
 
 
 def test_prompts_are_equally_long(model):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ __all__ = [
     "build_tiny_flux2_vae",
     "original_flux2_transformer",
     "original_flux2_vae",
+    "save_flux2_files",
 ]
 
 LORA_LAYOUTS = ("diffusers", "ai-toolkit", "kohya", "peft")
@@ -77,6 +79,48 @@ def build_tiny_flux2(folder: Path, *, blocks: int = 1, base: bool = False, seed:
     return folder
 
 
+def save_flux2_files(
+    checkpoint: Path, folder: Path, *, whole: bool, name: str = "klein", original: bool = True
+) -> Path:
+    """Writes a folder's parts as files, in the original layout or diffusers'; returns the one with the transformer.
+
+    All of them are in it where it is `whole`. Its configs, which are of other sizes than the published ones', and the
+    tokenizer lie beside it.
+    """
+    parts = {
+        part: load_file(next((checkpoint / part).glob("*.safetensors")))
+        for part in ("transformer", "vae", "text_encoder")
+    }
+    if original:
+        parts["transformer"] = original_flux2_transformer(parts["transformer"])
+        parts["vae"] = original_flux2_vae(parts["vae"])
+    for part in ("transformer", "vae", "text_encoder", "scheduler", "tokenizer"):
+        shutil.copytree(
+            checkpoint / part,
+            folder / f"{name}.config" / part,
+            ignore=shutil.ignore_patterns("*.safetensors"),
+            dirs_exist_ok=True,
+        )
+    shutil.copy(checkpoint / "card.json", folder / f"{name}.config" / "card.json")
+    if whole:
+        prefixes = {
+            "transformer": "model.diffusion_model.",
+            "vae": "vae.",
+            "text_encoder": "text_encoders.qwen3_4b.transformer.",
+        }
+        tensors = {prefixes[part] + name: one for part, of_part in parts.items() for name, one in of_part.items()}
+        save_file(_contiguous(tensors), folder / f"{name}.safetensors")
+    else:
+        save_file(_contiguous(parts["transformer"]), folder / f"{name}.safetensors")
+        save_file(_contiguous(parts["vae"]), folder / "flux2-vae.safetensors")
+        save_file(_contiguous(parts["text_encoder"]), folder / "qwen_3_4b.safetensors")
+    return folder / f"{name}.safetensors"
+
+
+def _contiguous(tensors: Tensors) -> Tensors:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
 # diffusers' names, and those of Black Forest Labs' own code, in this order.
 _TRANSFORMER = (
     (r"^x_embedder\.", "img_in."),
@@ -124,8 +168,9 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
     """A transformer's tensors in the original layout: queries, keys and values in one, shift before scale."""
     found: Tensors = {}
     fused: dict[str, list[torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        joined = _joined(name)
+    # Files have their names sorted, and keys before queries.
+    for name in sorted(tensors, key=_queries_first):
+        joined, tensor = _joined(name), tensors[name]
         original = _renamed(joined, _TRANSFORMER)
         if joined != name:
             fused.setdefault(original, []).append(tensor)
@@ -135,6 +180,10 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
         else:
             found[original] = tensor
     return {**found, **{name: torch.cat(three) for name, three in fused.items()}}
+
+
+def _queries_first(name: str) -> str:
+    return name.replace("to_q", "to_a").replace("add_q", "add_a")
 
 
 def _joined(name: str) -> str:
@@ -182,7 +231,8 @@ def build_tiny_flux2_lora(checkpoint: Path, path: Path, *, layout: str, rank: in
         downs, ups = ".lora_A.weight", ".lora_B.weight"
     else:
         named = {}
-        for name, pair in pairs.items():
+        for name in sorted(pairs, key=_queries_first):
+            pair = pairs[name]
             original = _renamed(_joined(f"{name}.weight"), _TRANSFORMER).removesuffix(".weight")
             if original in named:
                 down, up = named[original]

@@ -32,6 +32,7 @@ from ..weights import weights_of
 
 __all__ = ["ZImageModel", "convert", "load", "original_names", "part_classes"]
 
+_LATENTS_PER_TOKEN = 2
 _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 
 
@@ -39,7 +40,7 @@ _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 class ZImageModel:
     """A loaded checkpoint of Z-Image (`bridge.diffusion.LatentModel`).
 
-    `shift` is what its schedule was trained with. `adapters` are the LoRAs in memory, `loras` those that are set until
+    `adapters` are the LoRAs in memory, `loras` those that are set until
     the cache is asked for the checkpoint again.
     """
 
@@ -48,7 +49,6 @@ class ZImageModel:
     language_model: LanguageModel
     transformer: Any
     vae: Any
-    shift: float
     latent_to_rgb: torch.Tensor
     adapters: Adapters
     loras: tuple[WeightedLora, ...] = ()
@@ -83,9 +83,11 @@ class ZImageModel:
         """It is asked with and without the prompt."""
         return False
 
-    def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:  # noqa: ARG002
-        """The same for planes of every size."""
-        return FlowMatchingSchedule(shift=self.shift, model_time=ModelTime.SIGNAL)
+    def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
+        """As its variant is shifted: by a constant, so far."""
+        shift = self.checkpoint.variant.shift if self.checkpoint.variant else 1.0
+        tokens = size[0] * size[1] // _LATENTS_PER_TOKEN**2
+        return FlowMatchingSchedule.shifted_by(shift, tokens, steps, model_time=ModelTime.SIGNAL)
 
     def configured(
         self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
@@ -194,7 +196,6 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
         ),
         transformer=modules["transformer"],
         vae=vae,
-        shift=checkpoint.variant.shift if checkpoint.variant else 1.0,
         latent_to_rgb=fit_latent_to_rgb(
             lambda latents: decode_latents(vae, latents.to(device)), int(vae.config.latent_channels)
         ),

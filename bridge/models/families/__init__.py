@@ -26,12 +26,14 @@ __all__ = [
     "TextPart",
     "Variant",
     "check_at_home",
+    "config_of_file",
     "family_of_folder",
     "family_of_lora_title",
     "family_of_tensors",
     "own_inspection",
     "register",
     "told_variant",
+    "variant_of_configs",
     "variant_of_folder",
 ]
 
@@ -100,20 +102,27 @@ def own_inspection(family: Family) -> Callable[[Path], Any] | None:
     return next(one.inspect for one in _RECOGNITIONS if one.family == family)
 
 
+def config_of_file(family: Family, shapes: Shapes) -> Mapping[str, Any]:
+    """As `Recognition.config_of_file`."""
+    return next(one.config_of_file for one in _RECOGNITIONS if one.family == family)(shapes)
+
+
 def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Variant | None:
     """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first; with
     the shift that its scheduler has.
     """
+    found = variant_of_configs(family, configs) or told_variant(family.variants, metadata={}, hash=None, names=(name,))
+    found = found or next(iter(family.variants), None)
+    if found is None:
+        return None
+    dynamic = configs.scheduler.get("use_dynamic_shifting")
+    return replace(found, shift=None if dynamic else float(configs.scheduler.get("shift", 1)))
+
+
+def variant_of_configs(family: Family, configs: FolderConfigs) -> Variant | None:
+    """The variant that configs tell; None: they do not."""
     said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
-    told = next((one for one in family.variants if one.name == said), None)
-    found = (
-        told
-        or told_variant(family.variants, metadata={}, hash=None, names=(name,))
-        or next(iter(family.variants), None)
-    )
-    if found is None or configs.scheduler.get("use_dynamic_shifting"):
-        return found
-    return replace(found, shift=float(configs.scheduler.get("shift", 1)))
+    return next((one for one in family.variants if one.name == said), None)
 
 
 def family_of_lora_title(title: str | None) -> Family | None:
