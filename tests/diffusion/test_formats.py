@@ -10,7 +10,7 @@ from tiny_flux2 import build_tiny_flux2, original_flux2_transformer
 
 from bridge.diffusion import DenoiseInputs, Placement, denoise, load
 from bridge.diffusion.dequantisation import hadamard
-from bridge.diffusion.packing import packed
+from bridge.diffusion.packing import packed, wide_weight
 from bridge.models import CheckpointUnreadable, Registry, inspect
 from bridge.models.memory import memory_needs
 
@@ -171,6 +171,8 @@ def test_weights_stay_as_small_as_their_file_and_paint_the_same(klein, models, c
     most = sum(one.in_features * one.out_features for one in linear if one.in_features % 32 == 0)
     assert packed(transformers[1]) >= most > 0
     assert bytes_of(transformers[1]) < bytes_of(transformers[0]) / 2
+    layers = zip(*(transformer.modules() for transformer in transformers), strict=True)
+    assert all(torch.equal(one.weight, wide_weight(other)) for one, other in layers if isinstance(one, torch.nn.Linear))
     needs = memory_needs(checkpoint, width=4).denoiser
     assert needs.parameters == sum(one.numel() for one in transformers[0].parameters())
     assert needs.packable == packed(transformers[1])
