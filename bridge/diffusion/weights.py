@@ -155,9 +155,9 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
             tensor = tensor.to(torch.float32 if kept else dtype)
         fitting[name] = tensor.contiguous()
     module.load_state_dict(fitting, strict=False, assign=True)
-    tie_weights: Callable[[], None] | None = getattr(module, "tie_weights", None)
-    if tie_weights is not None:
-        tie_weights()
+    tie: Any = getattr(module, "tie_weights", None)
+    if tie is not None:
+        tie()
 
 
 def load_controlnet(
