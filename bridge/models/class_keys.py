@@ -47,6 +47,10 @@ TAKEN: dict[str, frozenset[str]] = {
         "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
         "timestep_guidance_channels mlp_ratio axes_dims_rope rope_theta eps"
     ),
+    "FluxTransformer2DModel": keys(
+        "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
+        "pooled_projection_dim guidance_embeds axes_dims_rope"
+    ),
     "ZImageTransformer2DModel": keys(
         "dim n_layers n_refiner_layers n_heads n_kv_heads norm_eps qk_norm cap_feat_dim rope_theta t_scale axes_dims "
         "axes_lens"
@@ -56,6 +60,10 @@ TAKEN: dict[str, frozenset[str]] = {
         "intermediate_size layer_types max_position_embeddings max_window_layers num_attention_heads num_hidden_layers "
         "num_key_value_heads rms_norm_eps rope_parameters rope_scaling rope_theta sliding_window use_sliding_window "
         "vocab_size"
+    ),
+    "T5EncoderModel": keys(
+        "d_ff d_kv d_model dense_act_fn feed_forward_proj is_gated_act layer_norm_epsilon num_heads num_layers "
+        "eos_token_id pad_token_id relative_attention_max_distance relative_attention_num_buckets vocab_size"
     ),
     "CLIPTextModel": keys(
         "attention_dropout bos_token_id eos_token_id pad_token_id hidden_act hidden_size intermediate_size "
@@ -109,6 +117,10 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "out_channels": ((None, 128), "it predicts more than latents"),
         "patch_size": ((1,), "its tokens are of other patches"),
     },
+    "FluxTransformer2DModel": {
+        "out_channels": ((None, 64), "it predicts more than latents"),
+        "patch_size": ((1,), "its tokens are of other patches"),
+    },
     "ZImageControlNetModel": {
         "all_patch_size": (([2],), "its tokens are of other patches"),
         "all_f_patch_size": (([1],), "its tokens are of other patches"),
@@ -120,6 +132,7 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "siglip_feat_dim": ((None,), "it looks at pictures beside (Z-Image Omni)"),
     },
     "Qwen3Model": {"model_type": (("qwen3",), "it is another language model than Qwen3")},
+    "T5EncoderModel": {"model_type": (("t5",), "it is another text encoder than T5")},
     "CLIPTextModel": {
         "model_type": (("clip_text_model", "clip"), "it is another text encoder than CLIP's"),
         "use_attention_mask": ((False, None), "it is told which places are filled"),
@@ -174,9 +187,21 @@ MEANINGLESS: dict[str, dict[str, str]] = {
     },
     "Flux2Transformer2DModel": {},
     "ControlNetUnionModel": {},
+    "FluxTransformer2DModel": {},
     "ZImageControlNetModel": {},
     "ZImageTransformer2DModel": {},
     "Qwen3Model": _OF_TRANSFORMERS,
+    "T5EncoderModel": {
+        **_OF_TRANSFORMERS,
+        **dict.fromkeys(("dropout_rate", "classifier_dropout"), "used in training alone"),
+        **dict.fromkeys(
+            keys(
+                "decoder_start_token_id is_decoder is_encoder_decoder n_positions num_decoder_layers output_past "
+                "scale_decoder_outputs task_specific_params"
+            ),
+            "of T5's other half, which writes",
+        ),
+    },
     "CLIPTextModel": _OF_TRANSFORMERS,
     "flow": dict.fromkeys(
         keys(
