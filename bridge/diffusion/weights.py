@@ -142,7 +142,9 @@ def _empty(kind: Any, part: Part) -> Any:
 
 
 def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
-    """Lays tensors into the module in their places, floats in `dtype`; others are left."""
+    """Lays tensors into the module in their places, floats in `dtype`; others are left. Files hold once what a class
+    of transformers' has in two places.
+    """
     precise = (getattr(module, "_keep_in_fp32_modules", None) or ()) if dtype is torch.float16 else ()
     places = module.state_dict().keys()
     fitting = {}
@@ -153,6 +155,8 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
             tensor = tensor.to(torch.float32 if kept else dtype)
         fitting[name] = tensor.contiguous()
     module.load_state_dict(fitting, strict=False, assign=True)
+    if hasattr(module, "tie_weights"):
+        module.tie_weights()
 
 
 def load_controlnet(

@@ -123,7 +123,8 @@ def original_z_image_transformer(tensors: dict[str, torch.Tensor]) -> dict[str, 
     """A transformer's tensors in the original layout: queries, keys and values in one."""
     found: dict[str, torch.Tensor] = {}
     fused: dict[str, list[torch.Tensor]] = {}
-    for name, tensor in tensors.items():
+    # Files have their names sorted, and keys before queries.
+    for name, tensor in sorted(tensors.items(), key=lambda one: _in_order(one[0])):
         joined = _original(name)
         if "attention.qkv." in joined:
             fused.setdefault(joined, []).append(tensor)
