@@ -158,7 +158,8 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
             tensor = tensor.to(torch.float32 if kept else dtype)
         fitting[name] = tensor.contiguous()
     module.load_state_dict(fitting, strict=False, assign=True)
-    if callable(tie := getattr(module, "tie_weights", None)):
+    tie: Any = getattr(module, "tie_weights", None)
+    if tie is not None:
         tie()
 
 
