@@ -10,6 +10,7 @@ from typing import Any
 from ..models import RECOMMENDED, Checkpoint, Entry, Lora, ModelsError
 from ..models.locations import OWN
 from ..models.receipt import read_receipt
+from ..models.recommended import first_choice_by_card
 
 __all__ = [
     "details",
@@ -83,6 +84,7 @@ def details(entry: Entry[Checkpoint], checkpoint: Checkpoint) -> dict[str, Any]:
         "prediction": checkpoint.prediction,
         "zero_terminal_snr": checkpoint.zero_terminal_snr,
         "clip_skip": checkpoint.clip_skip or checkpoint.family.clip_skip,
+        "format": next((str(part.format) for part in checkpoint.parts if part.name == checkpoint.family.denoiser), ""),
         "parts_apart": {part.name: str(part.path) for part in checkpoint.apart},
         "told": list(checkpoint.told),
         "native_size": f"{edge} x {edge}",
@@ -106,7 +108,9 @@ def details_words(said: dict[str, Any]) -> str:
         "name": said["name"],
         "family": f"{said['family']}, {said['kind']}",
         "layout": {"folder": "a diffusers folder", "file": "a single file"}[said["layout"]],
+        "format": said["format"],
         "prediction": said["prediction"] + (", zero terminal SNR" if said["zero_terminal_snr"] else ""),
+        "fills by": said["fills_by"],
         "clip skip": said["clip_skip"],
         **{_PART_WORDS.get(name, name.replace("_", " ")): path for name, path in said["parts_apart"].items()},
         "settings": "; ".join(said["told"]),
@@ -137,7 +141,16 @@ def recommended_words() -> str:
             f"{entry.hub_id}: {entry.kind}; {size_words(entry.download_bytes)} to download; wants about {memory} of a "
             f"graphics card's memory; licence {entry.licence}",
             f"    good at {entry.good_at}",
+            f"    fills {entry.fills}{'; edits' if entry.edits else ''}{'; paints alpha' if entry.alpha else ''}",
         ]
+        if entry.denoiser_bytes:
+            sizes = ", ".join(f"{name} {size_words(size)}" for name, size in entry.denoiser_bytes)
+            lines.append(f"    its denoiser as a file of its own: {sizes}")
+        if entry.gated:
+            lines.append(f"    gated: accept its licence on the page of {entry.hub_id}, then `hf auth login`")
+    lines += ["", "To begin with, by the memory of the graphics card:"]
+    for size, entry in first_choice_by_card().items():
+        lines.append(f"    {size >> 30} GB: {entry.hub_id}")
     return "\n".join([*lines, "", "To fetch one: paintbridge models pull NAME"])
 
 

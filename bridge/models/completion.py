@@ -51,13 +51,12 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
     """What lies `apart`, by program; what diffusers folders have; and the tokenizers in the bridge's home."""
     components = list(apart)
     tokenizers: list[tuple[str, Part]] = []
-    for name in TOKENIZERS:
-        folder = find_home().tokenizers / name
-        if folder.is_dir():
-            try:
-                tokenizers.append((name, tokenizer_part(folder)))
-            except CheckpointUnreadable:
-                continue
+    own = find_home().tokenizers
+    for folder in sorted(own.iterdir()) if own.is_dir() else ():
+        try:
+            tokenizers.append((folder.name, tokenizer_part(folder)))
+        except CheckpointUnreadable:
+            continue
     for checkpoint in checkpoints:
         if checkpoint.layout is not Layout.FOLDER:
             continue
@@ -66,7 +65,7 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
             if described is None or part.path.parent != checkpoint.path:
                 continue
             kind, size = described
-            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files)))
+            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files, format=part.format)))
             text = next((one for one in checkpoint.family.texts if one.encoder == part.name), None)
             if text is not None:
                 tokenizers.append((kind.name, replace(checkpoint.part(text.tokenizer), name="tokenizer")))
@@ -90,42 +89,52 @@ def completed(checkpoint: Checkpoint, lent: Lent, *, program: str) -> Checkpoint
 
 
 def _lacking(checkpoint: Checkpoint, want: Want, lent: Lent) -> ModelsError:
-    home = find_home()
     apart = (one for whose, one in lent.components if whose)
     near = next((one for one in apart if one.kind.is_text == want.kind.is_text), None)
     there = (
         Sentence(" {name} is there, and is {words}.", name=_title(near.path), words=near.words)
         if near is not None
-        else ""
+        else Sentence("")
     )
-    template = (
-        "{id} is {family}'s transformer alone, and its text encoder, {words}, is nowhere.{there}"
-        if want.kind.is_text
-        else "{id} is {family}'s transformer alone, and {words} is nowhere.{there}"
-    )
+    if want.kind.is_text:
+        return CheckpointIncomplete(
+            "{id} is {family}'s transformer alone, and its text encoder, {words}, is nowhere.{there}",
+            hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
+            "`paintbridge models list --recommended` names it.",
+            id=checkpoint.id,
+            family=checkpoint.family.title,
+            words=want.words,
+            there=there,
+            folder=find_home().text_encoders,
+        )
     return CheckpointIncomplete(
-        template,
+        "{id} is {family}'s transformer alone, and {words} is nowhere.{there}",
         hint="Put it as .safetensors or .gguf into {folder}, or fetch the whole checkpoint: "
         "`paintbridge models list --recommended` names it.",
         id=checkpoint.id,
         family=checkpoint.family.title,
         words=want.words,
         there=there,
-        folder=home.text_encoders if want.kind.is_text else home.vaes,
+        folder=find_home().vaes,
     )
 
 
 def _no_tokenizer(checkpoint: Checkpoint, want: Want) -> ModelsError:
     source = TOKENIZERS.get(want.kind.name)
+    if source is None:
+        return CheckpointIncomplete(
+            "{id} has all its weights, but no tokenizer for {words}, which single files do not bring.",
+            hint="Put its tokenizer.json into {folder}.",
+            id=checkpoint.id,
+            words=want.words,
+            folder=find_home().tokenizers / want.kind.name,
+        )
     return CheckpointIncomplete(
         "{id} has all its weights, but no tokenizer for {words}, which single files do not bring.",
-        hint="Fetch it once, a few megabytes: `paintbridge models pull {hub_id}`."
-        if source is not None
-        else "Put its tokenizer.json into {folder}.",
+        hint="Fetch it once, a few megabytes: `paintbridge models pull {hub_id}`.",
         id=checkpoint.id,
         words=want.words,
-        hub_id=source.hub_id if source is not None else "",
-        folder=find_home().tokenizers / want.kind.name,
+        hub_id=source.hub_id,
     )
 
 
