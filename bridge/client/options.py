@@ -25,6 +25,7 @@ class JobOptions(TypedDict, total=False):
     steps: Optional[int]
     guidance: Optional[float]
     sampler: Optional[str]
+    fast: bool
     grow: Optional[float]
     feather: Optional[float]
     strict: bool

@@ -82,6 +82,7 @@ def repaint(
         conditioners=prepare_conditioners(
             request.conditions, networks, lambda array, resized: resized(array[crop.slices], size)
         ),
+        fast=request.settings.sampling.fast,
     )
     batched = model.device.batches and len(request.seeds) > 1
     plane = plan_tiled_refine(model, prepared)

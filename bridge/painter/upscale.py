@@ -75,6 +75,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
                 networks,
                 lambda array, resized: plane.fitted(resized(array, plane.window.size)),
             ),
+            fast=request.settings.sampling.fast,
         )
         if model.mask_input.sees_picture:
             inputs = _all_masked(model, inputs, tiling, encode, start)
