@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-OUTPUT = Path("bench-output")
+OUTPUT = Path(os.environ.get("BENCH_OUTPUT", "bench-output"))
+QUICK = Path("bench-output") / "quick"
 
 
 def in_turns(

@@ -30,7 +30,7 @@ from bridge.protocol.messages import Extent, Queued, Rect, Result, Started
 SIDE = 2048
 RADIUS = 120
 STAGES = ("plan", "read", "wire, up", "queue", "load", "infill", "encode", "denoise", "decode", "compose")
-STAGES += ("wire, down", "write", "between them", "all")
+STAGES += ("wire, down", "write", "worker's start, and the rest", "all")
 
 
 def main() -> int:
@@ -120,7 +120,7 @@ def fill(bridge: Bridge, canvas: np.ndarray, at: tuple[int, int], seed: int, ste
     np.rint(merged).astype(np.uint8)
     found["write"] = mark()
     found["all"] = marks[-1] - marks[0]
-    found["between them"] = found["all"] - sum(found[stage] for stage in STAGES[:12])
+    found["worker's start, and the rest"] = found["all"] - sum(found[stage] for stage in STAGES[:12])
     return found
 
 
