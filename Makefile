@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Alone and first, so that whatever build of it is at hand (CPU, CUDA, ROCm, XPU) is taken.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: demo test hosts hosts-trixie hosts-sid hosts-experimental hosts-wayland serve docs pictures fuzz lint mini plugins client clean
+.PHONY: demo test hosts hosts-trixie hosts-sid hosts-experimental hosts-wayland serve docs pictures fuzz soak bench lint mini plugins client clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -41,6 +41,14 @@ pictures: $(VENV)/.installed-dev
 MINUTES ?= 5
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python tests/support/fuzz.py --minutes $(MINUTES)
+
+# 1,000 jobs of 20 clients of all doors, who cancel, leave and come back: nothing lost, nothing left, memory flat.
+soak: $(VENV)/.installed-dev
+	$(BIN)/python bench/soak.py
+
+# All benches, some hours on two cores, then docs/benchmarks.md. What has run to its end is not run again.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python bench/every.py $(if $(IOPAINT),--iopaint $(IOPAINT))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check

@@ -6,14 +6,15 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-OUTPUT = Path("bench-output")
+OUTPUT = Path(os.environ.get("BENCH_OUTPUT", "bench-output"))
+QUICK = Path("bench-output") / "quick"
 
 
 def in_turns(
@@ -64,13 +65,13 @@ def report(
     name: str,
     seconds: dict[str, list[float]],
     *,
-    curve: Sequence[Sequence[float]] | None = None,
+    curves: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     table: Sequence[dict[str, Any]] | None = None,
     **figures: Any,
 ) -> None:
     """Print medians and spreads, and write everything down in ``bench-output``, from where ``tables.py`` takes it.
 
-    ``curve`` are rows of numbers to be plotted, the first column across; ``table`` rows of named values.
+    ``curves`` are to be plotted: by their titles ``sizes``, and what was measured at each; ``table`` rows of values.
     """
     for candidate, values in seconds.items():
         if values:
@@ -81,7 +82,7 @@ def report(
     found = {
         "seconds": seconds,
         "figures": figures,
-        "curve": curve,
+        "curves": curves,
         "table": table,
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),

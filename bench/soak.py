@@ -68,8 +68,12 @@ def main() -> int:
         f"bridge, MiB more with {args.idle} idle clients": grown / MIB,
         "wrong": "; ".join(wrong) or "nothing",
     }
-    curve = [[ended, seen.bridge_bytes / MIB, seen.worker_bytes / MIB] for ended, seen in soaked.samples]
-    report("soak", {"all jobs": [soaked.seconds]}, curve=curve, **figures)
+    curve = {
+        "sizes": [float(ended) for ended, _ in soaked.samples],
+        "bridge, MiB": [seen.bridge_bytes / MIB for _, seen in soaked.samples],
+        "worker, MiB": [seen.worker_bytes / MIB for _, seen in soaked.samples],
+    }
+    report("soak", {"all jobs": [soaked.seconds]}, curves={"jobs": curve}, **figures)
     return 1 if wrong else 0
 
 

@@ -26,6 +26,7 @@ class JobOptions(TypedDict, total=False):
     steps: Optional[int]
     guidance: Optional[float]
     sampler: Optional[str]
+    fast: bool
     grow: Optional[float]
     feather: Optional[float]
     strict: bool

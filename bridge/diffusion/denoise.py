@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 
 from .finite import ModelStep, check_finite
-from .model import EncodedPrompts, LatentModel, ModelInputs, WeightedConditioner
+from .model import EncodedPrompts, LatentModel, ModelInputs, PredictFn, WeightedConditioner
 from .noise import seeded_generator, seeded_noise
 from .samplers import Sampler, make_sampler
+from .shortcut import Shortcut
 
 __all__ = ["DenoiseInputs", "PredictFn", "denoise", "steps_taken"]
-
-PredictFn = Callable[[ModelInputs], torch.Tensor]
-"""Predicts as `LatentModel.predict` does."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class DenoiseInputs:
     strength 1. `denoise_mask` (1, 1, h, w), 0..1, holds the latents to `init_latents` where it is low; None repaints
     everything. `masked_image_latents` (1, c, h, w) and `mask` (1, k, h, w) are for models that see the picture beside,
     `LatentModel.encode_mask` says what k is. `tile` is the size of the tiles that predictions are made of, which the
-    noise schedule is for; None: the whole plane at once.
+    noise schedule is for; None: the whole plane at once. `fast`: most steps are short ones (`Shortcut`).
     """
 
     size: tuple[int, int]
@@ -39,6 +37,7 @@ class DenoiseInputs:
     mask: torch.Tensor | None = None
     conditioners: tuple[WeightedConditioner, ...] = ()
     tile: tuple[int, int] | None = None
+    fast: bool = False
 
 
 def steps_taken(model: LatentModel, inputs: DenoiseInputs) -> int:
@@ -105,6 +104,7 @@ def _denoise_together(
     denoise_mask = None if inputs.denoise_mask is None else inputs.denoise_mask.to(device)
     mask, masked = (None if one is None else one.to(device) for one in (inputs.mask, inputs.masked_image_latents))
     steps, step = sum(evaluation.ends_step for evaluation in sampler.evaluations), 0
+    shortcut = Shortcut(steps) if inputs.fast else None
     for index, evaluation in enumerate(sampler.evaluations):
         check()
         prediction = _guided(
@@ -120,6 +120,8 @@ def _denoise_together(
                 conditioners=tuple(one for one in inputs.conditioners if one.acts(step, steps)),
             ),
             predict_fn,
+            shortcut,
+            step,
         )
         check_finite(prediction, ModelStep.GUIDED if inputs.conditioners else ModelStep.DENOISER, model)
         latents, clean = sampler.step(prediction.float(), latents, index, generators)
@@ -134,13 +136,26 @@ def _denoise_together(
     return list(torch.split(latents, 1))
 
 
-def _guided(model: LatentModel, inputs: DenoiseInputs, at: ModelInputs, predict_fn: PredictFn) -> torch.Tensor:
+def _guided(
+    model: LatentModel,
+    inputs: DenoiseInputs,
+    at: ModelInputs,
+    predict_fn: PredictFn,
+    shortcut: Shortcut | None,
+    step: int,
+) -> torch.Tensor:
     """Classifier-free guidance, Ho and Salimans 2022."""
+    if shortcut is not None:
+        at = shortcut.marked(at, step)
     if inputs.guidance == 1 or model.guidance_embeds:
         return predict_fn(at)
+    if shortcut is not None and shortcut.short(step):
+        return shortcut.guided(at, inputs.guidance, predict_fn)
     negative = inputs.prompts.negative.repeated(len(at.latents))
     both = replace(at, latents=torch.cat([at.latents, at.latents]), prompt=negative.concatenated(at.prompt))
     without, with_prompt = predict_fn(both).chunk(2)
+    if shortcut is not None:
+        shortcut.keep(with_prompt - without)
     return without + inputs.guidance * (with_prompt - without)
 
 

@@ -4,7 +4,8 @@ Latents are (n, channels, h, w) at the model's own scale, of about unit variance
 picture in latents; a *tile* is a rectangle of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -22,9 +23,11 @@ __all__ = [
     "Conditioner",
     "Effect",
     "EncodedPrompts",
+    "KeptFeatures",
     "LatentModel",
     "MaskInput",
     "ModelInputs",
+    "PredictFn",
     "PromptEmbeds",
     "TakesEmbeddings",
     "WeightedConditioner",
@@ -178,6 +181,13 @@ def within(start: float, end: float, step: int, steps: int) -> bool:
     return start <= step / steps and (step + 1) / steps <= end
 
 
+class KeptFeatures(Protocol):
+    """What a denoiser may keep of one prediction for the next."""
+
+    def kept(self, blocks: Iterable[nn.Module]) -> AbstractContextManager[None]:
+        """Meanwhile these blocks' outputs are kept, or given again without being computed."""
+
+
 @dataclass(frozen=True)
 class ModelInputs:
     """What a model predicts from at one step.
@@ -185,7 +195,8 @@ class ModelInputs:
     `latents` (n, c, h, w) are scaled as the sampler's `model_input` has them; `timestep` is what the schedule calls
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
-    for models that see it; a reference may be left out, and one without a mask is looked at everywhere.
+    for models that see it; a reference may be left out, and one without a mask is looked at everywhere. A model that
+    has inner blocks to spare lets `features` keep their outputs.
     """
 
     latents: torch.Tensor
@@ -195,9 +206,10 @@ class ModelInputs:
     mask: torch.Tensor | None = None
     masked_image_latents: torch.Tensor | None = None
     conditioners: Sequence[WeightedConditioner] = ()
+    features: "KeptFeatures | None" = None
 
     def crop(self, rows: slice, columns: slice, scale: int) -> "ModelInputs":
-        """Those for a tile, in latents; `scale` pixels to each along an edge."""
+        """Those for a tile, in latents; `scale` pixels to each along an edge. Features are those of a whole plane."""
         pixels = [slice(one.start * scale, one.stop * scale) for one in (rows, columns)]
         return replace(
             self,
@@ -207,7 +219,12 @@ class ModelInputs:
                 None if self.masked_image_latents is None else self.masked_image_latents[..., rows, columns]
             ),
             conditioners=tuple(one.crop(*pixels) for one in self.conditioners),
+            features=None,
         )
+
+
+PredictFn = Callable[[ModelInputs], torch.Tensor]
+"""Predicts as `LatentModel.predict` does."""
 
 
 class LatentModel(Protocol):

@@ -81,6 +81,7 @@ def repaint(
         masked_image_latents=context.masked_image_latents,
         mask=context.mask,
         conditioners=conditioners,
+        fast=request.settings.sampling.fast,
     )
     batched = model.device.batches and len(request.seeds) > 1
     plane = plan_tiled_refine(model, prepared)

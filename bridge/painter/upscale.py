@@ -76,6 +76,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
                 model,
                 lambda array, resized: plane.fitted(resized(array, plane.window.size)),
             ),
+            fast=request.settings.sampling.fast,
         )
         if model.mask_input is MaskInput.CHANNELS:
             inputs = _all_masked(model, inputs, tiling, encode, start)

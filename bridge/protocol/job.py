@@ -191,6 +191,11 @@ class Sampling:
     )
     guidance: Optional[float] = described("Guidance scale; none: what suits the checkpoint.", None, min=0.0, max=100.0)
     sampler: Optional[str] = described("Sampler; none: what suits the checkpoint.", None, max=64)
+    fast: bool = described(
+        "Compute most steps in part only, with what steps before them have computed: faster, and nearly the same "
+        "picture. Fewer than 8 steps are all computed whole.",
+        False,
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ differs between these families is told by their facts (`bridge.models.families`)
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -148,7 +149,11 @@ class UNetModel:
         if inputs.conditioners:
             down, middle = summed_residuals([one.effect(inputs, added) for one in inputs.conditioners])
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        prediction: torch.Tensor = self.unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
+        unet, features = self.unet, inputs.features
+        # All but the outermost, at the plane's own size: there the details are that change with each step.
+        deep = (*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1])
+        with nullcontext() if features is None else features.kept(deep):
+            prediction: torch.Tensor = unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
         return prediction
 
     def _with_mask(self, inputs: ModelInputs) -> torch.Tensor:

@@ -241,6 +241,20 @@ export const FIELDS = [
     "doc": "Sampler; none: what suits the checkpoint."
   },
   {
+    "name": "fast",
+    "group": "sampling",
+    "type": "bool",
+    "optional": false,
+    "default": false,
+    "kinds": [
+      "fill",
+      "refine",
+      "generate",
+      "upscale"
+    ],
+    "doc": "Compute most steps in part only, with what steps before them have computed: faster, and nearly the same picture. Fewer than 8 steps are all computed whole."
+  },
+  {
     "name": "grow",
     "group": "edges",
     "type": "float",
