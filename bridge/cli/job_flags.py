@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+from ..control_kinds import CONTROL_KINDS
 from ..models.samplers import SAMPLERS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, JobField, JobKind, job_fields
-from .conditions import CONDITION_CHANNELS, CONDITION_OPTIONS, parse_condition
+from .conditions import CONDITION_OPTIONS, parse_condition
 
 __all__ = ["add_job_flags", "checked", "job_values", "parse_words"]
 
@@ -36,7 +37,7 @@ _HELP: Mapping[str, str] = {
     "strict": "change nothing outside the selection",
     "scale": f"how many times ({SCALES[0]})",
     "conditions": "be guided by a picture of the same size, several if repeated; KIND: "
-    f"{', '.join(CONDITION_CHANNELS)}; NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
+    f"{', '.join(CONTROL_KINDS)}; NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
 }
 # A picture that is painted from nothing has no edges.
 _WITHOUT: Mapping[str, tuple[str, ...]] = {JobKind.GENERATE: ("edges",)}

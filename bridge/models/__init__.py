@@ -2,7 +2,7 @@
 
 from .card import Card
 from .checkpoint import Checkpoint, inspect
-from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
+from .control_kinds import control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
 from .embeddings import EmbeddingNames
@@ -27,7 +27,6 @@ from .samplers import SAMPLERS
 from .wildcards import WildcardRegistry
 
 __all__ = [
-    "CONTROL_KINDS",
     "FAMILIES",
     "MINI",
     "RECOMMENDED",
@@ -38,7 +37,6 @@ __all__ = [
     "CheckpointUnreadable",
     "CheckpointUnsupported",
     "ConditionUnsupported",
-    "ControlKind",
     "ControlNet",
     "ControlNetRegistry",
     "EmbeddingNames",
@@ -50,7 +48,6 @@ __all__ = [
     "LoraUnreadable",
     "LoraUnsupported",
     "ModelsError",
-    "PictureReading",
     "Recommendation",
     "Registry",
     "SamplerUnsupported",

@@ -9,8 +9,9 @@ import torch
 from ..canvas.geometry import Size
 from ..canvas.guides import drawn_lines, label_colours, resized_labels, resized_lines
 from ..canvas.resample import resize
+from ..control_kinds import PictureReading
 from ..diffusion import WeightedConditioner, guide_loader
-from ..models import PictureReading, control_kind
+from ..models import control_kind
 from .request import Condition
 
 __all__ = ["Fit", "prepare_conditioners"]

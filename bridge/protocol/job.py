@@ -16,7 +16,6 @@ from .fields import FieldSpec, StrEnum, described, field_specs
 from .parts import MAX_OFFSET, MAX_SIDE, Depth, Encoding, Picture, Rect
 
 __all__ = [
-    "CONDITION_CHANNELS",
     "MODES",
     "SCALES",
     "STRENGTHS",
@@ -104,8 +103,6 @@ SCALES = (2, 4)
 """How many times an `upscale` enlarges."""
 STRENGTHS: dict[str, float] = {JobKind.UPSCALE: 0.3}
 """The strength that suits a kind of job; 1 where it is not named."""
-CONDITION_CHANNELS = {"label_map": (3, 4), "scribble": (1, 3, 4)}
-"""The kinds of condition, and how many channels the picture of each may have."""
 
 _MAX_SEED = (1 << 64) - 1
 # What paints at the canvas's own density.

@@ -25,7 +25,6 @@ from .client_messages import (
     Train,
 )
 from .job import (
-    CONDITION_CHANNELS,
     MODES,
     SCALES,
     STRENGTHS,
@@ -90,7 +89,6 @@ from .server_messages import (
 __all__ = [
     "CHUNK_BYTES",
     "CLIENT_MESSAGES",
-    "CONDITION_CHANNELS",
     "MODES",
     "MOST_HINTS",
     "PREVIEW_SIDE",

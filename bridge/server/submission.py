@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
+from ..control_kinds import CONTROL_KINDS
 from ..engine.port import picture_seeds
 from ..prompts import Options, ParsedPrompt, PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, MODES, JobKind, JobOrder, Picture, Submit, Train
+from ..protocol.messages import MODES, JobKind, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
@@ -130,18 +131,18 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
 
     for condition in submit.settings.conditioning.conditions:
         name = condition.kind.replace("_", " ")
-        if condition.kind not in CONDITION_CHANNELS:
+        if condition.kind not in CONTROL_KINDS:
             raise BridgeError(
                 "unsupported_condition",
                 "There is no condition of the kind {kind}.",
                 "There are: {shown}.",
                 kind=repr(condition.kind),
-                shown=", ".join(CONDITION_CHANNELS),
+                shown=", ".join(CONTROL_KINDS),
             )
         if condition.start > condition.end:
             raise BridgeError("out_of_range", "The {name} would end before it starts.", name=name)
         check_picture(condition.picture, most_pixels=most_pixels)
-        _check_shape(name, condition.picture, CONDITION_CHANNELS[condition.kind], submit)
+        _check_shape(name, condition.picture, CONTROL_KINDS[condition.kind].channels, submit)
         if condition.mask is not None:
             check_picture(condition.mask, most_pixels=most_pixels)
             _check_shape(f"{name}'s mask", condition.mask, (1,), submit)
