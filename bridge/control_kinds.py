@@ -69,7 +69,9 @@ class ControlKind:
     union_number: Optional[int] = None
 
 
-def _presets(loose: float, balanced: float, strict: float, ends: tuple[float, float, float]) -> tuple[StrengthPreset, ...]:
+def _presets(
+    loose: float, balanced: float, strict: float, ends: tuple[float, float, float]
+) -> tuple[StrengthPreset, ...]:
     titles = ("Loose", "Balanced", "Strict")
     return tuple(
         StrengthPreset(title, strength, 0.0, end)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..protocol.job import MODES, SCALES
 from .errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from .geometry import Rect, Size
+from .model_size import ModelFit, PixelRange, fit_to_model
 
 __all__ = [
     "EXPAND_DEPTH",
@@ -24,7 +25,6 @@ __all__ = [
     "Plan",
     "check_context",
     "check_scale",
-    "model_size",
     "plan",
     "reach_of",
 ]
@@ -42,8 +42,6 @@ _SURROUNDED = ("fill", "expand", "add", "remove", "refine")
 EXPAND_LENGTH = 0.9
 EXPAND_DEPTH = 0.5
 """A selection for outpainting lies along this share of a canvas side at least, and reaches no further in than that."""
-# A side of fewer latents than this tells the model nothing.
-_MIN_MODEL_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Plan:
 
     `bounds` is what will be repainted, before growing: the selection's bounds cut to the canvas; all of the canvas for
     mode "background", which repaints what is not selected. Alpha is 0 further than `reach` from any selected pixel.
+    `fit` says how the context becomes the picture that the model paints.
     """
 
     context: Rect
@@ -59,8 +58,13 @@ class Plan:
     grow: float
     feather: float
     reach: int
-    model_size: Size
+    fit: ModelFit
     mode: str
+
+    @property
+    def model_size(self) -> Size:
+        """The size of the picture that the model paints."""
+        return self.fit.size
 
 
 def plan(
@@ -75,6 +79,7 @@ def plan(
     feather: float | None,
     native_pixels: int,
     multiple: int = 8,
+    native_range: PixelRange | None = None,
     max_aspect: float = 2.0,
     scale: int = 1,
 ) -> Plan:
@@ -84,6 +89,7 @@ def plan(
     reach), grown toward `max_aspect`, and moved inward where the canvas ends so that the room is used. "generate" looks
     at no surroundings: its context is the bounds and the reach. "upscale" looks at few, and is painted in tiles, so
     neither its aspect ratio nor the native size matters: the model's size is the enlarged context's, rounded up.
+    Where a context that is chosen here can be painted pixel by pixel, its sides become multiples of `multiple`.
 
     Args:
         bounds: of the selection's pixels above 0; may lie partly off the canvas. None: the whole canvas.
@@ -92,6 +98,7 @@ def plan(
         grow, feather: pixels; None: 4 px, and 5 % of the selection's diagonal within 4..64 px. For "background" 0 and 4
             px, since it would grow into what is to be kept; for "generate" and "upscale" 0 and 0.
         native_pixels: the pixel count that the model paints best at; sides are multiples of `multiple`.
+        native_range: the pixel counts that it paints without resampling (`fit_to_model`); None: just about the native.
         scale: how many times the context is enlarged: 2 or 4 for "upscale", 1 for any other kind.
 
     Raises:
@@ -125,10 +132,19 @@ def plan(
             'There is no context choice "{choice}"; choose auto, selection, canvas or rect.', choice=choice
         )
     if kind == "upscale":
-        size = Size(*(-(-side * scale // multiple) * multiple for side in (context.width, context.height)))
-    else:
-        size = model_size(context.size, native_pixels=native_pixels, multiple=multiple)
-    return Plan(context, repainted, grow, feather, reach, size, resolved)
+        whole = Size(context.width * scale, context.height * scale)
+        size = Size(*(-(-side // multiple) * multiple for side in (whole.width, whole.height)))
+        return Plan(context, repainted, grow, feather, reach, ModelFit(whole, whole, size), resolved)
+
+    def fitted(context: Rect) -> ModelFit:
+        return fit_to_model(context.size, native_pixels=native_pixels, multiple=multiple, native_range=native_range)
+
+    if native_range is not None and choice in ("auto", "selection"):
+        changing = repainted.expanded(reach).cut_to(canvas) or repainted
+        aligned = _aligned(context, changing, canvas, multiple)
+        if fitted(aligned).scaled == aligned.size:
+            context = aligned
+    return Plan(context, repainted, grow, feather, reach, fitted(context), resolved)
 
 
 def check_scale(kind: str, scale: int) -> None:
@@ -148,35 +164,6 @@ def check_scale(kind: str, scale: int) -> None:
 def reach_of(grow: float, feather: float) -> int:
     """How far beyond the selection anything may change, in whole pixels."""
     return math.ceil(grow + feather)
-
-
-def model_size(context: Size, *, native_pixels: int, multiple: int) -> Size:
-    """The size to paint a context at: about `native_pixels`, sides multiples of `multiple`, the context's aspect ratio.
-
-    Of the sizes around the exact one, the least distorted that has at most 5 % more pixels than `native_pixels` wins.
-    Sides are at least 64 px: beyond an aspect ratio of native_pixels / 64**2 the picture is squeezed.
-    """
-    least = math.ceil(_MIN_MODEL_SIDE / multiple) * multiple
-    scale = math.sqrt(native_pixels / context.area)
-    aspect = context.width / context.height
-
-    def around(side: int) -> set[int]:
-        units = side * scale / multiple
-        return {max(least, math.floor(units) * multiple), max(least, math.ceil(units) * multiple)}
-
-    def cost(size: Size) -> tuple[float, int]:
-        excess = max(0.0, size.area / native_pixels - 1.05)
-        shortfall = max(0.0, 0.9 - size.area / native_pixels)
-        distortion = abs(math.log(size.width / size.height / aspect))
-        return distortion + 4 * (excess + shortfall), -size.area
-
-    sides = [Size(w, h) for w in sorted(around(context.width)) for h in sorted(around(context.height))]
-    best = min(sides, key=cost)
-    if best.area > 1.5 * native_pixels:
-        # One side is held at the least; the other gives way.
-        longest = max(least, math.floor(native_pixels / least / multiple) * multiple)
-        best = Size(min(best.width, longest), min(best.height, longest))
-    return best
 
 
 def check_context(canvas: Size, context: Rect) -> None:
@@ -259,6 +246,26 @@ def _with_room(bounds: Rect, room: int, canvas: Size, max_aspect: float) -> Rect
         width,
         height,
     )
+
+
+def _aligned(context: Rect, changing: Rect, canvas: Size, multiple: int) -> Rect:
+    """The context with sides of multiples of `multiple`, which holds all that is `changing`.
+
+    Sides grow; where the canvas has no room for that they shrink. Those that can do neither are all of the canvas.
+    """
+
+    def side(start: int, length: int, first: int, needed: int, limit: int) -> tuple[int, int]:
+        wanted = -(-length // multiple) * multiple
+        if wanted > limit:
+            wanted = limit // multiple * multiple
+            if wanted < needed:
+                return 0, limit
+        at = _centred(start, length, wanted, limit)
+        return min(max(at, first + needed - wanted), first), wanted
+
+    x, width = side(context.x, context.width, changing.x, changing.width, canvas.width)
+    y, height = side(context.y, context.height, changing.y, changing.height, canvas.height)
+    return Rect(x, y, width, height)
 
 
 def _centred(start: int, length: int, wanted: int, limit: int) -> int:

@@ -23,6 +23,7 @@ __all__ = [
     "size_words",
 ]
 
+_PART_WORDS = {"vae": "VAE"}
 _CARDS = ("README.md", "README.txt")
 _LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt")
 
@@ -82,7 +83,7 @@ def details(entry: Entry[Checkpoint], checkpoint: Checkpoint) -> dict[str, Any]:
         "prediction": checkpoint.prediction,
         "zero_terminal_snr": checkpoint.zero_terminal_snr,
         "clip_skip": checkpoint.clip_skip or checkpoint.family.clip_skip,
-        "vae": str(checkpoint.vae.path) if checkpoint.vae else "",
+        "parts_apart": {part.name: str(part.path) for part in checkpoint.apart},
         "told": list(checkpoint.told),
         "native_size": f"{edge} x {edge}",
         "default_steps": card.default_steps,
@@ -107,7 +108,7 @@ def details_words(said: dict[str, Any]) -> str:
         "layout": {"folder": "a diffusers folder", "file": "a single file"}[said["layout"]],
         "prediction": said["prediction"] + (", zero terminal SNR" if said["zero_terminal_snr"] else ""),
         "clip skip": said["clip_skip"],
-        "VAE": said["vae"],
+        **{_PART_WORDS.get(name, name.replace("_", " ")): path for name, path in said["parts_apart"].items()},
         "settings": "; ".join(said["told"]),
         "paints best at": f"{said['native_size']} pixels",
         "steps": said["default_steps"],

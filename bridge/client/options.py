@@ -19,6 +19,7 @@ class JobOptions(TypedDict, total=False):
     prompt: str
     negative_prompt: str
     conditions: Sequence[ConditionPixels]
+    inpaint_controlnet: Optional[str]
     strength: Optional[float]
     seed: Optional[int]
     batch: int

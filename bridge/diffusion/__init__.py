@@ -6,7 +6,7 @@ guides, `model_cache` what is in memory.
 """
 
 from .architectures import register_architecture
-from .conditioning import GuideFiles, check_takes, guide_loader, register_guide
+from .conditioning import GuideFiles, GuideInput, check_takes, guide_loader, register_guide
 from .denoise import DenoiseInputs, denoise, steps_taken
 from .device import Device, find_device
 from .finite import ModelNotFinite
@@ -37,6 +37,7 @@ __all__ = [
     "Effect",
     "EncodedPrompts",
     "GuideFiles",
+    "GuideInput",
     "LatentModel",
     "MaskInput",
     "ModelCache",

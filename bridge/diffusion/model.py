@@ -53,6 +53,12 @@ class PromptEmbeds:
             None if self.mask is None else self.mask.expand(count, -1),
         )
 
+    def unpadded(self) -> list[torch.Tensor]:
+        """Each prompt's states without padding, (tokens, width), as some architectures take them."""
+        if self.mask is None:
+            return list(self.embeds.unbind())
+        return [states[mask] for states, mask in zip(self.embeds, self.mask, strict=True)]
+
     def concatenated(self, other: "PromptEmbeds") -> "PromptEmbeds":
         """Both batches as one. Both have the same number of tokens."""
         return PromptEmbeds(
@@ -99,7 +105,7 @@ class MaskInput(Enum):
     """By further input channels: the mask, and the latents of the picture with the mask's inside blanked."""
 
     REFERENCE = "reference"
-    """By the latents of the whole picture as reference tokens, and by blending."""
+    """By the latents of the picture as reference tokens, but for those of the mask's inside, and by blending."""
 
     @property
     def blends(self) -> bool:
@@ -172,7 +178,7 @@ class ModelInputs:
     `latents` (n, c, h, w) are scaled as the sampler's `model_input` has them; `timestep` is what the schedule calls
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
-    for models that see it.
+    for models that see it; a reference may be left out, and one without a mask is looked at everywhere.
     """
 
     latents: torch.Tensor
@@ -251,10 +257,11 @@ class LatentModel(Protocol):
     def schedule(self, size: tuple[int, int], steps: int) -> NoiseSchedule:
         """The noise schedule for planes of that size, (h, w) in latents, and so many steps: both may shift it."""
 
-    def encode_prompts(self, positive: str, negative: str) -> EncodedPrompts:
+    def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
         """Both prompts, whose words may have weights. A hint names the words that do not fit.
 
-        Raises ModelNotFinite.
+        `guided` says whether the negative one will be looked at; where not, an architecture whose text encoder takes
+        its time may give the positive one in its place. Raises ModelNotFinite.
         """
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..models import Checkpoint, ControlNetRegistry
-from ..painter import Condition
+from ..models.controlnets import WITHOUT
+from ..painter import Condition, InpaintingGuide, Request
 from ..protocol import messages as wire
 from .inputs import Inputs
 
-__all__ = ["controlnet_hashes", "read_conditions", "resolved_conditions"]
+__all__ = ["controlnet_hashes", "read_conditions", "read_inpainting", "resolved_conditioning"]
 
 
 def read_conditions(
@@ -35,9 +36,33 @@ def read_conditions(
     )
 
 
-def resolved_conditions(said: Sequence[wire.Condition], used: Sequence[Condition]) -> tuple[wire.Condition, ...]:
-    """The conditions as a recipe has them: each with the ControlNet that was chosen for it."""
-    return tuple(replace(one, controlnet=condition.guide.id) for one, condition in zip(said, used, strict=True))
+def read_inpainting(
+    settings: wire.JobSettings, controlnets: ControlNetRegistry, checkpoint: Checkpoint
+) -> InpaintingGuide | None:
+    """The ControlNet that guides a fill with the checkpoint; None: it does without, or the job is none.
+
+    Raises:
+        ConditionUnsupported: there is none of the name that the job says, or it does not fit.
+    """
+    if settings.kind != wire.JobKind.FILL:
+        return None
+    net = controlnets.choose_inpainting(checkpoint, settings.conditioning.inpaint_controlnet)
+    if net is None or net.inpainting is None:
+        return None
+    return InpaintingGuide(net, net.inpainting.strength, net.inpainting.start, net.inpainting.end)
+
+
+def resolved_conditioning(settings: wire.JobSettings, request: Request) -> wire.Conditioning:
+    """What guides, as a recipe has it: each condition with its ControlNet, and the fill's own."""
+    said = settings.conditioning
+    conditions = tuple(
+        replace(one, controlnet=condition.guide.id)
+        for one, condition in zip(said.conditions, request.conditions, strict=True)
+    )
+    if settings.kind != wire.JobKind.FILL:
+        return replace(said, conditions=conditions)
+    inpainting = WITHOUT if request.inpainting is None else request.inpainting.guide.id
+    return replace(said, conditions=conditions, inpaint_controlnet=inpainting)
 
 
 def controlnet_hashes(used: Sequence[Condition], *, check: Callable[[], None]) -> tuple[str, ...]:

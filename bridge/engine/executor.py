@@ -24,7 +24,7 @@ from ..protocol.messages import MOST_HINTS, DeviceInfo, JobSettings, Layer, Reci
 from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
-from .conditions import controlnet_hashes, read_conditions, resolved_conditions
+from .conditions import controlnet_hashes, read_conditions, read_inpainting, resolved_conditioning
 from .inputs import Inputs
 from .lora_training import LoraTrainer
 from .messages import WorkerSettings
@@ -134,6 +134,7 @@ class JobExecutor:
             picture=inputs.picture,
             selection=inputs.selection,
             conditions=read_conditions(said, inputs, self._controlnets, checkpoint),
+            inpainting=read_inpainting(settings, self._controlnets, checkpoint),
             previews=submit.result.previews,
         )
         groups = group_by_prompt(
@@ -149,10 +150,11 @@ class JobExecutor:
             "context": context,
             "checkpoint_hash": checkpoint.content_hash(check=hooks.check),
             "controlnet_hashes": controlnet_hashes(request.conditions, check=hooks.check),
+            "inpaint_controlnet_hash": request.inpainting.guide.content(hooks.check) if request.inpainting else "",
             "device": f"{device.kind} {device.dtype}",
             "versions": self._versions,
         }
-        asked = replace(settings.conditioning, conditions=resolved_conditions(said, request.conditions))
+        asked = resolved_conditioning(settings, request)
         data: dict[str, Buffer] = {}
         layers = []
         for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):

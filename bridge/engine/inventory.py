@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..models.checkpoint import DenoiserShape
-from ..models.controlnets import choose_controlnet, condition_kinds
+from ..models.controlnets import choose_controlnet, choose_inpainting, condition_kinds
 from ..models.errors import ModelsError
 from ..models.lora import check_fits
 from ..models.loras import choose_lora
@@ -44,7 +44,8 @@ class CheckpointEntry:
 
     ``id`` is its unique name. ``hash`` is its content's, 64 hex digits, None until something has read the files whole:
     hashing gigabytes is left to the first job that uses them. ``inpaint`` says that its denoiser takes the masked
-    picture as further channels. ``native_pixels`` is the pixel count that it paints best at. ``known_names`` are the
+    picture as further channels. ``native_pixels`` is the pixel count that it paints best at, ``native_range`` the
+    fewest and the most that it paints without resampling, None: just about the native. ``known_names`` are the
     things that a small checkpoint can paint; empty: no such bounds.
     """
 
@@ -57,6 +58,7 @@ class CheckpointEntry:
     default_steps: int
     default_guidance: float
     default_sampler: str
+    native_range: tuple[int, int] | None = None
     known_names: tuple[str, ...] = ()
 
 
@@ -73,7 +75,7 @@ class LoraEntry:
 @dataclass(frozen=True)
 class ControlNetEntry:
     """A ControlNet; ``id`` and ``hash`` as a checkpoint's. ``shape`` is that of the UNets that it fits, ``condition``
-    the kind of condition that it takes, None: none of Paintbridge's.
+    the kind of condition that it takes, None: none of Paintbridge's; ``inpainting`` whether it guides fills.
     """
 
     id: str
@@ -81,6 +83,7 @@ class ControlNetEntry:
     family: FamilyEntry
     shape: DenoiserShape
     condition: str | None
+    inpainting: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,15 @@ class Inventory:
             raise BridgeError(error.code, error.message, error.hint) from None
 
     def check(
-        self, checkpoint: CheckpointEntry, *, loras: Collection[str] = (), conditions: Collection[Condition] = ()
+        self,
+        checkpoint: CheckpointEntry,
+        *,
+        loras: Collection[str] = (),
+        conditions: Collection[Condition] = (),
+        inpainting: str | None = None,
     ) -> None:
-        """See that LoRAs of these names were made for the checkpoint, and that each condition has a ControlNet for it.
+        """See that LoRAs of these names were made for the checkpoint, that each condition has a ControlNet for it, and
+        that the one for inpainting is one, if one is named.
 
         Raises:
             BridgeError: ``lora_unknown lora_unsupported unsupported_condition``, or why one of them cannot be used.
@@ -136,6 +145,8 @@ class Inventory:
                 check_fits(choose_lora(known_loras, name, folder=self.loras_folder), checkpoint)
             for one in conditions:
                 choose_controlnet(known_nets, one.kind, checkpoint, one.controlnet, folder=self.controlnets_folder)
+            if inpainting is not None:
+                choose_inpainting(known_nets, checkpoint, inpainting)
         except ModelsError as error:
             raise BridgeError(error.code, error.message, error.hint) from None
 

@@ -177,6 +177,7 @@ def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
         default_steps=card.default_steps,
         default_guidance=float(card.default_guidance),
         default_sampler=card.default_sampler,
+        native_range=checkpoint.native_range,
         known_names=card.known_names,
     )
 
@@ -187,7 +188,8 @@ def _lora_entry(lora: Lora) -> LoraEntry:
 
 def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
     known = known_hash(net.path, net.files)
-    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition)
+    inpainting = net.inpainting is not None
+    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition, inpainting)
 
 
 def _recommended(entry: Recommendation, name: str | None) -> Recommended:

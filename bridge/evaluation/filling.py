@@ -58,6 +58,7 @@ class Filler:
             feather=feather,
             native_pixels=self.checkpoint.card.native_pixels,
             multiple=self.checkpoint.family.multiple,
+            native_range=self.checkpoint.native_range,
         )
         seen = rgb[planned.context.slices].astype(np.float32) / 255
         request = Request(

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import Sentence
 from .distillation import Distillation
 from .errors import CheckpointUnreadable
-from .families import Family
+from .families import Family, Variant
 from .samplers import SAMPLERS
 
 __all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card", "revised"]
@@ -47,30 +47,39 @@ def read_card(
     *,
     name: str,
     family: Family,
+    variant: Variant | None = None,
     distillation: Distillation | None = None,
     native_pixels: int | None = None,
 ) -> Card:
-    """The card at `path`, completed by the distillation's and the family's facts; these alone where there is none.
+    """The card at `path`, completed by the facts of distillation, variant and family, in this order; these alone where
+    there is none.
 
     `native_pixels` is what the checkpoint says elsewhere of the size that it was trained at.
 
     Raises CheckpointUnreadable when the card is not what a card must be.
     """
     if not path.exists():
-        return _card({}, name, family, distillation, native_pixels)
+        return _card({}, name, family, variant, distillation, native_pixels)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
     if not isinstance(said, dict):
         raise CheckpointUnreadable("Its card.json is not a JSON object.", hint="Install the checkpoint again.")
-    return _card(said, name, family, distillation, native_pixels)
+    return _card(said, name, family, variant, distillation, native_pixels)
 
 
 def _card(
-    said: Mapping[str, Any], name: str, family: Family, distillation: Distillation | None, native_pixels: int | None
+    said: Mapping[str, Any],
+    name: str,
+    family: Family,
+    variant: Variant | None,
+    distillation: Distillation | None,
+    native_pixels: int | None,
 ) -> Card:
     steps, guidance, sampler, notes = family.default_steps, family.default_guidance, family.default_sampler, ""
+    if variant is not None:
+        steps, guidance, sampler = variant.steps, variant.guidance, variant.sampler
     if distillation is not None:
         steps, guidance, sampler = distillation.steps, distillation.guidance, distillation.sampler
         notes = Sentence("Taken for a {title} distillation, which wants few steps.", title=distillation.title)

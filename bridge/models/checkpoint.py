@@ -2,25 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from .card import LEAST_NATIVE, MOST_NATIVE, Card, read_card
-from .config_keys import check_config, check_index, check_scheduler, kind_of_part
+from .config_keys import check_config, check_index, check_scheduler
 from .distillation import distillation_of
 from .errors import CheckpointUnreadable, CheckpointUnsupported
-from .families import FIRST_CONVOLUTION, Family, family_of_folder, family_of_tensors, own_inspection
+from .families import (
+    CONFIGS,
+    FIRST_CONVOLUTION,
+    Family,
+    FolderConfigs,
+    Variant,
+    family_of_folder,
+    family_of_tensors,
+    own_inspection,
+    variant_of_folder,
+)
 from .hashing import content_hash, known_hash
-from .safetensors_header import read_header
-from .schedule import DIFFUSION_PREDICTIONS, Prediction
+from .parts import Layout, Part, folder_part
+from .schedule import DIFFUSION_PREDICTIONS, Prediction, ScheduleKind
 from .single_file import check_parts, configs_beside, said_by_file
+from .tensor_file import read_header
 from .tensor_names import check_numbers, check_tensors
-from .vae import Vae
-from .weight_files import weight_files
 
-__all__ = ["Checkpoint", "DenoiserShape", "inspect"]
+__all__ = ["Checkpoint", "DenoiserShape", "folder_configs", "inspect", "sees_mask"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class DenoiserShape:
     width: int
 
     @classmethod
-    def of_config(cls, config: dict[str, Any]) -> "DenoiserShape":
+    def of_config(cls, config: Mapping[str, Any]) -> "DenoiserShape":
         """By a config.json; 0 where that says nothing."""
         channels, width = config.get("block_out_channels"), config.get("cross_attention_dim")
         first = channels[0] if isinstance(channels, list) and channels else 0
@@ -42,17 +51,17 @@ class DenoiserShape:
 class Checkpoint:
     """A model on disk.
 
-    `layout` is "folder" or "file"; `inpaint` says that its denoiser takes further channels (mask, masked picture);
-    `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise schedule ends in
-    noise alone; `force_zeros_for_empty_prompt` that an empty negative prompt conditions on zeros. `files` are those
-    that loading reads. `clip_skip` is the layer of its text encoders that it reads, counted from the last, 1; None:
-    the family's. `vae` takes the place of its own; `told` is what else `checkpoint_settings` says of it that its files
-    do not.
+    `layout` says what it is: a folder, or a file, which may need others. `inpaint` says that its denoiser takes further
+    channels (mask, masked picture); `prediction` is what the denoiser predicts, `zero_terminal_snr` says that its noise
+    schedule ends in noise alone; `force_zeros_for_empty_prompt` that an empty negative prompt conditions on zeros.
+    `files` are those of its own that loading reads. `parts` says where each part lies. `clip_skip` is the layer of its
+    text encoders that it reads, counted from the last, 1; None: the family's. `variant` is which one of its family's it
+    is, where that has some. `told` is what `checkpoint_settings` says of it that its files do not.
     """
 
     id: str
     path: Path
-    layout: str
+    layout: Layout
     family: Family
     inpaint: bool
     prediction: Prediction
@@ -62,8 +71,35 @@ class Checkpoint:
     files: tuple[Path, ...]
     shape: DenoiserShape
     clip_skip: int | None = None
-    vae: Vae | None = None
+    parts: tuple[Part, ...] = ()
+    variant: Variant | None = None
     told: tuple[str, ...] = ()
+
+    def part(self, name: str) -> Part:
+        """The part of that name in a diffusers folder. Raises KeyError where it has none."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise KeyError(name)
+
+    def with_part(self, part: Part) -> "Checkpoint":
+        """This checkpoint with a part in place of its own."""
+        return replace(self, parts=(*(one for one in self.parts if one.name != part.name), part))
+
+    @property
+    def apart(self) -> tuple[Part, ...]:
+        """Its parts that lie in other files than its own, as far as they are no part of Paintbridge."""
+        return tuple(part for part in self.parts if not set(part.files) <= set(self.files))
+
+    @property
+    def native_range(self) -> tuple[int, int] | None:
+        """The family's, for the native size of this checkpoint, which its card may say is another."""
+        if self.family.native_range is None:
+            return None
+        least, most = (
+            round(one * self.card.native_pixels / self.family.native_pixels) for one in self.family.native_range
+        )
+        return least, most
 
     @property
     def layers_skipped(self) -> int:
@@ -76,27 +112,25 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over what it was told and its other VAE, if any: 64 hex digits.
+        """SHA-256 over `files`, and over what it was told and its parts in other files, if any: 64 hex digits.
 
         The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
         the reading.
         """
         files = content_hash(self.path, self.files, check=check)
-        vae = content_hash(self.vae.path, self.vae.files, check=check) if self.vae else None
-        return self._with_settings(files, vae)
+        return self._with_settings(files, {part.name: part.content_hash(check=check) for part in self.apart})
 
     def known_hash(self) -> str | None:
         """The same, without reading the files: None until something has hashed them."""
         files = known_hash(self.path, self.files)
-        vae = known_hash(self.vae.path, self.vae.files) if self.vae else None
-        if files is None or (self.vae is not None and vae is None):
-            return None
-        return self._with_settings(files, vae)
+        apart = {part.name: part.known_hash() for part in self.apart}
+        known = {name: one for name, one in apart.items() if one is not None}
+        return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 
-    def _with_settings(self, files: str, vae: str | None) -> str:
-        if not self.told and vae is None:
+    def _with_settings(self, files: str, apart: Mapping[str, str]) -> str:
+        if not self.told and not apart:
             return files
-        lines = [files, *sorted(self.told), *([f"vae = {vae}"] if vae is not None else [])]
+        lines = [files, *sorted(self.told), *(f"{name} = {one}" for name, one in sorted(apart.items()))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -119,44 +153,71 @@ def _inspect_folder(path: Path) -> Checkpoint:
     if not (path / "model_index.json").is_file():
         raise CheckpointUnsupported("This folder is not a diffusers checkpoint: it has no model_index.json.")
     index = _read_json(path / "model_index.json")
-    denoiser = _read_json(path / "unet" / "config.json") if "unet" in index else {}
-    text_encoder = _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {}
-    family = family_of_folder(index, denoiser, text_encoder)
+    configs = folder_configs(path, index)
+    denoiser, scheduler = configs.denoiser, configs.scheduler
+    family = family_of_folder(configs)
     if (inspect_own := own_inspection(family)) is not None:
         return cast(Checkpoint, inspect_own(path))
-    check_index(index)
-    inpaint = _inpaint(denoiser.get("in_channels", 4))
-    scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
-    prediction = _prediction(scheduler.get("prediction_type", "epsilon"))
-    check_scheduler(scheduler)
-    distilled = distillation_of(path.name, scheduler, denoiser)
-    files = [path / "model_index.json", path / "scheduler" / "scheduler_config.json"]
-    for part in family.weighted_parts:
-        config = path / part / "config.json"
-        check_config(part, _read_json(config), kind_of_part(part))
-        weights = weight_files(path / part)
-        for file in weights:
+    check_index(index, family)
+    inpaint = sees_mask(denoiser.get("in_channels"), family)
+    if not scheduler:
+        raise CheckpointUnreadable(
+            "The folder has no {name}.",
+            hint="Download or copy the folder again.",
+            name="scheduler/scheduler_config.json",
+        )
+    prediction = _prediction(scheduler.get("prediction_type", "epsilon"), family)
+    check_scheduler(scheduler, family.schedule)
+    variant = variant_of_folder(family, configs, path.name)
+    distilled = None if variant else distillation_of(path.name, scheduler, denoiser)
+    parts = [_scheduler_part(path / "scheduler")]
+    for name in family.weighted_parts:
+        check_config(name, _read_json(path / name / "config.json"), family.classes[name], family.config(name))
+        part = folder_part(name, path / name)
+        for file in part.files:
             if file.suffix == ".safetensors":
                 header = read_header(file)
                 check_numbers(file, header)
-                _check_shape(part, header.shapes, denoiser)
-        files += [config, *weights]
-    for text in family.texts:
-        files += _tokenizer_files(path / text.tokenizer)
+                _check_shape(name, header.shapes, denoiser)
+        parts.append(part)
+    parts += [_tokenizer_part(path / text.tokenizer) for text in family.texts]
     native = _native_pixels(denoiser, family)
     return Checkpoint(
         id=path.name,
         path=path,
-        layout="folder",
+        layout=Layout.FOLDER,
         family=family,
         inpaint=inpaint,
         prediction=prediction,
         zero_terminal_snr=bool(scheduler.get("rescale_betas_zero_snr", False)),
         force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt
         and bool(index.get("force_zeros_for_empty_prompt", True)),
-        card=read_card(path / "card.json", name=path.name, family=family, distillation=distilled, native_pixels=native),
-        files=tuple(files),
+        card=read_card(
+            path / "card.json",
+            name=path.name,
+            family=family,
+            variant=variant,
+            distillation=distilled,
+            native_pixels=native,
+        ),
+        files=(path / "model_index.json", *(file for part in parts for file in part.files)),
         shape=DenoiserShape.of_config(denoiser),
+        parts=tuple(parts),
+        variant=variant,
+    )
+
+
+def folder_configs(path: Path, index: Mapping[str, Any]) -> FolderConfigs:
+    """The configs of a diffusers folder that tell what it is. Raises CheckpointUnreadable for what is no JSON object,
+    and where a denoiser or text encoder that its index names has none.
+    """
+    denoiser = next((name for name in ("unet", "transformer") if name in index), None)
+    scheduler = path / "scheduler" / "scheduler_config.json"
+    return FolderConfigs(
+        index,
+        _read_json(path / denoiser / "config.json") if denoiser else {},
+        _read_json(path / "text_encoder" / "config.json") if "text_encoder" in index else {},
+        _read_json(scheduler) if scheduler.is_file() else {},
     )
 
 
@@ -165,7 +226,7 @@ def _inspect_file(path: Path) -> Checkpoint:
     family = family_of_tensors(header.shapes)
     if (inspect_own := own_inspection(family)) is not None:
         return cast(Checkpoint, inspect_own(path))
-    inpaint = _inpaint(header.shapes[FIRST_CONVOLUTION][1])
+    inpaint = sees_mask(header.shapes[FIRST_CONVOLUTION][1], family)
     beside = configs_beside(path)
     check_tensors(path, header, family)
     check_parts(family, header.shapes, own_configs=beside is not None)
@@ -184,30 +245,45 @@ def _inspect_file(path: Path) -> Checkpoint:
     return Checkpoint(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=family,
         inpaint=inpaint,
-        prediction=_prediction(said.prediction),
+        prediction=_prediction(said.prediction, family),
         zero_terminal_snr=said.zero_terminal_snr,
         force_zeros_for_empty_prompt=family.force_zeros_for_empty_prompt,
         card=card,
         files=(path, *extra),
         shape=_shape_of_tensors(header.shapes),
         clip_skip=said.clip_skip,
+        parts=_file_parts(path, family, beside, inpaint=inpaint),
     )
+
+
+def _file_parts(path: Path, family: Family, beside: Path | None, *, inpaint: bool) -> tuple[Part, ...]:
+    """The parts of a file that holds all of them, each by the config beside the file, or by its family's."""
+    configs = beside or CONFIGS / family.name
+    parts = [Part("scheduler", configs / "scheduler", Layout.FOLDER)]
+    for name, prefix in family.file_prefixes.items():
+        values = (("in_channels", 9 if inpaint else 4),) if name == family.denoiser else ()
+        parts.append(Part(name, path, Layout.FILE, (path,), prefix, configs / name, values))
+    for text in family.texts:
+        own = beside / text.tokenizer if beside is not None else None
+        folder = own if own is not None and own.is_dir() else CONFIGS / "clip"
+        parts.append(Part(text.tokenizer, folder, Layout.FOLDER))
+    return tuple(parts)
 
 
 def _check_beside(beside: Path, family: Family) -> None:
     """The configs beside a single file, those of them that are there."""
     scheduler = beside / "scheduler" / "scheduler_config.json"
     if scheduler.is_file():
-        check_scheduler(_read_json(scheduler))
+        check_scheduler(_read_json(scheduler), family.schedule)
     for part in family.weighted_parts:
         if (beside / part / "config.json").is_file():
-            check_config(part, _read_json(beside / part / "config.json"), kind_of_part(part))
+            check_config(part, _read_json(beside / part / "config.json"), family.classes[part], family.config(part))
 
 
-def _native_pixels(denoiser: dict[str, Any], family: Family) -> int | None:
+def _native_pixels(denoiser: Mapping[str, Any], family: Family) -> int | None:
     """The size that a UNet's config says it was trained at; None where it says none, or none that it could be."""
     said = denoiser.get("sample_size")
     height, width = said if isinstance(said, list) and len(said) == 2 else (said, said)
@@ -223,16 +299,20 @@ def _shape_of_tensors(shapes: dict[str, tuple[int, ...]]) -> DenoiserShape:
     return DenoiserShape(denoiser[FIRST_CONVOLUTION][0], next(widths, 0))
 
 
-def _tokenizer_files(part: Path) -> list[Path]:
+def _scheduler_part(folder: Path) -> Part:
+    return Part("scheduler", folder, Layout.FOLDER, (folder / "scheduler_config.json",))
+
+
+def _tokenizer_part(part: Path) -> Part:
     files = sorted(file for file in part.glob("*") if file.suffix in (".json", ".txt"))
     if not any(file.name in ("vocab.json", "tokenizer.json") for file in files):
         raise CheckpointUnreadable(
             "Its {name} has no vocabulary.", hint="Download or copy the folder again.", name=part.name
         )
-    return files
+    return Part(part.name, part, Layout.FOLDER, tuple(files))
 
 
-def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[str, Any]) -> None:
+def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: Mapping[str, Any]) -> None:
     first = shapes.get("conv_in.weight") if part == "unet" else None
     if first is not None and (len(first) != 4 or first[1] != denoiser.get("in_channels", 4)):
         raise CheckpointUnreadable(
@@ -240,15 +320,23 @@ def _check_shape(part: str, shapes: dict[str, tuple[int, ...]], denoiser: dict[s
         )
 
 
-def _inpaint(channels: Any) -> bool:
-    if channels not in (4, 9):
+def sees_mask(channels: int | None, family: Family) -> bool:
+    """Whether a denoiser of so many input channels, None: the family's usual ones, sees mask and masked picture.
+
+    Raises CheckpointUnsupported for another number.
+    """
+    usual, inpaint = family.config(family.denoiser).get("in_channels"), family.inpaint_channels
+    if channels is not None and channels not in (usual, inpaint):
+        known = f"{usual}" if inpaint is None else f"{usual} (base) or {inpaint} (inpainting)"
         raise CheckpointUnsupported(
-            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).", channels=channels
+            "Its denoiser takes {channels} channels; Paintbridge paints with {known}.", channels=channels, known=known
         )
-    return bool(channels == 9)
+    return channels is not None and bool(channels == inpaint)
 
 
-def _prediction(name: Any) -> Prediction:
+def _prediction(name: Any, family: Family) -> Prediction:
+    if family.schedule is ScheduleKind.FLOW_MATCHING:
+        return Prediction.FLOW
     if name not in DIFFUSION_PREDICTIONS:
         trained = "was trained by flow matching" if str(name).startswith("flow") else f"predicts {name!r}"
         raise CheckpointUnsupported("It {trained}, which Paintbridge's samplers do not know.", trained=trained)

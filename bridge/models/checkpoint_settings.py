@@ -15,6 +15,7 @@ from ..home import find_home
 from .card import revised
 from .checkpoint import Checkpoint
 from .errors import CheckpointUnreadable, ModelsError
+from .parts import Part
 from .schedule import DIFFUSION_PREDICTIONS, Prediction
 from .vae import inspect_vae
 
@@ -105,12 +106,12 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
             where=where,
         )
     if "vae" in table:
-        found = replace(found, vae=_vae(table["vae"], checkpoint, where))
+        found = found.with_part(_vae(table["vae"], checkpoint, where))
     card = {key: table[key] for key in CARD_KEYS if key in table}
     return replace(found, card=revised(found.card, card, where)) if card else found
 
 
-def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
+def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Part:
     if not isinstance(said, str) or not said:
         raise CheckpointUnreadable(
             "{where}: vae must be a name or a path, not {said}.", hint=_MEND, where=where, said=repr(said)
@@ -127,7 +128,7 @@ def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Any:
             own=own,
         )
     try:
-        return inspect_vae(path, checkpoint.family)
+        return inspect_vae(path, checkpoint.part("vae"), checkpoint.family)
     except ModelsError as error:
         raise type(error)("{where}: {problem}", hint=error.hint, where=where, problem=error.message) from error
 

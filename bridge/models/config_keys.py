@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import CheckpointUnreadable, CheckpointUnsupported
+from .families import Family
+from .schedule import ScheduleKind
 
-__all__ = ["SCHEDULE_KEYS", "TAKEN", "check_config", "check_index", "check_scheduler", "kind_of_part"]
+__all__ = ["SCHEDULE_KEYS", "TAKEN", "check_config", "check_index", "check_scheduler"]
 
 
 def _keys(names: str) -> frozenset[str]:
@@ -37,6 +39,25 @@ TAKEN: dict[str, frozenset[str]] = {
         "in_channels out_channels down_block_types up_block_types block_out_channels layers_per_block act_fn "
         "norm_num_groups scaling_factor use_quant_conv use_post_quant_conv mid_block_add_attention"
     ),
+    "AutoencoderKLFlux2": _keys(
+        "in_channels out_channels down_block_types up_block_types block_out_channels decoder_block_out_channels "
+        "layers_per_block act_fn norm_num_groups use_quant_conv use_post_quant_conv mid_block_add_attention "
+        "batch_norm_eps"
+    ),
+    "Flux2Transformer2DModel": _keys(
+        "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
+        "timestep_guidance_channels mlp_ratio axes_dims_rope rope_theta eps"
+    ),
+    "ZImageTransformer2DModel": _keys(
+        "dim n_layers n_refiner_layers n_heads n_kv_heads norm_eps qk_norm cap_feat_dim rope_theta t_scale axes_dims "
+        "axes_lens"
+    ),
+    "Qwen3Model": _keys(
+        "attention_bias attention_dropout bos_token_id eos_token_id pad_token_id head_dim hidden_act hidden_size "
+        "intermediate_size layer_types max_position_embeddings max_window_layers num_attention_heads num_hidden_layers "
+        "num_key_value_heads rms_norm_eps rope_parameters rope_scaling rope_theta sliding_window use_sliding_window "
+        "vocab_size"
+    ),
     "CLIPTextModel": _keys(
         "attention_dropout bos_token_id eos_token_id pad_token_id hidden_act hidden_size intermediate_size "
         "layer_norm_eps max_position_embeddings num_attention_heads num_hidden_layers projection_dim vocab_size"
@@ -56,6 +77,12 @@ SCHEDULE_KEYS = (
     "timestep_scaling",
 )
 """What of a scheduler's config says how the UNet was trained. All else there is a sampler's own choice."""
+
+FLOW_KEYS = _keys(
+    "num_train_timesteps shift use_dynamic_shifting base_shift max_shift base_image_seq_len max_image_seq_len "
+    "time_shift_type"
+)
+"""The same of a schedule of flow matching; a family's rule may do without some of them."""
 
 _ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
     "UNet2DConditionModel": {
@@ -83,9 +110,30 @@ _ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "latents_mean": ((None,), "its latents are centred"),
         "latents_std": ((None,), "its latents are scaled channel by channel"),
     },
+    "AutoencoderKLFlux2": {
+        "latent_channels": ((32,), "it is of another family"),
+        "patch_size": (([2, 2],), "its statistics are of other patches"),
+    },
+    "Flux2Transformer2DModel": {
+        "guidance_embeds": ((False,), "it is told the guidance, as FLUX.2 dev is"),
+        "out_channels": ((None, 128), "it predicts more than latents"),
+        "patch_size": ((1,), "its tokens are of other patches"),
+    },
+    "ZImageTransformer2DModel": {
+        "in_channels": ((16,), "it was made for other latents"),
+        "all_patch_size": (([2],), "its tokens are of other patches"),
+        "all_f_patch_size": (([1],), "its tokens are of other patches"),
+        "siglip_feat_dim": ((None,), "it looks at pictures beside (Z-Image Omni)"),
+    },
+    "Qwen3Model": {"model_type": (("qwen3",), "it is another language model than Qwen3")},
     "CLIPTextModel": {
         "model_type": (("clip_text_model", "clip"), "it is another text encoder than CLIP's"),
         "use_attention_mask": ((False, None), "it is told which places are filled"),
+    },
+    "flow": {
+        "invert_sigmas": ((False,), "it counts noise the other way round"),
+        "shift_terminal": ((None,), "its last step ends elsewhere"),
+        "prediction_type": (("flow_prediction",), "it was not trained by flow matching"),
     },
     "scheduler": {
         "beta_schedule": (
@@ -102,6 +150,19 @@ _ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
 }
 """Keys that Paintbridge heeds with these values alone, and what another one means."""
 
+_OF_TRANSFORMERS = {
+    "architectures": "checked by itself",
+    **dict.fromkeys(("initializer_factor", "initializer_range", "dropout"), "used in training alone"),
+    **dict.fromkeys(("dtype", "torch_dtype", "transformers_version"), "how it was saved"),
+    **dict.fromkeys(
+        _keys(
+            "chunk_size_feed_forward diversity_penalty early_stopping gradient_checkpointing id2label label2id "
+            "length_penalty max_length min_length num_beam_groups num_beams num_return_sequences return_dict "
+            "repetition_penalty temperature tie_word_embeddings tokenizer_class top_k top_p typical_p use_cache"
+        ),
+        "what transformers writes for every kind of model",
+    ),
+}
 _MEANINGLESS: dict[str, dict[str, str]] = {
     "UNet2DConditionModel": dict.fromkeys(
         _keys("decay inv_gamma min_decay optimization_step power update_after_step use_ema_warmup"),
@@ -112,19 +173,22 @@ _MEANINGLESS: dict[str, dict[str, str]] = {
         "sample_size": "how large the pictures were that it was trained with",
         "force_upcast": "the VAE runs in float32 in any case",
     },
-    "CLIPTextModel": {
-        "architectures": "checked by itself",
-        **dict.fromkeys(("initializer_factor", "initializer_range", "dropout"), "used in training alone"),
-        **dict.fromkeys(("dtype", "torch_dtype", "transformers_version"), "how it was saved"),
-        **dict.fromkeys(
-            _keys(
-                "chunk_size_feed_forward diversity_penalty early_stopping gradient_checkpointing id2label label2id "
-                "length_penalty max_length min_length num_beam_groups num_beams num_return_sequences return_dict "
-                "repetition_penalty temperature tie_word_embeddings tokenizer_class top_k top_p typical_p use_cache"
-            ),
-            "what transformers writes for every kind of model",
-        ),
+    "AutoencoderKLFlux2": {
+        "sample_size": "how large the pictures were that it was trained with",
+        "force_upcast": "the VAE runs in float32 in any case",
+        "batch_norm_momentum": "used in training alone",
     },
+    "Flux2Transformer2DModel": {},
+    "ZImageTransformer2DModel": {},
+    "Qwen3Model": _OF_TRANSFORMERS,
+    "CLIPTextModel": _OF_TRANSFORMERS,
+    "flow": dict.fromkeys(
+        _keys(
+            "stochastic_sampling use_beta_sigmas use_exponential_sigmas use_karras_sigmas use_flow_sigmas solver_order "
+            "algorithm_type final_sigmas_type lower_order_final predict_x0 solver_type timestep_spacing"
+        ),
+        "a sampler's own choice; Paintbridge's samplers and their steps are chosen by the artist",
+    ),
     "scheduler": dict.fromkeys(
         _keys(
             "algorithm_type clip_sample clip_sample_range disable_corrector dynamic_thresholding_ratio euler_at_final "
@@ -152,57 +216,49 @@ _FOREIGN_SCHEDULERS = (
     ("CosineDPM", "on the noise levels of EDM"),
     ("CMStochastic", "as a consistency model"),
 )
-_PIPELINES = frozenset(
-    f"{name}Pipeline"
-    for name in _keys(
-        "StableDiffusion StableDiffusionInpaint StableDiffusionImg2Img StableDiffusionXL "
-        "StableDiffusionXLInpaint StableDiffusionXLImg2Img LatentConsistencyModel LatentConsistencyModelImg2Img"
-    )
-)
-_PART_CLASSES = {
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "text_encoder": ("CLIPTextModel", "CLIPTextModelWithProjection"),
-    "text_encoder_2": ("CLIPTextModel", "CLIPTextModelWithProjection"),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "tokenizer_2": ("CLIPTokenizer", "CLIPTokenizerFast"),
+_CLASSES_ALIKE = {
+    "CLIPTextModel": ("CLIPTextModelWithProjection",),
+    "CLIPTokenizer": ("CLIPTokenizerFast",),
+    "Qwen3Model": ("Qwen3ForCausalLM",),
+    "Qwen2Tokenizer": ("Qwen2TokenizerFast",),
 }
+"""Classes that another one takes the place of."""
+
 _INDEX_MEANINGLESS = {
     "scheduler": "its own config is checked",
     "force_zeros_for_empty_prompt": "read by `checkpoint`",
     **dict.fromkeys(("safety_checker", "requires_safety_checker"), "judges pictures, and paints none"),
     **dict.fromkeys(("feature_extractor", "image_encoder"), "prepares pictures for a safety checker or an IP-Adapter"),
     "add_watermarker": "marks finished pictures",
+    "is_distilled": "tells the variant, which `families` read",
 }
 _CHOOSE_ANOTHER = "Choose another checkpoint."
 
 
-def kind_of_part(part: str) -> str:
-    """The class whose config a part of a folder has; a key of `TAKEN`."""
-    return "CLIPTextModel" if part.startswith("text_encoder") else _PART_CLASSES[part][0]
-
-
-def check_index(index: Mapping[str, Any]) -> None:
-    """Raises CheckpointUnsupported for a model_index.json whose pipeline or parts are others than are painted with."""
-    pipeline = index.get("_class_name", "StableDiffusionPipeline")
-    if pipeline not in _PIPELINES:
+def check_index(index: Mapping[str, Any], family: Family) -> None:
+    """Raises CheckpointUnsupported for a model_index.json whose pipeline or parts are others than the family is painted
+    with.
+    """
+    pipeline = index.get("_class_name", family.pipelines[0])
+    if pipeline not in family.pipelines:
         raise CheckpointUnsupported(
             "It was made for diffusers' {pipeline}, which Paintbridge does not paint with.",
             hint=_CHOOSE_ANOTHER,
             pipeline=_shown(pipeline),
         )
+    classes = family.classes
     for key, value in index.items():
         if key.startswith("_") or key in _INDEX_MEANINGLESS or not value or value == [None, None]:
             continue
         kind = value[-1] if isinstance(value, list) else value
-        if key not in _PART_CLASSES:
+        if key not in classes:
             raise CheckpointUnsupported(
                 "Its model_index.json says {key} = {kind}, which Paintbridge does not know.",
                 hint=_CHOOSE_ANOTHER,
                 key=key,
                 kind=_shown(kind),
             )
-        if kind not in _PART_CLASSES[key]:
+        if kind not in _alike(classes[key]):
             raise CheckpointUnsupported(
                 "Its {key} is a {kind}, which Paintbridge does not paint with.",
                 hint=_CHOOSE_ANOTHER,
@@ -211,13 +267,13 @@ def check_index(index: Mapping[str, Any]) -> None:
             )
 
 
-def check_config(part: str, config: Mapping[str, Any], kind: str) -> None:
+def check_config(part: str, config: Mapping[str, Any], kind: str, like: Mapping[str, Any] | None = None) -> None:
     """Raises CheckpointUnsupported for a part's config.json that says what a class of that kind would not heed.
 
-    `kind` is a key of `TAKEN`; text encoders of all families are CLIP's.
+    `kind` is a key of `TAKEN`. What only certain values are heeded of must be as in the config `like`, if that says it.
     """
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
-    if named != kind and not (kind == "CLIPTextModel" and str(named).startswith("CLIP")):
+    if named not in _alike(kind) and not (kind == "CLIPTextModel" and str(named).startswith("CLIP")):
         raise CheckpointUnsupported(
             "Its {key} is a {kind}, which Paintbridge does not paint with.",
             hint=_CHOOSE_ANOTHER,
@@ -233,13 +289,19 @@ def check_config(part: str, config: Mapping[str, Any], kind: str) -> None:
             part=part,
             method=_shown(method),
         )
-    _check(f"{part}/config.json", config, TAKEN[kind], _ONE_OF[kind], _MEANINGLESS[kind])
+    one_of = {
+        key: ((like[key],) if like and key in like else values, means) for key, (values, means) in _ONE_OF[kind].items()
+    }
+    _check(f"{part}/config.json", config, TAKEN[kind], one_of, _MEANINGLESS[kind])
 
 
-def check_scheduler(config: Mapping[str, Any]) -> None:
+def check_scheduler(config: Mapping[str, Any], schedule: ScheduleKind = ScheduleKind.VARIANCE_PRESERVING) -> None:
     """Raises CheckpointUnsupported for a scheduler_config.json that tells of a training that samplers here do not know,
-    and CheckpointUnreadable for senseless values.
+    or of another kind of noise schedule, and CheckpointUnreadable for senseless values.
     """
+    if schedule is ScheduleKind.FLOW_MATCHING:
+        _check_flow(config)
+        return
     kind = str(config.get("_class_name", "DDIMScheduler"))
     if kind not in _SCHEDULERS:
         trained = next((f": it was trained {how}" for start, how in _FOREIGN_SCHEDULERS if kind.startswith(start)), "")
@@ -260,6 +322,21 @@ def check_scheduler(config: Mapping[str, Any]) -> None:
                 key=key,
                 value=_shown(config[key]),
             )
+
+
+def _check_flow(config: Mapping[str, Any]) -> None:
+    kind = str(config.get("_class_name", "FlowMatchEulerDiscreteScheduler"))
+    if not kind.startswith("FlowMatch") and not config.get("use_flow_sigmas"):
+        raise CheckpointUnsupported(
+            "Its scheduler is diffusers' {kind}, but its family was trained by flow matching.",
+            hint=_CHOOSE_ANOTHER,
+            kind=kind,
+        )
+    _check("scheduler/scheduler_config.json", config, FLOW_KEYS, _ONE_OF["flow"], _MEANINGLESS["flow"])
+
+
+def _alike(kind: str) -> tuple[str, ...]:
+    return (kind, *_CLASSES_ALIKE.get(kind, ()))
 
 
 def _check(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
@@ -17,12 +18,12 @@ from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .hashing import content_hash
-from .safetensors_header import SafetensorsHeader, read_header
 from .single_file import configs_beside
+from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
 from .weight_files import weight_files
 
-__all__ = ["ControlNet", "check_fits", "fits", "inspect_controlnet"]
+__all__ = ["ControlNet", "Inpainting", "check_fits", "fits", "inspect_controlnet"]
 
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
@@ -44,11 +45,24 @@ _OTHER_KINDS = (
 
 
 @dataclass(frozen=True)
+class Inpainting:
+    """How a ControlNet that is shown the picture without what is repainted guides fills best: its strength, and from
+    where to where it acts, in shares of the steps.
+    """
+
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
 class ControlNet:
     """A ControlNet on disk.
 
     `layout` is "folder" or "file". `condition` is the kind of condition that its pictures mean; None: none that there
-    is. `shape` is that of the UNets that it fits. `files` are those that loading reads.
+    is. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
+    it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks;
+    `values` are what a file's tensors tell of its config.
     """
 
     id: str
@@ -58,6 +72,9 @@ class ControlNet:
     shape: DenoiserShape
     condition: str | None
     files: tuple[Path, ...]
+    loader: str = "controlnet"
+    inpainting: Inpainting | None = None
+    values: tuple[tuple[str, Any], ...] = ()
 
     @property
     def hash(self) -> str:
@@ -154,7 +171,7 @@ def _inspect_file(path: Path) -> ControlNet:
     )
 
 
-def _check_file(path: Path, header: SafetensorsHeader) -> None:
+def _check_file(path: Path, header: FileHeader) -> None:
     """Raises CheckpointUnsupported for what loading would leave out, or could not heed."""
     check_numbers(path, header)
     if any(name.startswith(_PREFIX) for name in header.shapes):

@@ -10,13 +10,16 @@ from .checkpoint import Checkpoint
 from .control_kinds import control_kind
 from .controlnet import ControlNet, check_fits, fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
-from .facts import ControlNetFacts, DenoiserFacts
+from .facts import ControlNetFacts, DenoiserFacts, FillingFacts
 from .locations import OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in
 from .names import find_name
 from .scan import controlnet_candidates
 
-__all__ = ["ControlNetRegistry", "choose_controlnet", "condition_kinds"]
+__all__ = ["WITHOUT", "ControlNetRegistry", "choose_controlnet", "choose_inpainting", "condition_kinds"]
+
+WITHOUT = "off"
+"""What is said in place of an inpainting ControlNet's name where none is wanted."""
 
 T = TypeVar("T", bound=ControlNetFacts)
 
@@ -58,6 +61,10 @@ class ControlNetRegistry:
             # What has just been put there, or mended, need not wait until the last scan is a second old.
             return self._choose(self.entries(fresh=True), kind, checkpoint, name)
 
+    def choose_inpainting(self, checkpoint: Checkpoint, name: str | None = None) -> ControlNet | None:
+        """The ControlNet that guides fills with a checkpoint, as the function of that name."""
+        return choose_inpainting({entry.name: entry.found for entry in self.entries()}, checkpoint, name)
+
     def _choose(
         self, entries: Iterable[Entry[ControlNet]], kind: str, checkpoint: Checkpoint, name: str | None
     ) -> ControlNet:
@@ -81,21 +88,7 @@ def choose_controlnet(
     title = control_kind(kind).title
     nets = [net for net in found.values() if not isinstance(net, Exception)]
     if name is not None:
-        known = find_name(name, found)
-        if known is None:
-            names = ", ".join(net.id for net in nets if fits(net, checkpoint)) or "none"
-            raise ConditionUnsupported(
-                "There is no ControlNet named {name}.",
-                hint="For {id} there are: {names}.",
-                name=repr(name),
-                id=checkpoint.id,
-                names=names,
-            )
-        named = found[known]
-        if isinstance(named, Exception):
-            raise named
-        check_fits(named, checkpoint)
-        return named
+        return _named(found, checkpoint, name)
     meant = [net for net in nets if net.condition == kind]
     fitting = [net for net in meant if fits(net, checkpoint)]
     if fitting:
@@ -113,6 +106,47 @@ def choose_controlnet(
         fetch=fetch,
         folder=folder,
     )
+
+
+def choose_inpainting(found: Mapping[str, T | Exception], checkpoint: FillingFacts, name: str | None) -> T | None:
+    """The ControlNet that guides fills with a checkpoint, or the one of that name; None: it does without, as it must
+    where `name` is `WITHOUT`, and where none is named for one that takes the masked picture itself.
+
+    Raises ConditionUnsupported, or what is wrong with the one of that name.
+    """
+    if name == WITHOUT:
+        return None
+    if name is not None:
+        named = _named(found, checkpoint, name)
+        if not named.inpainting:
+            raise ConditionUnsupported(
+                "{id} is no ControlNet for inpainting.",
+                hint="Choose one that is, or leave it out.",
+                id=named.id,
+            )
+        return named
+    if checkpoint.inpaint:
+        return None
+    nets = (net for net in found.values() if not isinstance(net, Exception))
+    return next((net for net in nets if net.inpainting and fits(net, checkpoint)), None)
+
+
+def _named(found: Mapping[str, T | Exception], checkpoint: DenoiserFacts, name: str) -> T:
+    known = find_name(name, found)
+    if known is None:
+        nets = (net for net in found.values() if not isinstance(net, Exception))
+        raise ConditionUnsupported(
+            "There is no ControlNet named {name}.",
+            hint="For {id} there are: {names}.",
+            name=repr(name),
+            id=checkpoint.id,
+            names=", ".join(net.id for net in nets if fits(net, checkpoint)) or "none",
+        )
+    named = found[known]
+    if isinstance(named, Exception):
+        raise named
+    check_fits(named, checkpoint)
+    return named
 
 
 def _is_listed(entry: Entry[ControlNet]) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from .checkpoint import DenoiserShape
 
-__all__ = ["ControlNetFacts", "DenoiserFacts", "FamilyFacts", "ModelFacts"]
+__all__ = ["ControlNetFacts", "DenoiserFacts", "FamilyFacts", "FillingFacts", "ModelFacts"]
 
 
 class FamilyFacts(Protocol):
@@ -38,7 +38,19 @@ class DenoiserFacts(ModelFacts, Protocol):
 
 
 class ControlNetFacts(DenoiserFacts, Protocol):
-    """A ControlNet, and the kind of condition that it takes; None: none of Paintbridge's."""
+    """A ControlNet, the kind of condition that it takes, None: none of Paintbridge's; and how it guides fills, if it
+    does.
+    """
 
     @property
     def condition(self) -> str | None: ...
+
+    @property
+    def inpainting(self) -> object: ...
+
+
+class FillingFacts(DenoiserFacts, Protocol):
+    """A model that has a denoiser; `inpaint` says that this takes the masked picture itself."""
+
+    @property
+    def inpaint(self) -> bool: ...

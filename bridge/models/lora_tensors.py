@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported, NotALora
-from .safetensors_header import SafetensorsHeader, read_header
+from .tensor_file import FileHeader, read_header
 
 __all__ = ["LoraModule", "LoraTensors", "Naming", "flat_name", "read_lora", "sort_tensors"]
 
@@ -119,7 +119,7 @@ def flat_name(part: str, name: str) -> str:
     return flat
 
 
-def read_lora(path: Path) -> tuple[SafetensorsHeader, LoraTensors]:
+def read_lora(path: Path) -> tuple[FileHeader, LoraTensors]:
     """The header of a LoRA file, and what its tensors are. Raises as `sort_tensors`, and LoraUnreadable for what is no
     whole safetensors file.
     """

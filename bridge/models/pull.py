@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from ..errors import Sentence
 from ..home import find_home
-from .checkpoint import inspect
-from .config_keys import check_config, check_index, check_scheduler, kind_of_part
+from .checkpoint import inspect, sees_mask
+from .config_keys import check_config, check_index, check_scheduler
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
-from .families import family_of_folder
+from .families import FolderConfigs, family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
@@ -193,17 +193,13 @@ def _fetch_all(
 def _check_family(index: dict[str, Any], partial: Path) -> None:
     """What its configs tell of it, before its weights are fetched; the rest is told when all of it is there."""
     configs = {part: _read_json(path) for part in _PARTS if (path := partial / part / "config.json").exists()}
-    denoiser = configs.get("unet", {})
-    family_of_folder(index, denoiser, configs.get("text_encoder", {}))
-    check_index(index)
-    check_scheduler(_read_json(partial / _SCHEDULER))
-    if denoiser.get("in_channels", 4) not in (4, 9):
-        raise CheckpointUnsupported(
-            "Its UNet takes {channels} channels; Paintbridge paints with 4 (base) or 9 (inpainting).",
-            channels=denoiser["in_channels"],
-        )
+    denoiser, scheduler = configs.get("unet", {}), _read_json(partial / _SCHEDULER)
+    family = family_of_folder(FolderConfigs(index, denoiser, configs.get("text_encoder", {}), scheduler))
+    check_index(index, family)
+    check_scheduler(scheduler, family.schedule)
+    sees_mask(denoiser.get("in_channels"), family)
     for part, config in configs.items():
-        check_config(part, config, kind_of_part(part))
+        check_config(part, config, family.classes[part], family.config(part))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from .card import LEAST_NATIVE, MOST_NATIVE
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import CONFIGS, Family
-from .safetensors_header import SafetensorsHeader, read_floats
+from .tensor_file import FileHeader, read_floats
 
 __all__ = ["CONFIGS", "Said", "check_parts", "configs_beside", "said_by_file"]
 
@@ -72,7 +72,7 @@ def check_parts(family: Family, shapes: Mapping[str, Any], *, own_configs: bool)
         )
 
 
-def said_by_file(path: Path, header: SafetensorsHeader, family: Family, *, inpaint: bool) -> Said:
+def said_by_file(path: Path, header: FileHeader, family: Family, *, inpaint: bool) -> Said:
     """What the file says by `NAME.config` beside it, by markers and the noise schedule in it, or by its metadata.
 
     Nothing in the file of an SD2 of four channels need say what its UNet predicts; there ComfyUI's rule of thumb tells
@@ -90,7 +90,7 @@ def said_by_file(path: Path, header: SafetensorsHeader, family: Family, *, inpai
     return Said(_prediction(path, header, family, inpaint=inpaint), zero, clip_skip, native)
 
 
-def _prediction(path: Path, header: SafetensorsHeader, family: Family, *, inpaint: bool) -> str:
+def _prediction(path: Path, header: FileHeader, family: Family, *, inpaint: bool) -> str:
     if "v_pred" in header.shapes:
         return "v_prediction"
     for key in _PREDICTION_KEYS:
@@ -102,7 +102,7 @@ def _prediction(path: Path, header: SafetensorsHeader, family: Family, *, inpain
     return "epsilon"
 
 
-def _schedule_ends_in_noise(path: Path, header: SafetensorsHeader, family: Family) -> bool:
+def _schedule_ends_in_noise(path: Path, header: FileHeader, family: Family) -> bool:
     """Whether a noise schedule in the file has zero terminal SNR (Lin et al. 2023); False where there is none."""
     name = next((name for name in ("alphas_cumprod", "denoiser.sigmas") if name in header.shapes), None)
     if name is None:
@@ -142,7 +142,7 @@ def _alike(found: Sequence[float], wanted: Sequence[float], rounding: tuple[floa
     )
 
 
-def _check_scale(path: Path, header: SafetensorsHeader, family: Family) -> None:
+def _check_scale(path: Path, header: FileHeader, family: Family) -> None:
     """The VAE's scale, where a file says it: that of its family's config."""
     if "scale_factor" not in header.shapes:
         return

@@ -4,14 +4,15 @@ A tensor of a single file belongs to a part, is read by `single_file`, or stands
 refused by the tensor's name. Whether a part takes each of its own is counted where it is loaded (`diffusion.weights`).
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import CheckpointUnsupported
 from .families import Family
-from .safetensors_header import SafetensorsHeader, read_bytes
+from .formats import FileHeader, format_of
+from .formats.quantisation import SCALES, check_quantisation
+from .tensor_file import read_bytes
 
 __all__ = ["MEANINGLESS", "READ", "check_leftovers", "check_numbers", "check_tensors", "meaningless"]
 
@@ -26,6 +27,8 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
     ),
     (r"(logvar|lvlb_weights)$|first_stage_model\.(loss|model_ema)\.", "is used in training alone"),
     (r"(.*\.)?(position_ids|attn_mask)$", "counts places, or hides later ones, as every CLIP does"),
+    (r"(.*\.)?num_batches_tracked$", "counts what a batch norm saw in training"),
+    (r"(.*\.)?lm_head\.weight$", "makes words of a language model's states, which are read themselves"),
     (r"(.*\.)?logit_scale$", "compares texts with pictures, which painting does not"),
     (r"(.*\.)?(vision_model|visual|visual_projection)\.", "is CLIP's half for pictures"),
     (
@@ -33,11 +36,12 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
         r"(\.weight)?$|text_projection\.weight$",
         "makes the pooled state, where the family does not take it",
     ),
+    (r"(.*\.)?(input_scale|scale_input|scaled_fp8)$", "is for the rounding of activations, which are not rounded here"),
+    (r"(.*\.)?lm_head\.", "makes words of a language model's states, which painting does not"),
     (r"cond_stage_model\.model\.transformer\.resblocks\.23\.", "is OpenCLIP's last layer, which SD2 does not read"),
 )
 """Names that mean nothing here, by regular expressions from their beginning, and why."""
 
-_QUANTISED = re.compile(r"(.*\.)?(scaled_fp8|scale_weight|scale_input|weight_scale(_2)?|input_scale|comfy_quant)$")
 _REFUSED: tuple[tuple[str, str, str], ...] = (
     (
         r".*\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..*)$",
@@ -84,6 +88,7 @@ _REFUSED_IN_CHECKPOINTS = (
         "Get the checkpoint and the ControlNet as two files.",
     ),
 )
+_SCALE = re.compile(r".*\.(scale_weight|weight_scale(_2)?|comfy_quant)$")
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 
 
@@ -92,23 +97,26 @@ def meaningless(name: str) -> bool:
     return any(re.match(pattern, name) for pattern, _ in MEANINGLESS)
 
 
-def check_numbers(path: Path, header: SafetensorsHeader) -> None:
-    """Raises CheckpointUnsupported for a file that only its own kind of loader can read: quantised weights, markers.
+def check_numbers(path: Path, header: FileHeader, *, quantised: bool = False) -> None:
+    """Raises CheckpointUnsupported for numbers whose meaning is not known here.
 
-    Plain fp8 is fine: its numbers are what they say.
+    Plain fp8 is fine: its numbers are what they say. `quantised` weights are those that are read as their scales say
+    (`formats.quantisation`) and not by a library's own loader.
     """
-    for name in header.shapes:
-        if _QUANTISED.match(name):
-            raise CheckpointUnsupported(
-                "{name} holds {path}, whose scales are not read yet ({tensor}).",
-                hint="Get the same one in half precision, or in plain fp8.",
-                name=path.name,
-                path=_quantisation(path, header),
-                tensor=name,
-            )
     _refuse(path, header, _REFUSED)
+    said = {name: read_bytes(path, header, name) for name in header.shapes if name.endswith(".comfy_quant")}
+    check_quantisation(path, header, said)
+    scales = [name for name in header.shapes if _SCALE.match(name)]
+    if not quantised and (scales or header.is_gguf):
+        raise CheckpointUnsupported(
+            "{name} holds {path}, whose scales are not read here ({tensor}).",
+            hint="Get the same one in half precision, or in plain fp8.",
+            name=path.name,
+            path=f"weights in {format_of(header)}",
+            tensor=scales[0] if scales else next(iter(header.shapes)),
+        )
     for name, (kind, *_) in header.places.items():
-        if kind not in _FLOATS and not meaningless(name):
+        if not (kind in _FLOATS or header.is_gguf or meaningless(name) or _stored_so(header, name, kind)):
             raise CheckpointUnsupported(
                 "{name} holds numbers of the kind {kind} ({tensor}), where floats belong.",
                 hint="Get the same one in half precision.",
@@ -118,9 +126,16 @@ def check_numbers(path: Path, header: SafetensorsHeader) -> None:
             )
 
 
-def check_tensors(path: Path, header: SafetensorsHeader, family: Family) -> None:
+def _stored_so(header: FileHeader, name: str, kind: str) -> bool:
+    """Whether whole numbers are what a quantised weight is stored in, as was checked, or words of ComfyUI's."""
+    if name.endswith(".comfy_quant"):
+        return kind == "U8"
+    return kind in ("I8", "U8") and any(name.removesuffix(".weight") + end in header.shapes for end in SCALES)
+
+
+def check_tensors(path: Path, header: FileHeader, family: Family) -> None:
     """Raises CheckpointUnsupported for a single-file checkpoint that holds what nothing here would use."""
-    check_numbers(path, header)
+    check_numbers(path, header, quantised=True)
     _refuse(path, header, _REFUSED_IN_CHECKPOINTS)
     prefixes = tuple(family.file_prefixes.values())
     check_leftovers(
@@ -143,25 +158,8 @@ def check_leftovers(title: str, names: Iterable[str]) -> None:
         )
 
 
-def _refuse(path: Path, header: SafetensorsHeader, refused: Iterable[tuple[str, str, str]]) -> None:
+def _refuse(path: Path, header: FileHeader, refused: Iterable[tuple[str, str, str]]) -> None:
     for pattern, what, hint in refused:
         found = next((name for name in header.shapes if re.match(pattern, name)), None)
         if found is not None:
             raise CheckpointUnsupported("{name} {what} ({found}).", hint=hint, name=path.name, what=what, found=found)
-
-
-def _quantisation(path: Path, header: SafetensorsHeader) -> str:
-    """What a quantised file's numbers are called; ComfyUI's say so in JSON."""
-    said = next((name for name in header.shapes if name.endswith(".comfy_quant")), None)
-    if said is not None:
-        try:
-            form = json.loads(bytes(read_bytes(path, header, said)))
-            rotated = ", ConvRot" if form.get("convrot") else ""
-            return f"weights quantised by ComfyUI ({form['format']}{rotated})"
-        except (ValueError, KeyError, AttributeError):
-            return "weights quantised by ComfyUI"
-    if any(name.endswith(".weight_scale_2") for name in header.shapes):
-        return "weights in nvfp4"
-    if any(kind in ("I8", "U8") and len(header.shapes[name]) > 1 for name, (kind, *_) in header.places.items()):
-        return "weights in int8"
-    return "weights in scaled fp8"

@@ -4,19 +4,17 @@ Loads nothing.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .config_keys import check_config
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import Family
-from .hashing import content_hash
-from .safetensors_header import read_header
+from .parts import Layout, Part, folder_part
+from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
-from .weight_files import weight_files
 
-__all__ = ["Vae", "inspect_vae"]
+__all__ = ["inspect_vae"]
 
 _IN_CHECKPOINT = "first_stage_model."
 _DECODER = "decoder.conv_in.weight"
@@ -25,30 +23,8 @@ _TAESD = ("decoder.layers.", "encoder.layers.", "1.weight")
 _ROUNDING = 0.01
 
 
-@dataclass(frozen=True)
-class Vae:
-    """A VAE on disk. `layout` is "folder" or "file"; `files` are those that loading reads; `prefix` begins the names of
-    its tensors in a file.
-    """
-
-    path: Path
-    layout: str
-    files: tuple[Path, ...]
-    prefix: str = ""
-
-    @property
-    def name(self) -> str:
-        """What its folder or file is called."""
-        return self.path.name if self.layout == "folder" else self.path.stem
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 over `files`, 64 hex digits."""
-        return content_hash(self.path, self.files)
-
-
-def inspect_vae(path: Path, family: Family) -> Vae:
-    """What stands at `path`: a VAE for checkpoints of that family.
+def inspect_vae(path: Path, own: Part, family: Family) -> Part:
+    """What stands at `path`: a VAE for checkpoints of that family, in place of their `own`.
 
     Raises CheckpointUnreadable for what is broken, pickled or not there, and CheckpointUnsupported for anything else
     than such a VAE. A whole checkpoint, as a folder or a file, lends its own.
@@ -80,10 +56,10 @@ def inspect_vae(path: Path, family: Family) -> Vae:
     if not prefix:
         parts = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.", "loss.", "model_ema.")
         check_leftovers(path.name, (name for name in header.shapes if not name.startswith(parts)))
-    return Vae(path, "file", (path,), prefix)
+    return Part("vae", path, Layout.FILE, (path,), prefix, own.config_file.parent)
 
 
-def _inspect_folder(path: Path, family: Family) -> Vae:
+def _inspect_folder(path: Path, family: Family) -> Part:
     config = path / "config.json"
     try:
         said: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
@@ -102,8 +78,8 @@ def _inspect_folder(path: Path, family: Family) -> Vae:
             title=family.title,
             scaling_factor=f"{family.scaling_factor:g}",
         )
-    weights = weight_files(path)
-    for file in weights:
+    part = folder_part("vae", path)
+    for file in part.files:
         if file.suffix == ".safetensors":
             check_numbers(file, read_header(file))
-    return Vae(path, "folder", (config, *weights))
+    return part

@@ -13,7 +13,7 @@ from .hints import about_offloading, about_precision, what_would_fit
 from .oom_guard import OomGuard
 from .parts import Part, PartHooks, together
 from .refine import refine
-from .request import Condition, Hooks, ModelSource, PaintedLayer, Painting, Request
+from .request import Condition, Hooks, InpaintingGuide, ModelSource, PaintedLayer, Painting, Request
 from .result_cache import ResultCache
 from .upscale import upscale
 
@@ -22,6 +22,7 @@ __all__ = [
     "Cancelled",
     "Condition",
     "Hooks",
+    "InpaintingGuide",
     "ModelSource",
     "OutOfMemory",
     "PaintedLayer",
@@ -73,8 +74,7 @@ def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCa
 
 def _painted(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache) -> Painting | None:
     """None: out of memory, in spite of all that the guard can do."""
-    guides = tuple(condition.guide for condition in request.conditions)
-    guard = OomGuard(results, lambda: source.evict_unused(guides))
+    guard = OomGuard(results, lambda: source.evict_unused(request.guides))
     try:
         return KINDS[request.settings.kind](request, source, hooks, guard)
     except (MemoryError, RuntimeError) as error:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..canvas.resample import resize
+from ..canvas.infill import infill
 from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "picture_beside"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside", "shows_some"]
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,19 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    size = prepared.model_size
     init_latents = denoise_mask = masked_image_latents = mask = None
-    seen = np.full((*size.shape, 3), 0.5, np.float32) if start is None else resize(start[prepared.crop.slices], size)
+    seen, blank = looked_at(prepared, start)
     if model.mask_input.sees_picture:
-        alpha = prepared.masks.alpha[prepared.crop.slices]
-        blank = (np.ones(size.shape, np.float32) if start is None else resize(alpha, size)) > 0
-        picture = picture_beside(model, seen, blank, shown=prepared.shown)
-        masked_image_latents = guard.encode(model, picture, check=check)
-        mask = model.encode_mask(blank.astype(np.float32))
+        if shows_some(model, blank):
+            if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
+                # What is under the mask must not show in the latents around it either.
+                picture = infill(seen, blank.astype(np.float32), None, "fill")
+            else:
+                picture = picture_beside(model, seen, blank, shown=prepared.shown)
+            masked_image_latents = guard.encode(model, picture, check=check)
+            mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
-        denoise = resize(prepared.masks.denoise[prepared.crop.slices], size)
-        denoise_mask = pooled_mask(denoise, model.pixels_per_latent)
+        denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
     if start is not None and prepared.shown:
         init_latents = masked_image_latents
     elif start is not None and begins_from:
@@ -56,10 +57,28 @@ def encode_context(
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
 
 
+def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What of `start` (h, w, 3), or of nothing, a model may look at, at its own size: (h', w', 3), 0..1; and (h', w'),
+    True where it is repainted: everything that the layer can show.
+    """
+    size = prepared.model_size
+    if start is None:
+        return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
+    return prepared.fitted(start), prepared.fitted(prepared.masks.alpha) > 0
+
+
+def shows_some(model: LatentModel, blank: np.ndarray) -> bool:
+    """Whether a model that sees the picture is given it, where `blank` (h, w) is repainted.
+
+    Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+    """
+    return model.mask_input is MaskInput.CHANNELS or not blank.all()
+
+
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:
     """What a model that sees the picture (h, w, 3) is given of it, where `blank` (h, w) is repainted.
 
-    That is grey, unless it is `shown` what is there.
+    That is grey, unless it is `shown` what is there, or looks at nothing there.
     """
     if shown or model.mask_input is MaskInput.REFERENCE:
         return picture

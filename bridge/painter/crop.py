@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..canvas.fitting import visible_part
 from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
+from ..canvas.model_size import ModelFit
 from ..canvas.resample import resize
 
 __all__ = ["close_crop", "placed", "placed_previews"]
@@ -39,11 +41,15 @@ def placed(picture: np.ndarray, crop: Rect, start: np.ndarray | None) -> np.ndar
 
 
 def placed_previews(
-    show: Callable[[np.ndarray, int], None], crop: Rect, start: np.ndarray | None
+    show: Callable[[np.ndarray, int], None], crop: Rect, start: np.ndarray | None, fit: ModelFit
 ) -> Callable[[np.ndarray, int], None]:
-    """Shows previews of a crop, uint8 of any size, as previews of the context that is as dense."""
+    """Shows previews of what a model paints, uint8 of any size, as previews of the context that are as dense."""
+
+    def show_cut(rgb: np.ndarray, step: int) -> None:
+        show(rgb[visible_part(rgb.shape[:2], fit)], step)
+
     if start is None or crop.size.shape == start.shape[:2]:
-        return show
+        return show_cut
     first_guess = start
 
     @functools.cache
@@ -52,6 +58,7 @@ def placed_previews(
         return (resize(first_guess, size).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
     def show_placed(rgb: np.ndarray, step: int) -> None:
+        rgb = rgb[visible_part(rgb.shape[:2], fit)]
         down, across = rgb.shape[0] / crop.height, rgb.shape[1] / crop.width
         size = Size(round(first_guess.shape[1] * across), round(first_guess.shape[0] * down))
         whole = surroundings(size).copy()

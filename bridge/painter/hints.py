@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ..canvas.context import model_size
+from ..canvas.model_size import model_size
 from ..diffusion import within
 from ..errors import Sentence
 from ..models import Card, Checkpoint, control_kind

@@ -6,11 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..canvas.context import Plan, check_context, model_size, plan
+from ..canvas.context import Plan, check_context, plan
 from ..canvas.errors import EmptySelection, NothingKnown
+from ..canvas.fitting import Resize, fitted, unfitted
 from ..canvas.geometry import Edges, Rect, Size
 from ..canvas.infill import infill
 from ..canvas.mask import Masks, build_masks, selection_bounds, settle_selection
+from ..canvas.model_size import ModelFit, fit_to_model
+from ..canvas.resample import resize
 from ..models import Checkpoint
 from ..protocol.job import Mode
 from .crop import close_crop
@@ -28,8 +31,8 @@ class PreparedInput:
     `selected` (h, w) is True for all that is to be repainted, if only in part: what is not selected in the mode
     "background". `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w)
     is False there. `covers` says whether the layer may cover what was transparent, `shown` whether the model is shown
-    the first guess under the mask, and not grey. `crop` is what it looks at, local to the context, and `model_size` the
-    size that it paints that at.
+    the first guess under the mask, and not grey. `crop` is what it looks at, local to the context, and `fit` how that
+    becomes the picture that it paints.
     """
 
     request: Request
@@ -41,7 +44,20 @@ class PreparedInput:
     covers: bool
     shown: bool
     crop: Rect
-    model_size: Size
+    fit: ModelFit
+
+    @property
+    def model_size(self) -> Size:
+        """The size of the picture that the model paints."""
+        return self.fit.size
+
+    def fitted(self, array: np.ndarray, resized: Resize = resize) -> np.ndarray:
+        """What the model looks at of an array of the context, (h, w) or (h, w, c), at its own size."""
+        return fitted(array[self.crop.slices], self.fit, resized)
+
+    def unfitted(self, array: np.ndarray) -> np.ndarray:
+        """An array of the model's size, at the canvas's density; the crop alone."""
+        return unfitted(array, self.fit)
 
     @property
     def picture(self) -> np.ndarray:
@@ -137,6 +153,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         local = selection_bounds(selection)
         assert local is not None
         bounds = local.translated(request.context.x, request.context.y)
+    native, family = checkpoint.card.native_pixels, checkpoint.family
     resolved = plan(
         request.canvas,
         bounds,
@@ -146,9 +163,10 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         rect=request.context,
         grow=request.settings.edges.grow,
         feather=request.settings.edges.feather,
-        native_pixels=checkpoint.card.native_pixels,
-        multiple=checkpoint.family.multiple,
         scale=request.settings.scale,
+        native_pixels=native,
+        multiple=family.multiple,
+        native_range=checkpoint.native_range,
     )
     if resolved.mode == "background":
         selection = 1 - selection
@@ -171,8 +189,10 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
             "The selection covers only transparent pixels, so there is nothing to repaint; choose expand to cover them."
         )
     shown = checkpoint.inpaint and checkpoint.card.masked_picture == "infill"
-    crop, size = request.context.size.rect, resolved.model_size
+    crop, fit = request.context.size.rect, resolved.fit
     if shown and request.settings.kind == "fill":
         crop = close_crop(masks.alpha)
-        size = model_size(crop.size, native_pixels=checkpoint.card.native_pixels, multiple=checkpoint.family.multiple)
-    return PreparedInput(request, resolved, selection > 0, masks, rgb, valid, covers, shown, crop, size)
+        fit = fit_to_model(
+            crop.size, native_pixels=native, multiple=family.multiple, native_range=checkpoint.native_range
+        )
+    return PreparedInput(request, resolved, selection > 0, masks, rgb, valid, covers, shown, crop, fit)

@@ -1,16 +1,13 @@
 """The part of a job that the model does: pixels to latents, denoising, and back to pixels at the canvas's density."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..canvas.resample import resize
 from ..diffusion import DenoiseInputs, LatentModel, denoise, steps_taken
-from .conditions import prepare_conditioners
-from .context import encode_context
+from .conditions import Networks, prepare_conditioners, prepare_inpainting
+from .context import encode_context, looked_at
 from .crop import placed, placed_previews
 from .detail import keep_colour, keep_detail, keep_shown
 from .hints import about_reduced_size, about_unused_conditions
@@ -43,11 +40,11 @@ def repaint(
     strength: float,
     stages: Stages,
     guard: OomGuard,
-    networks: Sequence[Any],
+    networks: Networks,
 ) -> Repainted:
     """Denoises from `start` (h, w, 3), the context with the first guess under the mask; None: from noise alone.
 
-    `networks` are those of the request's conditions. At strength 1 what is masked begins as pure noise. A model that
+    `networks` are those of the request's guides. At strength 1 what is masked begins as pure noise. A model that
     blends is held to `start` by the denoise mask; one of further channels sees `start` with everything that the layer
     can show blanked, unless its card wants to see that, too: what it then paints upon it is kept, and the rest is
     `start`. What is much smaller than the canvas at the model's size is refined in a second pass, `TiledRefine`, which
@@ -67,6 +64,10 @@ def repaint(
             lambda: encode_context(model, prepared, start, begins_from=begins_from, guard=guard, check=check),
         )
     init_latents = context.init_latents
+    conditioners = prepare_conditioners(request.conditions, networks, model, prepared.fitted)
+    if request.inpainting is not None and start is not None and request.settings.kind == "fill":
+        seen, blank = looked_at(prepared, start)
+        conditioners = (*conditioners, prepare_inpainting(request.inpainting, networks, model, seen, blank))
 
     inputs = DenoiseInputs(
         size=latent_size,
@@ -79,9 +80,7 @@ def repaint(
         denoise_mask=context.denoise_mask,
         masked_image_latents=context.masked_image_latents,
         mask=context.mask,
-        conditioners=prepare_conditioners(
-            request.conditions, networks, lambda array, resized: resized(array[crop.slices], size)
-        ),
+        conditioners=conditioners,
     )
     batched = model.device.batches and len(request.seeds) > 1
     plane = plan_tiled_refine(model, prepared)
@@ -96,14 +95,14 @@ def repaint(
     total = first_steps + (tiled_refine.steps * len(request.seeds) if tiled_refine else 0)
 
     def picture_of(latents: torch.Tensor) -> np.ndarray:
-        picture = resize(guard.decode(model, latents, check=check), crop.size)
+        picture = prepared.unfitted(guard.decode(model, latents, check=check))
         upon = prepared.shown and request.settings.kind == "fill"
         if start is None or init_latents is None or not prepared.detailed or (strength >= 1 and not upon):
             return placed(picture, crop, start)
         round_trip = guard.results.get(
             ("round trip", *context_key), lambda: guard.decode(model, init_latents, check=check)
         )
-        looked_at, round_trip = start[crop.slices], resize(round_trip, crop.size)
+        looked_at, round_trip = start[crop.slices], prepared.unfitted(round_trip)
         if upon:
             return placed(keep_shown(picture, looked_at, round_trip), crop, start)
         picture = keep_detail(picture, looked_at, round_trip, strength)
@@ -117,7 +116,7 @@ def repaint(
                 request.seeds,
                 check=check,
                 progress=advance,
-                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start)),
+                preview=previews(model, request, placed_previews(stages.hooks.preview, crop, start, prepared.fit)),
             )
         )
         drafts = []

@@ -15,7 +15,17 @@ from ..models.samplers import check_sampler
 from ..protocol.job import STRENGTHS, JobSettings
 from .errors import PictureMissing
 
-__all__ = ["Condition", "Hooks", "ModelSource", "PaintedLayer", "Painting", "Request", "Resolved", "check_request"]
+__all__ = [
+    "Condition",
+    "Hooks",
+    "InpaintingGuide",
+    "ModelSource",
+    "PaintedLayer",
+    "Painting",
+    "Request",
+    "Resolved",
+    "check_request",
+]
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,26 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class InpaintingGuide:
+    """A guide that is shown what a fill paints on, and so tells a model without further channels what to repaint.
+
+    `guide` is it, on disk; `start` and `end` are shares of the steps.
+    """
+
+    guide: GuideFiles
+    strength: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
 class Request:
     """One job.
 
     `settings` has in place of the prompts what they come to for these pictures; its seed, batch and conditions are not
     looked at. `picture` is the context's pixels, (h, w, 4) float32, sRGB-encoded, straight alpha,
     nominally 0..1; only generate does without. `selection` is (h, w), coverage 0..1; None: all of the context. `seeds`
-    has one of 0..2**64-1 for each picture wanted. Without `previews` none are made.
+    has one of 0..2**64-1 for each picture wanted. Without `previews` none are made. `inpainting` guides fills alone.
     """
 
     settings: JobSettings
@@ -52,7 +75,14 @@ class Request:
     selection: np.ndarray | None
     seeds: tuple[int, ...] = (0,)
     conditions: tuple[Condition, ...] = ()
+    inpainting: InpaintingGuide | None = None
     previews: bool = True
+
+    @property
+    def guides(self) -> tuple[GuideFiles, ...]:
+        """All that guide it, each once."""
+        inpainting = () if self.inpainting is None else (self.inpainting.guide,)
+        return tuple(dict.fromkeys((*(condition.guide for condition in self.conditions), *inpainting)))
 
     @property
     def strength(self) -> float:
@@ -142,7 +172,8 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
         if condition.picture.shape[:2] != shape or (condition.mask is not None and condition.mask.shape != shape):
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
         control_kind(condition.kind)
-        condition.guide.check_fits(checkpoint)
+    for guide in request.guides:
+        guide.check_fits(checkpoint)
     if request.settings.sampling.sampler is not None:
         check_sampler(request.settings.sampling.sampler, checkpoint.family.schedule)
     ranges = (

@@ -39,6 +39,7 @@ def resolve_sampling(
     steps = said.steps if said.steps is not None else default_steps
     guidance = float(said.guidance if said.guidance is not None else default_guidance)
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
+    guided = guidance != 1 and not model.guidance_embeds
     prompts = guard.results.get(
         (
             "prompts",
@@ -46,8 +47,9 @@ def resolve_sampling(
             tuple(one.key for one in model.loras),
             words.prompt,
             words.negative_prompt,
+            guided,
         ),
-        lambda: guard.retry(lambda: model.encode_prompts(words.prompt, words.negative_prompt)),
+        lambda: guard.retry(lambda: model.encode_prompts(words.prompt, words.negative_prompt, guided=guided)),
     )
     hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
     if guidance == 1 and words.negative_prompt.strip():

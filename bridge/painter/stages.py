@@ -1,7 +1,7 @@
 """The stages of a job: announced, timed, and each begun only if nobody has cancelled."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..diffusion import LatentModel, PreviewMaker, check_takes
+from ..diffusion import GuideFiles, LatentModel, PreviewMaker, check_takes
 from .oom_guard import OomGuard
 from .request import Hooks, ModelSource, Request
 
@@ -44,17 +44,18 @@ class Stages:
             advance(steps)
 
 
-def load(request: Request, source: ModelSource, stages: Stages, guard: OomGuard) -> tuple[LatentModel, tuple[Any, ...]]:
-    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's conditions."""
+def load(
+    request: Request, source: ModelSource, stages: Stages, guard: OomGuard
+) -> tuple[LatentModel, Mapping[GuideFiles, Any]]:
+    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's guides."""
     with stages("load", len(source.checkpoint.family.weighted_parts)) as advance:
         model = guard.retry(lambda: source.load(stages.hooks.check, advance))
-        guides = tuple(dict.fromkeys(condition.guide for condition in request.conditions))
+        guides = request.guides
         if not guides:
-            return model, ()
+            return model, {}
         for guide in guides:
             check_takes(model, guide)
-        found = dict(zip(guides, guard.retry(lambda: source.guides(guides, stages.hooks.check)), strict=True))
-        return model, tuple(found[condition.guide] for condition in request.conditions)
+        return model, dict(zip(guides, guard.retry(lambda: source.guides(guides, stages.hooks.check)), strict=True))
 
 
 def after(advance: Callable[[int], None], done: int) -> Callable[[int], None]:

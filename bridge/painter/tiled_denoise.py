@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from ..canvas.fitting import Resize, fitted, unfitted
 from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
+from ..canvas.model_size import ModelFit
 from ..canvas.resample import resize
 from ..canvas.tiles import tile_weight
 from ..diffusion import DenoiseInputs, LatentModel, ModelInputs, denoise, steps_taken
@@ -55,20 +57,17 @@ class TiledPlane:
         """Whether the canvas is denser still."""
         return self.size.width < self.window.width or self.size.height < self.window.height
 
-    def fitted(self, array: np.ndarray, resized: Callable[[np.ndarray, Size], np.ndarray] = resize) -> np.ndarray:
+    def fitted(self, array: np.ndarray, resized: Resize = resize) -> np.ndarray:
         """The window's part of an array of the context, (h, w) or (h, w, c), at `size`."""
-        cut = array[self.window.slices]
-        if self.capped:
-            return resized(cut, self.size)
-        below, right = self.size.height - self.window.height, self.size.width - self.window.width
-        padded: np.ndarray = np.pad(cut, ((0, below), (0, right), *((0, 0),) * (cut.ndim - 2)), mode="edge")
-        return padded
+        return fitted(array[self.window.slices], self._fit, resized, padding="edge")
 
     def unfitted(self, array: np.ndarray) -> np.ndarray:
         """An array at `size` at the window's own size."""
-        if self.capped:
-            return resize(array, self.window.size)
-        return array[: self.window.height, : self.window.width]
+        return unfitted(array, self._fit)
+
+    @property
+    def _fit(self) -> ModelFit:
+        return ModelFit(self.window.size, self.size if self.capped else self.window.size, self.size)
 
 
 def knows_tiles(card: Card) -> bool:
@@ -95,7 +94,9 @@ def plan_tiled_refine(model: LatentModel, prepared: PreparedInput) -> TiledPlane
         return None
     context = prepared.request.context.size
     shown = selection_bounds(prepared.masks.alpha)
-    if shown is None or context.area <= _WELL_ABOVE * prepared.plan.model_size.area:
+    # Those that paint pixel by pixel up to some size do so above it too.
+    above = _WELL_ABOVE if model.checkpoint.native_range is None else 1.0
+    if shown is None or context.area <= above * prepared.plan.model_size.area:
         return None
     scale, side, multiple = model.pixels_per_latent, tile_side(model), model.checkpoint.family.multiple
     window = shown.expanded(max(_MARGIN, side * scale // 4)).cut_to(context) or context.rect

@@ -1,17 +1,16 @@
 """What the second pass does with a picture: bring it to its surroundings, refine it in tiles, put it back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 
 from ..canvas.composite import match_colour
 from ..diffusion import DenoiseInputs, LatentModel, pooled_mask
-from .conditions import prepare_conditioners
-from .context import picture_beside
+from .conditions import Networks, prepare_conditioners
+from .context import picture_beside, shows_some
 from .detail import keep_detail
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
@@ -46,7 +45,7 @@ class TiledRefine:
         first: DenoiseInputs,
         *,
         fresh: bool,
-        networks: Sequence[Any],
+        networks: Networks,
         guard: OomGuard,
         check: Callable[[], None],
     ) -> None:
@@ -66,7 +65,7 @@ class TiledRefine:
             denoise_mask=None,
             masked_image_latents=None,
             mask=None,
-            conditioners=prepare_conditioners(prepared.request.conditions, networks, plane.fitted),
+            conditioners=prepare_conditioners(prepared.request.conditions, networks, model, plane.fitted),
         )
         self.steps = self._tiled(self._inputs).steps
 
@@ -107,12 +106,13 @@ class TiledRefine:
         model, plane, masks = self._model, self._plane, self._prepared.masks
         if model.mask_input.sees_picture:
             blank = np.ones(plane.size.shape, bool) if self._fresh else plane.fitted(masks.alpha) > 0
-            beside = picture_beside(model, pixels, blank, shown=self._prepared.shown and not self._fresh)
-            inputs = replace(
-                inputs,
-                masked_image_latents=plane.tiling.encode(self._encode, beside),
-                mask=model.encode_mask(blank.astype(np.float32)),
-            )
+            if shows_some(model, blank):
+                beside = picture_beside(model, pixels, blank, shown=self._prepared.shown and not self._fresh)
+                inputs = replace(
+                    inputs,
+                    masked_image_latents=plane.tiling.encode(self._encode, beside),
+                    mask=model.encode_mask(blank.astype(np.float32)),
+                )
         if self._fresh or not model.mask_input.blends:
             return inputs
         return replace(inputs, denoise_mask=pooled_mask(plane.fitted(masks.denoise), model.pixels_per_latent))

@@ -73,10 +73,11 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             conditioners=prepare_conditioners(
                 request.conditions,
                 networks,
+                model,
                 lambda array, resized: plane.fitted(resized(array, plane.window.size)),
             ),
         )
-        if model.mask_input.sees_picture:
+        if model.mask_input is MaskInput.CHANNELS:
             inputs = _all_masked(model, inputs, tiling, encode, start)
     tiled = TiledDenoiser(model, inputs, tiling, guard=guard, check=hooks.check)
     preview = previews(model, request, hooks.preview)
@@ -134,10 +135,8 @@ def _all_masked(
     encode: Callable[[np.ndarray], torch.Tensor],
     start: np.ndarray,
 ) -> DenoiseInputs:
-    """The inputs for a model that sees the picture beside: all of it is repainted, so there is nothing but grey."""
+    """The inputs for a model of further channels: all of the picture is repainted, so there is nothing but grey."""
     mask = model.encode_mask(np.ones(start.shape[:2], np.float32))
-    if model.mask_input is MaskInput.REFERENCE:
-        return replace(inputs, masked_image_latents=inputs.init_latents, mask=mask)
     blank = encode(np.full((*tiling.pixels(tiling.tiles[0]).size.shape, 3), 0.5, np.float32))
     return replace(inputs, masked_image_latents=tiling.encode(lambda _: blank, start), mask=mask)
 

@@ -151,6 +151,13 @@ class Conditioning:
     )
     negative_prompt: str = described("What is not wanted.", "", max=8192)
     conditions: tuple[Condition, ...] = described("Guidance by other pictures.", (), max=16)
+    inpaint_controlnet: Optional[str] = described(
+        "The ControlNet that is shown what is painted on, for checkpoints that are not shown it themselves, by its "
+        "name; none: the first one that fits; `off`: without.",
+        None,
+        max=256,
+        kinds=(JobKind.FILL,),
+    )
 
 
 @dataclass(frozen=True)
@@ -251,6 +258,9 @@ class Recipe:
     loras: tuple[LoraUse, ...] = described("LoRAs that the prompt named.", (), max=32)
     controlnet_hashes: tuple[str, ...] = described(
         "SHA-256 of the weights of each condition's ControlNet, in the conditions' order.", (), max=16
+    )
+    inpaint_controlnet_hash: str = described(
+        "SHA-256 of the weights of the ControlNet that was shown what is painted on; empty: none was.", "", max=64
     )
 
 

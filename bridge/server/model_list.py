@@ -37,9 +37,15 @@ class ModelList:
         """
         return _first(self.inventories, lambda inventory: inventory.checkpoint(name))
 
-    def choose(self, checkpoint: str | None, loras: Collection[str], conditions: Collection[Condition]) -> str:
-        """The name of the checkpoint that is meant, if one worker has it, all LoRAs of these names, and a ControlNet
-        for each condition.
+    def choose(
+        self,
+        checkpoint: str | None,
+        loras: Collection[str],
+        conditions: Collection[Condition],
+        inpainting: str | None = None,
+    ) -> str:
+        """The name of the checkpoint that is meant, if one worker has it, all LoRAs of these names, a ControlNet
+        for each condition, and the one named for inpainting.
 
         Raises:
             BridgeError: as :meth:`.Inventory.checkpoint` and :meth:`.Inventory.check`.
@@ -47,7 +53,7 @@ class ModelList:
 
         def chosen(inventory: Inventory) -> str:
             found = inventory.checkpoint(checkpoint)
-            inventory.check(found, loras=loras, conditions=conditions)
+            inventory.check(found, loras=loras, conditions=conditions, inpainting=inpainting)
             return found.id
 
         having = tuple(inventory for inventory in self.inventories if _has(inventory, checkpoint))

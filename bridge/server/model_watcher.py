@@ -75,10 +75,14 @@ class ModelWatcher:
         return await self._ask(lambda models: models.checkpoint(name))
 
     async def choose(
-        self, checkpoint: str | None, loras: Collection[str] = (), conditions: Collection[Condition] = ()
+        self,
+        checkpoint: str | None,
+        loras: Collection[str] = (),
+        conditions: Collection[Condition] = (),
+        inpainting: str | None = None,
     ) -> str:
         """The name of a job's checkpoint, if all its models are there. Raises as :meth:`.ModelList.choose`."""
-        return await self._ask(lambda models: models.choose(checkpoint, loras, conditions))
+        return await self._ask(lambda models: models.choose(checkpoint, loras, conditions, inpainting))
 
     def greet(self, outbox: Outbox) -> None:
         """Tell a new client of the pull that is under way."""

@@ -35,6 +35,7 @@ def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) ->
             feather=settings.edges.feather,
             native_pixels=checkpoint.native_pixels,
             multiple=checkpoint.family.multiple,
+            native_range=checkpoint.native_range,
             scale=settings.scale,
         )
     except CanvasError as error:

@@ -242,7 +242,8 @@ class Service:
             return (await self.models.checkpoint(message.checkpoint)).id
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message, self._wildcard_options(asyncio.get_running_loop()))
-        return await self.models.choose(message.settings.checkpoint, loras, message.settings.conditioning.conditions)
+        settings, wanted = message.settings, message.settings.conditioning
+        return await self.models.choose(settings.checkpoint, loras, wanted.conditions, wanted.inpaint_controlnet)
 
     def _wildcard_options(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], tuple[str, ...]]:
         """The engine's, for a thread beside the event loop; each is asked for once."""

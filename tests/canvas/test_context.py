@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from bridge.canvas.context import MODES, check_context, model_size, plan
+from bridge.canvas.context import MODES, check_context, plan
 from bridge.canvas.errors import ContextInvalid, EmptySelection, ModeUnsupported, ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
+from bridge.canvas.model_size import model_size
 
 DEFAULTS = {
     "kind": "fill",

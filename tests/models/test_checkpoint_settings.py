@@ -43,7 +43,7 @@ def say(home):
 
 def test_each_setting_is_heeded_at_once_and_tells_hashes_apart(say, home):
     plain = say("")
-    assert (plain.prediction, plain.zero_terminal_snr, plain.clip_skip, plain.vae) == ("epsilon", False, None, None)
+    assert (plain.prediction, plain.zero_terminal_snr, plain.clip_skip, plain.apart) == ("epsilon", False, None, ())
     seen = [plain.hash]
     for text, found in (
         ('[tiny]\nprediction = "v_prediction"', {"prediction": "v_prediction"}),
@@ -90,12 +90,12 @@ def test_a_vae_of_ones_own(say, home, built, tmp_path, layout):
         name = str(file) if layout == "path" else name
     plain = say("")
     found = say(f'[tiny]\nvae = "{name}"')
-    assert found.vae is not None
+    (vae,) = found.apart
     assert found.known_hash() is None, "nothing has read the VAE yet"
     before = found.hash
     assert before == found.known_hash()
     assert before != plain.hash
-    weights = next(file for file in found.vae.files if file.suffix == ".safetensors")
+    weights = next(file for file in vae.files if file.suffix == ".safetensors")
     tensors = load_file(weights)
     save_file({key: one + 1 for key, one in tensors.items()}, weights)
     other = say(f'[tiny]\nvae = "{name}"')

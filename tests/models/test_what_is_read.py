@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    ControlNetModel,
+    Flux2Transformer2DModel,
+    UNet2DConditionModel,
+    ZImageTransformer2DModel,
+)
 from safetensors.torch import load_file, save_file
 from sharded import shard
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet, save_original_controlnet, save_single_controlnet
-from transformers import CLIPTextConfig
+from transformers import CLIPTextConfig, PreTrainedConfig, Qwen3Config
 
 from bridge.models import CheckpointUnreadable, CheckpointUnsupported, inspect, inspect_controlnet
 from bridge.models.config_keys import SCHEDULE_KEYS, TAKEN
@@ -321,10 +328,18 @@ def test_configs_beside_a_single_file_are_held_to_the_same(tmp_path):
         inspect(path)
 
 
-@pytest.mark.parametrize("kind", [UNet2DConditionModel, AutoencoderKL, ControlNetModel, CLIPTextConfig])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(UNet2DConditionModel, AutoencoderKL, ControlNetModel, CLIPTextConfig, AutoencoderKLFlux2),
+        *(Flux2Transformer2DModel, ZImageTransformer2DModel, Qwen3Config),
+    ],
+)
 def test_the_list_of_what_classes_take_is_theirs(kind):
-    listed = TAKEN[kind.__name__.replace("CLIPTextConfig", "CLIPTextModel")]
-    config = {key for key in vars(kind()) if not key.startswith("_")} if kind is CLIPTextConfig else set()
+    texts = issubclass(kind, PreTrainedConfig)
+    listed = TAKEN[kind.__name__.replace("Config", "Model") if texts else kind.__name__]
+    # The first two are how older versions of transformers said the third.
+    config = {"rope_theta", "rope_scaling", *vars(kind())} if texts else set()
     assert listed <= config | set(python.signature(kind.__init__).parameters)
 
 

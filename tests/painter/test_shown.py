@@ -6,6 +6,7 @@ from knowing_unet import KnowingModel
 
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.infill import infill
+from bridge.canvas.model_size import ModelFit
 from bridge.canvas.resample import resize
 from bridge.models import MINI, inspect
 from bridge.painter import paint
@@ -109,7 +110,8 @@ def test_a_checkpoint_that_sees_grey_looks_at_the_whole_context(studio, canvas):
 def test_previews_of_a_view_lie_where_it_does(studio, canvas):
     shown = []
     start, view = canvas[..., :3], Rect(120, 80, 96, 96)
-    placed_previews(lambda rgb, step: shown.append((rgb, step)), view, start)(np.zeros((48, 48, 3), np.uint8), 3)
+    fit = ModelFit(view.size, Size(64, 64), Size(64, 64))
+    placed_previews(lambda rgb, step: shown.append((rgb, step)), view, start, fit)(np.zeros((48, 48, 3), np.uint8), 3)
     [(rgb, step)] = shown
     assert (rgb.shape, step) == ((160, 240, 3), 3)
     assert (rgb[40:88, 60:108] == 0).all()

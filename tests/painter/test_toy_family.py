@@ -207,7 +207,7 @@ def test_what_does_not_fit_is_refused(studio, toy, canvas, guide, monkeypatch):
 
 
 def test_a_picture_as_reference_is_seen(studio, canvas, tmp_path):
-    path = build_toy(tmp_path / "seeing.safetensors", mask_input="reference")
+    path = build_toy(tmp_path / "seeing.safetensors", variant="reference")
     model = ModelCache(studio.cache.device).on_demand(inspect(path))
     for kind, strength in (("fill", 1.0), ("refine", 0.6)):
         merged = studio.merged(

@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-__all__ = ["TINY_WORDS", "build_tiny_sd1", "build_tiny_sd2", "build_tiny_sdxl"]
+__all__ = ["TINY_WORDS", "build_tiny_sd1", "build_tiny_sd2", "build_tiny_sdxl", "byte_alphabet"]
 
 TINY_WORDS = (
     "a",
@@ -35,7 +35,7 @@ TINY_WORDS = (
 _BOS, _EOS = "<|startoftext|>", "<|endoftext|>"
 
 
-def _byte_alphabet() -> list[str]:
+def byte_alphabet() -> list[str]:
     """The 256 printable stand-ins that byte-level BPE (GPT-2) writes bytes with."""
     kept = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     moved = [byte for byte in range(256) if byte not in kept]
@@ -44,7 +44,7 @@ def _byte_alphabet() -> list[str]:
 
 def _write_tokenizer(folder: Path, *, pad: str = _EOS, places: int = 77) -> int:
     """Writes a CLIP tokenizer whose vocabulary is the bytes and TINY_WORDS; returns the vocabulary's size."""
-    alphabet = _byte_alphabet()
+    alphabet = byte_alphabet()
     vocab = {token: index for index, token in enumerate([*alphabet, *(letter + "</w>" for letter in alphabet)])}
     merges: list[str] = []
     for word in TINY_WORDS:

@@ -20,6 +20,7 @@ from transformers import Qwen3Config, Qwen3Model
 from bridge.diffusion import (
     Device,
     EncodedPrompts,
+    GuideInput,
     MaskInput,
     ModelInputs,
     ModuleLoader,
@@ -38,9 +39,10 @@ from bridge.models.checkpoint import DenoiserShape
 from bridge.control_kinds import ControlKind, PictureReading, register_control_kind
 from bridge.models.families import Recognition, TextPart, register
 from bridge.models.hashing import content_hash
+from bridge.models.parts import Layout
 from bridge.models.schedule import Prediction, ScheduleKind
 
-__all__ = ["TOY", "TOY_WITH_REFERENCE", "ToyGuide", "build_toy", "colour_of"]
+__all__ = ["TOY", "TOY_OF_ANY_SIZE", "TOY_WITH_REFERENCE", "ToyGuide", "build_toy", "colour_of"]
 
 CHANNELS, SCALE, WIDTH, PLACES = 64, 16, 16, 12
 _MARK = "toy.colour"
@@ -61,7 +63,8 @@ TOY = Family(
     denoiser="transformer",
 )
 TOY_WITH_REFERENCE = replace(TOY, name="ToyReference", title="Toy with a reference")
-_FAMILIES = {"blend": TOY, "reference": TOY_WITH_REFERENCE}
+TOY_OF_ANY_SIZE = replace(TOY, name="ToyOfAnySize", title="Toy of any size", native_range=(32 * 32, 400 * 400))
+_FAMILIES = {"blend": TOY, "reference": TOY_WITH_REFERENCE, "any size": TOY_OF_ANY_SIZE}
 
 
 class _Autoencoder(nn.Module):
@@ -110,7 +113,7 @@ _MODULES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def build_toy(path: Path, *, mask_input: str = "blend", seed: int = 0) -> Path:
+def build_toy(path: Path, *, variant: str = "blend", seed: int = 0) -> Path:
     """Writes a checkpoint of the family as one file; returns it."""
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
@@ -120,18 +123,18 @@ def build_toy(path: Path, *, mask_input: str = "blend", seed: int = 0) -> Path:
         for name, tensor in make().state_dict().items()
     }
     torch.random.set_rng_state(state)
-    tensors[_MARK] = torch.tensor([float(list(_FAMILIES).index(mask_input))])
-    save_file(tensors, path, metadata={"mask_input": mask_input})
+    tensors[_MARK] = torch.tensor([float(list(_FAMILIES).index(variant))])
+    save_file(tensors, path, metadata={"variant": variant})
     return path
 
 
 def _inspect(path: Path) -> Checkpoint:
     with safe_open(path, framework="pt") as file:
-        family = _FAMILIES[file.metadata()["mask_input"]]
+        family = _FAMILIES[file.metadata()["variant"]]
     return Checkpoint(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=family,
         inpaint=False,
         prediction=Prediction.FLOW,
@@ -167,7 +170,7 @@ class _ToyModel:
         return FlowMatchingSchedule(mu=LinearMu()).for_image(size[0] * size[1], steps)
 
     @torch.no_grad()
-    def encode_prompts(self, positive, negative):
+    def encode_prompts(self, positive, negative, *, guided=True):  # noqa: ARG002
         numbers = [[1, *(ord(letter) % 64 for letter in text)][:PLACES] for text in (positive, negative)]
         longest = max(map(len, numbers))
         mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in numbers])
@@ -258,6 +261,7 @@ class ToyGuide:
 
     path: Path
     files: tuple[Path, ...] = field(default=())
+    loader: str = "toy"
 
     @property
     def id(self) -> str:
@@ -277,8 +281,8 @@ class _ToyGuideLoader:
     def load(self, files: ToyGuide, dtype: torch.dtype) -> nn.Module:  # noqa: ARG002
         return _Autoencoder()
 
-    def prepare(self, network: _Autoencoder, picture: torch.Tensor) -> _PullingConditioner:
-        return _PullingConditioner(network, picture)
+    def prepare(self, network: _Autoencoder, shown: GuideInput, model) -> _PullingConditioner:  # noqa: ARG002
+        return _PullingConditioner(network, shown.picture)
 
 
 def colour_of(model: _ToyModel, prompt: str) -> np.ndarray:
@@ -289,5 +293,5 @@ def colour_of(model: _ToyModel, prompt: str) -> np.ndarray:
 
 register(Recognition(TOY, lambda _: False, lambda shapes: _MARK in shapes, _inspect))
 register_architecture("toy", _load)
-register_guide(ToyGuide, _ToyGuideLoader())
+register_guide("toy", _ToyGuideLoader())
 register_control_kind(ControlKind("swatch", "swatch", (3, 4), PictureReading.LABEL_COLOURS, ("swatch",)))

@@ -6,14 +6,16 @@ from typing import Any
 from ...models import Checkpoint
 from ..loading import ModuleLoader
 from ..model import LatentModel
+from .flux2 import load as load_flux2
 from .unet import load as load_unet
+from .z_image import load as load_z_image
 
 __all__ = ["Architecture", "load_architecture", "register_architecture"]
 
 Architecture = Callable[[Checkpoint, ModuleLoader], LatentModel]
 """Loads a checkpoint, each module by the loader."""
 
-_ARCHITECTURES: dict[str, Any] = {"unet": load_unet}
+_ARCHITECTURES: dict[str, Any] = {"flux2": load_flux2, "unet": load_unet, "z_image": load_z_image}
 
 
 def register_architecture(name: str, load: Architecture) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 
 from ...models import Checkpoint, CheckpointUnsupported, Family
 from ...prompts import read_text
+from ..autoencoder import decode_latents, encode_picture, picture_of
 from ..conditioning.residuals import Residuals, summed_residuals
 from ..device import Device
 from ..finite import ModelStep, check_finite
@@ -26,7 +27,7 @@ from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
 from ..schedules import VariancePreservingSchedule
-from ..text_encoders.clip import ClipTextEncoder, encode_texts
+from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
 from ..text_encoders.hints import prompt_hints
 from ..weights import weights_of
 
@@ -92,8 +93,8 @@ class UNetModel:
         self.adapters.set_adapters(loras, check=check)
         return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
 
-    def encode_prompts(self, positive: str, negative: str) -> EncodedPrompts:
-        """As `LatentModel.encode_prompts`."""
+    def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:  # noqa: ARG002
+        """As `LatentModel.encode_prompts`. Both are always read, since each is as long as the longer one."""
         (with_it, lost), (without, negative_lost) = encode_texts(
             self.text_encoders, [read_text(positive), read_text(negative)], self
         )
@@ -102,24 +103,17 @@ class UNetModel:
         hints = prompt_hints(lost, negative_lost, negative=negative, guidance_embeds=self.guidance_embeds)
         return EncodedPrompts(with_it, without, hints)
 
-    @torch.no_grad()
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """As `LatentModel.encode`: the mode of the VAE's posterior."""
-        pixels = torch.from_numpy(np.ascontiguousarray(rgb, dtype=np.float32)).permute(2, 0, 1)[None]
-        pixels = (pixels.clamp(0, 1) * 2 - 1).to(self.device.torch_device, self.vae.dtype)
-        latents: torch.Tensor = self.vae.encode(pixels).latent_dist.mode().float() * self.vae.config.scaling_factor
+        """As `LatentModel.encode`."""
+        latents = encode_picture(self.vae, rgb, self.device.torch_device)
         check_finite(latents, ModelStep.VAE, self)
         return latents
 
-    @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> np.ndarray:
         """As `LatentModel.decode`."""
-        # A tenth faster on CPUs, which convolve channels last.
-        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype, memory_format=torch.channels_last)
-        pixels: torch.Tensor = self.vae.decode(scaled).sample[0]
+        pixels = decode_latents(self.vae, latents)[0]
         check_finite(pixels, ModelStep.VAE, self)
-        rgb: np.ndarray = (pixels.float() / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
-        return rgb
+        return picture_of(pixels)
 
     def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
         """One channel; what is masked in part of a latent's pixels is masked."""
@@ -191,8 +185,10 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> UNetModel:
     a text encoder has no layer for, and ModelNotFinite where the VAE decodes to no numbers.
     """
     weights = weights_of(checkpoint)
-    tokenizers = {text.encoder: weights.tokenizer(text) for text in checkpoint.family.texts}
-    scheduler_config = weights.scheduler_config()
+    tokenizers = {text.encoder: clip_tokenizer(weights, text) for text in checkpoint.family.texts}
+    # What its inspection told of it comes first.
+    told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
+    scheduler_config = {**weights.scheduler_config(), **told}
     modules: dict[str, Any] = {}
     for part, kind in part_classes(checkpoint.family).items():
         dtype = torch.float32 if part == "vae" else loader.device.torch_dtype

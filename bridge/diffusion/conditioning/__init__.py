@@ -1,10 +1,12 @@
 """Guides: what is loaded for each, and what it adds to a model's prediction.
 
-A guide on disk is a `GuideFiles`, such as `bridge.models.ControlNet`. `register_guide` says how one class of them is
-loaded, and how what was loaded is prepared for a plane. The denoising loop, the painter and the memory know no class.
+A guide on disk is a `GuideFiles`, such as `bridge.models.ControlNet`. `register_guide` says how those of one
+architecture are loaded, and how what was loaded is prepared for a plane. The denoising loop, the painter and the memory
+know none.
 """
 
 from .controlnet import ControlNetConditioner, ControlNetLoader
+from .guide_input import GuideInput
 from .registry import GuideFiles, GuideLoader, check_takes, guide_loader, register_guide
 from .residuals import Residuals, summed_residuals
 
@@ -12,6 +14,7 @@ __all__ = [
     "ControlNetConditioner",
     "ControlNetLoader",
     "GuideFiles",
+    "GuideInput",
     "GuideLoader",
     "Residuals",
     "check_takes",

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import diffusers
 import torch
 from torch import nn
 
 from ...models import ControlNet
-from ..model import Effect, ModelInputs
+from ..model import Effect, LatentModel, ModelInputs
 from ..weights import load_controlnet
+from .guide_input import GuideInput
 from .residuals import Residuals
 
 __all__ = ["ControlNetConditioner", "ControlNetLoader"]
@@ -47,9 +49,9 @@ class ControlNetLoader:
 
     def load(self, files: ControlNet, dtype: torch.dtype) -> nn.Module:
         """Raises CheckpointUnreadable where its weights do not fit its config, or are not all there."""
-        net: nn.Module = load_controlnet(files, dtype)
+        net: nn.Module = load_controlnet(files, diffusers.ControlNetModel, dtype)
         return net
 
-    def prepare(self, network: Any, picture: torch.Tensor) -> ControlNetConditioner:
+    def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> ControlNetConditioner:  # noqa: ARG002
         """As `GuideLoader.prepare`."""
-        return ControlNetConditioner(network, picture)
+        return ControlNetConditioner(network, shown.picture)

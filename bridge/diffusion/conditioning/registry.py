@@ -1,4 +1,4 @@
-"""Which guides there are: how each class of guides on disk is loaded and prepared."""
+"""Which guides there are: how each is loaded and prepared, by the name that it gives on disk (`GuideFiles.loader`)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ...models import Checkpoint, ConditionUnsupported, ControlNet
+from ...models import Checkpoint, ConditionUnsupported
 from ..model import Conditioner, Effect, LatentModel
 from .controlnet import ControlNetLoader
+from .guide_input import GuideInput
+from .z_image_controlnet import ZImageControlNetLoader
 
 __all__ = ["GuideFiles", "GuideLoader", "check_takes", "guide_loader", "register_guide"]
 
@@ -20,6 +22,10 @@ class GuideFiles(Protocol):
     @property
     def id(self) -> str:
         """Its name."""
+
+    @property
+    def loader(self) -> str:
+        """What loads it: a name that `register_guide` was given."""
 
     @property
     def files(self) -> Sequence[Path]:
@@ -33,23 +39,26 @@ class GuideFiles(Protocol):
 
 
 class GuideLoader(Protocol):
-    """What is done with one class of guides. `effect` is the form of what they add."""
+    """What is done with guides of one architecture. `effect` is the form of what they add."""
 
     effect: type[Effect]
 
     def load(self, files: Any, dtype: torch.dtype) -> nn.Module:
         """Its network, on the CPU."""
 
-    def prepare(self, network: Any, picture: torch.Tensor) -> Conditioner:
-        """The guide for a plane. `picture` is (1, 3, h, w), 0..1, of the plane's pixels, on the CPU."""
+    def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> Conditioner:
+        """The guide for a plane of the model's. Inputs of no kind are for those that `bridge.models` says inpaint."""
 
 
-_LOADERS: dict[type, GuideLoader] = {ControlNet: ControlNetLoader()}
+_LOADERS: dict[str, GuideLoader] = {
+    "controlnet": ControlNetLoader(),
+    "z_image_controlnet": ZImageControlNetLoader(),
+}
 
 
-def register_guide(kind: type, loader: GuideLoader) -> None:
-    """Guides of the class `kind`, a `GuideFiles`, are loaded by `loader` from now on."""
-    _LOADERS[kind] = loader
+def register_guide(name: str, loader: GuideLoader) -> None:
+    """Guides that name it are loaded by `loader` from now on."""
+    _LOADERS[name] = loader
 
 
 def check_takes(model: LatentModel, guide: GuideFiles) -> None:
@@ -64,5 +73,5 @@ def check_takes(model: LatentModel, guide: GuideFiles) -> None:
 
 
 def guide_loader(files: GuideFiles) -> GuideLoader:
-    """What loads that guide. Raises KeyError for a class that nobody registered."""
-    return _LOADERS[type(files)]
+    """What loads that guide. Raises KeyError for a name that nobody registered."""
+    return _LOADERS[files.loader]

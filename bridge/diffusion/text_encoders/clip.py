@@ -14,8 +14,9 @@ from ...models.families import TextPart
 from ...prompts import Fragment, Text
 from ..finite import ModelStep, check_finite
 from ..model import LatentModel, PromptEmbeds
+from ..weights import Weights
 
-__all__ = ["ClipTextEncoder", "encode_texts"]
+__all__ = ["ClipTextEncoder", "clip_tokenizer", "encode_texts"]
 
 # CLIP's own length. Encoders that read less are of checkpoints that never saw a second window, nor longer states.
 _CLIP_PLACES = 77
@@ -39,6 +40,12 @@ class ClipTextEncoder:
     def places(self) -> int:
         """Tokens that it reads at once, its marks of beginning and end among them."""
         return int(min(self.tokenizer.model_max_length, self.module.config.max_position_embeddings))
+
+
+def clip_tokenizer(weights: Weights, text: TextPart) -> Any:
+    """The text encoder's tokenizer; CLIP's whole vocabulary where the checkpoint brings none."""
+    shipped = {"model_max_length": _CLIP_PLACES, "pad_token": text.pad} if weights.is_shipped(text.tokenizer) else {}
+    return weights.tokenizer(text, **shipped)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@
 `bridge.diffusion.register_architecture`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
-from . import sd1, sd2, sdxl
+from . import flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
+from .variant import Variant, told_variant
 
 __all__ = [
     "CONFIGS",
@@ -21,10 +23,13 @@ __all__ = [
     "FolderConfigs",
     "Recognition",
     "TextPart",
+    "Variant",
     "family_of_folder",
     "family_of_tensors",
     "own_inspection",
     "register",
+    "told_variant",
+    "variant_of_folder",
 ]
 
 FAMILIES: dict[str, Family] = {}
@@ -57,29 +62,44 @@ def register(recognition: Recognition) -> None:
     _RECOGNITIONS.insert(0, recognition)
 
 
-def family_of_folder(index: Mapping[str, Any], denoiser: Mapping[str, Any], text_encoder: Mapping[str, Any]) -> Family:
-    """The family of a diffusers folder, by its model_index.json and the configs of its denoiser and text encoder.
+def family_of_folder(configs: FolderConfigs) -> Family:
+    """The family of a diffusers folder.
 
     Widths are not looked at, so that small checkpoints of the same shape count as family. Raises CheckpointUnsupported
     for what belongs to none.
     """
-    configs = FolderConfigs(index, denoiser, text_encoder)
     for recognition in _RECOGNITIONS:
         if recognition.is_folder(configs):
             return recognition.family
-    if "unet" not in index:
+    if "unet" not in configs.index:
         raise CheckpointUnsupported(
             "This is a {kind} folder, which has no UNet of the Stable Diffusion line.",
-            kind=index.get("_class_name", "diffusers"),
+            kind=configs.index.get("_class_name", "diffusers"),
         )
     raise CheckpointUnsupported(
-        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=denoiser.get("_class_name")
+        "Its UNet is a {kind}, which is not of the Stable Diffusion line.", kind=configs.denoiser.get("_class_name")
     )
 
 
 def own_inspection(family: Family) -> Callable[[Path], Any] | None:
     """As `Recognition.inspect`."""
     return next(one.inspect for one in _RECOGNITIONS if one.family == family)
+
+
+def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Variant | None:
+    """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first; with
+    the shift that its scheduler has.
+    """
+    said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
+    told = next((one for one in family.variants if one.name == said), None)
+    found = (
+        told
+        or told_variant(family.variants, metadata={}, hash=None, names=(name,))
+        or next(iter(family.variants), None)
+    )
+    if found is None or configs.scheduler.get("use_dynamic_shifting"):
+        return found
+    return replace(found, shift=float(configs.scheduler.get("shift", 1)))
 
 
 def family_of_tensors(shapes: Shapes) -> Family:
@@ -104,5 +124,9 @@ def family_of_tensors(shapes: Shapes) -> Family:
     raise CheckpointUnsupported("This file holds tensors, but not those of a Stable Diffusion checkpoint.")
 
 
-for _family in (sd1, sd2, sdxl):
-    register(_family.recognition)
+for _recognition in (
+    *(sd1.recognition, sd2.recognition, sdxl.recognition),
+    *flux2.recognitions,
+    z_image.recognition,
+):
+    register(_recognition)

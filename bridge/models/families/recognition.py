@@ -1,7 +1,7 @@
 """How a family tells its checkpoints: by the JSON configs of a diffusers folder, or by a single file's tensors."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
 
 @dataclass(frozen=True)
 class FolderConfigs:
-    """A diffusers folder's model_index.json, and its denoiser's and text encoder's configs; empty where it has none."""
+    """A diffusers folder's model_index.json, and its denoiser's, text encoder's and scheduler's configs; empty where it
+    has none.
+    """
 
     index: Mapping[str, Any]
     denoiser: Mapping[str, Any]
     text_encoder: Mapping[str, Any]
+    scheduler: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_stable_diffusion(self) -> bool:
@@ -36,13 +39,15 @@ class FolderConfigs:
 class Recognition:
     """A family, and what tells its checkpoints; either may raise CheckpointUnsupported for what nearly is one.
 
-    `inspect` makes the `Checkpoint` of one that was told; None: as those of the Stable Diffusion line are.
+    `inspect` makes the `Checkpoint` of one that was told; None: by the family's facts. `variant_of_folder` gives the
+    name of the variant that a folder's configs tell, if any.
     """
 
     family: Family
     is_folder: Callable[[FolderConfigs], bool]
     is_file: Callable[[Shapes], bool]
     inspect: Callable[[Path], Any] | None = None
+    variant_of_folder: Callable[[FolderConfigs], str | None] = lambda _: None
 
 
 def is_file_with(prefix: str) -> Callable[[Shapes], bool]:

@@ -136,6 +136,18 @@ export const FIELDS = [
     "doc": "Guidance by other pictures."
   },
   {
+    "name": "inpaint_controlnet",
+    "group": "conditioning",
+    "type": "str",
+    "optional": true,
+    "default": null,
+    "max": 256,
+    "kinds": [
+      "fill"
+    ],
+    "doc": "The ControlNet that is shown what is painted on, for checkpoints that are not shown it themselves, by its name; none: the first one that fits; `off`: without."
+  },
+  {
     "name": "strength",
     "group": "sampling",
     "type": "float",

@@ -1,4 +1,4 @@
-"""What a safetensors file says about itself in its header, without reading a single tensor.
+"""What a file with tensors says in its header, without reading one: safetensors, or GGUF, told by its first bytes.
 
 Format: https://github.com/huggingface/safetensors#format, eight bytes of header length (little-endian), the header as
 JSON, then the tensors' bytes.
@@ -7,34 +7,25 @@ JSON, then the tensors' bytes.
 import json
 import math
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CheckpointUnreadable, CheckpointUnsupported
+from .errors import CheckpointUnreadable
+from .formats.file_header import FileHeader
+from .formats.gguf import MAGIC, read_gguf_header
 from .names import is_pickle
 
-__all__ = ["SafetensorsHeader", "read_bytes", "read_floats", "read_header"]
+__all__ = ["FileHeader", "read_bytes", "read_floats", "read_header"]
 
 _MAX_HEADER_BYTES = 100_000_000
 _ARCHIVE_OF_PICKLES = b"PK\x03\x04"
-_GGUF = b"GGUF"
 _GET_AGAIN = "Download or copy the file again."
 
 
-@dataclass(frozen=True)
-class SafetensorsHeader:
-    """Shapes by tensor name, the file's free-form metadata, and where each tensor lies: kind, first byte, end."""
+def read_header(path: Path) -> FileHeader:
+    """Reads and checks the header of the file at `path`, whatever its name ends in.
 
-    shapes: dict[str, tuple[int, ...]]
-    metadata: dict[str, str]
-    places: dict[str, tuple[str, int, int]]
-
-
-def read_header(path: Path) -> SafetensorsHeader:
-    """Reads and checks the header of the safetensors file at `path`, whatever its name ends in.
-
-    Raises CheckpointUnreadable for a pickle, a truncated file, or one that is no safetensors at all, and
-    CheckpointUnsupported for GGUF.
+    Raises CheckpointUnreadable for a pickle, a truncated file, or one that is neither safetensors nor GGUF, and as
+    `read_gguf_header`.
     """
     try:
         size = path.stat().st_size
@@ -54,6 +45,8 @@ def read_header(path: Path) -> SafetensorsHeader:
             path=path.name,
             reason=error.strerror,
         ) from error
+    if start.startswith(MAGIC):
+        return read_gguf_header(path)
     if not plausible:
         raise _not_safetensors(path, start)
     if len(text) < length:
@@ -82,10 +75,10 @@ def read_header(path: Path) -> SafetensorsHeader:
             size=f"{size:,}",
             end=f"{end:,}",
         )
-    return SafetensorsHeader(shapes, metadata if isinstance(metadata, dict) else {}, places)
+    return FileHeader(shapes, metadata if isinstance(metadata, dict) else {}, places)
 
 
-def read_bytes(path: Path, header: SafetensorsHeader, name: str) -> bytes:
+def read_bytes(path: Path, header: FileHeader, name: str) -> bytes:
     """The bytes of one tensor, which should be small."""
     _, begin, end = header.places[name]
     with path.open("rb") as file:
@@ -93,7 +86,7 @@ def read_bytes(path: Path, header: SafetensorsHeader, name: str) -> bytes:
         return file.read(end - begin)
 
 
-def read_floats(path: Path, header: SafetensorsHeader, name: str) -> tuple[float, ...]:
+def read_floats(path: Path, header: FileHeader, name: str) -> tuple[float, ...]:
     """The numbers of one tensor, which should be small.
 
     Raises CheckpointUnreadable where they are no floats.
@@ -122,17 +115,11 @@ def _e4m3(byte: int) -> float:
     return -size if byte & 128 else size
 
 
-def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable | CheckpointUnsupported:
-    if start.startswith(_GGUF):
-        return CheckpointUnsupported(
-            "{name} is a GGUF file, which Paintbridge does not read yet.",
-            hint="Get the same one as .safetensors, in half precision.",
-            name=path.name,
-        )
+def _not_safetensors(path: Path, start: bytes) -> CheckpointUnreadable:
     if start.startswith(_ARCHIVE_OF_PICKLES) or start[:1] == b"\x80" or is_pickle(path.name):
         return CheckpointUnreadable(
             "{name} is a pickle, which can run code when it is opened, so it is not loaded.",
             hint="Get the same checkpoint as .safetensors.",
             name=path.name,
         )
-    return CheckpointUnreadable("{name} is not a safetensors file.", hint=_GET_AGAIN, name=path.name)
+    return CheckpointUnreadable("{name} is neither safetensors nor GGUF.", hint=_GET_AGAIN, name=path.name)

@@ -1,0 +1,185 @@
+"""Z-Image: one stream of a picture's and a language model's tokens, and FLUX.1's autoencoder.
+
+Z-Image Team 2025, "Z-Image: An Efficient Image Generation Foundation Model with Single-Stream Diffusion Transformer"
+(arXiv 2511.22699). Tokens are squares of 2 x 2 latents.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from diffusers.loaders.single_file_utils import convert_z_image_transformer_checkpoint_to_diffusers
+from torch import nn
+
+from ...models import Checkpoint, Family
+from ..autoencoder import decode_latents, encode_picture, picture_of
+from ..conditioning.block_residuals import BlockResiduals, summed_block_residuals
+from ..conversion import Tensors, convert_original
+from ..device import Device
+from ..finite import ModelStep, check_finite
+from ..loading import ModuleLoader
+from ..lora import Adapters
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
+from ..preview import fit_latent_to_rgb
+from ..schedules import FlowMatchingSchedule, ModelTime
+from ..text_encoders.language_model import LanguageModel, encode_prompts
+from ..weights import weights_of
+
+__all__ = ["ZImageModel", "load", "part_classes"]
+
+_convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
+
+
+@dataclass(frozen=True)
+class ZImageModel:
+    """A loaded checkpoint of Z-Image (`bridge.diffusion.LatentModel`).
+
+    `shift` is what its schedule was trained with. `adapters` are the LoRAs in memory, `loras` those that are set until
+    the cache is asked for the checkpoint again.
+    """
+
+    checkpoint: Checkpoint
+    device: Device
+    language_model: LanguageModel
+    transformer: Any
+    vae: Any
+    shift: float
+    latent_to_rgb: torch.Tensor
+    adapters: Adapters
+    loras: tuple[WeightedLora, ...] = ()
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """As `LatentModel.modules`."""
+        return {"text_encoder": self.language_model.module, "transformer": self.transformer, "vae": self.vae}
+
+    @property
+    def latent_channels(self) -> int:
+        """As `LatentModel.latent_channels`."""
+        return int(self.vae.config.latent_channels)
+
+    @property
+    def pixels_per_latent(self) -> int:
+        """As `LatentModel.pixels_per_latent`."""
+        return self.checkpoint.family.pixels_per_latent
+
+    @property
+    def mask_input(self) -> MaskInput:
+        """By blending alone, and by a guide where there is one."""
+        return MaskInput.BLEND
+
+    @property
+    def effects(self) -> tuple[type[Effect], ...]:
+        """What its ControlNets add."""
+        return (BlockResiduals,)
+
+    @property
+    def guidance_embeds(self) -> bool:
+        """It is asked with and without the prompt."""
+        return False
+
+    def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:  # noqa: ARG002
+        """The same for planes of every size."""
+        return FlowMatchingSchedule(shift=self.shift, model_time=ModelTime.SIGNAL)
+
+    def configured(
+        self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
+    ) -> "ZImageModel":
+        """As `LatentModel.configured`."""
+        self.adapters.set_adapters(loras, check=check)
+        return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
+
+    def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
+        """As `LatentModel.encode_prompts`."""
+        return encode_prompts(self.language_model, positive, negative, self, guided=guided)
+
+    def encode(self, rgb: np.ndarray) -> torch.Tensor:
+        """As `LatentModel.encode`."""
+        latents = encode_picture(self.vae, rgb, self.device.torch_device)
+        check_finite(latents, ModelStep.VAE, self)
+        return latents
+
+    def decode(self, latents: torch.Tensor) -> np.ndarray:
+        """As `LatentModel.decode`."""
+        pixels = decode_latents(self.vae, latents)[0]
+        check_finite(pixels, ModelStep.VAE, self)
+        return picture_of(pixels)
+
+    def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
+        """One channel; what is masked in part of a latent's pixels is masked."""
+        return pooled_mask(mask, self.pixels_per_latent)
+
+    @torch.no_grad()
+    def predict(self, inputs: ModelInputs) -> torch.Tensor:
+        """As `LatentModel.predict`. The transformer itself predicts the velocity towards the clean latents."""
+        latents = inputs.latents
+        predicted = self.transformer(
+            list(latents[:, :, None].unbind()),
+            torch.full((len(latents),), float(inputs.timestep), device=latents.device),
+            inputs.prompt.unpadded(),
+            controlnet_block_samples=summed_block_residuals([one.effect(inputs, {}) for one in inputs.conditioners]),
+            return_dict=False,
+        )[0]
+        return -torch.stack(predicted)[:, :, 0]
+
+
+def part_classes(family: Family) -> dict[str, Any]:  # noqa: ARG001
+    """The classes of the parts that have weights, by their names in a diffusers folder."""
+    return {
+        "text_encoder": transformers.Qwen3Model,
+        "vae": diffusers.AutoencoderKL,
+        "transformer": diffusers.ZImageTransformer2DModel,
+    }
+
+
+def convert(part: str, tensors: Tensors, module: nn.Module) -> Tensors:
+    """The part's tensors under the names that its module has; those that it does not know are left out."""
+    if part == "transformer":
+        converted: Tensors = _convert_transformer(dict(tensors))
+        return converted
+    if part == "vae":
+        return convert_original(part, tensors, module)
+    return {name.removeprefix("model."): one for name, one in tensors.items()}
+
+
+def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
+    """The checkpoint's parts, each by `loader`.
+
+    Raises CheckpointUnreadable where a part's weights do not fit its config, and ModelNotFinite where the VAE decodes
+    to no numbers.
+    """
+    weights = weights_of(checkpoint, convert)
+    tokenizer = weights.tokenizer(checkpoint.family.texts[0], transformers.Qwen2TokenizerFast)
+    modules: dict[str, Any] = {}
+    for part, kind in part_classes(checkpoint.family).items():
+        dtype = torch.float32 if part == "vae" else loader.device.torch_dtype
+        modules[part] = loader(
+            partial(weights.part, part, kind, dtype),
+            content=partial(weights.content, part, check=loader.check),
+            dtype=dtype,
+            denoiser=part == "transformer",
+        )
+    loader.check()
+    vae, device = modules["vae"], loader.device.torch_device
+    model = ZImageModel(
+        checkpoint=checkpoint,
+        device=loader.device,
+        language_model=LanguageModel(
+            tokenizer, modules["text_encoder"], device, layers=(-2,), thinking=True, padded=False
+        ),
+        transformer=modules["transformer"],
+        vae=vae,
+        shift=checkpoint.variant.shift if checkpoint.variant else 1.0,
+        latent_to_rgb=fit_latent_to_rgb(
+            lambda latents: decode_latents(vae, latents.to(device)), int(vae.config.latent_channels)
+        ),
+        adapters=Adapters({"transformer": modules["transformer"]}, loader.device, title=checkpoint.id),
+    )
+    # Before minutes are spent on latents that it could not decode.
+    check_finite(model.latent_to_rgb, ModelStep.VAE, model)
+    return model
