@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CONTROLNETS", "EMBEDDINGS", "HOME_VARIABLE", "LORAS", "VAES", "Home", "find_home"]
+__all__ = ["CONTROLNETS", "EMBEDDINGS", "ESTIMATORS", "HOME_VARIABLE", "LORAS", "VAES", "Home", "find_home"]
 
 HOME_VARIABLE = "PAINTBRIDGE_HOME"
 
 LORAS, CONTROLNETS, VAES, EMBEDDINGS = "loras", "controlnet", "vae", "embeddings"
 """The folders of LoRAs, ControlNets, VAEs and textual inversions within any folder of checkpoints."""
+
+ESTIMATORS = "estimators"
+"""Likewise that of the networks that make maps of pictures."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Home:
     @property
     def controlnets(self) -> Path:
         return self.models / CONTROLNETS
+
+    @property
+    def estimators(self) -> Path:
+        return self.models / ESTIMATORS
 
     @property
     def vaes(self) -> Path:

@@ -17,6 +17,8 @@ from .errors import (
     ModelsError,
     SamplerUnsupported,
 )
+from .estimator_registry import EstimatorRegistry
+from .estimators import Estimator, EstimatorTask
 from .families import FAMILIES, Family
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
@@ -41,6 +43,9 @@ __all__ = [
     "ControlNetRegistry",
     "EmbeddingNames",
     "Entry",
+    "Estimator",
+    "EstimatorRegistry",
+    "EstimatorTask",
     "Family",
     "Lora",
     "LoraRegistry",

@@ -10,8 +10,8 @@ __all__ = ["control_kind", "kind_of_words"]
 # Words for pictures that no kind here means; what is painted on is no picture of a kind.
 _OTHER_WORDS = frozenset(
     (
-        "mlsd", "inpaint", "inpainting", "repaint", "shuffle", "qr", "qrcode", "brightness", "recolor", "ip", "densepose",
-        "animal",
+        "mlsd", "inpaint", "inpainting", "repaint", "shuffle", "qr", "qrcode", "brightness", "recolor", "ip",
+        "densepose", "animal",
     )
 )  # fmt: skip
 

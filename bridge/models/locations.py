@@ -31,6 +31,7 @@ _COMFYUI: dict[str, tuple[str, ...]] = {
     "lora": ("loras",),
     "controlnet": ("controlnet",),
     "embedding": ("embeddings",),
+    "estimator": (),
     "wildcards": (),
 }
 _WEBUI = {
@@ -38,6 +39,7 @@ _WEBUI = {
     "lora": ("models/Lora", "models/LyCORIS"),
     "controlnet": ("models/ControlNet",),
     "embedding": ("embeddings",),
+    "estimator": ("models/ControlNetPreprocessor", "extensions/sd-webui-controlnet/annotator/downloads"),
     # Of its two extensions that know wildcards.
     "wildcards": ("extensions/sd-dynamic-prompts/wildcards", "extensions/stable-diffusion-webui-wildcards/wildcards"),
 }
@@ -111,7 +113,8 @@ def find_locations(
 ) -> tuple[Location, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what is in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
+    `kind` is what is in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions),
+    "estimator" or "wildcards".
     `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..home import CONTROLNETS, LORAS, VAES, find_home
+from ..home import CONTROLNETS, ESTIMATORS, LORAS, VAES, find_home
 from .checkpoint import Checkpoint, inspect
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
@@ -141,7 +141,8 @@ def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     own = find_home().models
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            yield from candidates_in(Location(OWN, folder, without=(LORAS, CONTROLNETS, VAES)), checkpoint_candidates)
+            others = (LORAS, CONTROLNETS, ESTIMATORS, VAES)
+            yield from candidates_in(Location(OWN, folder, without=others), checkpoint_candidates)
     yield from registered_candidates(checkpoint_candidates)
     for location in find_locations():
         yield from candidates_in(location, checkpoint_candidates)

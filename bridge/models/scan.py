@@ -7,7 +7,7 @@ from pathlib import Path
 from .locations import Location
 from .names import ENDING, is_pickle
 
-__all__ = ["checkpoint_candidates", "controlnet_candidates", "files_below", "lora_candidates"]
+__all__ = ["checkpoint_candidates", "controlnet_candidates", "estimator_candidates", "files_below", "lora_candidates"]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -69,6 +69,21 @@ def controlnet_candidates(location: Location) -> Iterator[tuple[str, Path]]:
                 yield _part_name(path), path
 
 
+def estimator_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be an estimator, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    folder = location.folder
+    if location.layout == "hub":
+        yield from ((name, snapshot) for name, snapshot in _snapshots(folder) if _is_estimator(snapshot))
+    elif folder.is_file():
+        yield _part_name(folder), folder
+    else:
+        for path in _below(folder, lambda path: _is_estimator(path) or _is_weights(path)):
+            yield _part_name(path), path
+
+
 def files_below(folder: Path, endings: Container[str], depth: int = _DEPTH) -> Iterator[Path]:
     """Files with one of these endings, in lower case, in a stable order; hidden ones are left out.
 
@@ -101,6 +116,10 @@ def _is_weights(path: Path) -> bool:
 
 def _is_part(path: Path) -> bool:
     return (path / "config.json").is_file() and not (path / "model_index.json").is_file()
+
+
+def _is_estimator(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / "model_index.json").is_file()
 
 
 def _part_name(path: Path) -> str:

@@ -28,14 +28,14 @@ _LORA_BYTES = 640
 _CONDITION_BYTES = 768
 
 
-def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> JobOrder:
+def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str | None) -> JobOrder:
     """Check a job, and fill in its checkpoint.
 
     Whether the pictures are held is not looked at here.
 
     Args:
         samplers: those that there are.
-        checkpoint: what the job's choice of a checkpoint comes to.
+        checkpoint: what the job's choice of a checkpoint comes to; None: none takes part, and that is as it was.
 
     Raises:
         BridgeError: ``unsupported_mode unsupported_sampler unsupported_condition bad_context missing_field out_of_range
@@ -46,10 +46,10 @@ def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str
     for image in order.images:
         check_picture(image.picture, most_pixels=settings.picture_pixels)
         _check_channels("picture", image.picture, (3, 4))
-    return replace(order, checkpoint=checkpoint)
+    return order if checkpoint is None else replace(order, checkpoint=checkpoint)
 
 
-def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
+def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str | None) -> Submit:
     asked = submit.settings
     if asked.mode not in MODES[asked.kind]:
         raise BridgeError("unsupported_mode")
@@ -58,7 +58,7 @@ def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[st
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
-    return replace(submit, settings=replace(asked, checkpoint=checkpoint))
+    return submit if checkpoint is None else replace(submit, settings=replace(asked, checkpoint=checkpoint))
 
 
 def with_seed(order: JobOrder) -> JobOrder:
