@@ -20,8 +20,8 @@ _EPSILON = 1e-6
 def estimate_depth(network: Prepared, rgb: torch.Tensor) -> FloatArray:
     """How near things are, (h, w), 0..1: 1 is the nearest of the picture and 0 the farthest.
 
-    Ranftl et al. 2021, "Vision Transformers for Dense Prediction"; Yang et al. 2024, "Depth Anything V2". What they give
-    is an inverse depth up to scale and shift, but for those that were trained on metres.
+    Ranftl et al. 2021, "Vision Transformers for Dense Prediction"; Yang et al. 2024, "Depth Anything V2". What they
+    give is an inverse depth up to scale and shift, but for those that were trained on metres.
     """
     output: Any = network.module(pixel_values=network.prepare(rgb))
     depth: torch.Tensor = output.predicted_depth[:, None].float()

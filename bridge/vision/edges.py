@@ -62,7 +62,7 @@ def blurred(rgb: FloatArray, detail: float) -> FloatArray:
 
 def usual_detail(kind: str, rgb: FloatArray) -> float:
     """The width of lines, or the size of detail to lose, that suits a picture: by its shorter side, in pixels."""
-    side = min(rgb.shape[:2])
+    side = int(min(rgb.shape[:2]))
     if kind == "blur":
         return max(2.0, side * _BLUR_SHARE)
     return max(1.0, side * _LINE_SHARE * (3 if kind == "scribble" else 1))

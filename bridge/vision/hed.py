@@ -3,6 +3,9 @@
 The names of tensors, and the mean of the five, are those of ControlNet's own network.
 """
 
+from itertools import pairwise
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.functional import interpolate, max_pool2d
@@ -25,7 +28,7 @@ class _Stage(nn.Module):
     def __init__(self, channels: int, width: int, count: int) -> None:
         super().__init__()
         sides = [channels, *[width] * count]
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(sides, sides[1:], strict=False))
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(sides))
         self.projection = nn.Conv2d(width, 1, 1)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -53,7 +56,7 @@ class Hed(nn.Module):
         hidden, size = pixels - self.norm, pixels.shape[-2:]
         said = []
         for number, name in enumerate(self._stages):
-            stage = self.get_submodule(name)
+            stage: Any = self.get_submodule(name)
             hidden = stage(max_pool2d(hidden, 2, ceil_mode=True) if number else hidden)
             said.append(interpolate(stage.projection(hidden), size, mode="bilinear", align_corners=False))
         return torch.stack(said).mean(dim=0).sigmoid()
@@ -65,15 +68,14 @@ def load_hed(files: Estimator) -> nn.Module:
 
     (path,) = files.files
     shapes = read_header(path).shapes
-    widths = [
-        (
-            shapes[f"block{number}.convs.0.bias"][0],
-            sum(name.startswith(f"block{number}.convs.") for name in shapes) // 2,
+    blocks = [f"block{number}.convs." for number in range(1, len(_STAGES) + 1)]
+    network = Hed(
+        tuple(
+            (shapes[f"{block}0.bias"][0], sum(name.startswith(block) for name in shapes) // 2)
+            for block in blocks
+            if f"{block}0.bias" in shapes
         )
-        for number in range(1, len(_STAGES) + 1)
-        if f"block{number}.convs.0.bias" in shapes
-    ]
-    network = Hed(tuple(widths))
+    )
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
     except RuntimeError as error:

@@ -24,8 +24,8 @@ __all__ = ["MAKERS", "EstimatedMap", "MapOptions", "Scene", "make_map"]
 
 @dataclass(frozen=True)
 class MapOptions:
-    """`weak_edge` and `strong_edge` as `canny_edges` takes them, `detail_size` in pixels (None: what suits), the seed of
-    what is drawn by chance.
+    """`weak_edge` and `strong_edge` as `canny_edges` takes them, `detail_size` in pixels (None: what suits), and the
+    seed of what is drawn by chance.
     """
 
     weak_edge: float = 100.0

@@ -26,8 +26,8 @@ class Prepared(nn.Module):
 def load_estimator(files: Estimator) -> nn.Module:
     """The estimator's network, on the CPU, in float32. No code of the files' runs, and no pickle is read.
 
-    Raises CheckpointUnreadable where its weights do not fit its config, or are not all there, EstimatorUnsupported where
-    its pictures are to be prepared as is not known.
+    Raises CheckpointUnreadable where its weights do not fit its config, or are not all there; EstimatorUnsupported
+    where its pictures are to be prepared as is not known.
     """
     if files.architecture == "HED":
         return load_hed(files)
@@ -58,13 +58,11 @@ def _load_transformer(files: Estimator) -> Any:
             name=files.path.name,
             architecture=files.architecture,
         ) from error
-    wrong = sorted(
-        {*report["missing_keys"], *report["unexpected_keys"], *(key[0] for key in report["mismatched_keys"])}
-    )
+    mismatched = (key[0] for key in report["mismatched_keys"])
+    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"], *mismatched})
     if wrong:
         raise CheckpointUnreadable(
-            "The weights of {name} are not those of a {architecture}: {count} of them are missing or left over, such as "
-            "{example}.",
+            "The weights of {name} are not those of a {architecture}: {count} are missing or left over, such as {example}.",
             hint="Download or copy the folder again.",
             name=files.path.name,
             architecture=files.architecture,

@@ -61,9 +61,8 @@ class Preprocessor:
                 scale = min(scale, self.longest_edge / max(height, width))
         else:
             scale = 1.0
-        tall, wide = (
-            max(self.multiple, round(side * scale / self.multiple) * self.multiple) for side in (height, width)
-        )
+        units = (max(1, round(side * scale / self.multiple)) for side in (height, width))
+        tall, wide = (count * self.multiple for count in units)
         return tall, wide
 
     def __call__(self, rgb: torch.Tensor) -> torch.Tensor:

@@ -71,7 +71,7 @@ def draw_skeletons(people: Sequence[Skeleton], size: Size) -> FloatArray:
             if name in joints:
                 for picture, value in ((drawn, colour), (covered, 255)):
                     cv2.circle(picture, _fixed(joints[name]), _radius(_DOT * scale), value, -1, cv2.LINE_8, _SHIFT)
-    return np.dstack([drawn, covered]).astype(np.float32) / 255
+    return np.asarray(np.dstack([drawn, covered]), np.float32) / np.float32(255)
 
 
 def _limb(
