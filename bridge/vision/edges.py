@@ -13,9 +13,9 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # Gaussians, how much lines are sharpened, and how soft the threshold is.
 _RATIO, _SHARPENING, _SOFTNESS = 1.6, 20.0, 10.0
 # Lightness of the sharpened picture below which ink lies.
-_INK = 0.5
+_INK = 0.6
 # Shares of a picture's shorter side.
-_LINE_SHARE, _BLUR_SHARE = 1 / 900, 1 / 48
+_LINE_SHARE, _BLUR_SHARE = 1 / 600, 1 / 48
 
 
 def canny_edges(rgb: FloatArray, weak: float, strong: float) -> FloatArray:
@@ -65,7 +65,7 @@ def usual_detail(kind: str, rgb: FloatArray) -> float:
     side = int(min(rgb.shape[:2]))
     if kind == "blur":
         return max(2.0, side * _BLUR_SHARE)
-    return max(1.0, side * _LINE_SHARE * (3 if kind == "scribble" else 1))
+    return max(1.0, side * _LINE_SHARE * (2.5 if kind == "scribble" else 1))
 
 
 def _gaussian(array: FloatArray, deviation: float) -> FloatArray:

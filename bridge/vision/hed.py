@@ -19,7 +19,7 @@ from ..models.tensor_file import read_header
 __all__ = ["Hed", "load_hed", "soft_edges"]
 
 # Its first features take 256 bytes for each pixel; less than 16 pixels its stages make nothing of.
-_MOST_PIXELS, _LEAST_SIDE = 1 << 20, 16
+_MOST_PIXELS, _LEAST_SIDE = 1 << 19, 16
 # Channels of each stage's convolutions, and how many it has.
 _STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 

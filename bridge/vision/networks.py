@@ -62,7 +62,8 @@ def _load_transformer(files: Estimator) -> Any:
     wrong = sorted({*report["missing_keys"], *report["unexpected_keys"], *mismatched})
     if wrong:
         raise CheckpointUnreadable(
-            "The weights of {name} are not those of a {architecture}: {count} are missing or left over, such as {example}.",
+            "The weights of {name} are not those of a {architecture}: {count} are missing or too many, such as "
+            "{example}.",
             hint="Download or copy the folder again.",
             name=files.path.name,
             architecture=files.architecture,

@@ -350,6 +350,6 @@ export const FIELDS = [
     "kinds": [
       "estimate"
     ],
-    "doc": "Blurred pictures: detail smaller than so many pixels is lost; line drawings and scribbles: the width of lines. None: what suits the picture's size."
+    "doc": "Blurred pictures: detail smaller than so many pixels is lost; line drawings and scribbles: the width of their lines. None: what suits the picture's size."
   }
 ];
