@@ -8,7 +8,14 @@ from .fields import described
 from .job import JobSettings
 from .parts import MAX_OFFSET, MAX_SIDE, Picture, Rect
 
-__all__ = ["Joint", "Layer", "LoraUse", "Person", "Recipe"]
+__all__ = ["OPENPOSE_JOINTS", "Joint", "Layer", "LoraUse", "Person", "Recipe"]
+
+OPENPOSE_JOINTS = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
+    "right_ear", "left_ear",
+)  # fmt: skip
+"""The joints of a :class:`Person`, in the order of OpenPose's model of 18."""
 
 
 @dataclass(frozen=True)

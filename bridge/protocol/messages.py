@@ -46,7 +46,7 @@ from .job import (
     job_fields,
     job_settings,
 )
-from .layer import Joint, Layer, LoraUse, Person, Recipe
+from .layer import OPENPOSE_JOINTS, Joint, Layer, LoraUse, Person, Recipe
 from .parts import (
     CHUNK_BYTES,
     MOST_HINTS,
@@ -90,6 +90,7 @@ __all__ = [
     "CLIENT_MESSAGES",
     "MODES",
     "MOST_HINTS",
+    "OPENPOSE_JOINTS",
     "PREVIEW_SIDE",
     "PROTOCOL_VERSION",
     "SCALES",

@@ -12,15 +12,9 @@ import numpy as np
 
 from ..canvas.geometry import Size
 from ..canvas.types import FloatArray
+from ..protocol.layer import OPENPOSE_JOINTS
 
-__all__ = ["JOINTS", "Skeleton", "draw_skeletons", "openpose_joints"]
-
-JOINTS = (
-    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
-    "right_ear", "left_ear",
-)  # fmt: skip
-"""OpenPose's joints, in its order."""
+__all__ = ["Skeleton", "draw_skeletons", "openpose_joints"]
 
 Skeleton = dict[str, tuple[float, float]]
 """Joints that are seen, by name: x and y in pixels."""
@@ -55,7 +49,7 @@ def openpose_joints(coco: Sequence[tuple[float, float] | None]) -> Skeleton:
     if "left_shoulder" in found and "right_shoulder" in found:
         (ax, ay), (bx, by) = found["left_shoulder"], found["right_shoulder"]
         found["neck"] = ((ax + bx) / 2, (ay + by) / 2)
-    return {name: found[name] for name in JOINTS if name in found}
+    return {name: found[name] for name in OPENPOSE_JOINTS if name in found}
 
 
 def draw_skeletons(people: Sequence[Skeleton], size: Size) -> FloatArray:
@@ -67,7 +61,7 @@ def draw_skeletons(people: Sequence[Skeleton], size: Size) -> FloatArray:
         for (first, second), colour in zip(_LIMBS, _COLOURS, strict=False):
             if first in joints and second in joints:
                 _limb(drawn, covered, joints[first], joints[second], colour, _STICK * scale)
-        for name, colour in zip(JOINTS, _COLOURS, strict=True):
+        for name, colour in zip(OPENPOSE_JOINTS, _COLOURS, strict=True):
             if name in joints:
                 for picture, value in ((drawn, colour), (covered, 255)):
                     cv2.circle(picture, _fixed(joints[name]), _radius(_DOT * scale), value, -1, cv2.LINE_8, _SHIFT)
