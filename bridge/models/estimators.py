@@ -151,6 +151,7 @@ def inspect_estimator(path: Path) -> Estimator:
             name=path.name,
             repository=_RECOMMENDED[task],
         )
+    _check_labels(path.name, task, config.get("id2label"))
     preprocessor = path / "preprocessor_config.json"
     if not preprocessor.is_file():
         raise CheckpointUnreadable(
@@ -237,6 +238,28 @@ def _inspect_file(path: Path) -> Estimator:
     if not read_header(path).shapes.keys() >= _HED:
         raise NotAnEstimator("{name} is no estimator.", name=path.name)
     return Estimator(path.stem, path, EstimatorTask.EDGES, "HED", (path,))
+
+
+def _check_labels(name: str, task: EstimatorTask, labels: Any) -> None:
+    """Raises EstimatorUnsupported for networks that tell of other things than the maps are of."""
+    known = [str(label) for label in labels.values()] if isinstance(labels, dict) else []
+    if task is EstimatorTask.SEGMENTATION and (len(known) != 150 or known[:3] != ["wall", "building", "sky"]):
+        raise EstimatorUnsupported(
+            "{name} knows other things than ADE20K's, whose colours label maps have.",
+            hint="Choose one that was trained on ADE20K, such as {repository}.",
+            name=name,
+            repository=_RECOMMENDED[task],
+        )
+    if task is EstimatorTask.DETECTION and "person" not in known:
+        raise EstimatorUnsupported(
+            "{name} finds no people.", hint="Choose another, such as {repository}.", name=name,
+            repository=_RECOMMENDED[task],
+        )  # fmt: skip
+    if task is EstimatorTask.POSE and len(known) != 17:
+        raise EstimatorUnsupported(
+            "{name} does not find COCO's 17 joints.", hint="Choose another, such as {repository}.", name=name,
+            repository=_RECOMMENDED[task],
+        )  # fmt: skip
 
 
 def _read_json(path: Path) -> dict[str, Any]:

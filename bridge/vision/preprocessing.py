@@ -4,6 +4,7 @@ The names of its keys are transformers'. What has a meaning that is not heeded h
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Preprocessor:
     """How a picture (3, h, w), 0..1, becomes a network's input.
 
     `size` is (height, width), or None with `shortest_edge`; `longest_edge` bounds that. With `keeps_aspect` the picture
-    keeps its own as far as `multiple` allows. `factor` scales 0..255.
+    keeps its own as far as `multiple` allows, to which sides are rounded, or rounded up. `factor` scales 0..255.
     """
 
     size: tuple[int, int] | None
@@ -42,6 +43,7 @@ class Preprocessor:
     longest_edge: int | None
     keeps_aspect: bool
     multiple: int
+    rounds_up: bool
     mode: str
     factor: float
     mean: tuple[float, ...]
@@ -61,9 +63,13 @@ class Preprocessor:
                 scale = min(scale, self.longest_edge / max(height, width))
         else:
             scale = 1.0
-        units = (max(1, round(side * scale / self.multiple)) for side in (height, width))
+        units = (max(1, self._count(side * scale / self.multiple)) for side in (height, width))
         tall, wide = (count * self.multiple for count in units)
         return tall, wide
+
+    def _count(self, units: float) -> int:
+        # What ends in pixels ends there before it is rounded up.
+        return math.ceil(round(units * self.multiple) / self.multiple) if self.rounds_up else round(units)
 
     def __call__(self, rgb: torch.Tensor) -> torch.Tensor:
         """(1, 3, h, w) of a picture (3, h, w), 0..1."""
@@ -121,6 +127,7 @@ def _read(said: Mapping[str, Any]) -> Preprocessor:
         longest_edge=size.get("longest_edge") or said.get("max_size"),
         keeps_aspect=bool(said.get("keep_aspect_ratio")),
         multiple=int(said.get("ensure_multiple_of") or said.get("size_divisor") or 1),
+        rounds_up=not said.get("ensure_multiple_of"),
         mode=_FILTERS.get(said.get("resample", 2), "bilinear"),
         factor=float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0,
         mean=tuple(map(float, mean)) if normalised else (0.0, 0.0, 0.0),

@@ -15,6 +15,7 @@ from .networks import Prepared
 __all__ = ["label_map"]
 
 _MOST_PIXELS = 1 << 20
+_MASK_SIZE = (384, 384)
 _COLOURS = np.array([colour for _, colour in ADE20K], np.float32) / 255
 
 
@@ -35,4 +36,6 @@ def _of_queries(output: Any) -> torch.Tensor:
     al. 2021, "Per-Pixel Classification is Not All You Need", 3.4). The last class is that of no thing.
     """
     classes = output.class_queries_logits.float().softmax(dim=-1)[..., :-1]
-    return torch.einsum("nqc,nqhw->nchw", classes, output.masks_queries_logits.float().sigmoid())
+    # Enlarged before they are masks, so that edges stay sharp.
+    masks = interpolate(output.masks_queries_logits.float(), _MASK_SIZE, mode="bilinear", align_corners=False)
+    return torch.einsum("nqc,nqhw->nchw", classes, masks.sigmoid())
