@@ -10,12 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CONTROLNETS", "EMBEDDINGS", "ESTIMATORS", "HOME_VARIABLE", "LORAS", "VAES", "Home", "find_home"]
+__all__ = [
+    "CONTROLNETS",
+    "EMBEDDINGS",
+    "ESTIMATORS",
+    "HOME_VARIABLE",
+    "LORAS",
+    "TEXT_ENCODERS",
+    "TOKENIZERS",
+    "VAES",
+    "Home",
+    "find_home",
+]
 
 HOME_VARIABLE = "PAINTBRIDGE_HOME"
 
 LORAS, CONTROLNETS, VAES, EMBEDDINGS = "loras", "controlnet", "vae", "embeddings"
 """The folders of LoRAs, ControlNets, VAEs and textual inversions within any folder of checkpoints."""
+
+TEXT_ENCODERS, TOKENIZERS = "text_encoders", "tokenizers"
+"""Likewise those of text encoders that checkpoints share, and of their tokenizers."""
 
 ESTIMATORS = "estimators"
 """Likewise that of the networks that make maps of pictures."""
@@ -71,6 +85,15 @@ class Home:
     @property
     def vaes(self) -> Path:
         return self.models / VAES
+
+    @property
+    def text_encoders(self) -> Path:
+        return self.models / TEXT_ENCODERS
+
+    @property
+    def tokenizers(self) -> Path:
+        """A folder for each kind of text encoder."""
+        return self.models / TOKENIZERS
 
     @property
     def embeddings(self) -> Path:

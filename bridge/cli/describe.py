@@ -10,6 +10,7 @@ from typing import Any
 from ..models import RECOMMENDED, Checkpoint, Entry, Lora, ModelsError
 from ..models.locations import OWN
 from ..models.receipt import read_receipt
+from ..models.recommended import first_choice_by_card
 
 __all__ = [
     "details",
@@ -137,7 +138,16 @@ def recommended_words() -> str:
             f"{entry.hub_id}: {entry.kind}; {size_words(entry.download_bytes)} to download; wants about {memory} of a "
             f"graphics card's memory; licence {entry.licence}",
             f"    good at {entry.good_at}",
+            f"    fills {entry.fills}{'; edits' if entry.edits else ''}{'; paints alpha' if entry.alpha else ''}",
         ]
+        if entry.denoiser_bytes:
+            sizes = ", ".join(f"{name} {size_words(size)}" for name, size in entry.denoiser_bytes)
+            lines.append(f"    its denoiser as a file of its own: {sizes}")
+        if entry.gated:
+            lines.append(f"    gated: accept its licence on the page of {entry.hub_id}, then `hf auth login`")
+    lines += ["", "To begin with, by the memory of the graphics card:"]
+    for size, entry in first_choice_by_card().items():
+        lines.append(f"    {size >> 30} GB: {entry.hub_id}")
     return "\n".join([*lines, "", "To fetch one: paintbridge models pull NAME"])
 
 

@@ -18,6 +18,8 @@ from ..models import (
     CheckpointUnknown,
     ControlNet,
     ControlNetRegistry,
+    Embedding,
+    EmbeddingRegistry,
     Entry,
     Lora,
     LoraRegistry,
@@ -35,6 +37,7 @@ from ..models.scan import checkpoint_candidates, lora_candidates
 from ..server.settings import load_settings
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
+from .embeddings import embedding_details, embedding_details_words, embedding_row, embedding_row_words
 from .exits import CliError, Exit, unwritable
 from .filenames import existing
 from .loras import lora_details, lora_details_words, lora_row, lora_row_words
@@ -52,6 +55,15 @@ def registry() -> Registry:
     """
     settings = load_settings()
     return Registry((find_home().models, *settings.models_folders), default=settings.default_checkpoint)
+
+
+def embedding_registry() -> EmbeddingRegistry:
+    """The textual inversions that a bridge started here would have.
+
+    Raises:
+        StartError: a setting cannot be used.
+    """
+    return EmbeddingRegistry((find_home().models, *load_settings().models_folders))
 
 
 def lora_registry() -> LoraRegistry:
@@ -122,6 +134,13 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
             lines.append(controlnet_row_words(controlnets[-1]))
         else:
             _add_problem(problems, net, net.found)
+    embeddings = []
+    for embedding in embedding_registry().entries():
+        if isinstance(embedding.found, Embedding):
+            embeddings.append(embedding_row(embedding, embedding.found))
+            lines.append(embedding_row_words(embeddings[-1]))
+        else:
+            _add_problem(problems, embedding, embedding.found)
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
@@ -129,7 +148,14 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
             "`paintbridge models pull` fetches them."
         )
     words = "\n".join(lines)
-    return _said(words, checkpoints=checkpoints, loras=loras, controlnets=controlnets, problems=problems)
+    return _said(
+        words,
+        checkpoints=checkpoints,
+        loras=loras,
+        controlnets=controlnets,
+        embeddings=embeddings,
+        problems=problems,
+    )
 
 
 def _add_problem(problems: dict[str, dict[str, Any]], entry: Entry[Any], error: ModelsError) -> None:
@@ -150,11 +176,28 @@ def _info(args: argparse.Namespace) -> dict[str, Any]:
         entries = {entry.name: entry for entry in loras.entries()}
         name = find_name(args.name, entries)
         if name is None:
-            raise
+            return _info_of_embedding(args.name)
         said = lora_details(entries[name], loras.find(name))
         return _said(lora_details_words(said), **said)
     details = describe.details(_entry(found, checkpoint.id), checkpoint)
     return _said(describe.details_words(details), **details)
+
+
+def _info_of_embedding(asked: str) -> dict[str, Any]:
+    """Raises CheckpointUnknown where there is none of that name either."""
+    entries = {entry.name: entry for entry in embedding_registry().entries()}
+    name = find_name(asked, entries)
+    if name is None:
+        raise CheckpointUnknown(
+            "There is no checkpoint, LoRA or textual inversion named {name}.",
+            hint="`paintbridge models list` shows all that there are.",
+            name=repr(asked),
+        )
+    found = entries[name].found
+    if not isinstance(found, Embedding):
+        raise found
+    said = embedding_details(entries[name], found)
+    return _said(embedding_details_words(said), **said)
 
 
 def _add(args: argparse.Namespace) -> dict[str, Any]:
@@ -252,7 +295,9 @@ def _pull(args: argparse.Namespace) -> dict[str, Any]:
 
     path = pull_with_bar(args.hub_id, args.revision)
     found = registry()
-    name = next(entry.name for entry in found.entries() if entry.path.samefile(path))
+    name = next((entry.name for entry in found.entries() if entry.path.samefile(path)), None)
+    if name is None:
+        return _said(f"The tokenizer is installed, at {path}.", name=path.name, path=str(path))
     return _said(f"{name} is installed, at {path}.", name=name, path=str(path))
 
 

@@ -10,7 +10,7 @@ from .conditioning import GuideFiles, GuideInput, check_takes, guide_loader, reg
 from .denoise import DenoiseInputs, denoise, steps_taken
 from .device import Device, find_device
 from .finite import ModelNotFinite
-from .loading import ModuleLoader, Offload
+from .loading import ModuleLoader, Offload, Placement
 from .lora import Adapters
 from .model import (
     Conditioner,
@@ -22,6 +22,7 @@ from .model import (
     PromptEmbeds,
     WeightedConditioner,
     WeightedLora,
+    embeddings_of,
     pooled_mask,
     within,
 )
@@ -46,12 +47,14 @@ __all__ = [
     "ModuleLoader",
     "Offload",
     "OnDemand",
+    "Placement",
     "PreviewMaker",
     "PromptEmbeds",
     "WeightedConditioner",
     "WeightedLora",
     "check_takes",
     "denoise",
+    "embeddings_of",
     "find_device",
     "fit_latent_to_rgb",
     "guide_loader",

@@ -1,7 +1,7 @@
 """The accelerator that is used, the precision that suits it, and why."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -47,6 +47,24 @@ class Device:
     def has_memory(self) -> bool:
         """Whether its memory is its own, so that what does not fit there can wait in the machine's."""
         return self.kind in ("cuda", "rocm", "xpu")
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether it computes while weights come to it."""
+        return self.kind in ("cuda", "rocm", "xpu")
+
+    def in_half(self, half: str) -> "Device":
+        """This device, where it computes in half precision in the one of that name, if it can."""
+        if self.dtype not in ("float16", "bfloat16") or self.dtype == half:
+            return self
+        return replace(self, dtype=half) if half == "float16" or self.has_bfloat16 else self
+
+    @property
+    def has_bfloat16(self) -> bool:
+        """Whether its own units compute in bfloat16."""
+        if self.kind == "cuda":
+            return torch.cuda.get_device_capability(0) >= (8, 0)
+        return self.kind in ("cpu", "rocm", "xpu", "mps")
 
     def empty_cache(self) -> None:
         """Gives back what torch holds of the device's memory and nobody uses."""

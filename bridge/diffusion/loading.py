@@ -1,7 +1,6 @@
 """How a model's modules come into memory: read, aligned, placed, shared by content."""
 
 from collections.abc import Callable, Hashable
-from enum import IntEnum
 from typing import Any
 
 import diffusers
@@ -9,10 +8,12 @@ import torch
 import transformers
 from torch import nn
 
+from ..models.memory import WHOLE, Offload, Placement
 from .device import Device
 from .offload import place
+from .packing import forget_stored, pack
 
-__all__ = ["ModuleLoader", "Offload", "Share"]
+__all__ = ["ModuleLoader", "Offload", "Placement", "Share"]
 
 diffusers.utils.logging.disable_progress_bar()
 diffusers.utils.logging.set_verbosity_error()
@@ -24,14 +25,6 @@ _ALIGNMENT = 64
 
 Share = Callable[[Hashable, Callable[[], nn.Module]], nn.Module]
 """The module of that content, loaded unless it is in memory."""
-
-
-class Offload(IntEnum):
-    """What waits outside a device, step by step as its memory falls short: what a job uses once costs least."""
-
-    NOTHING = 0
-    ALL_BUT_DENOISER = 1
-    ALL = 2
 
 
 class ModuleLoader:
@@ -47,13 +40,13 @@ class ModuleLoader:
         *,
         check: Callable[[], None],
         loaded: Callable[[int], None] = lambda _: None,
-        offload: Offload = Offload.NOTHING,
+        placement: Placement = WHOLE,
         share: Share | None = None,
     ) -> None:
         self.device = device
         self.check = check
         self._loaded = loaded
-        self._offload = offload
+        self._placement = placement
         self._share = share
         self._count = 0
 
@@ -65,12 +58,18 @@ class ModuleLoader:
         A `denoiser` is used at every step, and so the last to be offloaded.
         """
         self.check()
-        offloaded = self._offload >= (Offload.ALL if denoiser else Offload.ALL_BUT_DENOISER)
+        offloaded = self._placement.offload >= (Offload.ALL if denoiser else Offload.ALL_BUT_DENOISER)
+        packed = self._placement.packed
 
         def load() -> Any:
-            return place(_aligned(read().eval().requires_grad_(False)), self.device, offloaded=offloaded)
+            module = _aligned(read().eval().requires_grad_(False))
+            if packed:
+                pack(module)
+            else:
+                forget_stored(module)
+            return place(module, self.device, offloaded=offloaded, ahead=denoiser)
 
-        module = load() if self._share is None else self._share((content(), dtype, offloaded), load)
+        module = load() if self._share is None else self._share((content(), dtype, offloaded, packed), load)
         self._count += 1
         self._loaded(self._count)
         return module

@@ -1,22 +1,18 @@
 """LoRAs on a checkpoint's parts (Hu et al. 2021, "LoRA"): loaded once, then put on and taken off at no cost.
 
-peft lays each LoRA beside the weights that it changes, and never touches these: what is taken off leaves the checkpoint
-as if it had never been loaded.
+Each lies beside the weights that it changes, and these are never touched: what is taken off leaves the checkpoint as if
+it had never been loaded.
 """
 
-import re
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
-
-from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
-from peft.tuners.tuners_utils import BaseTunerLayer
 
 from ..models import Lora, LoraUnsupported
 from .device import Device, is_out_of_memory
-from .lora_weights import LoraWeight, ModuleNames, read_weights
+from .layer_names import LayerNames, Originals
+from .lora_layers import AdaptedLayer, LayerChange
+from .lora_weights import read_changes
 from .model import WeightedLora
 from .offload import place_again
 
@@ -34,10 +30,20 @@ class Adapters:
     there, or deleted, is found there.
     """
 
-    def __init__(self, parts: Mapping[str, Any], device: Device, *, title: str, budget: int = _BUDGET) -> None:
-        """`parts` are those that LoRAs change, by their names in a diffusers folder. `title` names the checkpoint."""
+    def __init__(
+        self,
+        parts: Mapping[str, Any],
+        device: Device,
+        *,
+        title: str,
+        originals: Originals = {},  # noqa: B006
+        budget: int = _BUDGET,
+    ) -> None:
+        """`parts` are those that LoRAs change, by their names in a diffusers folder: a denoiser, whose layers are
+        called `originals` in files of the original layout, and text encoders. `title` names the checkpoint.
+        """
         self._parts = dict(parts)
-        self._names = ModuleNames(parts)
+        self._names = LayerNames(parts, originals)
         self._device = device
         self._title = title
         self._budget = budget
@@ -61,8 +67,8 @@ class Adapters:
         parts = self._held.get(name, ())
         if not parts or any(name not in self._laid_in(part) for part in parts):
             try:
-                weights = read_weights(lora, self._names, self._device.torch_dtype, title=self._title, check=check)
-                for part, of_part in weights.items():
+                changes = read_changes(lora, self._names, self._device.torch_dtype, title=self._title, check=check)
+                for part, of_part in changes.items():
                     check()
                     if name not in self._laid_in(part):
                         self._lay(part, name, of_part)
@@ -80,7 +86,7 @@ class Adapters:
                         title=self._title,
                     ) from error
                 raise
-            self._held[name] = tuple(weights)
+            self._held[name] = tuple(changes)
         self._held.move_to_end(name)
         return name
 
@@ -94,18 +100,18 @@ class Adapters:
         self._let_go(strengths)
         for layer in self._layers():
             # In the prompt's order, so that sums do not depend on what was loaded first.
-            names = [name for name in strengths if name in layer.lora_A]
-            layer.set_adapter(names, inference_mode=True)
-            for name in names:
-                layer.set_scale(name, strengths[name])
+            layer.strengths = {name: one for name, one in strengths.items() if name in layer.changes}
 
-    def _laid_in(self, part: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = getattr(self._parts[part], "peft_config", {})
-        return found
+    def _laid_in(self, part: str) -> set[str]:
+        return {name for layer in _layers_of(self._parts[part]) for name in layer.changes}
 
     def _bytes(self, name: str) -> int:
-        layers = (layer for layer in self._layers() if name in layer.lora_A)
-        return sum(side[name].weight.nbytes for layer in layers for side in (layer.lora_A, layer.lora_B))
+        return sum(
+            weight.nbytes
+            for layer in self._layers()
+            if name in layer.changes
+            for weight in layer.changes[name].parameters()
+        )
 
     def _let_go(self, used: Mapping[str, float]) -> None:
         """Frees LoRAs that are not set until the others fit the budget."""
@@ -118,58 +124,26 @@ class Adapters:
 
     def _delete(self, name: str) -> None:
         self._held.pop(name, None)
-        with _peft_keeping_quiet():
-            for layer in self._layers():
-                if name in layer.lora_A:
-                    layer.delete_adapter(name)
-        for model in self._parts.values():
-            getattr(model, "peft_config", {}).pop(name, None)
-
-    def _layers(self) -> Iterator[Any]:
-        for model in self._parts.values():
-            yield from (module for module in model.modules() if isinstance(module, BaseTunerLayer))
-
-    def _lay(self, part: str, name: str, weights: Mapping[str, LoraWeight]) -> None:
-        """Lays the LoRA beside the part's modules of these paths. Raises ValueError for a weight that was left out."""
-        model = self._parts[part]
-        states = {
-            f"{path}.lora_{side}.weight": tensor
-            for path, weight in weights.items()
-            for side, tensor in (("A", weight.down), ("B", weight.up))
-        }
-        # All alphas are in the weights already: a product of up and down counts as it is. There is one pattern for each
-        # rank, since peft tries them all on each layer.
-        paths: dict[int, list[str]] = {}
-        for path, weight in weights.items():
-            paths.setdefault(weight.down.shape[0], []).append(re.escape(path))
-        ranks = {f"^(?:{'|'.join(of_rank)})": rank for rank, of_rank in paths.items()}
-        config = LoraConfig(rank_pattern=ranks, alpha_pattern=ranks, target_modules=list(weights))
-        with _peft_keeping_quiet():
-            inject_adapter_in_model(config, model, adapter_name=name, low_cpu_mem_usage=True, state_dict=states)
-            set_peft_model_state_dict(model, states, adapter_name=name, low_cpu_mem_usage=True)
-        self._check_all_laid(model, name, weights)
-        place_again(model, self._device)
         for layer in self._layers():
-            layer.set_adapter([], inference_mode=True)
+            layer.strengths.pop(name, None)
+            if name in layer.changes:
+                del layer.changes[name]
 
-    def _check_all_laid(self, model: Any, name: str, weights: Mapping[str, LoraWeight]) -> None:
-        layers: Iterator[tuple[str, Any]] = (
-            (path, module) for path, module in model.named_modules() if isinstance(module, BaseTunerLayer)
-        )
-        laid = {
-            path: (layer.lora_A[name].weight, layer.lora_B[name].weight)
-            for path, layer in layers
-            if name in layer.lora_A
-        }
-        # peft only warns of what has no place, and leaves on no device what it was not given.
-        missing = [path for path in weights if path not in laid or any(weight.is_meta for weight in laid[path])]
-        if missing or len(laid) != len(weights):
-            raise ValueError(f"{len(missing)} of {len(weights)} layers were not laid, {len(laid)} were")
+    def _layers(self) -> Iterator[AdaptedLayer]:
+        for model in self._parts.values():
+            yield from _layers_of(model)
+
+    def _lay(self, part: str, name: str, changes: Mapping[str, LayerChange]) -> None:
+        """Lays a LoRA's changes beside the layers of the part that have these paths."""
+        model = self._parts[part]
+        for path, change in changes.items():
+            layer = model.get_submodule(path)
+            if not isinstance(layer, AdaptedLayer):
+                layer = AdaptedLayer(layer)
+                model.set_submodule(path, layer)
+            layer.changes[name] = change
+        place_again(model, self._device)
 
 
-@contextmanager
-def _peft_keeping_quiet() -> Iterator[None]:
-    """It warns of several LoRAs side by side, of one that leaves, and of configs that name fewer layers than files."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"peft\.")
-        yield
+def _layers_of(model: Any) -> Iterator[AdaptedLayer]:
+    yield from (module for module in model.modules() if isinstance(module, AdaptedLayer))

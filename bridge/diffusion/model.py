@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.functional import adaptive_max_pool2d
 
-from ..models import Checkpoint, Lora
+from ..models import Checkpoint, Embedding, Lora
 from .device import Device
 from .schedules import NoiseSchedule
 
@@ -26,8 +26,10 @@ __all__ = [
     "MaskInput",
     "ModelInputs",
     "PromptEmbeds",
+    "TakesEmbeddings",
     "WeightedConditioner",
     "WeightedLora",
+    "embeddings_of",
     "pooled_mask",
     "within",
 ]
@@ -112,10 +114,12 @@ class MaskInput(Enum):
         """Whether the latents are held to the picture's outside the mask."""
         return self is not MaskInput.CHANNELS
 
-    @property
-    def sees_picture(self) -> bool:
-        """Whether the model is given the picture's latents beside those that are denoised."""
-        return self is not MaskInput.BLEND
+    def sees_picture(self, blank: np.ndarray) -> bool:
+        """Whether the model is given latents of a picture, of which `blank` (h, w) is repainted, beside the others.
+
+        Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+        """
+        return self is MaskInput.CHANNELS or (self is MaskInput.REFERENCE and not blank.all())
 
 
 class Effect(Protocol):
@@ -278,6 +282,26 @@ class LatentModel(Protocol):
 
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
         """What the denoiser predicts, (n, c, h, w), in the terms of the schedule."""
+
+
+class TakesEmbeddings(LatentModel, Protocol):
+    """A model whose text encoders read textual inversions. Those of a job are of its family."""
+
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The textual inversions whose names stand for them in prompts."""
+
+    def with_embeddings(self, embeddings: tuple[Embedding, ...], *, check: Callable[[], None]) -> LatentModel:
+        """This model with just these, of which the first of a name counts. `check` may raise to end the reading.
+
+        Raises CheckpointUnreadable for a file that is broken.
+        """
+
+
+def embeddings_of(model: LatentModel) -> tuple[Embedding, ...]:
+    """The textual inversions that its prompts may name; none where it takes none."""
+    found: tuple[Embedding, ...] = getattr(model, "embeddings", ())
+    return found
 
 
 def pooled_mask(mask: np.ndarray, scale: int) -> torch.Tensor:

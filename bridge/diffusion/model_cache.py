@@ -9,22 +9,25 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
 
-from ..models import Checkpoint
+from ..models import Checkpoint, Embedding
+from ..models.memory import WHOLE, MemoryNeeds, memory_needs, place_on
 from .architectures import load_architecture
 from .conditioning import GuideFiles, guide_loader
 from .device import Device, find_device, make_deterministic
-from .loading import ModuleLoader, Offload
-from .model import LatentModel, WeightedLora
+from .loading import ModuleLoader, Offload, Placement
+from .model import LatentModel, TakesEmbeddings, WeightedLora
 
 __all__ = ["ModelCache", "OnDemand", "load"]
 
 # Of the device's own memory, and of the machine's: the rest is for what is computed, and for other programs.
 _SHARE_OF_OWN, _SHARE_OF_MACHINE = 0.5, 0.25
+# Of a machine's memory, what one job may take.
+_MOST_OF_MACHINE = 0.8
 
 
 def load(
@@ -33,11 +36,11 @@ def load(
     *,
     check: Callable[[], None],
     loaded: Callable[[int], None] = lambda _: None,
-    offload: Offload = Offload.NOTHING,
+    placement: Placement = WHOLE,
 ) -> LatentModel:
     """A checkpoint that nobody else uses, as `ModelCache.get` loads it."""
     make_deterministic(device)
-    return load_architecture(checkpoint, ModuleLoader(device, check=check, loaded=loaded, offload=offload))
+    return load_architecture(checkpoint, ModuleLoader(device, check=check, loaded=loaded, placement=placement))
 
 
 @dataclass
@@ -83,8 +86,8 @@ class ModelCache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._modules: dict[Hashable, nn.Module] = {}
         self._current: Hashable = None
-        # How far those are offloaded that did not fit.
-        self._offload: dict[Hashable, Offload] = {}
+        # Where those are that were loaded last, or are to be when they are next.
+        self._placements: dict[Hashable, Placement] = {}
         # Those whose numbers half precision does not hold.
         self._precise: set[str] = set()
 
@@ -100,8 +103,10 @@ class ModelCache:
         check: Callable[[], None],
         loaded: Callable[[int], None] = lambda _: None,
         loras: tuple[WeightedLora, ...] = (),
+        embeddings: tuple[Embedding, ...] = (),
     ) -> LatentModel:
-        """The checkpoint's model, loaded unless it is held, with just these LoRAs set.
+        """The checkpoint's model, loaded unless it is held, with just these LoRAs set, and textual inversions of its
+        family.
 
         `check` is called before each part, and may raise to end the loading; `loaded` is told after each how many are
         there. Raises as the architecture's `load`, and as `Adapters.load`.
@@ -114,10 +119,10 @@ class ModelCache:
             return load_architecture(
                 checkpoint,
                 ModuleLoader(
-                    self._device_of(key),
+                    self.device_of(checkpoint),
                     check=check,
                     loaded=loaded,
-                    offload=self._offload.get(key, Offload.NOTHING),
+                    placement=self.placement(checkpoint),
                     share=partial(self._shared, entry),
                 ),
             )
@@ -127,6 +132,8 @@ class ModelCache:
         configured = model.configured(checkpoint, loras, check=check)
         if loras:
             self._evict({key})
+        if embeddings:
+            return cast(TakesEmbeddings, configured).with_embeddings(embeddings, check=check)
         return configured
 
     def guides(
@@ -135,7 +142,7 @@ class ModelCache:
         """The guides' networks, in that precision or the device's, loaded unless they are held."""
         dtype = dtype or self.device.torch_dtype
         # Where the denoiser had to leave the device there is no room for these either.
-        offload = max(self._offload.values(), default=Offload.NOTHING)
+        offload = max((one.offload for one in self._placements.values()), default=Offload.NOTHING)
         keys = [_GuideKey(guide.content(check), dtype, offload is Offload.ALL) for guide in guides]
         found = tuple(
             self._get(key, guide.files, partial(self._load_guide, guide, dtype, offload, check), keep=keys)
@@ -160,16 +167,21 @@ class ModelCache:
         check()
         return found
 
-    def on_demand(self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...] = ()) -> "OnDemand":
-        """The checkpoint, with these LoRAs, for a job that may or may not need it in memory."""
-        return OnDemand(checkpoint, self, loras)
+    def on_demand(
+        self,
+        checkpoint: Checkpoint,
+        loras: tuple[WeightedLora, ...] = (),
+        embeddings: tuple[Embedding, ...] = (),
+    ) -> "OnDemand":
+        """The checkpoint, with these LoRAs and textual inversions, for a job that may or may not need it in memory."""
+        return OnDemand(checkpoint, self, loras, embeddings)
 
     def free(self) -> None:
         """Lets go of everything, and forgets what was offloaded."""
         self._entries.clear()
         self._modules.clear()
         self._current = None
-        self._offload.clear()
+        self._placements.clear()
         self._precise.clear()
         self._release()
 
@@ -182,13 +194,32 @@ class ModelCache:
         self._release()
 
     def device_of(self, checkpoint: Checkpoint) -> Device:
-        """The device, with the precision that the checkpoint is used in."""
-        return self._device_of(checkpoint.content_hash())
+        """The device, with the precision that the checkpoint is used in.
+
+        Half where the device computes in half, in that which the family's numbers fit into. Where a machine without a
+        device of its own has no room for a checkpoint in float32, bfloat16, if that is its family's.
+        """
+        if checkpoint.content_hash() in self._precise:
+            return replace(self.device, dtype="float32")
+        half = checkpoint.family.half_precision
+        if self.device.kind == "cpu" and half == "bfloat16" and self.device.dtype == "float32":
+            needs = memory_needs(checkpoint, width=4)
+            if needs is not None and needs.whole() > _MOST_OF_MACHINE * self.device.memory_bytes:
+                return replace(self.device, dtype=half)
+        return self.device.in_half(half)
+
+    def placement(self, checkpoint: Checkpoint) -> Placement:
+        """What of a checkpoint is on the device: what was found to be needed, or what its files tell before."""
+        key = checkpoint.content_hash()
+        if key not in self._placements:
+            needs = self._needs(checkpoint) if self.device.has_memory else None
+            self._placements[key] = WHOLE if needs is None else place_on(needs, self.device.memory_bytes)
+        return self._placements[key]
 
     def full_precision(self, checkpoint: Checkpoint) -> bool:
         """From now on uses in float32 a checkpoint whose numbers half precision does not hold; False where it is."""
         key = checkpoint.content_hash()
-        if self._device_of(key).dtype == "float32":
+        if self.device_of(checkpoint).dtype == "float32":
             return False
         self._precise.add(key)
         self._drop_with_guides(key)
@@ -198,17 +229,23 @@ class ModelCache:
         """Lets go of a checkpoint that does not fit; from now on more of it waits outside the device.
 
         False where the device has no memory of its own, or where no more can wait outside. Then, and after it was
-        evicted for another checkpoint, it is loaded whole again.
+        evicted for another checkpoint, it is placed by its files again.
         """
         if not self.device.has_memory:
             return False
         key = checkpoint.content_hash()
-        step = self._offload.get(key, Offload.NOTHING)
+        placement = self.placement(checkpoint)
         self._drop_with_guides(key)
-        if step is Offload.ALL:
+        if placement.offload is Offload.ALL:
             return False
-        self._offload[key] = Offload(step + 1)
+        needs = self._needs(checkpoint)
+        packed = needs is not None and needs.is_packable
+        offload = Offload(placement.offload + 1)
+        self._placements[key] = replace(placement, offload=offload, packed=packed, planned=False)
         return True
+
+    def _needs(self, checkpoint: Checkpoint) -> MemoryNeeds | None:
+        return memory_needs(checkpoint, width=self.device_of(checkpoint).torch_dtype.itemsize)
 
     def _get(
         self,
@@ -239,7 +276,8 @@ class ModelCache:
     def _load_guide(
         self, guide: GuideFiles, dtype: torch.dtype, offload: Offload, check: Callable[[], None], entry: _Entry
     ) -> Any:
-        loader = ModuleLoader(self.device, check=check, offload=offload, share=partial(self._shared, entry))
+        placement = Placement(offload)
+        loader = ModuleLoader(self.device, check=check, placement=placement, share=partial(self._shared, entry))
         read = partial(guide_loader(guide).load, guide, dtype)
         return loader(read, content=lambda: guide.content(check), dtype=dtype, denoiser=True)
 
@@ -268,21 +306,18 @@ class ModelCache:
 
     def _evict_entry(self, key: Hashable) -> None:
         self._drop(key)
-        self._offload.pop(key, None)
+        self._placements.pop(key, None)
 
     def _drop_with_guides(self, key: str) -> None:
         for one in [one for one in self._entries if one == key or isinstance(one, _GuideKey)]:
             self._drop(one)
-        self._offload.pop(key, None)
+        self._placements.pop(key, None)
         self._release()
 
     def _release(self) -> None:
         # Modules refer to themselves by their hooks.
         gc.collect()
         self.device.empty_cache()
-
-    def _device_of(self, key: str) -> Device:
-        return replace(self.device, dtype="float32") if key in self._precise else self.device
 
 
 @dataclass(frozen=True)
@@ -292,10 +327,11 @@ class OnDemand:
     checkpoint: Checkpoint
     cache: ModelCache
     loras: tuple[WeightedLora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
 
     def load(self, check: Callable[[], None], loaded: Callable[[int], None] = lambda _: None) -> LatentModel:
         """The model, from the cache or from disk; `loaded` is told how many parts came from there."""
-        return self.cache.get(self.checkpoint, check=check, loaded=loaded, loras=self.loras)
+        return self.cache.get(self.checkpoint, check=check, loaded=loaded, loras=self.loras, embeddings=self.embeddings)
 
     def guides(self, guides: Sequence[GuideFiles], check: Callable[[], None]) -> tuple[Any, ...]:
         """The networks of a job's guides, from the cache or from disk."""
@@ -308,6 +344,11 @@ class OnDemand:
     def offload(self) -> bool:
         """As `ModelCache.offload`."""
         return self.cache.offload(self.checkpoint)
+
+    @property
+    def placement(self) -> Placement:
+        """As `ModelCache.placement`."""
+        return self.cache.placement(self.checkpoint)
 
     def full_precision(self) -> bool:
         """As `ModelCache.full_precision`."""

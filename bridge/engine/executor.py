@@ -17,7 +17,14 @@ import psutil  # type: ignore[import-untyped]
 from ..canvas import geometry
 from ..diffusion import Device, ModelCache, find_device
 from ..home import find_home
-from ..models import ControlNetRegistry, EmbeddingNames, EstimatorRegistry, LoraRegistry, Registry, WildcardRegistry
+from ..models import (
+    ControlNetRegistry,
+    EmbeddingRegistry,
+    EstimatorRegistry,
+    LoraRegistry,
+    Registry,
+    WildcardRegistry,
+)
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MOST_HINTS, DeviceInfo, JobKind, JobSettings, Layer, Recipe, Submit, Train
@@ -29,7 +36,7 @@ from .inputs import Inputs
 from .lora_training import LoraTrainer
 from .map_estimation import MapEstimator, people_of
 from .messages import WorkerSettings
-from .parsed_prompts import PromptGroup, group_by_prompt, used_loras
+from .parsed_prompts import PromptGroup, group_by_prompt, used_embeddings, used_loras
 from .port import TaskTrained, picture_seeds
 
 __all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
@@ -96,7 +103,7 @@ class JobExecutor:
         self._loras = loras
         self._controlnets = controlnets
         self._wildcards = WildcardRegistry(folders)
-        self._embeddings = EmbeddingNames(folders)
+        self._embeddings = EmbeddingRegistry(folders)
         self._device = device
         self._cache = ModelCache(device)
         self._results = ResultCache()
@@ -142,9 +149,12 @@ class JobExecutor:
             previews=submit.result.previews,
         )
         groups = group_by_prompt(
-            settings, self._loras, self._wildcards, self._embeddings(), checkpoint, check=hooks.check
+            settings, self._loras, self._wildcards, self._embeddings, checkpoint, check=hooks.check
         )
-        parts = [(_of_group(request, group), self._cache.on_demand(checkpoint, group.loras)) for group in groups]
+        parts = [
+            (_of_group(request, group), self._cache.on_demand(checkpoint, group.loras, group.embeddings))
+            for group in groups
+        ]
         painting = paint_parts(parts, hooks, self._results)
         group_of = {seed: group for group in groups for seed in group.seeds}
         seeds = picture_seeds(settings.sampling)
@@ -209,5 +219,6 @@ def _recipe(job: JobSettings, painted: PaintedLayer, group: PromptGroup, found: 
         chosen_prompt="" if parsed.chosen == words.prompt else parsed.chosen,
         chosen_negative_prompt="" if parsed.chosen_negative == words.negative_prompt else parsed.chosen_negative,
         loras=used_loras(group),
+        embeddings=used_embeddings(group),
         **found,
     )

@@ -1,11 +1,11 @@
 """Which checkpoints, LoRAs and ControlNets there are, told by headers and small JSON files; imports no torch."""
 
 from .card import Card
-from .checkpoint import Checkpoint, inspect
+from .checkpoint import Checkpoint
 from .control_kinds import control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
-from .embeddings import EmbeddingNames
+from .embeddings import Embedding, EmbeddingRegistry, inspect_embedding
 from .errors import (
     CheckpointUnknown,
     CheckpointUnreadable,
@@ -20,6 +20,7 @@ from .errors import (
 from .estimator_registry import EstimatorRegistry
 from .estimators import Estimator, EstimatorTask
 from .families import FAMILIES, Family
+from .inspection import inspect
 from .lora import Lora, inspect_lora
 from .loras import LoraRegistry
 from .model_index import Entry
@@ -41,7 +42,8 @@ __all__ = [
     "ConditionUnsupported",
     "ControlNet",
     "ControlNetRegistry",
-    "EmbeddingNames",
+    "Embedding",
+    "EmbeddingRegistry",
     "Entry",
     "Estimator",
     "EstimatorRegistry",
@@ -60,6 +62,7 @@ __all__ = [
     "control_kind",
     "inspect",
     "inspect_controlnet",
+    "inspect_embedding",
     "inspect_lora",
     "names_by_hub_id",
 ]

@@ -14,10 +14,9 @@ from typing import Any
 from ..home import find_home
 from .card import revised
 from .checkpoint import Checkpoint
-from .errors import CheckpointUnreadable, ModelsError
-from .parts import Part
-from .schedule import DIFFUSION_PREDICTIONS, Prediction
-from .vae import inspect_vae
+from .errors import CheckpointUnreadable
+from .part_choice import chosen_part
+from .schedule import DIFFUSION_PREDICTIONS, Prediction, ScheduleKind
 
 __all__ = ["CARD_KEYS", "read_settings", "settings_file", "with_settings"]
 
@@ -69,20 +68,21 @@ def read_settings() -> dict[str, Mapping[str, Any]]:
 def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]] | None = None) -> Checkpoint:
     """The checkpoint with what `checkpoints.toml` (`tables`, or read now) says of it under its id.
 
-    Raises CheckpointUnreadable for keys that there are not and values that cannot be meant; as `inspect_vae`.
+    Raises CheckpointUnreadable for keys that there are not and values that cannot be meant; as `chosen_part`.
     """
     table = (read_settings() if tables is None else tables).get(checkpoint.id)
     if not table:
         return checkpoint
     where = f'{settings_file().name}, ["{checkpoint.id}"]'
-    unknown = next((key for key in table if key not in (*_CHECKS, *CARD_KEYS, "vae")), None)
+    known = _keys_for(checkpoint)
+    unknown = next((key for key in table if key not in known), None)
     if unknown is not None:
         raise CheckpointUnreadable(
             "{where}: there is no setting {unknown}; there are {known}.",
             hint=_MEND,
             where=where,
             unknown=unknown,
-            known=", ".join((*_CHECKS, "vae", *CARD_KEYS)),
+            known=", ".join(known),
         )
     for key, (right, wanted) in _CHECKS.items():
         if key in table and not right(table[key]):
@@ -105,32 +105,40 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
             hint='Say prediction = "v_prediction" as well, or leave zero_terminal_snr out.',
             where=where,
         )
-    if "vae" in table:
-        found = found.with_part(_vae(table["vae"], checkpoint, where))
+    for name in checkpoint.family.weighted_parts[1:]:
+        if name in table:
+            found = found.with_part(chosen_part(name, table[name], checkpoint, where))
+    if "variant" in table:
+        found = _varied(found, table["variant"], where)
     card = {key: table[key] for key in CARD_KEYS if key in table}
     return replace(found, card=revised(found.card, card, where)) if card else found
 
 
-def _vae(said: Any, checkpoint: Checkpoint, where: str) -> Part:
-    if not isinstance(said, str) or not said:
+def _varied(checkpoint: Checkpoint, said: Any, where: str) -> Checkpoint:
+    """As another variant of its family."""
+    variant = next((one for one in checkpoint.family.variants if one.name == said), None)
+    if variant is None:
         raise CheckpointUnreadable(
-            "{where}: vae must be a name or a path, not {said}.", hint=_MEND, where=where, said=repr(said)
-        )
-    own = find_home().vaes
-    named = own / Path(said).expanduser()
-    path = named if named.exists() else named.with_name(f"{named.name}.safetensors")
-    if not path.exists():
-        raise CheckpointUnreadable(
-            "{where}: there is no VAE {said}.",
-            hint="Name a file or folder in {own}, or say a whole path.",
+            "{where}: {key} must be {wanted}, not {value}.",
+            hint=_MEND,
             where=where,
-            said=said,
-            own=own,
+            key="variant",
+            wanted=f"one of {', '.join(one.name for one in checkpoint.family.variants)}",
+            value=repr(said),
         )
-    try:
-        return inspect_vae(path, checkpoint.part("vae"), checkpoint.family)
-    except ModelsError as error:
-        raise type(error)("{where}: {problem}", hint=error.hint, where=where, problem=error.message) from error
+    if variant == checkpoint.variant:
+        return checkpoint
+    wishes = {"default_steps": variant.steps, "default_guidance": variant.guidance, "sampler": variant.sampler}
+    told = (*checkpoint.told, f"variant = {variant.name}")
+    return replace(checkpoint, variant=variant, card=revised(checkpoint.card, wishes, where), told=told)
+
+
+def _keys_for(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What may be said of it."""
+    if checkpoint.family.schedule is ScheduleKind.VARIANCE_PRESERVING:
+        return (*_CHECKS, "vae", *CARD_KEYS)
+    variant = ("variant",) if checkpoint.family.variants else ()
+    return (*variant, *checkpoint.family.weighted_parts[1:], *CARD_KEYS)
 
 
 def _whole(least: int, most: int) -> Callable[[Any], bool]:

@@ -6,18 +6,21 @@ weights: names tell, the file's or folder's own, or the one that its trainer wro
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import z_image_controlnet
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
 from .control_kinds import kind_of_words
 from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
+from .families.z_image import Z_IMAGE
 from .hashing import content_hash
+from .parts import Layout
 from .single_file import configs_beside
 from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
@@ -55,11 +58,15 @@ class Inpainting:
     end: float = 1.0
 
 
+# diffusers' default, in the middle of what its trainers recommend.
+_Z_IMAGE_INPAINTING = Inpainting(strength=0.75)
+
+
 @dataclass(frozen=True)
 class ControlNet:
     """A ControlNet on disk.
 
-    `layout` is "folder" or "file". `condition` is the kind of condition that its pictures mean; None: none that there
+    `layout` says what it is. `condition` is the kind of condition that its pictures mean; None: none that there
     is. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
     it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks;
     `values` are what a file's tensors tell of its config.
@@ -67,7 +74,7 @@ class ControlNet:
 
     id: str
     path: Path
-    layout: str
+    layout: Layout
     family: Family
     shape: DenoiserShape
     condition: str | None
@@ -91,12 +98,12 @@ class ControlNet:
 
 
 def fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> bool:
-    """Whether a ControlNet was made for UNets like the checkpoint's."""
-    return (net.family.name, net.shape) == (checkpoint.family.name, checkpoint.shape)
+    """Whether a ControlNet was made for denoisers like the checkpoint's."""
+    return net.family.name == checkpoint.family.name and net.shape == checkpoint.shape
 
 
 def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
-    """Raises ConditionUnsupported for a ControlNet that was made for other UNets than the checkpoint's."""
+    """Raises ConditionUnsupported for a ControlNet that was made for other denoisers than the checkpoint's."""
     if not fits(net, checkpoint):
         raise ConditionUnsupported(
             "{id} was made for {title}, and does not fit {checkpoint_id} ({family_title}{size}).",
@@ -125,6 +132,8 @@ def _inspect_folder(path: Path) -> ControlNet:
         kind = said.get("_class_name")
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointUnreadable("{name}/config.json cannot be read.", name=path.name) from error
+    if kind == z_image_controlnet.CLASS:
+        return _z_image(path, Layout.FOLDER, said, (config, *_weights(path)))
     if kind != "ControlNetModel":
         if "ControlNet" in str(kind):
             raise ConditionUnsupported(
@@ -132,18 +141,55 @@ def _inspect_folder(path: Path) -> ControlNet:
             )
         raise NotAControlNet("{name} is not a ControlNet.", name=path.name)
     check_config(path.name, said, "ControlNetModel")
+    weights = _weights(path)
+    shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
+    family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
+    names = (*_names(path), str(said.get("_name_or_path", "")))
+    return ControlNet(path.name, path, Layout.FOLDER, family, shape, _condition(names), (config, *weights))
+
+
+def _weights(path: Path) -> tuple[Path, ...]:
     weights = weight_files(path)
     for file in weights:
         if file.suffix == ".safetensors":
             check_numbers(file, read_header(file))
-    shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
-    family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
-    names = (*_names(path), str(said.get("_name_or_path", "")))
-    return ControlNet(path.name, path, "folder", family, shape, _condition(names), (config, *weights))
+    return weights
+
+
+def _z_image(path: Path, layout: Layout, config: Mapping[str, Any], files: tuple[Path, ...]) -> ControlNet:
+    check_config(path.name, config, z_image_controlnet.CLASS)
+    if config.get("add_control_noise_refiner") == "control_layers":
+        raise ConditionUnsupported(
+            "{name} is version 2.0 of Z-Image's ControlNet, which Paintbridge does not take.",
+            hint="Get version 2.1, which took its place.",
+            name=path.name,
+        )
+    return ControlNet(
+        id=path.name if layout is Layout.FOLDER else path.stem,
+        path=path,
+        layout=layout,
+        family=Z_IMAGE,
+        shape=DenoiserShape.of_config(config),
+        condition=_condition(_names(path)),
+        files=files,
+        loader="z_image_controlnet",
+        inpainting=_Z_IMAGE_INPAINTING if z_image_controlnet.inpaints(config) else None,
+        values=_frozen(config) if layout is Layout.FILE else (),
+    )
+
+
+def _frozen(config: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in config.items())
 
 
 def _inspect_file(path: Path) -> ControlNet:
     header = read_header(path)
+    beside = configs_beside(path)
+    files = (path, *(sorted(beside.glob("*.json")) if beside else ()))
+    if z_image_controlnet.is_file(header.shapes):
+        check_numbers(path, header)
+        said = _said_beside(beside)
+        return _z_image(path, Layout.FILE, said or z_image_controlnet.config_of_file(path, header), files)
     shapes = {name.removeprefix(_PREFIX): shape for name, shape in header.shapes.items()}
     for part, title in _OTHER_KINDS:
         if any(part in name for name in shapes):
@@ -158,16 +204,15 @@ def _inspect_file(path: Path) -> ControlNet:
     sized = any(name.startswith(("add_embedding.", "label_emb.")) for name in shapes)
     first = shapes.get("conv_in.weight") or shapes.get("input_blocks.0.0.weight") or (0,)
     width = widths[0] if widths else 0
-    beside = configs_beside(path)
     names = (*_names(path), header.metadata.get("modelspec.title", ""))
     return ControlNet(
         id=path.stem,
         path=path,
-        layout="file",
+        layout=Layout.FILE,
         family=_family(width, sized=sized, linear=linear),
         shape=DenoiserShape(first[0], width),
         condition=_condition(names),
-        files=(path, *(sorted(beside.glob("*.json")) if beside else ())),
+        files=files,
     )
 
 
@@ -177,12 +222,20 @@ def _check_file(path: Path, header: FileHeader) -> None:
     if any(name.startswith(_PREFIX) for name in header.shapes):
         check_leftovers(path.name, (name for name in header.shapes if not name.startswith(_PREFIX)))
     beside = configs_beside(path)
-    if beside is not None and (beside / "config.json").is_file():
-        try:
-            said = json.loads((beside / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointUnreadable("{name}/config.json cannot be read.", name=beside.name) from error
+    said = _said_beside(beside)
+    if beside is not None and said is not None:
         check_config(beside.name, said, "ControlNetModel")
+
+
+def _said_beside(beside: Path | None) -> dict[str, Any] | None:
+    """The config.json in the folder beside a file; None: there is none."""
+    if beside is None or not (beside / "config.json").is_file():
+        return None
+    try:
+        said: dict[str, Any] = json.loads((beside / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointUnreadable("{name}/config.json cannot be read.", name=beside.name) from error
+    return said
 
 
 def _family(width: int, *, sized: bool, linear: bool) -> Family:

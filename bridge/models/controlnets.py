@@ -11,7 +11,7 @@ from .control_kinds import control_kind
 from .controlnet import ControlNet, check_fits, fits, inspect_controlnet
 from .errors import ConditionUnsupported, ModelsError, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts, FillingFacts
-from .locations import OWN, Location, find_locations
+from .locations import MODEL_PATCHES, OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in
 from .names import find_name
 from .scan import controlnet_candidates
@@ -150,7 +150,8 @@ def _named(found: Mapping[str, T | Exception], checkpoint: DenoiserFacts, name: 
 
 
 def _is_listed(entry: Entry[ControlNet]) -> bool:
-    return not (entry.program in _MIXED and isinstance(entry.found, NotAControlNet))
+    mixed = entry.program in _MIXED or MODEL_PATCHES in entry.path.parts
+    return not (mixed and isinstance(entry.found, NotAControlNet))
 
 
 def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:

@@ -9,6 +9,8 @@ __all__ = [
     "CheckpointUnknown",
     "CheckpointUnreadable",
     "CheckpointUnsupported",
+    "ComponentNoCheckpoint",
+    "EmbeddingUnsupported",
     "EstimatorMissing",
     "EstimatorUnsupported",
     "LoraNoCheckpoint",
@@ -47,10 +49,18 @@ class LoraNoCheckpoint(CheckpointUnsupported):
     """The file is a LoRA, which changes a checkpoint and is none itself."""
 
 
+class ComponentNoCheckpoint(CheckpointUnsupported):
+    """The file is a text encoder, a part of checkpoints and none itself."""
+
+
 class CheckpointUnknown(ModelsError):
     """No checkpoint of that name is installed."""
 
     code = "checkpoint_unknown"
+
+
+class EmbeddingUnsupported(CheckpointUnsupported):
+    """The file is sound, but no textual inversion for a family that there is."""
 
 
 class LoraUnreadable(ModelsError):

@@ -1,4 +1,4 @@
-"""The folders of checkpoints, LoRAs, ControlNets, embeddings and wildcards: Paintbridge's own, and other programs'.
+"""The folders of checkpoints and their parts, LoRAs, ControlNets, embeddings and wildcards: other programs'.
 
 Their files are used in place, never copied or changed. The layouts are those that the programs document:
 ComfyUI's extra_model_paths.yaml (https://docs.comfy.org), InvokeAI's root folder
@@ -16,32 +16,51 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "INVOKEAI",
+    "MODEL_PATCHES",
     "OWN",
     "Location",
     "find_locations",
 ]
 
+INVOKEAI = "InvokeAI"
+"""The name of the program that has one folder for models of all kinds."""
+
 OWN = "Paintbridge"
 """The program's name for what Paintbridge itself was given."""
 
+MODEL_PATCHES = "model_patches"
+"""ComfyUI's folder of what it lays beside a model's blocks: Z-Image's ControlNets, and others."""
 
 # What programs call the folders of each kind of thing. ComfyUI's lie in its `models`.
 _COMFYUI: dict[str, tuple[str, ...]] = {
-    "checkpoint": ("checkpoints", "diffusers"),
+    "checkpoint": ("checkpoints", "diffusers", "diffusion_models", "unet"),
+    "component": ("text_encoders", "clip", "vae"),
     "lora": ("loras",),
-    "controlnet": ("controlnet",),
+    "controlnet": ("controlnet", MODEL_PATCHES),
     "embedding": ("embeddings",),
     "estimator": (),
     "wildcards": (),
 }
 _WEBUI = {
     "checkpoint": ("models/Stable-diffusion",),
+    "component": ("models/text_encoder", "models/VAE"),
     "lora": ("models/Lora", "models/LyCORIS"),
     "controlnet": ("models/ControlNet",),
     "embedding": ("embeddings",),
     "estimator": ("models/ControlNetPreprocessor", "extensions/sd-webui-controlnet/annotator/downloads"),
     # Of its two extensions that know wildcards.
     "wildcards": ("extensions/sd-dynamic-prompts/wildcards", "extensions/stable-diffusion-webui-wildcards/wildcards"),
+}
+
+
+_SWARMUI: dict[str, tuple[str, ...]] = {
+    "checkpoint": ("Stable-Diffusion", "diffusion_models", "unet"),
+    "component": ("text_encoders", "clip", "VAE"),
+    "lora": ("Lora",),
+    "controlnet": ("controlnet",),
+    "embedding": ("Embeddings",),
+    "wildcards": (),
 }
 
 
@@ -113,14 +132,20 @@ def find_locations(
 ) -> tuple[Location, ...]:
     """The folders of other programs that exist on this machine, each once.
 
-    `kind` is what is in them: "checkpoint", "lora", "controlnet", "embedding" (textual inversions),
-    "estimator" or "wildcards".
+    `kind` is what is in them: "checkpoint" (with files of a denoiser alone), "component" (text encoders and VAEs),
+    "lora", "controlnet", "embedding" (textual inversions), "estimator" or "wildcards".
     `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)
     found: dict[str, Location] = {}
     # The last two have one folder for all models.
-    finders = (_krita, _comfyui, _webui, *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)))
+    finders = (
+        _krita,
+        _comfyui,
+        _swarmui,
+        _webui,
+        *(() if kind in ("embedding", "wildcards") else (_invokeai, _hugging_face)),
+    )
     for find in finders:
         for location in find(machine):
             if location.folder.is_dir():
@@ -134,6 +159,15 @@ def _comfyui(machine: _Machine) -> Iterator[Location]:
         for name in names:
             yield from _comfyui_folder(machine, root / name, "ComfyUI")
     yield from _extra_paths(machine, machine.config / "ComfyUI" / "extra_models_config.yaml", "ComfyUI")
+
+
+def _swarmui(machine: _Machine) -> Iterator[Location]:
+    for root in machine.roots:
+        folder = root / "SwarmUI"
+        for name in _SWARMUI[machine.kind]:
+            yield Location("SwarmUI", folder / "Models" / name)
+        yield from _comfyui_folder(machine, folder / "dlbackend" / "comfy" / "ComfyUI", "SwarmUI")
+        yield from _comfyui_folder(machine, folder / "dlbackend" / "ComfyUI", "SwarmUI")
 
 
 def _comfyui_folder(machine: _Machine, folder: Path, program: str) -> Iterator[Location]:
@@ -174,6 +208,8 @@ def _webui(machine: _Machine) -> Iterator[Location]:
         "sd.webui/webui": "Stable Diffusion WebUI",
         "stable-diffusion-webui-forge": "Forge",
         "webui_forge/webui": "Forge",
+        "sd-webui-forge-neo": "Forge",
+        "sd-webui-forge-classic": "Forge",
     }
     for root in machine.roots:
         for name, program in programs.items():
@@ -185,7 +221,7 @@ def _invokeai(machine: _Machine) -> Iterator[Location]:
     root = machine.variable("INVOKEAI_ROOT") or machine.home / "invokeai"
     said = _read_yaml(root / "invokeai.yaml").get("models_dir")
     models = machine.variable("INVOKEAI_MODELS_DIR") or Path(_expanded(said) or "models")
-    yield Location("InvokeAI", root / models, "invoke")
+    yield Location(INVOKEAI, root / models, "invoke")
 
 
 def _hugging_face(machine: _Machine) -> Iterator[Location]:

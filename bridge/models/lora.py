@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .distillation import Distillation, distillation_of
+from .embeddings import Embedding, bundled_embedding
 from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
 from .facts import ModelFacts
 from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
+from .lora_kinds import DENOISER
 from .lora_scales import read_scales
 from .lora_tensors import Naming, read_lora
+from .schedule import ScheduleKind
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
 
-_IN_ORDER = ("unet", "text_encoder", "text_encoder_2")
 _MOST_TRIGGERS = 6
 _LONGEST_TRIGGER = 64
 # Tags that are on about as many of the training pictures as the most common one.
@@ -28,25 +30,30 @@ _ON_MOST_PICTURES = 0.9
 class Lora:
     """A LoRA on disk.
 
-    `rank` is that of most of its layers. `parts` are those that it changes, by their names in a diffusers folder.
+    `kinds` are those of its layers, as artists call them: "LoRA", "LoHa", "LoKr", "DoRA"; `rank` is that of most of
+    them, None where none is narrow. `parts` are those that it changes, by their names in a diffusers folder.
     `trigger_words` are what its trainer wrote down, the most telling first. `embeddings` are words whose embeddings lie
-    in the file too; these are not used. `files` are those that loading reads.
+    in the file too, which count where the LoRA does. `files` are those that loading reads.
     """
 
     id: str
     path: Path
     family: Family
     naming: Naming
-    rank: int
+    kinds: tuple[str, ...]
+    rank: int | None
     parts: tuple[str, ...]
     trigger_words: tuple[str, ...]
-    embeddings: tuple[str, ...]
+    embeddings: tuple[Embedding, ...]
     files: tuple[Path, ...]
 
     @property
     def distillation(self) -> Distillation | None:
-        """The few steps, guidance and sampler that it was distilled for; None for all others. Told by the name."""
-        return distillation_of(self.id)
+        """The few steps, guidance and sampler that it was distilled for; None for all others. Told by the name.
+
+        Families of flow matching are distilled as a whole: there a name with "turbo" tells what it was made for.
+        """
+        return None if self.family.schedule is ScheduleKind.FLOW_MATCHING else distillation_of(self.id)
 
     @property
     def hash(self) -> str:
@@ -70,21 +77,25 @@ def inspect_lora(path: Path) -> Lora:
     added to a checkpoint; NotALora for something else altogether.
     """
     header, tensors = read_lora(path)
-    shapes = header.shapes
-    family = family_of_lora(tensors, shapes, header.metadata)
+    family = family_of_lora(tensors, header.metadata)
+    parts = {module.part for module in tensors.modules}
+    ranks = Counter(module.rank for module in tensors.modules if module.rank)
     beside = path.with_name("adapter_config.json")
     lora = Lora(
         id=path.stem,
         path=path,
         family=family,
         naming=tensors.naming,
-        rank=Counter(shapes[module.down][0] for module in tensors.modules).most_common(1)[0][0],
-        parts=tuple(sorted({module.part for module in tensors.modules}, key=_IN_ORDER.index)),
+        kinds=tuple(sorted({"DoRA" if module.decomposed else str(module.kind) for module in tensors.modules})),
+        rank=ranks.most_common(1)[0][0] if ranks else None,
+        parts=(*([family.denoiser] if DENOISER in parts else []), *sorted(parts - {DENOISER})),
         trigger_words=_trigger_words(header.metadata),
-        embeddings=tensors.embeddings,
+        embeddings=tuple(
+            bundled_embedding(word, path, family, names, header.shapes) for word, names in tensors.embeddings.items()
+        ),
         files=(path, beside) if tensors.naming is Naming.PEFT and beside.is_file() else (path,),
     )
-    read_scales(lora.files, header.metadata)
+    read_scales(lora.files, header.metadata, tensors.modules)
     return lora
 
 

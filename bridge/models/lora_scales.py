@@ -1,18 +1,20 @@
 """How strong peft says that a LoRA's layers are, beside its tensors or in their header.
 
-peft writes all of its settings (`LoraConfig`, https://huggingface.co/docs/peft/package_reference/lora) into
-`adapter_config.json`; diffusers writes them into the header, each part's with the part's name before them.
+peft writes all of its settings (`LoraConfig`, https://huggingface.co/docs/peft/package_reference/lora, `LoHaConfig` and
+`LoKrConfig`) into `adapter_config.json`; diffusers writes them into the header, each part's with the part's name before
+them.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import LoraUnreadable, LoraUnsupported
+from .lora_kinds import DENOISER, LoraModule
 
 __all__ = ["LoraScales", "read_scales"]
 
@@ -21,12 +23,16 @@ _IN_HEADER = "lora_adapter_metadata"
 _DEFAULT_ALPHA = 8
 _GET_AGAIN = "Download or copy the file again."
 
-_USED = ("lora_alpha", "alpha_pattern", "use_rslora")
+_USED = ("lora_alpha", "alpha", "alpha_pattern", "use_rslora", "r", "rank_pattern")
+# What peft calls a denoiser, in a header's keys.
+_DENOISERS = ("unet", "transformer")
 # What tells of training, of the program, or again what the tensors' own names and shapes tell.
 _MEANINGLESS = frozenset(
     {
-        *("r", "rank_pattern", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+        *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+        *("use_effective_conv2d", "decompose_both", "decompose_factor"),
         *("peft_type", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version"),
+        *("rank_dropout", "rank_dropout_scale", "module_dropout"),
         *("inference_mode", "lora_dropout", "loftq_config", "eva_config", "corda_config", "lora_ga_config"),
         *("megatron_config", "megatron_core", "runtime_config", "qalora_group_size", "ensure_weight_tying"),
     }
@@ -39,31 +45,38 @@ _HARMLESS_BIAS = (None, "none")
 
 @dataclass(frozen=True)
 class LoraScales:
-    """What each layer's product of up and down is multiplied by, where the file has no alpha of its own for it.
+    """What is added to each layer is multiplied by this, where the file has no alpha of its own for it.
 
-    `said` are peft's settings by the part's name in a diffusers folder; a part that is not there is taken as it is.
+    `said` are peft's settings by part (`DENOISER`, or as a diffusers folder calls it); a part that is not there is
+    taken as it is.
     """
 
     said: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def of(self, part: str, module: str, rank: int) -> float:
-        """The factor for a module, by its name with dots in diffusers' naming, and its rank."""
-        said = self.said.get(part)
+    def of(self, module: LoraModule, path: str) -> float:
+        """The factor for a module, whose name with dots in diffusers' naming is `path`."""
+        said = self.said.get(module.part)
         if said is None:
             return 1.0
-        alpha = said.get("lora_alpha", _DEFAULT_ALPHA)
         # CLIP's layers lie one level deeper in older versions of transformers.
-        names = (module, f"text_model.{module}") if part.startswith("text_encoder") else (module,)
-        for pattern, other in (said.get("alpha_pattern") or {}).items():
-            # As peft matches them.
-            if any(re.match(rf"(.*\.)?({pattern})$", name) for name in names):
-                alpha = other
-                break
+        names = (path, f"text_model.{path}") if module.part.startswith("text_encoder") else (path,)
+        alpha = _of_pattern(said, "alpha_pattern", names, said.get("lora_alpha", said.get("alpha", _DEFAULT_ALPHA)))
+        # The tensors tell it themselves, but for a Kronecker product of two whole matrices.
+        rank = module.rank or _of_pattern(said, "rank_pattern", names, said.get("r", _DEFAULT_ALPHA))
         return float(alpha / (math.sqrt(rank) if said.get("use_rslora") else rank))
 
 
-def read_scales(files: Sequence[Path], metadata: Mapping[str, str]) -> LoraScales:
+def _of_pattern(said: Mapping[str, Any], key: str, names: Sequence[str], usual: Any) -> Any:
+    """What the first of the patterns under `key` that a name matches says, as peft matches them; else `usual`."""
+    for pattern, value in (said.get(key) or {}).items():
+        if any(re.match(rf"(.*\.)?({pattern})$", name) for name in names):
+            return value
+    return usual
+
+
+def read_scales(files: Sequence[Path], metadata: Mapping[str, str], modules: Iterable[LoraModule]) -> LoraScales:
     """What is said in a LoRA's files: its own header's `metadata`, and `adapter_config.json` if that is the second one.
+    `modules` are those of its tensors.
 
     Raises LoraUnreadable for what cannot be read, LoraUnsupported for settings that would have to be heeded and are
     not.
@@ -71,13 +84,14 @@ def read_scales(files: Sequence[Path], metadata: Mapping[str, str]) -> LoraScale
     said: dict[str, dict[str, Any]] = {}
     if len(files) > 1:
         # peft saves one model at a time.
-        said["unet"] = said["text_encoder"] = _read_json(files[1].name, lambda: files[1].read_text(encoding="utf-8"))
+        said[DENOISER] = said["text_encoder"] = _read_json(files[1].name, lambda: files[1].read_text(encoding="utf-8"))
     elif metadata.get(_IN_HEADER):
         for key, value in _read_json("The header", lambda: metadata[_IN_HEADER]).items():
             part, _, name = key.partition(".")
-            said.setdefault(part, {})[name] = value
+            said.setdefault(DENOISER if part in _DENOISERS else part, {})[name] = value
+    decomposed = any(module.decomposed for module in modules)
     for settings in said.values():
-        _check(settings)
+        _check(settings, decomposed=decomposed)
     return LoraScales(said)
 
 
@@ -95,13 +109,16 @@ def _unreadable(name: str) -> LoraUnreadable:
     return LoraUnreadable("{name} of the LoRA cannot be read.", hint=_GET_AGAIN, name=name)
 
 
-def _check(settings: Mapping[str, Any]) -> None:
+def _check(settings: Mapping[str, Any], *, decomposed: bool) -> None:
     for name, value in settings.items():
         harmless = (
             name in _USED
             or name in _MEANINGLESS
             or not value
             or (name == "init_lora_weights" and value in _HARMLESS_STARTS)
+            or name == "init_weights"
+            # The tensors are there then.
+            or (name == "use_dora" and decomposed)
             or (name == "bias" and value in _HARMLESS_BIAS)
         )
         if not harmless:
@@ -110,10 +127,13 @@ def _check(settings: Mapping[str, Any]) -> None:
                 name=name,
                 value=json.dumps(value),
             )
-    patterns = settings.get("alpha_pattern") or {}
     try:
-        alphas = [settings.get("lora_alpha", _DEFAULT_ALPHA), *patterns.values()]
-        sensible = all(isinstance(alpha, (int, float)) for alpha in alphas) and all(map(re.compile, patterns))
+        patterns = [settings.get(key) or {} for key in ("alpha_pattern", "rank_pattern")]
+        numbers = [settings.get(key, _DEFAULT_ALPHA) for key in ("lora_alpha", "alpha", "r")]
+        numbers += [number for one in patterns for number in one.values()]
+        sensible = all(isinstance(number, (int, float)) for number in numbers)
+        sensible = sensible and all(re.compile(pattern) for one in patterns for pattern in one)
+        sensible = sensible and min([settings.get("r", _DEFAULT_ALPHA), *patterns[1].values()]) > 0
     except (AttributeError, TypeError, re.error):
         sensible = False
     if not sensible:

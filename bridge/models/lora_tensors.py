@@ -1,8 +1,9 @@
 """What each tensor of a LoRA file is, told by its name: whose module it changes, and what it does there.
 
-Four namings, which may be mixed: kohya's (https://github.com/kohya-ss/sd-scripts, networks/lora.py), diffusers' and
-peft's (`save_lora_weights` and `save_pretrained`), and ComfyUI's (the node that saves LoRAs, comfy/lora.py). Modules go
-by diffusers' names or by the original ones of CompVis and Stability AI.
+Namings, which may be mixed: kohya's (https://github.com/kohya-ss/sd-scripts, networks/lora.py), which OneTrainer and
+ai-toolkit write too, LyCORIS' own (https://github.com/KohakuBlueleaf/LyCORIS), diffusers' and peft's
+(`save_lora_weights` and `save_pretrained`), and ComfyUI's (the node that saves LoRAs, comfy/lora.py). Modules go by
+diffusers' names or by the architecture's original ones.
 """
 
 import enum
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported, NotALora
+from .lora_kinds import DENOISER, LoraModule, measure
 from .tensor_file import FileHeader, read_header
 
-__all__ = ["LoraModule", "LoraTensors", "Naming", "flat_name", "read_lora", "sort_tensors"]
+__all__ = ["LoraTensors", "Naming", "flat_name", "read_lora", "sort_tensors"]
 
 Shape = tuple[int, ...]
 
@@ -26,22 +28,24 @@ class Naming(enum.StrEnum):
     DIFFUSERS = "diffusers"
     PEFT = "peft"
     COMFYUI = "comfyui"
+    LYCORIS = "lycoris"
 
 
 # What names begin with, by the part that is changed (as diffusers' folders call it) and whose naming it is.
 _PREFIXES = (
-    (re.compile(r"lora_unet_"), "unet", Naming.KOHYA),
+    (re.compile(r"lora_unet_"), DENOISER, Naming.KOHYA),
     (re.compile(r"lora_te1?_"), "text_encoder", Naming.KOHYA),
     (re.compile(r"lora_te2_"), "text_encoder_2", Naming.KOHYA),
-    (re.compile(r"(?:model\.)?diffusion_model\."), "unet", Naming.COMFYUI),
+    (re.compile(r"lycoris_"), DENOISER, Naming.LYCORIS),
+    (re.compile(r"(?:model\.)?diffusion_model\."), DENOISER, Naming.COMFYUI),
     (re.compile(r"(?:text_encoders\.)?clip_[lh]\.(?:transformer\.)?"), "text_encoder", Naming.COMFYUI),
     (re.compile(r"(?:text_encoders\.)?clip_g\.(?:transformer\.)?"), "text_encoder_2", Naming.COMFYUI),
-    (re.compile(r"unet\."), "unet", Naming.DIFFUSERS),
+    (re.compile(r"unet\."), DENOISER, Naming.DIFFUSERS),
     (re.compile(r"text_encoder\."), "text_encoder", Naming.DIFFUSERS),
     (re.compile(r"text_encoder_2\."), "text_encoder_2", Naming.DIFFUSERS),
-    (re.compile(r"(?:lora_)?transformer(?:\.|_(?!blocks[._]))"), "transformer", Naming.DIFFUSERS),
+    (re.compile(r"(?:lora_)?transformer(?:\.|_(?!blocks[._]))"), DENOISER, Naming.DIFFUSERS),
     (re.compile(r"(?=text_model\.|encoder\.layers\.)"), "text_encoder", Naming.DIFFUSERS),
-    (re.compile(r""), "unet", Naming.DIFFUSERS),
+    (re.compile(r""), DENOISER, Naming.DIFFUSERS),
 )
 _PEFT = "base_model.model."
 
@@ -50,6 +54,9 @@ _TENSOR = re.compile(
     r"(?:\.lora_(?P<kohya>down|up|mid)\.weight"
     r"|\.lora_(?P<peft>[AB])(?:\.default)?\.weight"
     r"|(?:[._]lora|\.lora_linear_layer)\.(?P<old>down|up)\.weight"
+    r"|\.(?P<product>hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2))"
+    r"|\.(?P<dora>dora_scale)"
+    r"|\.(?P<magnitude>lora_magnitude_vector)(?:\.weight)?"
     r"|\.(?P<alpha>alpha))"
 )
 _PEFT_ROLES = {"A": "down", "B": "up"}
@@ -60,12 +67,9 @@ _EMBEDDINGS = "\nbundle_emb."
 
 # What is in some name of all that is added to a checkpoint's weights.
 _ADDED = ("lora", "hada_w", "lokr_w", ".diff\n", ".diff_b\n", "oft_blocks", "oft_diag")
-# What tells of kinds that are not added up as plain LoRAs are. It is looked for in the names of all tensors, a line
-# each, which is quick: some people have a thousand LoRAs of a thousand tensors.
+# What tells of kinds that are not read. It is looked for in the names of all tensors, a line each, which is quick: some
+# people have a thousand LoRAs of a thousand tensors.
 _OTHER_KINDS = {
-    "a LoHa": ("hada_w1", "hada_w2"),
-    "a LoKr": ("lokr_w1", "lokr_w2"),
-    "a DoRA": ("dora_scale", "lora_magnitude_vector"),
     "an OFT": ("oft_blocks", "oft_diag", "oft_R"),
     "a GLoRA": (".a1.weight\n", ".b1.weight\n"),
     "an IA3": (".on_input\n", ".ia3_l\n"),
@@ -83,35 +87,21 @@ _NUMBERS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _TEXT_OLD = re.compile(r"self_attn_to_([qkv])$")
 
 
-@dataclass
-class LoraModule:
-    """A module that is changed: the `part` that it is in, its name with underscores for dots, and its tensors' names.
-
-    Its weight W becomes W + strength * alpha / rank * up @ down, with `mid` in between where that is a convolution
-    (LyCORIS, "Tucker decomposition").
-    """
-
-    part: str
-    name: str
-    down: str = ""
-    up: str = ""
-    mid: str = ""
-    alpha: str = ""
-
-
 @dataclass(frozen=True)
 class LoraTensors:
-    """All tensors of a LoRA file. `embeddings` are the words whose embeddings lie in it too."""
+    """All tensors of a LoRA file. `embeddings` are the names of those that are no layers, by the words that they stand
+    for.
+    """
 
     naming: Naming
     modules: tuple[LoraModule, ...]
-    embeddings: tuple[str, ...] = field(default=())
+    embeddings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def flat_name(part: str, name: str) -> str:
     """The one name that a module goes by in all namings: with underscores for dots, as kohya's trainer writes it."""
     flat = name.replace(".", "_").replace("_processor_", "_")
-    if part == "unet":
+    if part == DENOISER:
         return f"{flat}_0" if flat.endswith("_to_out") else flat
     if part.startswith("text_encoder"):
         flat = flat.removeprefix("text_model_").replace("self_attn_to_out", "self_attn_out_proj")
@@ -143,7 +133,7 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
         if any(text in lines for text in texts):
             raise LoraUnsupported("This file is {kind}, which Paintbridge does not take.", kind=kind)
     modules: dict[str, LoraModule] = {}
-    words: dict[str, None] = {}
+    words: dict[str, list[str]] = {}
     namings: set[Naming] = set()
     unknown: list[str] = []
     for name in shapes:
@@ -153,17 +143,15 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
             if embedding is None:
                 unknown.append(name)
             else:
-                words[embedding["word"]] = None
+                words.setdefault(embedding["word"], []).append(name)
             continue
         module = modules.get(found["module"])
         if module is None:
             part, flat, naming = _placed(found["module"])
             namings.add(naming)
             module = modules[found["module"]] = LoraModule(part, flat)
-        role = _role(found)
-        if getattr(module, role):
+        if module.tensors.setdefault(_role(found), name) != name:
             unknown.append(name)
-        setattr(module, role, name)
     if unknown:
         raise LoraUnsupported(
             "This file holds tensors that Paintbridge does not know, such as {example}: without them "
@@ -171,13 +159,14 @@ def sort_tensors(shapes: Mapping[str, Shape], numbers: Mapping[str, str]) -> Lor
             example=unknown[0],
         )
     # An alpha says how strong its layer is. One that is left of a layer that was taken out says nothing.
-    used = {spelt: module for spelt, module in modules.items() if module.down or module.up or module.mid}
+    used = {spelt: module for spelt, module in modules.items() if module.tensors.keys() - {"alpha"}}
     for spelt, module in used.items():
-        _check(spelt, module, shapes)
+        measure(spelt, module, shapes)
         _check_numbers(module, numbers)
     if not used:
         raise LoraUnreadable("The LoRA is incomplete: it has no layers.", hint="Download or copy the file again.")
-    return LoraTensors(next(naming for naming in Naming if naming in namings), tuple(used.values()), tuple(words))
+    naming = next(naming for naming in Naming if naming in namings)
+    return LoraTensors(naming, tuple(used.values()), {word: tuple(names) for word, names in words.items()})
 
 
 def _placed(spelt: str) -> tuple[str, str, Naming]:
@@ -191,33 +180,13 @@ def _placed(spelt: str) -> tuple[str, str, Naming]:
 
 
 def _role(found: re.Match[str]) -> str:
-    return found["kohya"] or found["old"] or found["alpha"] or _PEFT_ROLES[found["peft"]]
-
-
-def _check(spelt: str, module: LoraModule, shapes: Mapping[str, Shape]) -> None:
-    """Raises LoraUnreadable where tensors of a module are missing, or do not fit each other."""
-    down, up = shapes.get(module.down), shapes.get(module.up)
-    if down is None or up is None:
-        raise LoraUnreadable(
-            "The LoRA is incomplete: it has only one of the two tensors of {spelt}.",
-            hint="Download or copy the file again.",
-            spelt=spelt,
-        )
-    mid, alpha = shapes.get(module.mid), shapes.get(module.alpha, ())
-    fits = len(down) in (2, 4) and len(up) in (2, 4) and down[0] == up[1] > 0 and set(up[2:]) <= {1}
-    if mid is not None:
-        fits = fits and len(mid) == 4 and mid[:2] == (down[0], down[0]) and down[2:] == (1, 1)
-    if not fits or alpha not in ((), (1,)):
-        raise LoraUnreadable(
-            "The LoRA is damaged: the tensors of {spelt} do not fit each other.",
-            hint="Download or copy the file again.",
-            spelt=spelt,
-        )
+    told = found["kohya"] or found["old"] or found["product"] or found["alpha"] or found["dora"]
+    return told or ("magnitude" if found["magnitude"] else _PEFT_ROLES[found["peft"]])
 
 
 def _check_numbers(module: LoraModule, numbers: Mapping[str, str]) -> None:
-    for name in (module.down, module.up, module.mid, module.alpha):
-        if name and numbers[name] not in _NUMBERS:
+    for name in module.tensors.values():
+        if numbers[name] not in _NUMBERS:
             raise LoraUnsupported(
                 "This file holds numbers of the kind {kind}, which Paintbridge does not read in LoRAs.",
                 kind=numbers[name],

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import Sentence, text_only
 
-__all__ = ["ENDING", "PICKLES", "about_names", "find_name", "is_pickle", "same_name", "written_name"]
+__all__ = ["ENDING", "ENDINGS", "PICKLES", "about_names", "find_name", "is_pickle", "same_name", "written_name"]
 
 ENDING = ".safetensors"
-"""What the names of files end in that can be used; the case does not matter."""
+"""What the names of files end in that all kinds of models come in; the case does not matter."""
+
+ENDINGS = (ENDING, ".gguf")
+"""Likewise those of checkpoints and their parts."""
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 """What the names of pickles end in, which can run code when they are opened. They are listed, and never loaded."""
@@ -57,11 +60,11 @@ def about_names(names: Sequence[str], close: Sequence[str]) -> Sentence:
 
 
 def _without_ending(name: str) -> str:
-    return name[: -len(ENDING)] if name.lower().endswith(ENDING) else name
+    return next((name[: -len(end)] for end in ENDINGS if name.lower().endswith(end)), name)
 
 
 def _without_any_ending(name: str) -> str:
-    return next((name[: -len(end)] for end in (ENDING, *PICKLES) if name.lower().endswith(end)), name)
+    return next((name[: -len(end)] for end in (*ENDINGS, *PICKLES) if name.lower().endswith(end)), name)
 
 
 _FORMS: tuple[Callable[[str], str], ...] = (

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from .formats import WeightFormat
 from .hashing import content_hash, known_hash
 from .weight_files import weight_files
 
@@ -31,7 +32,7 @@ class Part:
 
     `files` are those that loading reads, none for what the project ships. In a file, `prefix` begins its tensors'
     names; `config` is the folder with its config.json (`path` in a folder), where `values` take the place of what that
-    says.
+    says. `format` is that of most of its weights.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     prefix: str = ""
     config: Path | None = None
     values: tuple[tuple[str, Any], ...] = ()
+    format: WeightFormat = WeightFormat.FLOAT32
 
     @property
     def title(self) -> str:

@@ -17,11 +17,13 @@ from filelock import FileLock, Timeout
 
 from ..errors import Sentence
 from ..home import find_home
-from .checkpoint import inspect, sees_mask
 from .config_keys import check_config, check_index, check_scheduler
+from .diffusers_folder import sees_mask
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
-from .families import FolderConfigs, family_of_folder
+from .families import FolderConfigs, check_at_home, family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
+from .inspection import inspect
+from .pull_tokenizer import PullBusy, pull_tokenizer, tokenizer_of
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
 
@@ -34,20 +36,15 @@ _SMALL = 16 << 20
 _SPARE = 64 << 20
 _TOP = ("model_index.json", "card.json", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt")
 _SCHEDULER = "scheduler/scheduler_config.json"
-# The parts that have weights.
-_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+# The parts that have weights, as far as families are painted with.
+_DENOISERS = ("unet", "transformer")
+_PARTS = (*_DENOISERS, "vae", "text_encoder", "text_encoder_2")
 
 
 class PullConflict(ModelsError):
     """Something else lies where the checkpoint would go."""
 
     code = "pull_conflict"
-
-
-class PullBusy(ModelsError):
-    """Another process pulls the same checkpoint."""
-
-    code = "pull_busy"
 
 
 class FolderUnwritable(ModelsError):
@@ -66,7 +63,8 @@ class Step:
 
 
 def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], None] | None = None) -> Path:
-    """Fetch the checkpoint `owner/name` into the bridge's models folder; gives its folder there.
+    """Fetch the checkpoint `owner/name` into the bridge's models folder; gives its folder there. Of a repository whose
+    tokenizer other checkpoints need (`tokenizers`) that alone is fetched.
 
     One that is there already, at the same commit, is left as it is. After any error, and after an interruption, the
     next call goes on where this one stopped; meanwhile nothing is listed.
@@ -82,7 +80,10 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
             hint="Names are owner/name, as in stable-diffusion-v1-5/stable-diffusion-inpainting.",
             hub_id=repr(hub_id),
         )
+    tokenizer = tokenizer_of(hub_id)
     try:
+        if tokenizer is not None:
+            return pull_tokenizer(tokenizer, lambda *done: report(Step(*done)) if report is not None else None)
         return _pull(hub_id, revision, report)
     except OSError as error:
         if error.errno in NO_ROOM:
@@ -151,7 +152,7 @@ def _fetch_all(
         file = by_name.get(name)
         if file is None:
             raise CheckpointUnsupported(
-                "{hub_id} is not a Stable Diffusion checkpoint in a diffusers folder: it has no {name}.",
+                "{hub_id} is not a checkpoint in a diffusers folder: it has no {name}.",
                 hint="`paintbridge models list --recommended` names some that work.",
                 hub_id=listing.hub_id,
                 name=name,
@@ -172,8 +173,10 @@ def _fetch_all(
     # Little first: what cannot be painted with is told before gigabytes have come.
     fetch("model_index.json")
     index = _read_json(partial / "model_index.json")
+    check_at_home(index)
     parts = [part for part in _PARTS if index.get(part, _NO_PART) != _NO_PART]
-    for name in (*(f"{part}/config.json" for part in dict.fromkeys(("unet", "vae", *parts))), _SCHEDULER):
+    denoiser = next((part for part in _DENOISERS if part in parts), _DENOISERS[0])
+    for name in (*(f"{part}/config.json" for part in dict.fromkeys((denoiser, "vae", *parts))), _SCHEDULER):
         fetch(name)
     _check_family(index, partial)
 
@@ -193,7 +196,8 @@ def _fetch_all(
 def _check_family(index: dict[str, Any], partial: Path) -> None:
     """What its configs tell of it, before its weights are fetched; the rest is told when all of it is there."""
     configs = {part: _read_json(path) for part in _PARTS if (path := partial / part / "config.json").exists()}
-    denoiser, scheduler = configs.get("unet", {}), _read_json(partial / _SCHEDULER)
+    denoiser = next((configs[part] for part in _DENOISERS if part in configs), {})
+    scheduler = _read_json(partial / _SCHEDULER)
     family = family_of_folder(FolderConfigs(index, denoiser, configs.get("text_encoder", {}), scheduler))
     check_index(index, family)
     check_scheduler(scheduler, family.schedule)

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..home import CONTROLNETS, ESTIMATORS, LORAS, VAES, find_home
-from .checkpoint import Checkpoint, inspect
+from ..home import CONTROLNETS, EMBEDDINGS, ESTIMATORS, LORAS, TEXT_ENCODERS, TOKENIZERS, VAES, find_home
+from .checkpoint import Checkpoint
 from .checkpoint_settings import read_settings, settings_file, with_settings
-from .errors import CheckpointUnknown, LoraNoCheckpoint, ModelsError
-from .locations import OWN, Location, find_locations
+from .completion import Lent, completed, lent_by
+from .component_index import ComponentIndex
+from .errors import CheckpointUnknown, ComponentNoCheckpoint, LoraNoCheckpoint, ModelsError
+from .inspection import inspect
+from .locations import INVOKEAI, OWN, Location, find_locations
 from .model_index import Candidate, Entry, ModelIndex, candidates_in, registered_candidates
 from .names import find_name
 from .scan import checkpoint_candidates
@@ -18,6 +21,9 @@ from .scan import checkpoint_candidates
 __all__ = ["MINI", "Registry", "choose_checkpoint"]
 
 T = TypeVar("T")
+
+# What lies beside checkpoints and is none.
+_OF_PARTS = (LORAS, CONTROLNETS, ESTIMATORS, VAES, EMBEDDINGS, TEXT_ENCODERS, TOKENIZERS, "clip")
 
 MINI = Path(__file__).resolve().parent.parent / "mini"
 """The checkpoint that ships with the project."""
@@ -43,15 +49,16 @@ class Registry:
         self._folders = [Path(folder).expanduser() for folder in folders]
         self._default = default
         self._index = ModelIndex(lambda: _candidates(self._folders), inspect, clock=clock)
+        self._components = ComponentIndex(self._folders, clock=clock)
 
     def entries(self, *, fresh: bool = False) -> tuple[Entry[Checkpoint], ...]:
         """All checkpoints, mini first, usable or not; as they were within the last second, or ``fresh``."""
-        # In a folder that was added as a whole, what is no checkpoint may be a LoRA, and listed as such.
-        return _with_settings(
+        entries = [
             entry
             for entry in self._index.entries(fresh=fresh)
-            if entry.registered in (None, entry.path) or not isinstance(entry.found, LoraNoCheckpoint)
-        )
+            if not (_is_mixed(entry) and isinstance(entry.found, (LoraNoCheckpoint, ComponentNoCheckpoint)))
+        ]
+        return self._completed(_with_settings(entries), fresh=fresh)
 
     def list(self) -> list[Checkpoint]:
         """All checkpoints that can be painted with."""
@@ -80,6 +87,14 @@ class Registry:
         found = {entry.name: entry.found for entry in entries}
         usable = (name for name, entry in found.items() if isinstance(entry, Checkpoint))
         return MINI.name if MINI.name in found else next(usable, None)
+
+    def _completed(self, entries: tuple[Entry[Checkpoint], ...], *, fresh: bool) -> tuple[Entry[Checkpoint], ...]:
+        """With the parts that some lack; those whose parts are nowhere become unusable, and say so."""
+        checkpoints = [entry.found for entry in entries if isinstance(entry.found, Checkpoint)]
+        if not any(checkpoint.wants for checkpoint in checkpoints):
+            return entries
+        lent = lent_by(checkpoints, self._components.components(fresh=fresh))
+        return tuple(_completed(entry, lent) for entry in entries)
 
     def _choose(self, entries: tuple[Entry[Checkpoint], ...], checkpoint_id: str | None) -> Checkpoint:
         wanted = checkpoint_id or self.default_name(entries)
@@ -136,13 +151,26 @@ def _with_settings(entries: Iterable[Entry[Checkpoint]]) -> tuple[Entry[Checkpoi
     return tuple(told)
 
 
+def _is_mixed(entry: Entry[Checkpoint]) -> bool:
+    """Whether it lies in a folder of models of all kinds: one that was added as a whole, or InvokeAI's."""
+    return entry.registered not in (None, entry.path) or entry.program == INVOKEAI
+
+
+def _completed(entry: Entry[Checkpoint], lent: Lent) -> Entry[Checkpoint]:
+    if not isinstance(entry.found, Checkpoint) or not entry.found.wants:
+        return entry
+    try:
+        return replace(entry, found=completed(entry.found, lent, program=entry.program))
+    except ModelsError as error:
+        return replace(entry, found=error)
+
+
 def _candidates(folders: Iterable[Path]) -> Iterator[Candidate]:
     """Everything that could be a checkpoint."""
     own = find_home().models
     for folder in (MINI, *folders, own):
         if folder.exists() or folder not in (MINI, own):
-            others = (LORAS, CONTROLNETS, ESTIMATORS, VAES)
-            yield from candidates_in(Location(OWN, folder, without=others), checkpoint_candidates)
+            yield from candidates_in(Location(OWN, folder, without=_OF_PARTS), checkpoint_candidates)
     yield from registered_candidates(checkpoint_candidates)
     for location in find_locations():
         yield from candidates_in(location, checkpoint_candidates)

@@ -5,9 +5,17 @@ from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from .locations import Location
-from .names import ENDING, is_pickle
+from .names import ENDING, ENDINGS, is_pickle
 
-__all__ = ["checkpoint_candidates", "controlnet_candidates", "estimator_candidates", "files_below", "lora_candidates"]
+__all__ = [
+    "checkpoint_candidates",
+    "component_candidates",
+    "controlnet_candidates",
+    "embedding_candidates",
+    "estimator_candidates",
+    "files_below",
+    "lora_candidates",
+]
 
 _DEPTH = 4
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -15,6 +23,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _INVOKE_LEAST_BYTES = 1 << 30
 # What diffusers and peft call every LoRA; the folder's name tells which one it is.
 _LORA_STEMS = ("pytorch_lora_weights", "adapter_model")
+# What diffusers' trainer calls every textual inversion.
+_EMBEDDING_STEMS = ("learned_embeds",)
 # What diffusers calls the weights of every part; the folder's name tells which one it is.
 _PART_STEM = "diffusion_pytorch_model"
 
@@ -84,6 +94,28 @@ def estimator_candidates(location: Location) -> Iterator[tuple[str, Path]]:
             yield _part_name(path), path
 
 
+def component_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a text encoder or a VAE, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    if location.layout == "hub":
+        # What lies there are whole repositories; their checkpoints lend their parts.
+        return
+    for path in _below(location.folder, lambda path: _is_part(path) or _is_checkpoint_file(path)):
+        if location.layout != "invoke" or not is_pickle(path.name):
+            yield _part_name(path), path
+
+
+def embedding_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be a textual inversion, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    for path in _below(location.folder, _is_weights):
+        yield _file_name(path, of_folder=path.stem in _EMBEDDING_STEMS), path
+
+
 def files_below(folder: Path, endings: Container[str], depth: int = _DEPTH) -> Iterator[Path]:
     """Files with one of these endings, in lower case, in a stable order; hidden ones are left out.
 
@@ -143,14 +175,19 @@ def _folder_name(folder: Path) -> str:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return not path.name.startswith(".") and ((path / "model_index.json").is_file() or _is_weights(path))
+    return not path.name.startswith(".") and ((path / "model_index.json").is_file() or _is_checkpoint_file(path))
+
+
+def _is_checkpoint_file(path: Path) -> bool:
+    """As `_is_weights`, or GGUF."""
+    return (path.suffix.lower() in ENDINGS or is_pickle(path.name)) and path.is_file()
 
 
 def _is_config_beside(path: Path) -> bool:
     """Whether it is the folder `NAME.config` that belongs to a file `NAME.safetensors`."""
     if path.suffix != ".config" or not path.is_dir():
         return False
-    return any(beside.stem == path.stem and _is_usable(beside) for beside in path.parent.iterdir())
+    return any(beside.stem == path.stem and _is_checkpoint_file(beside) for beside in path.parent.iterdir())
 
 
 def _below(

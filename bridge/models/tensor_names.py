@@ -37,6 +37,7 @@ MEANINGLESS: tuple[tuple[str, str], ...] = (
         "makes the pooled state, where the family does not take it",
     ),
     (r"(.*\.)?(input_scale|scale_input|scaled_fp8)$", "is for the rounding of activations, which are not rounded here"),
+    (r"(.*\.)?bn\.num_batches_tracked$", "counts the steps of a training"),
     (r"(.*\.)?lm_head\.", "makes words of a language model's states, which painting does not"),
     (r"cond_stage_model\.model\.transformer\.resblocks\.23\.", "is OpenCLIP's last layer, which SD2 does not read"),
 )

@@ -77,9 +77,12 @@ def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCa
 
 def _painted(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache) -> Painting | None:
     """None: out of memory, in spite of all that the guard can do."""
-    guard = OomGuard(results, lambda: source.evict_unused(request.guides))
+    guard = OomGuard(
+        results, lambda: source.evict_unused(request.guides), vae_pixels=lambda: source.placement.vae_pixels
+    )
     try:
-        return KINDS[request.settings.kind](request, source, hooks, guard)
+        painting = KINDS[request.settings.kind](request, source, hooks, guard)
+        return replace(painting, hints=(*painting.hints, *guard.hints))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

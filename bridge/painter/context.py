@@ -11,7 +11,7 @@ from ..diffusion import LatentModel, MaskInput, pooled_mask
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
 
-__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside", "shows_some"]
+__all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside"]
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,20 @@ def encode_context(
 
     `begins_from`: whether the latents of `start` itself are wanted, beside those of the masked picture.
     """
-    init_latents = denoise_mask = masked_image_latents = mask = None
+    init_latents = denoise_mask = masked_image_latents = mask = picture = None
     seen, blank = looked_at(prepared, start)
-    if model.mask_input.sees_picture:
-        if shows_some(model, blank):
-            if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
-                # What is under the mask must not show in the latents around it either.
-                picture = infill(seen, blank.astype(np.float32), None, "fill")
-            else:
-                picture = picture_beside(model, seen, blank, shown=prepared.shown)
-            masked_image_latents = guard.encode(model, picture, check=check)
-            mask = model.encode_mask(blank.astype(np.float32))
+    if model.mask_input.sees_picture(blank):
+        if model.mask_input is MaskInput.REFERENCE and prepared.infill_mode == "refine":
+            # What is under the mask must not show in the latents around it either.
+            picture = infill(seen, blank.astype(np.float32), None, "fill")
+        else:
+            picture = picture_beside(model, seen, blank, shown=prepared.shown)
+        masked_image_latents = guard.encode(model, picture, check=check)
+        mask = model.encode_mask(blank.astype(np.float32))
     if model.mask_input.blends and start is not None:
         denoise_mask = pooled_mask(prepared.fitted(prepared.masks.denoise), model.pixels_per_latent)
-    if start is not None and prepared.shown:
-        init_latents = masked_image_latents
-    elif start is not None and begins_from:
-        init_latents = guard.encode(model, seen, check=check)
+    if start is not None and (begins_from or prepared.shown):
+        init_latents = masked_image_latents if picture is seen else guard.encode(model, seen, check=check)
     return EncodedContext(init_latents, denoise_mask, masked_image_latents, mask)
 
 
@@ -65,14 +62,6 @@ def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.nda
     if start is None:
         return np.full((*size.shape, 3), 0.5, np.float32), np.ones(size.shape, bool)
     return prepared.fitted(start), prepared.fitted(prepared.masks.alpha) > 0
-
-
-def shows_some(model: LatentModel, blank: np.ndarray) -> bool:
-    """Whether a model that sees the picture is given it, where `blank` (h, w) is repainted.
-
-    Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
-    """
-    return model.mask_input is MaskInput.CHANNELS or not blank.all()
 
 
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:

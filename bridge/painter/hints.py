@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..canvas.model_size import model_size
-from ..diffusion import within
+from ..diffusion import Offload, Placement, within
 from ..errors import Sentence
 from ..models import Card, Checkpoint, control_kind
 from ..models.samplers import FEW_STEP_SAMPLERS
@@ -16,6 +16,7 @@ __all__ = [
     "about_infill",
     "about_known_names",
     "about_offloading",
+    "about_placement",
     "about_precision",
     "about_reduced_size",
     "about_sampler",
@@ -111,6 +112,27 @@ def about_offloading(checkpoint: Checkpoint) -> str:
         "{name} and this picture do not fit into the device's memory together, so from now on parts "
         "of it wait outside. That takes longer; a smaller selection or checkpoint does not need it.",
         name=checkpoint.card.name,
+    )
+
+
+def about_placement(checkpoint: Checkpoint, placement: Placement) -> tuple[str, ...]:
+    """A hint when a checkpoint is larger than the device's memory, once it is loaded so that it fits."""
+    if not placement.planned or placement.offload is Offload.NOTHING:
+        return ()
+    if placement.offload is Offload.ALL_BUT_DENOISER:
+        return (
+            Sentence(
+                "{name} does not fit into the device's memory as a whole, so what reads prompts waits outside until "
+                "it is used. Only the first picture of a prompt takes a little longer.",
+                name=checkpoint.card.name,
+            ),
+        )
+    return (
+        Sentence(
+            "{name} is larger than the device's memory, so all of it waits outside and comes layer by layer in each "
+            "step. That takes longer; a smaller checkpoint, or the same one in fp8, does not need it.",
+            name=checkpoint.card.name,
+        ),
     )
 
 

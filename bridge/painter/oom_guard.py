@@ -1,5 +1,6 @@
 """Where memory runs out: what is not used is let go, then pictures go through the VAE in tiles, then the job ends."""
 
+import math
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
@@ -23,14 +24,26 @@ _LEAST_SIDE = 4
 class OomGuard:
     """Sees one job through where memory is short. `tiled` is whether it did not suffice for the VAE at once.
 
-    Nothing is tried more than three times. What fails for another reason, or is cancelled, is not tried again.
+    Nothing is tried more than three times. What fails for another reason, or is cancelled, is not tried again. `hints`
+    are what the artist should know of it.
     """
 
-    def __init__(self, results: ResultCache, evict_unused: Callable[[], None] = lambda: None) -> None:
-        """`evict_unused` lets go of what is in memory beside what the job uses, and of what torch holds unused."""
+    def __init__(
+        self,
+        results: ResultCache,
+        evict_unused: Callable[[], None] = lambda: None,
+        *,
+        vae_pixels: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`evict_unused` lets go of what is in memory beside what the job uses, and of what torch holds unused.
+
+        `vae_pixels` is how many pixels the VAE takes at once; None: as many as there are, as far as memory goes.
+        """
         self.results = results
         self.tiled = False
+        self.hints: tuple[str, ...] = ()
         self._evict_unused = evict_unused
+        self._vae_pixels = vae_pixels
 
     def retry(self, do: Callable[[], T]) -> T:
         """Does it; where memory runs out, lets go of what is not used and does it once more."""
@@ -50,6 +63,8 @@ class OomGuard:
 
         scale = model.pixels_per_latent
         area = Size(rgb.shape[1] // scale, rgb.shape[0] // scale)
+        if (planned := self._planned(area, scale)) is not None:
+            return self.retry(lambda: planned.encode(whole, rgb))
         return self._whole_or_tiled(lambda: whole(rgb), lambda: _halved(area, scale).encode(whole, rgb))
 
     def decode(self, model: LatentModel, latents: torch.Tensor, *, check: Callable[[], None]) -> np.ndarray:
@@ -60,6 +75,8 @@ class OomGuard:
             return model.decode(plane)
 
         area = Size(latents.shape[-1], latents.shape[-2])
+        if (planned := self._planned(area, model.pixels_per_latent)) is not None:
+            return self.retry(lambda: planned.decode(whole, latents))
         tiling = _halved(area, model.pixels_per_latent)
         return self._whole_or_tiled(lambda: whole(latents), lambda: tiling.decode(whole, latents))
 
@@ -67,6 +84,13 @@ class OomGuard:
         """Lets go of results that could be used again, and of models and guides that the job does not use."""
         self.results.free()
         self._evict_unused()
+
+    def _planned(self, area: Size, scale: int) -> Tiling | None:
+        """The tiles that are known to be needed before anything has failed; none where that has happened."""
+        most = self._vae_pixels()
+        if self.tiled or most is None or area.area * scale**2 <= most:
+            return None
+        return Tiling.of(area, max(_LEAST_SIDE, math.isqrt(most) // scale), scale)
 
     def _whole_or_tiled(self, whole: Callable[[], T], tiled: Callable[[], T]) -> T:
         if not self.tiled:

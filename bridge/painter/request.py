@@ -9,7 +9,7 @@ import numpy as np
 from ..canvas.composite import Layer
 from ..canvas.errors import ValueOutOfRange
 from ..canvas.geometry import Rect, Size
-from ..diffusion import GuideFiles, LatentModel
+from ..diffusion import GuideFiles, LatentModel, Placement
 from ..models import Checkpoint, control_kind
 from ..models.samplers import check_sampler
 from ..protocol.job import STRENGTHS, JobSettings
@@ -140,6 +140,10 @@ class ModelSource(Protocol):
     @property
     def checkpoint(self) -> Checkpoint:
         """What is known of it without loading."""
+
+    @property
+    def placement(self) -> Placement:
+        """What of it is on the device when it is loaded."""
 
     def load(self, check: Callable[[], None], loaded: Callable[[int], None]) -> LatentModel:
         """The model in memory; `check` may raise to end the loading, `loaded` is told how many parts are there."""

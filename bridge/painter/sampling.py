@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from ..diffusion import EncodedPrompts, LatentModel
+from ..diffusion import EncodedPrompts, LatentModel, embeddings_of
 from .hints import about_sampler
 from .oom_guard import OomGuard
 from .request import Request
@@ -45,6 +45,7 @@ def resolve_sampling(
             "prompts",
             made_by,
             tuple(one.key for one in model.loras),
+            tuple((one.id, one.hash) for one in embeddings_of(model)),
             words.prompt,
             words.negative_prompt,
             guided,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..diffusion import GuideFiles, LatentModel, PreviewMaker, check_takes
+from .hints import about_placement
 from .oom_guard import OomGuard
 from .request import Hooks, ModelSource, Request
 
@@ -47,9 +48,21 @@ class Stages:
 def load(
     request: Request, source: ModelSource, stages: Stages, guard: OomGuard
 ) -> tuple[LatentModel, Mapping[GuideFiles, Any]]:
-    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's guides."""
+    """The stage "load", whose steps are the model's parts: the model, and the networks of the request's guides.
+
+    What is placed anew so that it fits is told once, by a hint.
+    """
+    read = 0
+
+    def loaded(parts: int) -> None:
+        nonlocal read
+        read = parts
+        advance(parts)
+
     with stages("load", len(source.checkpoint.family.weighted_parts)) as advance:
-        model = guard.retry(lambda: source.load(stages.hooks.check, advance))
+        model = guard.retry(lambda: source.load(stages.hooks.check, loaded))
+        if read:
+            guard.hints = about_placement(source.checkpoint, source.placement)
         guides = request.guides
         if not guides:
             return model, {}

@@ -10,7 +10,7 @@ import torch
 from ..canvas.composite import match_colour
 from ..diffusion import DenoiseInputs, LatentModel, pooled_mask
 from .conditions import Networks, prepare_conditioners
-from .context import picture_beside, shows_some
+from .context import picture_beside
 from .detail import keep_detail
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
@@ -104,15 +104,16 @@ class TiledRefine:
     def _confined(self, inputs: DenoiseInputs, pixels: np.ndarray) -> DenoiseInputs:
         """The inputs with their masks, as the first pass has them."""
         model, plane, masks = self._model, self._plane, self._prepared.masks
-        if model.mask_input.sees_picture:
-            blank = np.ones(plane.size.shape, bool) if self._fresh else plane.fitted(masks.alpha) > 0
-            if shows_some(model, blank):
-                beside = picture_beside(model, pixels, blank, shown=self._prepared.shown and not self._fresh)
-                inputs = replace(
-                    inputs,
-                    masked_image_latents=plane.tiling.encode(self._encode, beside),
-                    mask=model.encode_mask(blank.astype(np.float32)),
-                )
+        blank = np.ones(plane.size.shape, bool) if self._fresh else plane.fitted(masks.alpha) > 0
+        if model.mask_input.sees_picture(blank):
+            beside = picture_beside(model, pixels, blank, shown=self._prepared.shown and not self._fresh)
+            inputs = replace(
+                inputs,
+                masked_image_latents=inputs.init_latents
+                if beside is pixels
+                else plane.tiling.encode(self._encode, beside),
+                mask=model.encode_mask(blank.astype(np.float32)),
+            )
         if self._fresh or not model.mask_input.blends:
             return inputs
         return replace(inputs, denoise_mask=pooled_mask(plane.fitted(masks.denoise), model.pixels_per_latent))

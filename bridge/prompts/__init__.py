@@ -5,7 +5,7 @@ docs/prompts.md explains the syntax to artists; this room is where it is decided
 """
 
 from .choices import LONGEST, Options
-from .elsewhere import about_embeddings
+from .embeddings import about_unknown_embeddings, named_embeddings, split_at_embeddings
 from .errors import PromptUnreadable
 from .loras import LORA_TAGS, drop_tags, take_tags
 from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_text
@@ -19,9 +19,11 @@ __all__ = [
     "ParsedPrompt",
     "PromptUnreadable",
     "Text",
-    "about_embeddings",
+    "about_unknown_embeddings",
     "drop_tags",
+    "named_embeddings",
     "read",
     "read_text",
+    "split_at_embeddings",
     "take_tags",
 ]

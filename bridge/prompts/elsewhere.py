@@ -1,17 +1,14 @@
 """What other programs understand in a prompt, and what is read as words here: the artist is told."""
 
 import re
-from collections.abc import Collection
 
 from ..errors import Sentence
 from .errors import quoted
 
-__all__ = ["about_elsewhere", "about_embeddings"]
+__all__ = ["about_elsewhere"]
 
 # A1111's composable diffusion.
 _AND = re.compile(r"\bAND\b")
-# ComfyUI's embedding:name, and diffusers' <name>.
-_EMBEDDING = re.compile(r"\bembedding:\s*[^\s,()\[\]{}<>|:]+|(?<!\\)<[A-Za-z][\w-]*>")
 # Compel's and InvokeAI's (word)1.3 and word++. "c++" is a word.
 _COMPEL = re.compile(r"(?<!\\)\([^()]*\)(?:\d*\.?\d+|\++|-+)(?!\w)|\b\w{3,}\+\+")
 _COMMENT = re.compile(r"^[ \t]*(?:#|//|/\*).*", re.MULTILINE)
@@ -21,7 +18,6 @@ _PARAMETER = re.compile(
 )
 # A wildcard that is none: what is one has been drawn.
 _GLUED = re.compile(r"(?<!\\)__[^\W_](?:(?!__)[\w\-./ *])*__")
-_WORDS = re.compile(r"[\w.+-]+")
 
 
 def about_elsewhere(text: str) -> tuple[str, ...]:
@@ -31,7 +27,6 @@ def about_elsewhere(text: str) -> tuple[str, ...]:
         hints.append(
             '"AND" is read as a word: prompts are not composed here. Write BREAK to have a part read by itself.'
         )
-    hints += [_no_embedding(found) for found in _EMBEDDING.findall(text)]
     hints += [
         Sentence('"{found}" is read as text: a weight is written (word:1.3).', found=quoted(found))
         for found in _COMPEL.findall(text)
@@ -49,13 +44,3 @@ def about_elsewhere(text: str) -> tuple[str, ...]:
         for found in _GLUED.findall(text)
     ]
     return tuple(dict.fromkeys(hints))
-
-
-def about_embeddings(text: str, names: Collection[str]) -> tuple[str, ...]:
-    """Hints for words that are names of textual inversions. ``names`` are those of the files, in lower case."""
-    words = (word for found in _WORDS.findall(text.lower()) for word in (found, found.rstrip(".")))
-    return tuple(_no_embedding(word) for word in dict.fromkeys(words) if word in names)
-
-
-def _no_embedding(said: str) -> str:
-    return Sentence('"{said}" is read as words: textual inversions are not used yet.', said=quoted(said))

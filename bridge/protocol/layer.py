@@ -8,7 +8,7 @@ from .fields import described
 from .job import JobSettings
 from .parts import MAX_OFFSET, MAX_SIDE, Picture, Rect
 
-__all__ = ["OPENPOSE_JOINTS", "Joint", "Layer", "LoraUse", "Person", "Recipe"]
+__all__ = ["OPENPOSE_JOINTS", "EmbeddingUse", "Joint", "Layer", "LoraUse", "Person", "Recipe"]
 
 OPENPOSE_JOINTS = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
@@ -28,6 +28,14 @@ class LoraUse:
 
 
 @dataclass(frozen=True)
+class EmbeddingUse:
+    """A textual inversion that a picture was painted with."""
+
+    name: str = described("Its name.", max=512)
+    hash: str = described("SHA-256 of its file, which may be a LoRA's.", max=64)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that makes a layer reproducible: sent again with the same pictures, it gives the same layer."""
 
@@ -44,6 +52,7 @@ class Recipe:
     chosen_prompt: str = described("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
     chosen_negative_prompt: str = described("The same of the negative prompt.", "", max=8192)
     loras: tuple[LoraUse, ...] = described("LoRAs that the prompt named.", (), max=32)
+    embeddings: tuple[EmbeddingUse, ...] = described("Textual inversions that the prompts named.", (), max=64)
     controlnet_hashes: tuple[str, ...] = described(
         "SHA-256 of the weights of each condition's ControlNet, in the conditions' order.", (), max=16
     )

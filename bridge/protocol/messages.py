@@ -46,7 +46,7 @@ from .job import (
     job_fields,
     job_settings,
 )
-from .layer import OPENPOSE_JOINTS, Joint, Layer, LoraUse, Person, Recipe
+from .layer import OPENPOSE_JOINTS, EmbeddingUse, Joint, Layer, LoraUse, Person, Recipe
 from .parts import (
     CHUNK_BYTES,
     MOST_HINTS,
@@ -112,6 +112,7 @@ __all__ = [
     "Device",
     "DeviceInfo",
     "Edges",
+    "EmbeddingUse",
     "Encoding",
     "Error",
     "Estimation",

@@ -72,7 +72,7 @@ def test_list_says_whose_they_are_how_large_and_what_is_wrong(run: Any, alone: P
     words = run("models", "list", home=alone, PAINTBRIDGE_DEFAULT_CHECKPOINT="theirs").out
     assert "* theirs: Stable Diffusion 1, inpainting, " in words
     assert "MB [ComfyUI]; " in words
-    assert "! broken.safetensors [ComfyUI]: broken.safetensors is not a safetensors file." in words
+    assert "! broken.safetensors [ComfyUI]: broken.safetensors is neither safetensors nor GGUF." in words
 
 
 def test_recommended(run: Any, alone: Path) -> None:
@@ -319,7 +319,7 @@ def test_loras_are_listed_and_told_about(run: Any, alone: Path, tiny: Path) -> N
     assert (details["layout"], details["rank"], details["parts"]) == ("kohya", 4, ["unet", "text_encoder"])
     assert details["hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
     words = run("models", "info", "ink", home=alone).out
-    for value in (details["hash"], "<lora:ink:0.8>", "inkwash, paper", "kohya, rank 4"):
+    for value in (details["hash"], "<lora:ink:0.8>", "inkwash, paper", "LoRA of rank 4", "kohya"):
         assert value in words
     assert "sampler" not in words
     assert run("models", "info", "broken", home=alone).code == Exit.REFUSED

@@ -13,14 +13,33 @@ from diffusers import (
     Flux2Transformer2DModel,
 )
 from diffusers.loaders.single_file_utils import convert_flux2_transformer_checkpoint_to_diffusers
-from tiny_flux2 import build_tiny_flux2, original_flux2_transformer, original_flux2_vae
+from safetensors.torch import load_file
+from tiny_flux2 import (
+    LORA_LAYOUTS,
+    build_tiny_flux2,
+    build_tiny_flux2_lora,
+    original_flux2_transformer,
+    original_flux2_vae,
+    save_flux2_files,
+)
 from torch.nn.functional import avg_pool2d
 from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
 
-from bridge.diffusion import DenoiseInputs, EncodedPrompts, MaskInput, ModelInputs, denoise, load, seeded_noise
+from bridge.diffusion import (
+    DenoiseInputs,
+    EncodedPrompts,
+    MaskInput,
+    ModelInputs,
+    WeightedLora,
+    denoise,
+    load,
+    seeded_noise,
+)
 from bridge.diffusion.architectures.flux2 import ReferenceTokens, part_classes
 from bridge.diffusion.architectures.flux2_names import convert, original_names
-from bridge.models import inspect
+from bridge.models import inspect, inspect_lora
+from bridge.models.completion import Lent, completed
+from bridge.models.components import inspect_components
 from bridge.models.families import CONFIGS
 from bridge.models.families.flux2 import FLUX2_KLEIN_4B, FLUX2_KLEIN_9B
 
@@ -271,6 +290,49 @@ def test_original_names_of_the_autoencoder(model):
     found = convert("vae", original, model.vae)
     assert found.keys() == state.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+
+
+@pytest.fixture(scope="module")
+def plain(model, prompts):
+    """What it paints before it has ever held a LoRA."""
+    return ours(model, prompts, steps=2, guidance=1.0, strength=1.0)
+
+
+@pytest.mark.parametrize("layout", LORA_LAYOUTS)
+def test_loras_in_each_naming_are_put_on_and_taken_off(folder, model, prompts, plain, pipeline, tmp_path, layout):
+    path = build_tiny_flux2_lora(folder, tmp_path / "ink.safetensors", layout=layout)
+    lora = inspect_lora(path)
+
+    def painted(strength):
+        worn = model.configured(model.checkpoint, (WeightedLora(lora, strength),), check=lambda: None)
+        return ours(worn, prompts, steps=2, guidance=1.0, strength=1.0)
+
+    whole = painted(1.0)
+    assert apart(whole, plain) > 0.01
+    assert torch.equal(painted(0.0), plain)
+    assert apart(painted(0.5), whole) > 0.01
+    # In a pipeline of its own, since both lay theirs into the modules.
+    pipe = pipeline(Flux2KleinPipeline)
+    pipe.transformer = Flux2Transformer2DModel.from_pretrained(folder / "transformer").eval()
+    pipe.load_lora_weights(
+        {name.replace("base_model.model.", "transformer."): one for name, one in load_file(path).items()}
+    )
+    expected = theirs(pipe, num_inference_steps=2, guidance_scale=1.0, latents=begun())
+    assert apart(model.statistics.unnormalized(whole), expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("original", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_files_paint_what_the_folder_paints(folder, plain, cpu, tmp_path, whole, original):
+    path = save_flux2_files(folder, tmp_path, whole=whole, original=original)
+    checkpoint = inspect(path)
+    assert checkpoint.family is FLUX2_KLEIN_4B
+    assert sorted(want.part for want in checkpoint.wants) == ([] if whole else ["text_encoder", "vae"])
+    beside = [inspect_components(tmp_path / f"{name}.safetensors") for name in ("flux2-vae", "qwen_3_4b") if not whole]
+    lent = Lent([("", one) for found in beside for one in found.found], ())
+    model = load(completed(checkpoint, lent, program=""), cpu, check=lambda: None)
+    found = ours(model, model.encode_prompts(PROMPT, ""), steps=2, guidance=1.0, strength=1.0)
+    assert torch.equal(found, plain)
 
 
 def test_prompts_are_equally_long(model):

@@ -15,6 +15,7 @@ from tiny_checkpoints import build_tiny_sd1, build_tiny_sd2, build_tiny_sdxl
 from tiny_loras import LAYOUTS, build_tiny_lora
 
 from bridge.diffusion import Adapters, DenoiseInputs, Device, ModelCache, WeightedLora, denoise, load
+from bridge.diffusion.lora_layers import AdaptedLayer
 from bridge.models import LoraUnreadable, LoraUnsupported, inspect, inspect_lora
 
 BUILDERS = {"SD1": build_tiny_sd1, "SD2": build_tiny_sd2, "SDXL": build_tiny_sdxl}
@@ -77,11 +78,11 @@ def added(work, lora):
     """What really is added to the checkpoint's weights when it is worn."""
     work.components.adapters.set_adapters([WeightedLora(lora, 1.0)], check=lambda: None)
     return {
-        f"{part}.{path}": layer.get_delta_weight(layer.active_adapters[0])
+        f"{part}.{path}": layer.changes[next(iter(layer.strengths))].delta()
         for part in ("unet", "text_encoder", "text_encoder_2")
         if part in work.components.modules
         for path, layer in work.components.modules[part].named_modules()
-        if isinstance(layer, BaseTunerLayer) and layer.active_adapters
+        if isinstance(layer, AdaptedLayer) and layer.strengths
     }
 
 
@@ -146,7 +147,7 @@ def test_an_embedding_in_the_file_takes_nothing_from_the_rest(easel, family):
     lora = work.lora(seed=12)
     words = {"bundle_emb.ink.string_to_param.*": torch.zeros(2, 32), "bundle_emb.a.b.clip_g": torch.zeros(1, 48)}
     bundled = rewritten(lora, lambda tensors: tensors | words)
-    assert set(bundled.embeddings) == {"ink", "a.b"}
+    assert {one.id for one in bundled.embeddings} == {"ink", "a.b"}
     assert same(added(work, bundled), added(work, lora), 1e-9)
     assert apart(work.paint((bundled, 0.7)), work.paint()) > 0.01
 
@@ -388,7 +389,7 @@ def test_a_switch_reads_no_file_again(easel, monkeypatch):
     one, other = work.lora(seed=21), work.lora(seed=22)
     first = work.paint((one, 1.0))
     work.paint((other, 1.0))
-    monkeypatch.setattr("bridge.diffusion.lora.read_weights", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr("bridge.diffusion.lora.read_changes", lambda *_, **__: pytest.fail("read again"))
     assert torch.equal(work.paint((one, 1.0)), first)
     work.paint((one, 0.2), (other, 0.9))
 
@@ -421,7 +422,7 @@ def test_where_memory_runs_out_the_others_make_room(easel, monkeypatch, error, s
     plain, expected = work.paint((held, 1.0)), work.paint((lora, 1.0))
     other = work.lora(seed=seed)
     with monkeypatch.context() as full:
-        full.setattr(Adapters, "_check_all_laid", lambda *_: (_ for _ in ()).throw(error))
+        full.setattr("bridge.diffusion.lora.place_again", lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(type(error)):
             work.paint((held, 0.5), (other, 1.0))
     assert work.components.adapters.held == 0

@@ -14,6 +14,7 @@ from bridge.diffusion import (
     DenoiseInputs,
     ModelCache,
     Offload,
+    Placement,
     WeightedLora,
     denoise,
     load,
@@ -44,7 +45,7 @@ def test_the_same_picture(checkpoint, cpu):
     whole = load(checkpoint, cpu, check=none)
     expected = painted(whole)
     for offload in list(Offload)[1:]:
-        lean = load(checkpoint, cpu, check=none, offload=offload)
+        lean = load(checkpoint, cpu, check=none, placement=Placement(offload))
         for name, part in lean.modules.items():
             assert waits(part) == (name != "unet" or offload is Offload.ALL)
         assert torch.allclose(lean.latent_to_rgb, whole.latent_to_rgb, atol=1e-5)
@@ -54,7 +55,7 @@ def test_the_same_picture(checkpoint, cpu):
 def test_loras_come_and_go(checkpoint, cpu, tmp_path):
     lora = inspect_lora(build_tiny_lora(checkpoint.path, tmp_path / "lora.safetensors"))
     whole = load(checkpoint, cpu, check=none)
-    lean = load(checkpoint, cpu, check=none, offload=Offload.ALL)
+    lean = load(checkpoint, cpu, check=none, placement=Placement(Offload.ALL))
     expected = painted(whole)
     for components in (whole, lean):
         components.adapters.set_adapters([WeightedLora(lora, 0.8)], check=none)

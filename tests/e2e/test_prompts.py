@@ -68,7 +68,7 @@ def test_what_is_read_as_words_is_told_beside_the_picture(bridge: Bridge) -> Non
         .result(PATIENCE)
         .hints
     )
-    for words in ('"AND" is read as a word', '"easynegative" is read as words', '"embedding:bad" is read as words'):
+    for words in ('"AND" is read as a word', '"EasyNegative" is read as words', '"embedding:bad" is read as words'):
         assert any(words in hint for hint in hints), hints
 
 

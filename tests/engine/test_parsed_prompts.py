@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from job_forms import said, submit_of, with_settings
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet
+from tiny_embeddings import build_tiny_embedding
 from tiny_loras import build_tiny_lora
 
 from bridge.diffusion import Device
@@ -20,7 +22,7 @@ from bridge.engine.inputs import Inputs, bridge_error
 from bridge.models import ControlNetRegistry, LoraRegistry, LoraUnknown, LoraUnsupported, ModelsError, Registry
 from bridge.painter import Cancelled
 from bridge.prompts import PromptUnreadable
-from bridge.protocol.messages import Condition, Extent, Rect, ResultFormat, Submit
+from bridge.protocol.messages import Condition, EmbeddingUse, Extent, Rect, ResultFormat, Submit
 from bridge.protocol.pixels import describe
 
 CPU = Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU.")
@@ -170,19 +172,6 @@ def test_the_infill_answers_pictures_of_which_nothing_is_asked(executor: JobExec
     assert said(only.layers[0].recipe).steps is None
 
 
-def test_embeddings_in_a_lora_are_told_of_and_the_rest_is_used(executor: JobExecutor, home: Path) -> None:
-    folder = home / "loras"
-    bundled = {**load_file(folder / "ink.safetensors"), "bundle_emb.wash.string_to_param.*": torch.zeros(2, 32)}
-    save_file(bundled, folder / "washed.safetensors", {"ss_base_model_version": "sd_v1"})
-    ink, washed = (done(executor, job(f"a red flower <lora:{name}:0.8>")) for name in ("ink", "washed"))
-    assert np.array_equal(pixels(ink), pixels(washed))
-    assert washed.layers[0].recipe.loras[0].name == "washed"
-    (hint,) = set(washed.hints) - set(ink.hints)
-    assert "washed" in hint
-    assert "(wash)" in hint
-    assert done(executor, job("a red flower <lora:washed:0>")).hints == ink.hints
-
-
 def test_a_distilled_lora_brings_its_steps_guidance_and_sampler(executor: JobExecutor) -> None:
     painted = done(executor, job("a red flower <lora:lcm-lora>", steps=None))
     recipe = painted.layers[0].recipe
@@ -272,3 +261,38 @@ def test_scribbles_guide_every_picture_whatever_it_wears(executor: JobExecutor, 
         alone = done(open_executor(), with_settings(submit, batch=1, seed=said(layer.recipe).seed))
         assert np.array_equal(pixels(alone), pixels(batch, index))
         assert alone.layers[0].recipe == layer.recipe
+
+
+def test_textual_inversions_are_read_by_name_and_told_by_the_recipe(executor: JobExecutor, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "embeddings"
+    easy = build_tiny_embedding(folder / "Easy.safetensors", "SD1")
+    build_tiny_embedding(folder / "Large.safetensors", "SDXL")
+    (folder / "old.pt").write_bytes(b"")
+    plain, named = (done(executor, job(f"a red flower, {word}")) for word in ("blue sky", "embedding:Easy"))
+    assert not np.array_equal(pixels(plain), pixels(named))
+    assert named.layers[0].recipe.embeddings == (EmbeddingUse("Easy", hashlib.sha256(easy.read_bytes()).hexdigest()),)
+    assert named.layers[0].recipe.chosen_prompt == ""
+    assert plain.layers[0].recipe.embeddings == ()
+    again = done(executor, job("a red flower, EASY"))
+    assert np.array_equal(pixels(named), pixels(again))
+    # Another file of that name is another picture, and not what is kept of the first.
+    build_tiny_embedding(easy, "SD1", seed=9)
+    assert not np.array_equal(pixels(done(executor, job("a red flower, EASY"))), pixels(again))
+    told = done(executor, job("a flower", negative_prompt="Large, (old:1.2), embedding:nowhere"))
+    for words in (
+        '"Large" is read as words: that textual',
+        '"old" is read as words, for',
+        '"embedding:nowhere" is read',
+    ):
+        assert any(words in hint for hint in told.hints), told.hints
+
+
+def test_the_embeddings_in_a_lora_count_where_it_does(executor: JobExecutor, home: Path) -> None:
+    bundled = {"bundle_emb.inkword.string_to_param.*": torch.full((2, 32), 0.3)}
+    save_file(load_file(home / "loras" / "ink.safetensors") | bundled, home / "loras" / "both.safetensors")
+    without, named = done(executor, job("inkword")), done(executor, job("inkword <lora:both:0.5>"))
+    other = done(executor, job("inkword <lora:ink:0.5>"))
+    assert not np.array_equal(pixels(named), pixels(other))
+    assert [use.name for use in named.layers[0].recipe.embeddings] == ["inkword"]
+    assert named.layers[0].recipe.embeddings[0].hash == named.layers[0].recipe.loras[0].hash
+    assert np.array_equal(pixels(without), pixels(done(executor, job("inkword <lora:both:0>"))))

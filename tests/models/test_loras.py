@@ -166,13 +166,6 @@ _FOUND = (
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["lora_unet_x.hada_w1_a"], "a LoHa"),
-        (["lora_unet_x.lokr_w1"], "a LoKr"),
-        ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.dora_scale"], "a DoRA"),
-        (
-            ["base_model.model.mid_block.x.lora_magnitude_vector", "base_model.model.mid_block.x.lora_A.weight"],
-            "a DoRA",
-        ),
         (["lora_unet_x.diff"], "whole weights"),
         ([*_FOUND, "lora_unet_mid_block_attentions_0_proj_in.diff_b"], "whole weights"),
         ([*_FOUND, "lora_unet_mid_block_attentions_0_norm.w_norm"], "whole weights"),
@@ -204,14 +197,13 @@ def test_other_kinds_and_what_is_not_known_are_refused_by_name(tmp_path, names, 
         ("lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216, "Flux"),
         ("lora_unet_double_blocks_18_img_attn_qkv", 3072, 9216, "Flux 1"),
         ("lora_unet_single_blocks_0_linear1", 3072, 21504, "Flux 1"),
-        ("diffusion_model.single_blocks.0.linear1", 3072, 27648, "Flux 2"),
-        ("diffusion_model.double_blocks.0.img_attn.qkv", 6144, 18432, "Flux 2"),
-        ("diffusion_model.double_blocks.0.txt_mlp.0", 3072, 18432, "Flux 2"),
+        ("diffusion_model.double_blocks.0.img_attn.qkv", 6144, 18432, "Flux 2 dev"),
+        ("diffusion_model.single_blocks.0.linear1", 6144, 55296, "Flux 2 dev"),
         ("double_blocks.0.processor.qkv_lora1", 3072, 64, "Flux 1"),
         ("transformer.single_transformer_blocks.0.proj_mlp", 3072, 12288, "Flux 1"),
         ("lora_transformer_single_transformer_blocks_0_attn_to_q", 3072, 3072, "Flux"),
-        ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 3072, 64, "Flux 2"),
-        ("transformer.transformer_blocks.0.ff.linear_in", 3072, 64, "Flux 2"),
+        ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 6144, 64, "Flux 2 dev"),
+        ("transformer.transformer_blocks.0.ff.linear_out", 18432, 6144, "Flux 2 dev"),
         ("lora_unet_distilled_guidance_layer_layers_0_in_layer", 5120, 64, "Chroma"),
         ("lora_unet_double_blocks_0_img_mlp_fc1", 3072, 64, "HunyuanVideo"),
         ("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608, "Stable Diffusion 3"),
@@ -236,6 +228,27 @@ def test_other_architectures_are_called_by_their_names(tmp_path, module, width, 
     down = f"{module}.down.weight" if module.endswith("lora1") else f"{module}.lora_A.weight"
     with pytest.raises(LoraUnsupported, match=f"for {title}, "):
         inspect_lora(saved(tmp_path / "a.safetensors", *pair(down, width, out)))
+
+
+@pytest.mark.parametrize(
+    ("module", "width", "out", "family"),
+    [
+        ("diffusion_model.single_blocks.0.linear1", 3072, 27648, "Flux2Klein4B"),
+        ("lora_unet_double_blocks_0_txt_mlp_0", 3072, 18432, "Flux2Klein4B"),
+        ("diffusion_model.double_blocks.7.img_attn.qkv", 4096, 12288, "Flux2Klein9B"),
+        ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 3072, 27648, "Flux2Klein4B"),
+        ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 4096, 36864, "Flux2Klein9B"),
+        ("transformer.transformer_blocks.0.ff.linear_in", 3072, 18432, "Flux2Klein4B"),
+        ("transformer.transformer_blocks.0.ff.linear_out", 12288, 4096, "Flux2Klein9B"),
+        ("base_model.model.transformer_blocks.4.attn.to_q", 3072, 3072, "Flux2Klein4B"),
+        ("transformer.transformer_blocks.0.attn.add_k_proj", 4096, 4096, "Flux2Klein9B"),
+    ],
+)
+def test_both_sizes_of_flux2_klein_are_told_by_their_widths(tmp_path, module, width, out, family):
+    lora = inspect_lora(saved(tmp_path / "turbo.safetensors", *pair(f"{module}.lora_A.weight", width, out)))
+    assert lora.family.name == family
+    assert lora.parts == ("transformer",)
+    assert lora.distillation is None
 
 
 def test_clip_of_another_architecture_is_told_by_what_the_trainer_says(tmp_path):

@@ -38,26 +38,45 @@ SDXL = {
     "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight": (8,),
     "conditioner.embedders.1.model.ln_final.weight": (8,),
 }
-QUANTISED = {
-    "scaled fp8": {"model.diffusion_model.out.2.scale_weight": torch.ones(1), "scaled_fp8": torch.ones(0)},
-    "nvfp4": {
-        "model.diffusion_model.out.2.weight_scale": torch.ones(1),
-        "model.diffusion_model.out.2.weight_scale_2": torch.ones(1),
+
+
+def _comfy(**said) -> torch.Tensor:
+    return torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
+
+
+OUT = "model.diffusion_model.out.2"
+EIGHT = {f"{OUT}.weight": torch.ones(4, 32, dtype=torch.int8), f"{OUT}.weight_scale": torch.ones(4, 1)}
+FOUR = {f"{OUT}.weight": torch.ones(4, 16, dtype=torch.uint8), f"{OUT}.weight_scale": torch.ones(4, 2)}
+FP8 = {f"{OUT}.weight": torch.ones(4, 32).to(torch.float8_e4m3fn), f"{OUT}.weight_scale": torch.ones(1)}
+UNKNOWN = {
+    "(mxfp8)": {**FP8, f"{OUT}.comfy_quant": _comfy(format="mxfp8")},
+    "quantised by ComfyUI (nvfp4)": {
+        **FOUR, f"{OUT}.weight_scale_2": torch.ones(()), f"{OUT}.comfy_quant": _comfy(format="nvfp4"),
     },
-    "int8": {
-        "model.diffusion_model.out.2.weight": torch.ones(4, 4, dtype=torch.int8),
-        "model.diffusion_model.out.2.weight_scale": torch.ones(4, 1),
+    "quantised by ComfyUI (int8_tensorwise)": {
+        **EIGHT, f"{OUT}.comfy_quant": _comfy(format="int8_tensorwise", convrot=True, convrot_groupsize=12),
     },
-    "int8_tensorwise, ConvRot": {
-        "model.diffusion_model.out.2.weight_scale": torch.ones(4, 1),
-        "model.diffusion_model.out.2.comfy_quant": torch.tensor(
-            list(b'{"format": "int8_tensorwise", "convrot": true}'), dtype=torch.uint8
-        ),
+    "quantised by ComfyUI (float8_e4m3fn)": {
+        **EIGHT, f"{OUT}.comfy_quant": _comfy(format="float8_e4m3fn"),
     },
-    "bitsandbytes": {"model.diffusion_model.out.2.weight.quant_state.bitsandbytes__nf4": torch.ones(3)},
-    "SVDQuant": {"model.diffusion_model.out.2.qweight": torch.ones(3)},
-    "kind I8": {"model.diffusion_model.out.2.weight": torch.ones(4, 4, dtype=torch.int8)},
-}
+    "quantised by ComfyUI": {**EIGHT, f"{OUT}.comfy_quant": torch.ones(3, dtype=torch.uint8)},
+    "scaled weights": {f"{OUT}.scale_weight": torch.ones(1)},
+    f"{OUT}.weight_scale": {**EIGHT, f"{OUT}.weight_scale": torch.ones(3, 1)},
+    f"({OUT}.weight_scale)": {**FOUR},
+    "bitsandbytes": {f"{OUT}.weight.quant_state.bitsandbytes__nf4": torch.ones(3)},
+    "SVDQuant": {f"{OUT}.qweight": torch.ones(3)},
+    "kind I8": {f"{OUT}.weight": torch.ones(4, 4, dtype=torch.int8)},
+}  # fmt: skip
+KNOWN = {
+    "scaled fp8": {**FP8, "scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)},
+    "scaled fp8, older": {
+        f"{OUT}.weight": FP8[f"{OUT}.weight"], f"{OUT}.scale_weight": torch.ones(()),
+        f"{OUT}.scale_input": torch.ones(()),
+    },
+    "int8": EIGHT,
+    "ConvRot": {**EIGHT, f"{OUT}.comfy_quant": _comfy(format="int8_tensorwise", convrot=True, convrot_groupsize=16)},
+    "nvfp4": {**FOUR, f"{OUT}.weight_scale_2": torch.ones(())},
+}  # fmt: skip
 
 
 def single(path: Path, shapes: dict = SD1, metadata: dict | None = None, **extra: torch.Tensor) -> Path:
@@ -80,13 +99,18 @@ def edit(path: Path, **changes) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.parametrize("called", QUANTISED)
+@pytest.mark.parametrize("called", KNOWN)
+def test_quantised_files_are_read_by_their_scales(tmp_path, called):
+    assert inspect(single(tmp_path / "a.safetensors", **KNOWN[called])).family.name == "SD1"
+
+
+@pytest.mark.parametrize("called", UNKNOWN)
 def test_quantised_files_are_refused_by_name(tmp_path, copy, called):
     with pytest.raises(CheckpointUnsupported, match=re.escape(called)) as refused:
-        inspect(single(tmp_path / "a.safetensors", **QUANTISED[called]))
+        inspect(single(tmp_path / "a.safetensors", **UNKNOWN[called]))
     assert "half precision" in refused.value.hint
     weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file({**load_file(weights), **QUANTISED[called]}, weights)
+    save_file({**load_file(weights), **UNKNOWN[called]}, weights)
     with pytest.raises(CheckpointUnsupported, match=re.escape(called)):
         inspect(copy)
 
@@ -97,9 +121,17 @@ def test_quantised_by_its_config(copy):
         inspect(copy)
 
 
+def test_scales_in_a_folder_are_refused(copy):
+    """diffusers' own loader takes the numbers as they are."""
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({**load_file(weights), **EIGHT}, weights)
+    with pytest.raises(CheckpointUnsupported, match=r"scales are not read here \(.*weight_scale\)"):
+        inspect(copy)
+
+
 def test_gguf_is_called_so(tmp_path):
-    (tmp_path / "a.safetensors").write_bytes(b"GGUF\3\0\0\0" + bytes(100))
-    with pytest.raises(CheckpointUnsupported, match="GGUF"):
+    (tmp_path / "a.safetensors").write_bytes(b"GGUF\1\0\0\0" + bytes(100))
+    with pytest.raises(CheckpointUnsupported, match="GGUF file of version 1"):
         inspect(tmp_path / "a.safetensors")
 
 
@@ -356,7 +388,7 @@ def test_controlnets_are_held_to_the_same(sound, tmp_path):
     whole = load_file(file)
     for extra, words in (
         ({"difference": torch.ones(0)}, "difference ControlNet"),
-        ({"control_model.out.scale_weight": torch.ones(1)}, "scaled fp8"),
+        ({"control_model.out.scale_weight": torch.ones(1)}, "scaled weights"),
         ({"model.diffusion_model.out.0.weight": torch.ones(1)}, "such as model.diffusion_model.out.0.weight"),
     ):
         save_file({**whole, **extra}, file)

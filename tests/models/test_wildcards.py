@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.models import EmbeddingNames, WildcardRegistry
+from bridge.models import WildcardRegistry
 from bridge.models.wildcards import WildcardUnknown, WildcardUnreadable
 
 
@@ -169,13 +169,3 @@ def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
     assert registry().options("fine") == ("red",)
     with pytest.raises(WildcardUnreadable, match="cannot be read"):
         registry().options("bad")
-
-
-def test_names_of_textual_inversions(home: Path) -> None:
-    assert EmbeddingNames()() == frozenset()
-    write(home / "bridge/models/embeddings/EasyNegative.safetensors", "")
-    write(home / "ComfyUI/models/embeddings/sub/bad-hands-5.pt", "")
-    write(home / "stable-diffusion-webui/embeddings/style.BIN", "")
-    write(home / "stable-diffusion-webui/embeddings/readme.txt", "")
-    write(home / "given/embeddings/own.pt", "")
-    assert EmbeddingNames([home / "given"])() == {"easynegative", "bad-hands-5", "style", "own"}

@@ -117,6 +117,16 @@ def test_what_is_under_a_hard_mask_does_not_leak(studio, klein, canvas, monkeypa
         assert np.array_equal(layers[0], layers[1])
 
 
+@pytest.mark.parametrize(("kind", "times"), [("fill", 1), ("refine", 2)])
+def test_a_picture_that_is_reference_and_beginning_is_encoded_once(studio, klein, canvas, monkeypatch, kind, times):
+    calls = []
+    real = Flux2Model.encode
+    monkeypatch.setattr(Flux2Model, "encode", lambda self, rgb: calls.append(1) or real(self, rgb))
+    painted(asked(studio, canvas, kind, mode=kind, steps=1, strength=1.0), klein, studio.Hooks(), ResultCache())
+    # What is refined is hidden in the reference.
+    assert len(calls) == times
+
+
 def test_what_is_around_is_looked_at(studio, klein, canvas):
     """The reference counts: another picture around the mask paints another one within, far from it too."""
     request = asked(studio, canvas, mode="fill", strength=1.0)
@@ -143,8 +153,8 @@ def test_refines_as_far_as_the_strength_says(studio, klein, canvas):
 def test_generates_with_previews(studio, klein, canvas):
     hooks = studio.Hooks()
     (layer,) = painted(asked(studio, canvas, "generate"), klein, hooks)
-    size = layer.settings.model_size
-    assert hooks.previews[0][0] == (size.height // 4, size.width // 4, 3)
+    # Without what the model paints beyond the canvas.
+    assert hooks.previews[0][0] == (round(117 / 4), round(151 / 4), 3)
     (other,) = painted(asked(studio, canvas, "generate", prompt="a red flower"), klein, studio.Hooks())
     assert not np.array_equal(layer.layer.pixels, other.layer.pixels)
 

@@ -109,6 +109,7 @@ def test_running_out_while_loading(studio, request_):
 
     class Heavy:
         checkpoint = model.checkpoint
+        placement = model.placement
 
         def __init__(self, times):
             self.left = times

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.prompts import about_embeddings, read
+from bridge.prompts import about_unknown_embeddings, named_embeddings, read, read_text, split_at_embeddings
 
 
 def hints(text: str) -> tuple[str, ...]:
@@ -14,9 +14,6 @@ def hints(text: str) -> tuple[str, ...]:
     [
         ("a cat AND a dog", '"AND" is read as a word'),
         ("a cat :1.2 AND\na dog :0.8", '"AND" is read as a word'),
-        ("embedding:EasyNegative, a cat", '"embedding:EasyNegative" is read as words: textual inversions'),
-        ("(embedding:bad-hands-5:1.2)", '"embedding:bad-hands-5" is read as words'),
-        ("a photo of <cat-toy>", '"<cat-toy>" is read as words: textual inversions'),
         ("a (red)1.3 flower", '"(red)1.3" is read as text: a weight is written (word:1.3)'),
         ("a (red)++ flower", '"(red)++" is read as text'),
         ("a flower++, red", '"flower++" is read as text'),
@@ -67,8 +64,27 @@ def test_a_hint_says_it_once():
     assert len(read("a AND b", "c AND d", 0).hints) == 1
 
 
-def test_words_that_are_names_of_textual_inversions_are_told():
-    names = {"easynegative", "bad-hands-5", "v1.5"}
-    told = about_embeddings("a cat, EasyNegative. (bad-hands-5:1.2), easynegative", names)
-    assert [hint.split('"')[1] for hint in told] == ["easynegative", "bad-hands-5"]
-    assert about_embeddings("negative, bad hands", names) == ()
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("EasyNegative. a cat, EASYNEGATIVE", {"EasyNegative": "EasyNegative"}),
+        ("(bad-hands-5:1.2)", {"bad-hands-5": "bad-hands-5"}),
+        ("embedding:easynegative", {"EasyNegative": "embedding:easynegative"}),
+        ("a embedding:sub/v1.5.safetensors", {"v1.5": "embedding:sub/v1.5.safetensors"}),
+        ("(embedding:bad-hands-5:1.2)", {"bad-hands-5": "embedding:bad-hands-5"}),
+        ("a <Toy> of two words", {"<toy>": "<Toy>", "two words": "two words"}),
+        ("negative, bad hands, v1.55, bad-hands-50, not-EasyNegative, EasyNegative2", {}),
+    ],
+)  # fmt: skip
+def test_textual_inversions_are_named_by_words_that_stand_apart(text, said):
+    names = ["EasyNegative", "bad-hands-5", "v1.5", "<toy>", "two words", "v1"]
+    assert named_embeddings(read_text(text), names) == said
+    pieces = [piece for passage in read_text(text) for one in passage for piece in split_at_embeddings(one.text, names)]
+    assert "".join(piece for piece, _ in pieces) == "".join(one.text for passage in read_text(text) for one in passage)
+
+
+def test_what_is_written_as_a_textual_inversion_and_is_none_is_told():
+    told = about_unknown_embeddings(r"(embedding:bad-hands-5:1.2), embedding:Easy, a <cat-toy>, \<no-toy\>", ["easy"])
+    assert [hint.split('"')[1] for hint in told] == ["embedding:bad-hands-5", "<cat-toy>"]
+    assert all("there is no textual inversion of that name" in hint for hint in told)
+    assert about_unknown_embeddings("a cat", ["easy"]) == ()

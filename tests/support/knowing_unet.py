@@ -15,6 +15,7 @@ from bridge.canvas.geometry import Size
 from bridge.canvas.resample import resize
 from bridge.diffusion import LatentModel, OnDemand
 from bridge.diffusion.schedules import VariancePreservingSchedule
+from bridge.models.memory import WHOLE
 
 __all__ = ["KnowingModel"]
 
@@ -25,6 +26,8 @@ class KnowingModel:
     `inpaint` is whether it is taken for one of nine channels, `shown` whether its card wants to see the infill under
     the mask. The picture is what it looks at in the jobs that it is for.
     """
+
+    placement = WHOLE
 
     def __init__(self, trained: OnDemand, picture: np.ndarray, *, inpaint: bool, shown: bool = False) -> None:
         card = replace(trained.checkpoint.card, empty_prompt="denoise", masked_picture="grey", native_pixels=256 * 256)

@@ -2,13 +2,25 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
+from safetensors.torch import load_file, save_file
 from tiny_language_models import build_tiny_qwen3
 
-__all__ = ["build_tiny_flux2", "build_tiny_flux2_vae", "original_flux2_transformer", "original_flux2_vae"]
+__all__ = [
+    "LORA_LAYOUTS",
+    "build_tiny_flux2",
+    "build_tiny_flux2_lora",
+    "build_tiny_flux2_vae",
+    "original_flux2_transformer",
+    "original_flux2_vae",
+    "save_flux2_files",
+]
+
+LORA_LAYOUTS = ("diffusers", "ai-toolkit", "kohya", "peft")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -67,6 +79,48 @@ def build_tiny_flux2(folder: Path, *, blocks: int = 1, base: bool = False, seed:
     return folder
 
 
+def save_flux2_files(
+    checkpoint: Path, folder: Path, *, whole: bool, name: str = "klein", original: bool = True
+) -> Path:
+    """Writes a folder's parts as files, in the original layout or diffusers'; returns the one with the transformer.
+
+    All of them are in it where it is `whole`. Its configs, which are of other sizes than the published ones', and the
+    tokenizer lie beside it.
+    """
+    parts = {
+        part: load_file(next((checkpoint / part).glob("*.safetensors")))
+        for part in ("transformer", "vae", "text_encoder")
+    }
+    if original:
+        parts["transformer"] = original_flux2_transformer(parts["transformer"])
+        parts["vae"] = original_flux2_vae(parts["vae"])
+    for part in ("transformer", "vae", "text_encoder", "scheduler", "tokenizer"):
+        shutil.copytree(
+            checkpoint / part,
+            folder / f"{name}.config" / part,
+            ignore=shutil.ignore_patterns("*.safetensors"),
+            dirs_exist_ok=True,
+        )
+    shutil.copy(checkpoint / "card.json", folder / f"{name}.config" / "card.json")
+    if whole:
+        prefixes = {
+            "transformer": "model.diffusion_model.",
+            "vae": "vae.",
+            "text_encoder": "text_encoders.qwen3_4b.transformer.",
+        }
+        tensors = {prefixes[part] + name: one for part, of_part in parts.items() for name, one in of_part.items()}
+        save_file(_contiguous(tensors), folder / f"{name}.safetensors")
+    else:
+        save_file(_contiguous(parts["transformer"]), folder / f"{name}.safetensors")
+        save_file(_contiguous(parts["vae"]), folder / "flux2-vae.safetensors")
+        save_file(_contiguous(parts["text_encoder"]), folder / "qwen_3_4b.safetensors")
+    return folder / f"{name}.safetensors"
+
+
+def _contiguous(tensors: Tensors) -> Tensors:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
 # diffusers' names, and those of Black Forest Labs' own code, in this order.
 _TRANSFORMER = (
     (r"^x_embedder\.", "img_in."),
@@ -114,9 +168,9 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
     """A transformer's tensors in the original layout: queries, keys and values in one, shift before scale."""
     found: Tensors = {}
     fused: dict[str, list[torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        joined = re.sub(r"\.attn\.to_[qkv]\.weight$", ".img_attn.qkv.weight", name)
-        joined = re.sub(r"\.attn\.add_[qkv]_proj\.weight$", ".txt_attn.qkv.weight", joined)
+    # Files have their names sorted, and keys before queries.
+    for name in sorted(tensors, key=_queries_first):
+        joined, tensor = _joined(name), tensors[name]
         original = _renamed(joined, _TRANSFORMER)
         if joined != name:
             fused.setdefault(original, []).append(tensor)
@@ -126,6 +180,16 @@ def original_flux2_transformer(tensors: Tensors) -> Tensors:
         else:
             found[original] = tensor
     return {**found, **{name: torch.cat(three) for name, three in fused.items()}}
+
+
+def _queries_first(name: str) -> str:
+    return name.replace("to_q", "to_a").replace("add_q", "add_a")
+
+
+def _joined(name: str) -> str:
+    """Of queries, keys and values the name of what holds all three."""
+    name = re.sub(r"\.attn\.to_[qkv]\.weight$", ".img_attn.qkv.weight", name)
+    return re.sub(r"\.attn\.add_[qkv]_proj\.weight$", ".txt_attn.qkv.weight", name)
 
 
 def original_flux2_vae(tensors: Tensors) -> Tensors:
@@ -144,3 +208,44 @@ def _renamed(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in patterns:
         name = re.sub(pattern, replacement, name)
     return name
+
+
+def build_tiny_flux2_lora(checkpoint: Path, path: Path, *, layout: str, rank: int = 2, strength: float = 0.5) -> Path:
+    """Writes a LoRA of random weights on all layers in the blocks; returns `path`.
+
+    It is the same in each layout, one of `LORA_LAYOUTS`; queries, keys and values in one layer have the rank of three.
+    """
+    weights = load_file(next((checkpoint / "transformer").glob("*.safetensors")))
+    generator = torch.Generator().manual_seed(1)
+    pairs = {
+        name.removesuffix(".weight"): (
+            torch.randn(rank, weight.shape[1], generator=generator) / rank,
+            torch.randn(weight.shape[0], rank, generator=generator) * strength / rank,
+        )
+        for name, weight in sorted(weights.items())
+        if "transformer_blocks." in name and weight.dim() == 2
+    }
+    if layout in ("diffusers", "peft"):
+        prefix = "transformer." if layout == "diffusers" else "base_model.model."
+        named = {f"{prefix}{name}": pair for name, pair in pairs.items()}
+        downs, ups = ".lora_A.weight", ".lora_B.weight"
+    else:
+        named = {}
+        for name in sorted(pairs, key=_queries_first):
+            pair = pairs[name]
+            original = _renamed(_joined(f"{name}.weight"), _TRANSFORMER).removesuffix(".weight")
+            if original in named:
+                down, up = named[original]
+                pair = (torch.cat([down, pair[0]]), torch.block_diag(up, pair[1]))
+            named[original] = pair
+        downs, ups = (
+            (".lora_A.weight", ".lora_B.weight") if layout == "ai-toolkit" else (".lora_down.weight", ".lora_up.weight")
+        )
+        if layout == "kohya":
+            named = {f"lora_unet_{name.replace('.', '_')}": pair for name, pair in named.items()}
+        else:
+            named = {f"diffusion_model.{name}": pair for name, pair in named.items()}
+    tensors = {f"{name}{downs}": down for name, (down, _) in named.items()}
+    tensors |= {f"{name}{ups}": up.contiguous() for name, (_, up) in named.items()}
+    save_file(tensors, path)
+    return path

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 
 from bridge.diffusion import DenoiseInputs, ModelCache, WeightedLora, denoise, find_device
+from bridge.diffusion.lora_layers import AdaptedLayer
 from bridge.models import Checkpoint, inspect
 from bridge.models.lora import inspect_lora
 from bridge.training.dataset import TrainingImage
@@ -146,12 +147,12 @@ def test_the_stock_pipeline_changes_the_same_layers_by_as_much(kind):
     stock = pipeline.from_pretrained(kind.checkpoint.path, safety_checker=None, feature_extractor=None)
     stock.load_lora_weights(str(kind.path))
     theirs = {name: layer for name, layer in stock.unet.named_modules() if hasattr(layer, "lora_A")}
-    mine = {name: layer for name, layer in ours.named_modules() if hasattr(layer, "lora_A")}
+    mine = {name: layer for name, layer in ours.named_modules() if isinstance(layer, AdaptedLayer)}
     assert theirs.keys() == mine.keys()
     assert len(mine) > 10
     for name, layer in mine.items():
-        [adapter], [other] = layer.lora_A.keys(), theirs[name].lora_A.keys()
-        change = layer.get_delta_weight(adapter)
+        [change], [other] = layer.changes.values(), theirs[name].lora_A.keys()
+        change = change.delta()
         assert change.abs().max() > 0
         torch.testing.assert_close(change, theirs[name].get_delta_weight(other), rtol=1e-3, atol=1e-6)
 

@@ -27,7 +27,7 @@ from ..preview import fit_latent_to_rgb
 from ..schedules import FlowMatchingSchedule, flux2_mu
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
-from .flux2_names import convert
+from .flux2_names import convert, original_names
 
 __all__ = ["Flux2Model", "LatentStatistics", "ReferenceTokens", "load", "part_classes"]
 
@@ -244,7 +244,12 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> Flux2Model:
         vae=vae,
         statistics=statistics,
         latent_to_rgb=_latent_to_rgb(vae, statistics, device),
-        adapters=Adapters({"transformer": modules["transformer"]}, loader.device, title=checkpoint.id),
+        adapters=Adapters(
+            {"transformer": modules["transformer"]},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["transformer"]),
+        ),
     )
     # Before minutes are spent on latents that it could not decode.
     check_finite(model.latent_to_rgb, ModelStep.VAE, model)

@@ -16,7 +16,7 @@ import torch
 import transformers
 from torch import nn
 
-from ...models import Checkpoint, CheckpointUnsupported, Family
+from ...models import Checkpoint, CheckpointUnsupported, Embedding, Family
 from ...prompts import read_text
 from ..autoencoder import decode_latents, encode_picture, picture_of
 from ..conditioning.residuals import Residuals, summed_residuals
@@ -28,8 +28,10 @@ from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora
 from ..preview import fit_latent_to_rgb
 from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
+from ..text_encoders.embeddings import read_embeddings
 from ..text_encoders.hints import prompt_hints
 from ..weights import weights_of
+from .unet_names import original_names
 
 __all__ = ["UNetModel", "load", "part_classes"]
 
@@ -39,6 +41,7 @@ class UNetModel:
     """A loaded checkpoint of the Stable Diffusion line (`bridge.diffusion.LatentModel`).
 
     `adapters` are the LoRAs in memory, `loras` those that are set until the cache is asked for the checkpoint again.
+    `embeddings` are the textual inversions that prompts may name, `embedding_hints` tell of those that do not fit.
     """
 
     checkpoint: Checkpoint
@@ -50,6 +53,8 @@ class UNetModel:
     latent_to_rgb: torch.Tensor
     adapters: Adapters
     loras: tuple[WeightedLora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
+    embedding_hints: tuple[str, ...] = ()
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
@@ -93,6 +98,14 @@ class UNetModel:
         self.adapters.set_adapters(loras, check=check)
         return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
 
+    def with_embeddings(self, embeddings: tuple[Embedding, ...], *, check: Callable[[], None]) -> "UNetModel":
+        """As `TakesEmbeddings.with_embeddings`."""
+        encoders = {encoder.part.encoder: encoder for encoder in self.text_encoders}
+        modules = {part: encoder.module for part, encoder in encoders.items()}
+        read = read_embeddings(embeddings, modules, title=self.checkpoint.id, check=check)
+        with_them = tuple(replace(encoder, embeddings=read.of_part.get(part, {})) for part, encoder in encoders.items())
+        return replace(self, text_encoders=with_them, embeddings=embeddings, embedding_hints=read.hints)
+
     def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:  # noqa: ARG002
         """As `LatentModel.encode_prompts`. Both are always read, since each is as long as the longer one."""
         (with_it, lost), (without, negative_lost) = encode_texts(
@@ -101,7 +114,7 @@ class UNetModel:
         if self.checkpoint.force_zeros_for_empty_prompt and not negative.strip():
             without = with_it.zeros()
         hints = prompt_hints(lost, negative_lost, negative=negative, guidance_embeds=self.guidance_embeds)
-        return EncodedPrompts(with_it, without, hints)
+        return EncodedPrompts(with_it, without, (*self.embedding_hints, *hints))
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
         """As `LatentModel.encode`."""
@@ -220,7 +233,10 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> UNetModel:
         scheduler_config=scheduler_config,
         latent_to_rgb=fit_latent_to_rgb(lambda latents: _decoded(vae, latents), int(vae.config.latent_channels)),
         adapters=Adapters(
-            {name: module for name, module in modules.items() if name != "vae"}, loader.device, title=checkpoint.id
+            {name: module for name, module in modules.items() if name != "vae"},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["unet"]),
         ),
     )
     # Before minutes are spent on latents that it could not decode.

@@ -30,8 +30,9 @@ from ..schedules import FlowMatchingSchedule, ModelTime
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
 
-__all__ = ["ZImageModel", "load", "part_classes"]
+__all__ = ["ZImageModel", "convert", "load", "original_names", "part_classes"]
 
+_LATENTS_PER_TOKEN = 2
 _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 
 
@@ -39,7 +40,7 @@ _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 class ZImageModel:
     """A loaded checkpoint of Z-Image (`bridge.diffusion.LatentModel`).
 
-    `shift` is what its schedule was trained with. `adapters` are the LoRAs in memory, `loras` those that are set until
+    `adapters` are the LoRAs in memory, `loras` those that are set until
     the cache is asked for the checkpoint again.
     """
 
@@ -48,7 +49,6 @@ class ZImageModel:
     language_model: LanguageModel
     transformer: Any
     vae: Any
-    shift: float
     latent_to_rgb: torch.Tensor
     adapters: Adapters
     loras: tuple[WeightedLora, ...] = ()
@@ -83,9 +83,11 @@ class ZImageModel:
         """It is asked with and without the prompt."""
         return False
 
-    def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:  # noqa: ARG002
-        """The same for planes of every size."""
-        return FlowMatchingSchedule(shift=self.shift, model_time=ModelTime.SIGNAL)
+    def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
+        """As its variant is shifted: by a constant, so far."""
+        shift = self.checkpoint.variant.shift if self.checkpoint.variant else 1.0
+        tokens = size[0] * size[1] // _LATENTS_PER_TOKEN**2
+        return FlowMatchingSchedule.shifted_by(shift, tokens, steps, model_time=ModelTime.SIGNAL)
 
     def configured(
         self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
@@ -137,6 +139,26 @@ def part_classes(family: Family) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
+def original_names(transformer: Any) -> dict[str, tuple[str, ...]]:
+    """The paths of the transformer's linear layers by their original names: of several, whose outputs one after the
+    other are the original's.
+    """
+    names: dict[str, tuple[str, ...]] = {
+        original: (path,)
+        for original, path in (
+            ("x_embedder", "all_x_embedder.2-1"),
+            ("final_layer.linear", "all_final_layer.2-1.linear"),
+            ("final_layer.adaLN_modulation.1", "all_final_layer.2-1.adaLN_modulation.1"),
+        )
+    }
+    for blocks in ("layers", "noise_refiner", "context_refiner"):
+        for number in range(len(getattr(transformer, blocks))):
+            attention = f"{blocks}.{number}.attention"
+            names[f"{attention}.qkv"] = tuple(f"{attention}.to_{one}" for one in "qkv")
+            names[f"{attention}.out"] = (f"{attention}.to_out.0",)
+    return names
+
+
 def convert(part: str, tensors: Tensors, module: nn.Module) -> Tensors:
     """The part's tensors under the names that its module has; those that it does not know are left out."""
     if part == "transformer":
@@ -174,11 +196,15 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
         ),
         transformer=modules["transformer"],
         vae=vae,
-        shift=checkpoint.variant.shift if checkpoint.variant else 1.0,
         latent_to_rgb=fit_latent_to_rgb(
             lambda latents: decode_latents(vae, latents.to(device)), int(vae.config.latent_channels)
         ),
-        adapters=Adapters({"transformer": modules["transformer"]}, loader.device, title=checkpoint.id),
+        adapters=Adapters(
+            {"transformer": modules["transformer"]},
+            loader.device,
+            title=checkpoint.id,
+            originals=original_names(modules["transformer"]),
+        ),
     )
     # Before minutes are spent on latents that it could not decode.
     check_finite(model.latent_to_rgb, ModelStep.VAE, model)

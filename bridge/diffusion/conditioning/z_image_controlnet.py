@@ -27,8 +27,9 @@ __all__ = ["ZImageControlNetConditioner", "ZImageControlNetLoader"]
 _LATENTS_PER_TOKEN = 2
 # What it has of the transformer that it guides, in diffusers' class.
 _BORROWED = (
-    "t_scale t_embedder all_x_embedder cap_embedder rope_embedder noise_refiner context_refiner x_pad_token cap_pad_token"
-).split()
+    "t_scale", "t_embedder", "all_x_embedder", "cap_embedder", "rope_embedder", "noise_refiner", "context_refiner",
+    "x_pad_token", "cap_pad_token",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class ZImageControlNetConditioner:
         origin = (self.origin[0] + rows.start, self.origin[1] + columns.start)
         return replace(self, shown=shown, origin=origin)
 
+    @torch.no_grad()
     def apply(self, inputs: ModelInputs, added: Mapping[str, torch.Tensor]) -> BlockResiduals:  # noqa: ARG002
         """As `Conditioner.apply`."""
         latents = inputs.latents

@@ -107,6 +107,13 @@ class FlowMatchingSchedule:
         self._model_time = model_time
         self.train_steps = train_steps
 
+    @classmethod
+    def shifted_by(cls, shift: float | None, image_seq_len: int, steps: int, **options: Any) -> Self:
+        """Shifted by a constant, or where that is None by the image's tokens as `LinearMu` has it."""
+        if shift is not None:
+            return cls(shift=shift, **options)
+        return cls(mu=LinearMu(), **options).for_image(image_seq_len, steps)
+
     def for_image(self, image_seq_len: int, steps: int) -> Self:
         if self._mu is None:
             return self

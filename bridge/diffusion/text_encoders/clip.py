@@ -4,17 +4,18 @@ A window is what the encoder was trained to read at once, with its marks of begi
 stand one after the other, as in AUTOMATIC1111's WebUI; each begins the encoder's positions anew.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from ...models.families import TextPart
-from ...prompts import Fragment, Text
+from ...prompts import Fragment, Text, split_at_embeddings
 from ..finite import ModelStep, check_finite
 from ..model import LatentModel, PromptEmbeds
 from ..weights import Weights
+from .embeddings import replaced_embeddings
 
 __all__ = ["ClipTextEncoder", "clip_tokenizer", "encode_texts"]
 
@@ -28,13 +29,17 @@ _END_OF_WORD = "</w>"
 
 @dataclass(frozen=True)
 class ClipTextEncoder:
-    """A text encoder and its tokenizer; `layers_skipped` is how many layers before its family's it is read at."""
+    """A text encoder and its tokenizer; `layers_skipped` is how many layers before its family's it is read at.
+
+    `embeddings` are the textual inversions that prompts may name: vectors (n, width), by name.
+    """
 
     part: TextPart
     tokenizer: Any
     module: Any
     device: torch.device
     layers_skipped: int = 0
+    embeddings: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def places(self) -> int:
@@ -50,9 +55,19 @@ def clip_tokenizer(weights: Weights, text: TextPart) -> Any:
 
 @dataclass(frozen=True)
 class _Token:
+    """A token, or one `vector` (width,) of a textual inversion that takes the place of one; all but its first are
+    `joined` to the one before.
+    """
+
     number: int
     weight: float
     written: str
+    vector: torch.Tensor | None = None
+    joined: bool = False
+
+
+# The token that is given in a vector's place. It ends nothing, and fills nothing up.
+_STAND_IN = 1
 
 
 @torch.no_grad()
@@ -88,33 +103,47 @@ class _Windows:
     @classmethod
     def of(cls, encoder: ClipTextEncoder, text: Text) -> "_Windows":
         places, tokenizer = encoder.places, encoder.tokenizer
-        packed = [window for passage in text for window in _packed(_tokens(tokenizer, passage), places - 2)]
+        packed = [window for passage in text for window in _packed(_tokens(encoder, passage), places - 2)]
         packed = packed or [()]
         if places >= _CLIP_PLACES:
             return cls(tuple(packed), "")
         whole = [token for window in packed for token in window]
-        kept, lost = whole[: places - 2], [token.number for token in whole[places - 2 :]]
+        kept, lost = whole[: places - 2], [one.number for one in whole[places - 2 :] if one.vector is None]
         return cls((tuple(kept),), tokenizer.decode(lost, skip_special_tokens=True).strip())
 
 
-def _tokens(tokenizer: Any, passage: Sequence[Fragment]) -> list[_Token]:
-    tokens = []
+def _tokens(encoder: ClipTextEncoder, passage: Sequence[Fragment]) -> list[_Token]:
+    tokenizer = encoder.tokenizer
+    tokens: list[_Token] = []
     for fragment in passage:
-        numbers = tokenizer(fragment.text, truncation=False, add_special_tokens=False, verbose=False).input_ids
-        written = tokenizer.convert_ids_to_tokens(numbers)
-        tokens += [_Token(number, fragment.weight, word) for number, word in zip(numbers, written, strict=True)]
+        for piece, name in split_at_embeddings(fragment.text, encoder.embeddings.keys()):
+            if name is not None:
+                tokens += _vectors(encoder.embeddings[name], fragment.weight)
+                continue
+            numbers = tokenizer(piece, truncation=False, add_special_tokens=False, verbose=False).input_ids
+            written = tokenizer.convert_ids_to_tokens(numbers)
+            tokens += [_Token(number, fragment.weight, word) for number, word in zip(numbers, written, strict=True)]
     return tokens
 
 
+def _vectors(vectors: torch.Tensor, weight: float) -> Iterator[_Token]:
+    for index, vector in enumerate(vectors):
+        yield _Token(_STAND_IN, weight, _END_OF_WORD, vector, joined=index > 0)
+
+
 def _packed(tokens: list[_Token], room: int) -> Iterator[tuple[_Token, ...]]:
-    """The tokens in windows of at most `room`: parted after a comma near the end, or else after a word."""
+    """The tokens in windows of at most `room`: parted after a comma near the end, or else after a word.
+
+    What is joined goes into the next window whole, as in the WebUI, unless none holds it.
+    """
     while len(tokens) > room:
         near = range(room, max(0, room - _BACK), -1)
         after_comma = (end for end in near if tokens[end - 1].written == _COMMA)
         after_word = (end for end in near if tokens[end - 1].written.endswith(_END_OF_WORD))
         end = next(after_comma, None) or next(after_word, room)
-        yield tuple(tokens[:end])
-        tokens = tokens[end:]
+        apart = next((at for at in range(end, 0, -1) if not tokens[at].joined), end)
+        yield tuple(tokens[:apart])
+        tokens = tokens[apart:]
     yield tuple(tokens)
 
 
@@ -137,7 +166,9 @@ def _encode_window(encoder: ClipTextEncoder, tokens: Sequence[_Token]) -> tuple[
     ]
     skipped = encoder.layers_skipped
     hidden = part.penultimate or skipped > 0
-    output = module(torch.tensor([numbers], device=encoder.device), output_hidden_states=hidden)
+    vectors = [None, *(token.vector for token in tokens)]
+    with replaced_embeddings(module, vectors):
+        output = module(torch.tensor([numbers], device=encoder.device), output_hidden_states=hidden)
     if part.penultimate:
         states = output.hidden_states[-2 - skipped]
     elif skipped:

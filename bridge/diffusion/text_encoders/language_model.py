@@ -5,7 +5,7 @@ The prompt is one turn of a user's, in Qwen3's chat template, after which the as
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn.functional import pad
@@ -15,12 +15,25 @@ from ..finite import ModelStep, check_finite
 from ..model import EncodedPrompts, LatentModel, PromptEmbeds
 from .hints import prompt_hints
 
-__all__ = ["LanguageModel", "encode_prompts"]
+__all__ = ["LanguageModel", "SentenceEncoder", "encode_prompts", "plain_words"]
 
 _BEFORE = "<|im_start|>user\n"
 _AFTER = "<|im_end|>\n<|im_start|>assistant\n"
 # Thoughts that are over already.
 _NO_THOUGHTS = "<think>\n\n</think>\n\n"
+
+
+class SentenceEncoder(Protocol):
+    """A text encoder that reads a prompt's plain words. `padded`: all of its states are equally long."""
+
+    @property
+    def padded(self) -> bool: ...
+
+    def lost(self, words: str) -> str:
+        """The words at the end that do not fit."""
+
+    def states(self, words: str) -> torch.Tensor:
+        """Their hidden states, (1, tokens, width)."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +82,14 @@ class LanguageModel:
 
 
 def encode_prompts(
-    encoder: LanguageModel, positive: str, negative: str, model: LatentModel, *, guided: bool
+    encoder: SentenceEncoder, positive: str, negative: str, model: LatentModel, *, guided: bool
 ) -> EncodedPrompts:
     """As `LatentModel.encode_prompts`. Weights change nothing, and a hint says so.
 
     Prompts that are not padded by the encoder have a mask, and the shorter one zeros at its end.
     """
     texts = [read_text(positive), read_text(negative)] if guided else [read_text(positive)]
-    words = [_words(text) for text in texts]
+    words = [plain_words(text) for text in texts]
     states = [encoder.states(one) for one in words]
     for one in states:
         check_finite(one, ModelStep.TEXT_ENCODER, model)
@@ -93,7 +106,7 @@ def encode_prompts(
     return EncodedPrompts(embeds[0], embeds[-1], hints)
 
 
-def _words(text: Text) -> str:
+def plain_words(text: Text) -> str:
     """The text as a language model reads it: without weights, and each of its parts as a line."""
     parts = ["".join(fragment.text for fragment in passage) for passage in text]
     return parts[0] if len(parts) == 1 else "\n".join(part.strip() for part in parts)

@@ -8,7 +8,7 @@ from typing import Any
 from ..schedule import ScheduleKind
 from .variant import Variant
 
-__all__ = ["CONFIGS", "Family", "TextPart"]
+__all__ = ["CONFIGS", "Family", "TextPart", "WorkingMemory"]
 
 STABLE_DIFFUSION_PIPELINES = tuple(
     f"{name}{task}Pipeline"
@@ -42,6 +42,18 @@ class TextPart:
 
 
 @dataclass(frozen=True)
+class WorkingMemory:
+    """Bytes that computing takes at most, beside weights, for each pixel that is painted.
+
+    `denoiser` for one prediction in half precision, `vae` in float32. Measured on the families' configs
+    (`docs/generation/memory.py`); tests hold these figures to that.
+    """
+
+    denoiser: int
+    vae: int
+
+
+@dataclass(frozen=True)
 class Family:
     """What checkpoints of one architecture share.
 
@@ -56,7 +68,8 @@ class Family:
     (`bridge.diffusion.architectures`) and its denoiser's folder. `variants` are those of its checkpoints that their
     tensors do not tell apart; where nothing else does, it is the first. `denoiser_class`, `vae_class` and `pipelines`
     are what diffusers folders call its parts and the whole. `inpaint_channels` are those of a denoiser that sees mask
-    and masked picture beside the latents; None: there is none.
+    and masked picture beside the latents; None: there is none. `half_precision` is the half precision, by torch's
+    name, that its numbers fit into.
     """
 
     name: str
@@ -77,6 +90,8 @@ class Family:
     architecture: str = "unet"
     denoiser: str = "unet"
     native_range: tuple[int, int] | None = None
+    working_memory: WorkingMemory = WorkingMemory(denoiser=270, vae=3100)
+    half_precision: str = "float16"
     variants: tuple[Variant, ...] = ()
     denoiser_class: str = "UNet2DConditionModel"
     vae_class: str = "AutoencoderKL"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..samplers import EULER
 from ..schedule import ScheduleKind
-from .family import Family, TextPart
+from .family import Family, TextPart, WorkingMemory
 from .recognition import FolderConfigs, Recognition, Shapes
 from .variant import Variant
 
@@ -28,6 +28,8 @@ FLUX2_KLEIN_4B = Family(
     schedule=ScheduleKind.FLOW_MATCHING,
     architecture="flux2",
     denoiser="transformer",
+    working_memory=WorkingMemory(denoiser=1150, vae=3100),
+    half_precision="bfloat16",
     variants=(
         Variant("distilled", "FLUX.2 Klein 4B", steps=4, guidance=1.0, sampler=EULER, words=("distilled",)),
         Variant("base", "FLUX.2 Klein 4B Base", steps=50, guidance=4.0, sampler=EULER, words=("base",)),
@@ -41,10 +43,11 @@ FLUX2_KLEIN_9B = replace(
     FLUX2_KLEIN_4B,
     name="Flux2Klein9B",
     title="FLUX.2 Klein 9B",
+    working_memory=WorkingMemory(denoiser=1500, vae=3100),
     variants=tuple(replace(one, title=one.title.replace("4B", "9B")) for one in FLUX2_KLEIN_4B.variants),
 )
 
-_PREFIXES = ("", "model.diffusion_model.")
+_PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "transformer.")
 # FLUX.2 dev, which is larger and reads prompts by another language model, is told the guidance.
 _DEV = ("guidance_in.in_layer.weight", "time_guidance_embed.guidance_embedder.linear_1.weight")
 # In the original names, and in diffusers'. FLUX.1 has a modulation in each block.
@@ -81,6 +84,8 @@ def _file_of_9b(shapes: Shapes) -> bool:
 
 # Those that were registered last are asked first.
 recognitions = (
-    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file, variant_of_folder=_variant),
-    Recognition(FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b, variant_of_folder=_variant),
+    Recognition(FLUX2_KLEIN_4B, _is_klein, _is_file, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 4B",)),
+    Recognition(
+        FLUX2_KLEIN_9B, _folder_of_9b, _file_of_9b, variant_of_folder=_variant, lora_titles=("Flux 2 Klein 9B",)
+    ),
 )

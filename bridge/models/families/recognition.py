@@ -39,15 +39,19 @@ class FolderConfigs:
 class Recognition:
     """A family, and what tells its checkpoints; either may raise CheckpointUnsupported for what nearly is one.
 
-    `inspect` makes the `Checkpoint` of one that was told; None: by the family's facts. `variant_of_folder` gives the
-    name of the variant that a folder's configs tell, if any.
+    `inspect` makes the `Checkpoint` of one that was told; None: by the family's facts. `config_of_file` is what tensors
+    of a file, by their names without what begins them all, tell of the denoiser's config in place of the family's.
+    `variant_of_folder` gives the name of the variant that configs tell, if any; of a file they are the family's.
+    `lora_titles` are what `lora_family` calls its LoRAs, by their layers' names and widths or by their trainers' words.
     """
 
     family: Family
     is_folder: Callable[[FolderConfigs], bool]
     is_file: Callable[[Shapes], bool]
     inspect: Callable[[Path], Any] | None = None
+    config_of_file: Callable[[Shapes], Mapping[str, Any]] = lambda _: {}
     variant_of_folder: Callable[[FolderConfigs], str | None] = lambda _: None
+    lora_titles: tuple[str, ...] = ()
 
 
 def is_file_with(prefix: str) -> Callable[[Shapes], bool]:

@@ -2,7 +2,7 @@
 
 from ..errors import CheckpointUnsupported
 from ..samplers import DPM_PP_2M
-from .family import Family, TextPart
+from .family import Family, TextPart, WorkingMemory
 from .recognition import FolderConfigs, Recognition, Shapes, is_file_with
 
 __all__ = ["SDXL", "recognition"]
@@ -24,6 +24,7 @@ SDXL = Family(
     uses_time_ids=True,
     force_zeros_for_empty_prompt=True,
     clip_skip=2,
+    working_memory=WorkingMemory(denoiser=170, vae=3100),
 )
 
 # What a model_index.json says of a part that a folder does without.

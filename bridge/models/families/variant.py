@@ -13,7 +13,8 @@ _SAID = ("modelspec.architecture", "modelspec.title", "ss_base_model_version", "
 
 @dataclass(frozen=True)
 class Variant:
-    """What a variant wants: `steps`, `guidance` (1: off), `sampler`, and the `shift` of its flow's schedule.
+    """What a variant wants: `steps`, `guidance` (1: off), `sampler`, and the `shift` of its flow's schedule, None where
+    that is the picture's size'.
 
     Any of `words` in what a file says of itself, or in its name, tells it; `hashes` are SHA-256 of published files.
     """
@@ -23,7 +24,7 @@ class Variant:
     steps: int
     guidance: float
     sampler: str
-    shift: float = 1.0
+    shift: float | None = 1.0
     words: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from ..samplers import EULER
 from ..schedule import ScheduleKind
-from .family import Family, TextPart
+from .family import Family, TextPart, WorkingMemory
 from .recognition import FolderConfigs, Recognition, Shapes
 from .variant import Variant
 
@@ -23,6 +23,8 @@ Z_IMAGE = Family(
     schedule=ScheduleKind.FLOW_MATCHING,
     architecture="z_image",
     denoiser="transformer",
+    working_memory=WorkingMemory(denoiser=520, vae=3100),
+    half_precision="bfloat16",
     # Guidance as here, where 1 is off: Z-Image's own is 1 less.
     variants=(
         Variant("turbo", "Z-Image Turbo", shift=3.0, steps=9, guidance=1.0, sampler=EULER, words=("turbo",)),
@@ -54,4 +56,11 @@ def _is_file(shapes: Shapes) -> bool:
     )
 
 
-recognition = Recognition(Z_IMAGE, _is_folder, _is_file, variant_of_folder=_variant)
+recognition = Recognition(
+    Z_IMAGE,
+    _is_folder,
+    _is_file,
+    variant_of_folder=_variant,
+    # A few layers do not tell it from Lumina 2, which is not painted with.
+    lora_titles=("Z-Image", "Z-Image or Lumina 2"),
+)

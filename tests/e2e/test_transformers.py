@@ -1,0 +1,72 @@
+"""Families of transformers, end to end: what they paint lies within the layer, at every depth, and comes back again."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from job_forms import said
+from whole_bridge import PATIENCE, Scene, Watch, layer_pixels
+
+from bridge.client import Bridge, JobCancelled, Pixels
+from bridge.protocol.messages import ResultFormat, flat_settings
+
+SCENE = Scene.of(171, 133, (60, 40, 50, 40))
+families = pytest.mark.parametrize("checkpoint", ["klein"])
+
+
+@families
+def test_nothing_changes_beyond_grow_and_feather(bridge: Bridge, checkpoint: str) -> None:
+    result = SCENE.submit(bridge, checkpoint=checkpoint, prompt="a lake", steps=2, grow=3, feather=6).result(PATIENCE)
+    changed = (SCENE.flattened(result) != SCENE.photo).any(axis=2)
+    outside = (SCENE.selection == 0).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    assert changed[SCENE.selection == 255].mean() > 0.5
+    assert not changed[distance > 9].any()
+
+
+@families
+def test_documents_of_16_bits_stay_so(bridge: Bridge, checkpoint: str) -> None:
+    planned = bridge.plan(canvas=SCENE.canvas, selection=SCENE.bounds, checkpoint=checkpoint, timeout=PATIENCE)
+    x, y, width, height = (getattr(planned.context, name) for name in ("x", "y", "width", "height"))
+    deep = SCENE.photo[y : y + height, x : x + width].astype(np.uint16) * 257
+    deep[..., :3] -= deep[..., :3] // 300
+    job = bridge.submit(
+        kind="fill",
+        canvas=SCENE.canvas,
+        context=planned.context,
+        picture=Pixels(np.ascontiguousarray(deep).data, width, height, 4, "u16"),
+        selection=Pixels(np.ascontiguousarray(SCENE.selection[y : y + height, x : x + width]).data, width, height, 1),
+        checkpoint=checkpoint,
+        prompt="a lake",
+        steps=1,
+        result=ResultFormat(depth="u16"),
+    )
+    layer = job.result(PATIENCE).layers[0]
+    values = np.frombuffer(layer.data, np.uint16).reshape(layer.picture.height, layer.picture.width, 4)
+    assert len(np.unique(values[..., 0])) > 256
+    assert values[..., 3].max() == 65535
+    assert (values[values[..., 3] == 0] == 0).all()
+
+
+@families
+def test_each_picture_of_a_batch_can_be_made_again_from_its_recipe(bridge: Bridge, checkpoint: str) -> None:
+    batch = SCENE.submit(bridge, checkpoint=checkpoint, prompt="a tree", steps=None, batch=2).result(PATIENCE)
+    for index, layer in enumerate(batch.layers):
+        settings = {name: one for name, one in flat_settings(layer.recipe.settings).items() if name != "kind"}
+        again = SCENE.submit(bridge, **settings).result(PATIENCE)
+        assert np.array_equal(layer_pixels(again), layer_pixels(batch, index))
+        assert again.layers[0].recipe == layer.recipe
+    recipe = said(batch.layers[0].recipe)
+    assert (recipe.steps, recipe.guidance, recipe.sampler) == (4, 1.0, "Euler")
+
+
+@families
+def test_cancelling_stops_it(bridge: Bridge, checkpoint: str) -> None:
+    watch = Watch()
+    job = SCENE.submit(bridge, checkpoint=checkpoint, prompt="a lake", steps=400, on_event=watch)
+    watch.wait_for_step(2)
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        job.result(PATIENCE)
+    assert max(watch.steps) < 400
