@@ -18,12 +18,17 @@ from .weight_files import weight_files
 
 __all__ = [
     "ESTIMATED_BY",
+    "MARIGOLD",
+    "MARIGOLD_PARTS",
+    "RECOMMENDED_ESTIMATORS",
     "Estimator",
     "EstimatorFacts",
     "EstimatorTask",
+    "check_network",
     "choose_estimators",
     "estimated_kinds",
     "inspect_estimator",
+    "maps_of",
 ]
 
 
@@ -65,19 +70,20 @@ _ARCHITECTURES = {
     "DFineForObjectDetection": EstimatorTask.DETECTION,
     "VitPoseForPoseEstimation": EstimatorTask.POSE,
 }
-_MARIGOLD = "MarigoldNormalsPipeline"
-_MARIGOLD_PARTS = ("unet", "vae", "text_encoder")
+MARIGOLD = "MarigoldNormalsPipeline"
+MARIGOLD_PARTS = ("unet", "vae", "text_encoder")
+"""diffusers' pipeline for normals, and its parts that have weights."""
 # Of ControlNet's own HED.
 _HED = frozenset(("norm", "block1.convs.0.weight", "block5.convs.2.weight", "block5.projection.weight"))
 
-# Where to get one: repositories of the Hugging Face hub.
-_RECOMMENDED = {
+RECOMMENDED_ESTIMATORS: Mapping[EstimatorTask, str] = {
     EstimatorTask.DEPTH: "depth-anything/Depth-Anything-V2-Small-hf",
     EstimatorTask.NORMALS: "prs-eth/marigold-normals-lcm-v0-1",
     EstimatorTask.SEGMENTATION: "nvidia/segformer-b5-finetuned-ade-640-640",
     EstimatorTask.DETECTION: "PekingU/rtdetr_v2_r18vd",
     EstimatorTask.POSE: "usyd-community/vitpose-base-simple",
 }
+"""Where to get one: repositories of the Hugging Face hub."""
 _WORDS = {
     EstimatorTask.DEPTH: "an estimator of depth",
     EstimatorTask.NORMALS: "an estimator of normals",
@@ -130,28 +136,7 @@ def inspect_estimator(path: Path) -> Estimator:
         return _inspect_file(path)
     if (path / "model_index.json").is_file():
         return _inspect_pipeline(path)
-    config = _read_json(path / "config.json")
-    named = config.get("architectures")
-    architecture = str(named[0]) if isinstance(named, list) and named else ""
-    if not architecture:
-        raise NotAnEstimator("{name} is no estimator.", name=path.name)
-    task = _ARCHITECTURES.get(architecture)
-    if task is None:
-        raise EstimatorUnsupported(
-            "{name} is a {architecture}, which Paintbridge makes no maps with.",
-            hint="Understood are: {known}.",
-            name=path.name,
-            architecture=architecture,
-            known=", ".join(_ARCHITECTURES),
-        )
-    if config.get("use_timm_backbone"):
-        raise EstimatorUnsupported(
-            "{name} is built upon a network of another library, timm.",
-            hint="Choose one without, such as {repository}.",
-            name=path.name,
-            repository=_RECOMMENDED[task],
-        )
-    _check_labels(path.name, task, config.get("id2label"))
+    task, architecture = check_network(path.name, _read_json(path / "config.json"))
     preprocessor = path / "preprocessor_config.json"
     if not preprocessor.is_file():
         raise CheckpointUnreadable(
@@ -160,6 +145,35 @@ def inspect_estimator(path: Path) -> Estimator:
             name=path.name,
         )
     return Estimator(path.name, path, task, architecture, (path / "config.json", preprocessor, *weight_files(path)))
+
+
+def check_network(name: str, config: Mapping[str, Any]) -> tuple[EstimatorTask, str]:
+    """What a network of that config.json tells of pictures, and its class.
+
+    Raises EstimatorUnsupported for networks that are not understood, NotAnEstimator for what is something else.
+    """
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if not architecture:
+        raise NotAnEstimator("{name} is no estimator.", name=name)
+    task = _ARCHITECTURES.get(architecture)
+    if task is None:
+        raise EstimatorUnsupported(
+            "{name} is a {architecture}, which Paintbridge makes no maps with.",
+            hint="Understood are: {known}.",
+            name=name,
+            architecture=architecture,
+            known=", ".join(_ARCHITECTURES),
+        )
+    if config.get("use_timm_backbone"):
+        raise EstimatorUnsupported(
+            "{name} is built upon a network of another library, timm.",
+            hint="Choose one without, such as {repository}.",
+            name=name,
+            repository=RECOMMENDED_ESTIMATORS[task],
+        )
+    _check_labels(name, task, config.get("id2label"))
+    return task, architecture
 
 
 def choose_estimators(found: Mapping[str, T | Exception], kind: str, name: str | None, *, folder: str) -> tuple[T, ...]:
@@ -208,9 +222,14 @@ def estimated_kinds(estimators: Mapping[str, EstimatorFacts | Exception]) -> tup
     return tuple(kind for kind, ways in ESTIMATED_BY.items() if any(have.issuperset(way) for way in ways))
 
 
+def maps_of(task: EstimatorTask) -> tuple[str, ...]:
+    """The kinds of maps that an estimator has a part in."""
+    return tuple(kind for kind, ways in ESTIMATED_BY.items() if any(task in way for way in ways))
+
+
 def _missing(kind: str, task: EstimatorTask, folder: str) -> EstimatorMissing:
     values = {"kind": kind.replace("_", " "), "needed": _WORDS[task]}
-    if task not in _RECOMMENDED:
+    if task not in RECOMMENDED_ESTIMATORS:
         return EstimatorMissing(
             "There is no network here that makes maps of the kind {kind}: {needed} is needed.",
             hint="Convert ControlNetHED.pth of ControlNet's annotators to safetensors, and put that into {folder}.",
@@ -220,18 +239,18 @@ def _missing(kind: str, task: EstimatorTask, folder: str) -> EstimatorMissing:
     return EstimatorMissing(
         "There is no network here that makes maps of the kind {kind}: {needed} is needed.",
         hint="Fetch one: paintbridge models pull {repository}",
-        repository=_RECOMMENDED[task],
+        repository=RECOMMENDED_ESTIMATORS[task],
         **values,
     )
 
 
 def _inspect_pipeline(path: Path) -> Estimator:
-    if _read_json(path / "model_index.json").get("_class_name") != _MARIGOLD:
+    if _read_json(path / "model_index.json").get("_class_name") != MARIGOLD:
         raise NotAnEstimator("{name} is no estimator.", name=path.name)
     configs = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".txt") and file.is_file())
-    weights = (file for part in _MARIGOLD_PARTS for file in weight_files(path / part))
+    weights = (file for part in MARIGOLD_PARTS for file in weight_files(path / part))
     files = tuple(dict.fromkeys((*configs, *weights)))
-    return Estimator(path.name, path, EstimatorTask.NORMALS, _MARIGOLD, files)
+    return Estimator(path.name, path, EstimatorTask.NORMALS, MARIGOLD, files)
 
 
 def _inspect_file(path: Path) -> Estimator:
@@ -248,17 +267,17 @@ def _check_labels(name: str, task: EstimatorTask, labels: Any) -> None:
             "{name} knows other things than ADE20K's, whose colours label maps have.",
             hint="Choose one that was trained on ADE20K, such as {repository}.",
             name=name,
-            repository=_RECOMMENDED[task],
+            repository=RECOMMENDED_ESTIMATORS[task],
         )
     if task is EstimatorTask.DETECTION and "person" not in known:
         raise EstimatorUnsupported(
             "{name} finds no people.", hint="Choose another, such as {repository}.", name=name,
-            repository=_RECOMMENDED[task],
+            repository=RECOMMENDED_ESTIMATORS[task],
         )  # fmt: skip
     if task is EstimatorTask.POSE and len(known) != 17:
         raise EstimatorUnsupported(
             "{name} does not find COCO's 17 joints.", hint="Choose another, such as {repository}.", name=name,
-            repository=_RECOMMENDED[task],
+            repository=RECOMMENDED_ESTIMATORS[task],
         )  # fmt: skip
 
 
