@@ -13,6 +13,7 @@ from pathlib import Path
 __all__ = [
     "CONTROLNETS",
     "EMBEDDINGS",
+    "ESTIMATORS",
     "HOME_VARIABLE",
     "LORAS",
     "TEXT_ENCODERS",
@@ -29,6 +30,9 @@ LORAS, CONTROLNETS, VAES, EMBEDDINGS = "loras", "controlnet", "vae", "embeddings
 
 TEXT_ENCODERS, TOKENIZERS = "text_encoders", "tokenizers"
 """Likewise those of text encoders that checkpoints share, and of their tokenizers."""
+
+ESTIMATORS = "estimators"
+"""Likewise that of the networks that make maps of pictures."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class Home:
     @property
     def controlnets(self) -> Path:
         return self.models / CONTROLNETS
+
+    @property
+    def estimators(self) -> Path:
+        return self.models / ESTIMATORS
 
     @property
     def vaes(self) -> Path:

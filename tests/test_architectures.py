@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 import bridge
-from bridge.models import CONTROL_KINDS
 from bridge.models.families import FAMILIES
-from bridge.protocol.messages import CONDITION_CHANNELS
 
 ROOT = Path(bridge.__file__).parent
 MODULES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py")}
@@ -70,13 +68,6 @@ def test_few_modules_know_what_a_model_is_made_of(name: str) -> None:
 
 def test_all_of_them_are_there() -> None:
     assert set(MODULES) >= SAY_UNET
-
-
-def test_the_kinds_of_guides_are_those_of_the_protocol() -> None:
-    """A reference is no picture that a network for one kind hears."""
-    assert set(CONDITION_CHANNELS) - {"reference"} <= set(CONTROL_KINDS)
-    for kind in set(CONDITION_CHANNELS) & set(CONTROL_KINDS):
-        assert CONTROL_KINDS[kind].channels == CONDITION_CHANNELS[kind]
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES.values() if family.architecture == "unet"])

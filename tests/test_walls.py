@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bridge", "plugin_krita", "plugin_gimp")
 # Modules that every room may import.
-GROUND = {"bridge", "errors", "home"}
+GROUND = {"bridge", "control_kinds", "errors", "home"}
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,9 @@ FEATHER_SHARE = 0.05
 FEATHER_RANGE = (4.0, 64.0)
 # Modes that repaint what is selected, and look at what is around it.
 _SURROUNDED = ("fill", "expand", "add", "remove", "refine")
+# Kinds of jobs that look at nothing around the selection, and those that take a context of any shape.
+_UNSURROUNDED = ("generate", "estimate")
+_OF_ANY_SHAPE = ("upscale", "estimate")
 EXPAND_LENGTH = 0.9
 EXPAND_DEPTH = 0.5
 """A selection for outpainting lies along this share of a canvas side at least, and reaches no further in than that."""
@@ -89,6 +92,7 @@ def plan(
     reach), grown toward `max_aspect`, and moved inward where the canvas ends so that the room is used. "generate" looks
     at no surroundings: its context is the bounds and the reach. "upscale" looks at few, and is painted in tiles, so
     neither its aspect ratio nor the native size matters: the model's size is the enlarged context's, rounded up.
+    "estimate" looks at what it makes a map of and no further; `rect` may lie anywhere, and the model's size is its own.
     Where a context that is chosen here can be painted pixel by pixel, its sides become multiples of `multiple`.
 
     Args:
@@ -103,7 +107,7 @@ def plan(
 
     Raises:
         EmptySelection: the bounds lie wholly off the canvas.
-        ContextInvalid: `rect` is missing, off the canvas, or does not hold the bounds.
+        ContextInvalid: `rect` is missing, off the canvas, or (but with "estimate") does not hold the bounds.
         ModeUnsupported: the kind does not have the mode, or there is no such kind.
         ValueOutOfRange: a negative or endless grow or feather, an unknown choice, or another scale.
     """
@@ -119,17 +123,22 @@ def plan(
     if choice == "canvas":
         context = canvas.rect
     elif choice == "rect":
-        context = _given(rect, repainted, canvas)
+        context = _given(rect, None if kind == "estimate" else repainted, canvas)
     elif choice in ("auto", "selection"):
         room = reach
         if choice == "auto" and kind == "upscale":
             room = max(room, UPSCALE_ROOM)
-        elif choice == "auto" and kind != "generate":
+        elif choice == "auto" and kind not in _UNSURROUNDED:
             room = max(room, LEAST_ROOM, math.ceil(math.sqrt(repainted.area) / 2))
-        context = _with_room(repainted, room, canvas, math.inf if kind == "upscale" else max_aspect)
+        context = _with_room(repainted, room, canvas, math.inf if kind in _OF_ANY_SHAPE else max_aspect)
     else:
         raise ValueOutOfRange(
             'There is no context choice "{choice}"; choose auto, selection, canvas or rect.', choice=choice
+        )
+    if kind == "estimate":
+        # What a network looks at is its own affair: the map has a pixel for each of the context's.
+        return Plan(
+            context, repainted, grow, feather, reach, ModelFit(context.size, context.size, context.size), resolved
         )
     if kind == "upscale":
         whole = Size(context.width * scale, context.height * scale)
@@ -222,11 +231,11 @@ def _checked(name: str, value: float | None, default: float) -> float:
     return float(value)
 
 
-def _given(rect: Rect | None, bounds: Rect, canvas: Size) -> Rect:
+def _given(rect: Rect | None, bounds: Rect | None, canvas: Size) -> Rect:
     if rect is None:
         raise ContextInvalid("The context should be a given rectangle, but none was given; draw one, or choose auto.")
     check_context(canvas, rect)
-    if not rect.contains(bounds):
+    if bounds is not None and not rect.contains(bounds):
         raise ContextInvalid(
             "The context does not hold the whole selection, so a part would stay as it is; draw it larger."
         )

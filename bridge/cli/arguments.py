@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..control_kinds import CONTROL_KINDS
 from ..plugins import TARGETS
 from ..protocol.messages import ContextKind, JobKind, Rect
 from ..server.settings import A1111_PORT, add_flags
@@ -42,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _refine(command("refine", "repaint a picture, or what is selected, keeping its forms", "jobs"))
     _generate(command("generate", "paint a new picture", "jobs"))
     _upscale(command("upscale", "enlarge a picture, or a part of it, and paint the detail that it then lacks", "jobs"))
+    _estimate(command("estimate", "make a map of a picture, such as its depth, for use as a condition", "estimating"))
     demo = command("demo", "show it all on a photograph that comes with Paintbridge", "demo")
     demo.add_argument(
         "--output", type=Path, default=Path("demo-output"), metavar="FOLDER", help="where the pictures go"
@@ -148,6 +150,15 @@ def _upscale(parser: argparse.ArgumentParser) -> None:
         "--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="enlarge this part alone, and write only that"
     )
     _job(parser, JobKind.UPSCALE, output="picture to write; none: IMAGE's name with -2x or -4x, beside it")
+
+
+def _estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("control_kind", choices=tuple(CONTROL_KINDS), metavar="KIND", help=", ".join(CONTROL_KINDS))
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
+    parser.add_argument(
+        "--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="make a map of this part alone, and write only that"
+    )
+    _job(parser, JobKind.ESTIMATE)
 
 
 def _job(parser: argparse.ArgumentParser, kind: JobKind, *, output: str = "") -> None:

@@ -7,9 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..protocol.messages import CONDITION_CHANNELS, Condition
+from ..control_kinds import CONTROL_KINDS
+from ..protocol.messages import Condition
 
-__all__ = ["CONDITION_CHANNELS", "CONDITION_OPTIONS", "parse_condition"]
+__all__ = ["CONDITION_OPTIONS", "parse_condition"]
 
 _FIELDS = {entry.name: entry for entry in fields(Condition)}
 CONDITION_OPTIONS = tuple(name for name in _FIELDS if name not in ("kind", "picture"))
@@ -24,9 +25,9 @@ def parse_condition(text: str) -> dict[str, Any]:
     """
     kind, found, rest = text.partition("=")
     file, *options = _OPTION.split(rest)
-    if not found or kind not in CONDITION_CHANNELS or not file:
+    if not found or kind not in CONTROL_KINDS or not file:
         raise ValueError(
-            f"a condition is KIND=FILE, such as scribble=drawing.png, where KIND is {' or '.join(CONDITION_CHANNELS)}"
+            f"a condition is KIND=FILE, such as scribble=drawing.png, where KIND is one of {', '.join(CONTROL_KINDS)}"
         )
     said: dict[str, Any] = {name: _value(name, value) for name, value in zip(options[::2], options[1::2], strict=True)}
     start, end = (said.get(name, _FIELDS[name].default) for name in ("start", "end"))

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..models import RECOMMENDED, Checkpoint, Entry, Lora, ModelsError
+from ..models import RECOMMENDED, Checkpoint, Entry, Estimator, Lora, ModelsError
+from ..models.estimators import RECOMMENDED_ESTIMATORS, maps_of
 from ..models.locations import OWN
 from ..models.receipt import read_receipt
 from ..models.recommended import first_choice_by_card
@@ -148,6 +149,8 @@ def recommended_words() -> str:
             lines.append(f"    its denoiser as a file of its own: {sizes}")
         if entry.gated:
             lines.append(f"    gated: accept its licence on the page of {entry.hub_id}, then `hf auth login`")
+    lines += ["", "Networks that make maps of pictures:"]
+    lines += [f"    {name}: {', '.join(maps_of(task))}" for task, name in RECOMMENDED_ESTIMATORS.items()]
     lines += ["", "To begin with, by the memory of the graphics card:"]
     for size, entry in first_choice_by_card().items():
         lines.append(f"    {size >> 30} GB: {entry.hub_id}")
@@ -156,7 +159,7 @@ def recommended_words() -> str:
 
 def size_on_disk(entry: Entry[Any]) -> int:
     """Bytes that loading reads; of what cannot be loaded, all bytes that lie there."""
-    if isinstance(entry.found, (Checkpoint, Lora)):
+    if isinstance(entry.found, (Checkpoint, Lora, Estimator)):
         files = list(entry.found.files)
     else:
         files = list(entry.path.rglob("*")) if (entry.path / "model_index.json").is_file() else [entry.path]

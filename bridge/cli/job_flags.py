@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
+from ..control_kinds import CONTROL_KINDS
 from ..models.samplers import SAMPLERS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, JobField, JobKind, job_fields
-from .conditions import CONDITION_CHANNELS, CONDITION_OPTIONS, parse_condition
+from .conditions import CONDITION_OPTIONS, parse_condition
 
 __all__ = ["add_job_flags", "checked", "job_values", "parse_words"]
 
@@ -35,9 +36,15 @@ _HELP: Mapping[str, str] = {
     "feather": "pixels of feather",
     "strict": "change nothing outside the selection",
     "scale": f"how many times ({SCALES[0]})",
+    "estimator": "which network estimates it, by its name; none: the first that can",
+    "weak_edge": "canny: contrasts below are no edges (100)",
+    "strong_edge": "canny: contrasts above are edges (200)",
+    "detail_size": "blur: pixels of detail to lose; line_art, scribble: width of lines; none: by the picture's size",
     "conditions": "be guided by a picture of the same size, several if repeated; KIND: "
-    f"{', '.join(CONDITION_CHANNELS)}; NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
+    f"{', '.join(CONTROL_KINDS)}; NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
 }
+# A command, and its first argument, say these.
+_SAID = ("kind", "control_kind")
 # A picture that is painted from nothing has no edges.
 _WITHOUT: Mapping[str, tuple[str, ...]] = {JobKind.GENERATE: ("edges",)}
 
@@ -45,13 +52,13 @@ _WITHOUT: Mapping[str, tuple[str, ...]] = {JobKind.GENERATE: ("edges",)}
 def add_job_flags(parser: argparse.ArgumentParser, kind: str) -> None:
     """Give a command the flags of all settings that have an effect on its kind of job."""
     for name, field in job_fields().items():
-        if name != "kind" and field.counts_for(kind) and field.group not in _WITHOUT.get(kind, ()):
+        if name not in _SAID and field.counts_for(kind) and field.group not in _WITHOUT.get(kind, ()):
             _add(parser, kind, field)
 
 
 def job_values(args: argparse.Namespace) -> dict[str, Any]:
     """The settings that a command line says, by their fields' names, but for its conditions."""
-    named = {name: getattr(args, name, None) for name in job_fields() if name != "conditions"}
+    named = {name: getattr(args, name, None) for name in job_fields() if name not in ("conditions", "control_kind")}
     return {**{name: value for name, value in named.items() if value is not None}, "kind": args.command}
 
 

@@ -25,7 +25,7 @@ from .pictures import PictureFile, open_picture
 from .progress import JobProgress
 from .saving import Shape, check_output, losses, rescue, write_alike, write_layer, write_picture
 
-__all__ = ["Done", "paint", "run", "tell"]
+__all__ = ["Done", "paint", "run", "tell", "wait_for"]
 
 _LOOK_SECONDS = 0.25
 _CANCEL_SECONDS = 60.0
@@ -114,7 +114,7 @@ class _Files:
 
     def paint(self, bridge: Bridge, progress: JobProgress) -> Done:
         progress.say("Reading")
-        result = _wait_for(self._submit(bridge, progress))
+        result = wait_for(self._submit(bridge, progress))
         progress.say("Writing")
         return Done(self._write_all(result), result.reach, dict(result.timings), [*self.hints, *result.hints])
 
@@ -204,7 +204,7 @@ def _pixels(layer: ResultLayer) -> NDArray[Any]:
     return from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)
 
 
-def _wait_for(job: Job) -> JobResult:
+def wait_for(job: Job) -> JobResult:
     """Wait for a job; on an interrupt, cancel it and see it end.
 
     Raises:

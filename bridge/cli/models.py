@@ -21,6 +21,7 @@ from ..models import (
     Embedding,
     EmbeddingRegistry,
     Entry,
+    Estimator,
     Lora,
     LoraRegistry,
     ModelsError,
@@ -38,6 +39,7 @@ from ..server.settings import load_settings
 from . import describe
 from .controlnets import controlnet_row, controlnet_row_words
 from .embeddings import embedding_details, embedding_details_words, embedding_row, embedding_row_words
+from .estimators import estimator_registry, estimator_row, estimator_row_words
 from .exits import CliError, Exit, unwritable
 from .filenames import existing
 from .fill_methods import fill_method_words
@@ -142,6 +144,13 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
             lines.append(embedding_row_words(embeddings[-1]))
         else:
             _add_problem(problems, embedding, embedding.found)
+    estimators = []
+    for one in estimator_registry().entries():
+        if isinstance(one.found, Estimator):
+            estimators.append(estimator_row(one, one.found))
+            lines.append(estimator_row_words(estimators[-1]))
+        else:
+            _add_problem(problems, one, one.found)
     lines += [describe.problem_words(name, problem) for name, problem in problems.items()]
     if not checkpoints:
         lines.append(
@@ -155,6 +164,7 @@ def _list(args: argparse.Namespace) -> dict[str, Any]:
         loras=loras,
         controlnets=controlnets,
         embeddings=embeddings,
+        estimators=estimators,
         problems=problems,
     )
 
@@ -253,7 +263,7 @@ def _is_lora(path: Path) -> bool:
 
 def _all_entries() -> tuple[Entry[Any], ...]:
     checkpoints: tuple[Entry[Any], ...] = registry().entries()
-    return checkpoints + lora_registry().entries()
+    return checkpoints + lora_registry().entries() + estimator_registry().entries()
 
 
 def _registered_as(path: Path) -> list[Entry[Any]]:
@@ -277,7 +287,7 @@ def _remove(args: argparse.Namespace) -> dict[str, Any]:
         which = ", ".join(others) or str(entry.registered)
         words = f"{which}: no longer listed. Nothing was deleted from {entry.registered}."
         return _said(words, names=others, deleted=False)
-    receipt = read_receipt(entry.path) if entry.path.parent == find_home().models else None
+    receipt = read_receipt(entry.path) if entry.path.parent in (find_home().models, find_home().estimators) else None
     if receipt is None or entry.path.is_symlink():
         owner = "It is yours" if entry.program == OWN else f"It belongs to {entry.program}"
         raise CliError(
@@ -299,6 +309,8 @@ def _pull(args: argparse.Namespace) -> dict[str, Any]:
     path = pull_with_bar(args.hub_id, args.revision)
     found = registry()
     name = next((entry.name for entry in found.entries() if entry.path.samefile(path)), None)
+    estimators = estimator_registry().entries()
+    name = name or next((entry.name for entry in estimators if entry.path.samefile(path)), None)
     if name is None:
         return _said(f"The tokenizer is installed, at {path}.", name=path.name, path=str(path))
     return _said(f"{name} is installed, at {path}.", name=name, path=str(path))

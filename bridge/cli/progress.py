@@ -30,6 +30,7 @@ _WORDS = {
     "decode": "Developing",
     "compose": "Fitting in",
     "learn": "Learning",
+    "estimate": "Making the map",
 }
 assert set(_WORDS) == set(Stage)
 

@@ -97,6 +97,19 @@ class AsyncBridge:
         """Enlarge a picture two or four times."""
         return await self._paint(on_progress, "upscale", image, scale=scale, **options)
 
+    async def estimate(
+        self,
+        image: Any,
+        kind: str,
+        mask: Any = None,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        **options: Unpack[PaintingOptions],
+    ) -> JobResult:
+        """Make a map of a picture for use as a condition: :meth:`.painting.Painting.estimate`."""
+        options["control_kind"] = kind
+        return await self._paint(on_progress, "estimate", image, mask, **options)
+
     async def train_lora(
         self,
         images: Sequence[Any],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Union
 
 from ..errors import Sentence
-from ..protocol.messages import JobEvent, Picture, Preview, Recipe
+from ..protocol.messages import JobEvent, Person, Picture, Preview, Recipe
 from ..protocol.pixels import DEPTH_BYTES, Buffer
 
 __all__ = [
@@ -68,6 +68,7 @@ class ConditionPixels:
 class ResultLayer:
     """A generated picture: ``data`` holds the bytes that ``picture`` describes, to be put at ``x``, ``y`` of the
     canvas. Where alpha is 0 the host's pixels are untouched. ``numpy.asarray`` and ``PIL.Image.fromarray`` take it.
+    ``people`` are those in a map of the kind ``pose``.
     """
 
     x: int
@@ -75,6 +76,7 @@ class ResultLayer:
     picture: Picture
     recipe: Recipe
     data: memoryview = field(repr=False)
+    people: tuple[Person, ...] = ()
 
     @property
     def __array_interface__(self) -> dict[str, Any]:

@@ -224,7 +224,7 @@ class Jobs:
             self._end(result.job, error)
         else:
             layers = tuple(
-                ResultLayer(layer.x, layer.y, layer.picture, layer.recipe, fetched[layer.picture.hash])
+                ResultLayer(layer.x, layer.y, layer.picture, layer.recipe, fetched[layer.picture.hash], layer.people)
                 for layer in result.layers
             )
             outcome = JobResult(result.job, layers, result.reach, result.timings, result.hints)

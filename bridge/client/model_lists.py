@@ -77,7 +77,7 @@ class ModelLists:
 
     def welcomed(self, welcome: Welcome) -> None:
         """Each connection begins with a welcome, and what it lists counts for a resumed session too."""
-        self.received(Checkpoints(welcome.checkpoints, welcome.recommended, welcome.loras))
+        self.received(Checkpoints(welcome.checkpoints, welcome.recommended, welcome.loras, welcome.maps))
 
     def received(self, message: Union[Checkpoints, Pulling, Pulled, Unpulled]) -> None:
         """The bridge has said something of them."""

@@ -30,6 +30,11 @@ class JobOptions(TypedDict, total=False):
     grow: Optional[float]
     feather: Optional[float]
     strict: bool
+    control_kind: str
+    estimator: Optional[str]
+    weak_edge: float
+    strong_edge: float
+    detail_size: Optional[float]
 
 
 class SettingsOptions(JobOptions, total=False):

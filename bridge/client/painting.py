@@ -72,6 +72,22 @@ class Painting:
         """Enlarge a picture two or four times."""
         return self._result(self.start("upscale", image, scale=scale, on_progress=on_progress, **options), timeout)
 
+    def estimate(
+        self,
+        image: Any,
+        kind: str,
+        mask: Any = None,
+        *,
+        on_progress: Optional[ProgressCallback] = None,
+        timeout: Optional[float] = None,
+        **options: Unpack[PaintingOptions],
+    ) -> JobResult:
+        """Make a map of a picture, or of what is white in a mask, for use as a condition of that kind, such as
+        ``depth``. Those that can be made are named by :attr:`.bridge.Bridge.checkpoints`, as ``maps``.
+        """
+        options["control_kind"] = kind
+        return self._result(self.start("estimate", image, mask, on_progress=on_progress, **options), timeout)
+
     def start(
         self,
         kind: str,

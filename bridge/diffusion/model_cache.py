@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
@@ -56,6 +56,22 @@ class _GuideKey:
     content: str
     dtype: torch.dtype
     offloaded: bool
+
+
+@dataclass(frozen=True)
+class _NetworkKey:
+    content: str
+
+
+class NetworkFiles(Protocol):
+    """A network on disk."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What loading reads."""
+
+    def content(self, check: Callable[[], None]) -> str:
+        """A hash over its files; `check` may raise to end the reading."""
 
 
 class ModelCache:
@@ -131,6 +147,22 @@ class ModelCache:
         found = tuple(
             self._get(key, guide.files, partial(self._load_guide, guide, dtype, offload, check), keep=keys)
             for key, guide in zip(keys, guides, strict=True)
+        )
+        check()
+        return found
+
+    def networks(
+        self, files: Sequence[NetworkFiles], read: Callable[[Any], nn.Module], *, check: Callable[[], None]
+    ) -> tuple[Any, ...]:
+        """Networks beside the models, in float32, which `read` gives of their files, on the CPU, unless they are held.
+
+        `check` is called before each, and may raise to end the loading.
+        """
+        make_deterministic(self.device)
+        keys = [_NetworkKey(one.content(check)) for one in files]
+        found = tuple(
+            self._get(key, one.files, partial(self._load_network, one, read, check), keep=keys)
+            for key, one in zip(keys, files, strict=True)
         )
         check()
         return found
@@ -234,6 +266,12 @@ class ModelCache:
             self._evict(kept)
         self._entries.move_to_end(key)
         return self._entries[key].value
+
+    def _load_network(
+        self, files: NetworkFiles, read: Callable[[Any], nn.Module], check: Callable[[], None], entry: _Entry
+    ) -> Any:
+        loader = ModuleLoader(self.device, check=check, share=partial(self._shared, entry))
+        return loader(partial(read, files), content=lambda: files.content(check), dtype=torch.float32)
 
     def _load_guide(
         self, guide: GuideFiles, dtype: torch.dtype, offload: Offload, check: Callable[[], None], entry: _Entry

@@ -17,10 +17,17 @@ import psutil  # type: ignore[import-untyped]
 from ..canvas import geometry
 from ..diffusion import Device, ModelCache, find_device
 from ..home import find_home
-from ..models import ControlNetRegistry, EmbeddingRegistry, LoraRegistry, Registry, WildcardRegistry
+from ..models import (
+    ControlNetRegistry,
+    EmbeddingRegistry,
+    EstimatorRegistry,
+    LoraRegistry,
+    Registry,
+    WildcardRegistry,
+)
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MOST_HINTS, DeviceInfo, JobSettings, Layer, Recipe, Submit, Train
+from ..protocol.messages import MOST_HINTS, DeviceInfo, JobKind, JobSettings, Layer, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
@@ -28,6 +35,7 @@ from .conditions import controlnet_hashes, read_conditions, read_inpainting, res
 from .filling import filling_checkpoint
 from .inputs import Inputs
 from .lora_training import LoraTrainer
+from .map_estimation import MapEstimator, people_of
 from .messages import WorkerSettings
 from .parsed_prompts import PromptGroup, group_by_prompt, used_embeddings, used_loras
 from .port import TaskTrained, picture_seeds
@@ -100,6 +108,7 @@ class JobExecutor:
         self._device = device
         self._cache = ModelCache(device)
         self._results = ResultCache()
+        self._maps = MapEstimator(EstimatorRegistry(folders), self._cache, self._results)
         self._versions = {name: metadata.version(name) for name in ("paintbridge", "torch", "diffusers")}
 
     def free(self) -> None:
@@ -125,6 +134,8 @@ class JobExecutor:
         settings = submit.settings
         if settings.sampling.seed is None:
             raise BridgeError("missing_field", "The job came without a seed.")
+        if settings.kind == JobKind.ESTIMATE:
+            return self._estimate(submit, inputs, settings.sampling.seed, hooks)
         checkpoint, about_filling = filling_checkpoint(
             settings, self._registry.get(settings.checkpoint), self._registry.list, check=hooks.check
         )
@@ -172,6 +183,26 @@ class JobExecutor:
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
         return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:MOST_HINTS])
+
+    def _estimate(self, submit: Submit, inputs: Inputs, seed: int, hooks: Hooks) -> Painted:
+        painting, found = self._maps.do(submit, inputs, seed, hooks)
+        (painted,) = painting.layers
+        picture, data = pictures.encode(painted.layer.pixels, submit.result)
+        job: JobSettings = found.pop("settings")
+        recipe = Recipe(
+            settings=replace(job, sampling=replace(job.sampling, seed=seed, batch=1)),
+            context=submit.context,
+            checkpoint_hash="",
+            model_width=0,
+            model_height=0,
+            batched=False,
+            device=f"{self._device.kind} float32",
+            versions=self._versions,
+            **found,
+        )
+        rect = painted.layer.rect
+        layer = Layer(rect.x, rect.y, picture, recipe, people_of(painted))
+        return Painted((layer,), {picture.hash: data}, 0, dict(painting.timings), tuple(painting.hints)[:MOST_HINTS])
 
 
 def _of_group(request: Request, group: PromptGroup) -> Request:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..canvas.mask import LEAST_COVERAGE, check_selected
+from ..control_kinds import CONTROL_KINDS
 from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, Condition, Picture, Submit
+from ..protocol.messages import Condition, Picture, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 
@@ -52,7 +53,7 @@ def _condition(
     submit: Submit, condition: Condition, data: Mapping[str, Buffer]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     name = condition.kind.replace("_", " ")
-    picture = _decoded(submit, condition.picture, data, name, CONDITION_CHANNELS[condition.kind])
+    picture = _decoded(submit, condition.picture, data, name, CONTROL_KINDS[condition.kind].channels)
     if condition.mask is None:
         return picture, None
     mask = _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")

@@ -13,6 +13,7 @@ from typing import TypeVar
 from ..models.checkpoint import DenoiserShape
 from ..models.controlnets import choose_controlnet, choose_inpainting, condition_kinds
 from ..models.errors import ModelsError
+from ..models.estimators import EstimatorTask, choose_estimators, estimated_kinds
 from ..models.lora import check_fits
 from ..models.loras import choose_lora
 from ..models.registry import choose_checkpoint
@@ -22,6 +23,7 @@ from ..protocol.messages import Condition, Recommended
 __all__ = [
     "CheckpointEntry",
     "ControlNetEntry",
+    "EstimatorEntry",
     "FamilyEntry",
     "Inventory",
     "LoraEntry",
@@ -91,6 +93,15 @@ class ControlNetEntry:
 
 
 @dataclass(frozen=True)
+class EstimatorEntry:
+    """A network that makes maps of pictures; ``id`` and ``hash`` as a checkpoint's, ``task`` is what it tells."""
+
+    id: str
+    hash: str | None
+    task: EstimatorTask
+
+
+@dataclass(frozen=True)
 class UnusableEntry:
     """A model that cannot be used, and why, in the words of a BridgeError."""
 
@@ -106,7 +117,8 @@ class Inventory:
 
     Names are unique within a kind. ``default_checkpoint`` is the name that is meant where none is given, None where
     there is no checkpoint at all; it may name one that is not there. ``recommended`` are the checkpoints that can be
-    pulled, with the names of those that are here already. LoRAs and ControlNets are put into the two folders.
+    pulled, with the names of those that are here already. LoRAs, ControlNets and estimators are put into the
+    three folders.
     """
 
     worker: str
@@ -117,6 +129,8 @@ class Inventory:
     recommended: tuple[Recommended, ...] = ()
     loras_folder: str = ""
     controlnets_folder: str = ""
+    estimators: tuple[EstimatorEntry | UnusableEntry, ...] = ()
+    estimators_folder: str = ""
 
     def checkpoint(self, name: str | None) -> CheckpointEntry:
         """The checkpoint of that name; None: the default one.
@@ -154,12 +168,27 @@ class Inventory:
         except ModelsError as error:
             raise BridgeError(error.code, error.message, error.hint) from None
 
+    def check_estimators(self, kind: str, name: str | None) -> None:
+        """See that maps of a kind can be made, with the estimator of that name, if one is given.
+
+        Raises:
+            BridgeError: ``estimator_missing``, or why the one of that name cannot be used.
+        """
+        try:
+            choose_estimators(_by_name(self.estimators), kind, name, folder=self.estimators_folder)
+        except ModelsError as error:
+            raise BridgeError(error.code, error.message, error.hint) from None
+
+    def map_kinds(self) -> tuple[str, ...]:
+        """The kinds of maps that can be made."""
+        return estimated_kinds(_by_name(self.estimators))
+
     def condition_kinds(self, checkpoint: CheckpointEntry) -> tuple[str, ...]:
         """The kinds of condition that the checkpoint takes."""
         return condition_kinds((net for net in self.controlnets if isinstance(net, ControlNetEntry)), checkpoint)
 
 
-E = TypeVar("E", CheckpointEntry, LoraEntry, ControlNetEntry)
+E = TypeVar("E", CheckpointEntry, LoraEntry, ControlNetEntry, EstimatorEntry)
 
 
 def _by_name(entries: tuple[E | UnusableEntry, ...]) -> Mapping[str, E | Exception]:

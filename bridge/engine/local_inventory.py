@@ -17,6 +17,8 @@ from ..models import (
     ControlNet,
     ControlNetRegistry,
     Entry,
+    Estimator,
+    EstimatorRegistry,
     Family,
     Lora,
     LoraRegistry,
@@ -30,7 +32,15 @@ from ..models.hashing import known_hash
 from ..models.memory import device_memory, memory_needs
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Recommended
-from .inventory import CheckpointEntry, ControlNetEntry, FamilyEntry, Inventory, LoraEntry, UnusableEntry
+from .inventory import (
+    CheckpointEntry,
+    ControlNetEntry,
+    EstimatorEntry,
+    FamilyEntry,
+    Inventory,
+    LoraEntry,
+    UnusableEntry,
+)
 from .port import PullEvent
 from .pulls import Pulls
 
@@ -44,8 +54,8 @@ LOCAL_WORKER = "local"
 _SCAN_SECONDS = 10.0
 _REMEMBERED_SECONDS = 1.0
 
-M = TypeVar("M", Checkpoint, Lora, ControlNet)
-E = TypeVar("E", CheckpointEntry, LoraEntry, ControlNetEntry)
+M = TypeVar("M", Checkpoint, Lora, ControlNet, Estimator)
+E = TypeVar("E", CheckpointEntry, LoraEntry, ControlNetEntry, EstimatorEntry)
 T = TypeVar("T")
 
 
@@ -62,6 +72,7 @@ class LocalInventory:
         self._registry = Registry(paths, default=default_checkpoint)
         self._loras = LoraRegistry(paths)
         self._controlnets = ControlNetRegistry(paths)
+        self._estimators = EstimatorRegistry(paths)
         self._wildcards = WildcardRegistry(paths)
         self._thread = ThreadPoolExecutor(1, "paintbridge-inventory")
         self._scanned: tuple[float, Inventory] | None = None
@@ -147,6 +158,8 @@ class LocalInventory:
             recommended=tuple(_recommended(entry, names.get(entry.hub_id)) for entry in RECOMMENDED),
             loras_folder=str(find_home().loras),
             controlnets_folder=str(find_home().controlnets),
+            estimators=_entries(self._estimators.entries(fresh=fresh), _estimator_entry),
+            estimators_folder=str(find_home().estimators),
         )
         # From its end: a first scan of many large files may itself take more than a second.
         self._scanned = (monotonic(), inventory)
@@ -193,6 +206,10 @@ def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
     known = known_hash(net.path, net.files)
     inpainting = net.inpainting is not None
     return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition, inpainting)
+
+
+def _estimator_entry(estimator: Estimator) -> EstimatorEntry:
+    return EstimatorEntry(estimator.id, known_hash(estimator.path, estimator.files), estimator.task)
 
 
 def _recommended(entry: Recommendation, name: str | None) -> Recommended:

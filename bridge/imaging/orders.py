@@ -112,7 +112,9 @@ class Guided:
 
 @dataclass(frozen=True)
 class Painted:
-    """A layer: RGBA, u8, raw, at its place on the canvas; and text that goes into its file, by keyword."""
+    """A layer: RGBA, u8, raw, at its place on the canvas; and text that goes into its file, by keyword. ``ink``: it is
+    told by its alpha alone, white on black.
+    """
 
     x: int
     y: int
@@ -120,6 +122,7 @@ class Painted:
     height: int
     pixels: bytes
     texts: tuple[tuple[str, str], ...] = ()
+    ink: bool = False
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,8 @@ def expand(order: Expand) -> bytes:
 
 def _merged(base: np.ndarray | None, layer: Painted) -> np.ndarray:
     above = np.frombuffer(layer.pixels, np.uint8).reshape(layer.height, layer.width, 4)
+    if layer.ink:
+        return np.repeat(above[..., 3:], 3, axis=2)
     if base is None:
         return above[..., :3]
     merged = base.copy()

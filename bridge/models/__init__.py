@@ -2,7 +2,7 @@
 
 from .card import Card
 from .checkpoint import Checkpoint
-from .control_kinds import CONTROL_KINDS, ControlKind, PictureReading, control_kind
+from .control_kinds import control_kind
 from .controlnet import ControlNet, inspect_controlnet
 from .controlnets import ControlNetRegistry
 from .embeddings import Embedding, EmbeddingRegistry, inspect_embedding
@@ -17,6 +17,8 @@ from .errors import (
     ModelsError,
     SamplerUnsupported,
 )
+from .estimator_registry import EstimatorRegistry
+from .estimators import Estimator, EstimatorTask
 from .families import FAMILIES, Family
 from .inspection import inspect
 from .lora import Lora, inspect_lora
@@ -28,7 +30,6 @@ from .samplers import SAMPLERS
 from .wildcards import WildcardRegistry
 
 __all__ = [
-    "CONTROL_KINDS",
     "FAMILIES",
     "MINI",
     "RECOMMENDED",
@@ -39,12 +40,14 @@ __all__ = [
     "CheckpointUnreadable",
     "CheckpointUnsupported",
     "ConditionUnsupported",
-    "ControlKind",
     "ControlNet",
     "ControlNetRegistry",
     "Embedding",
     "EmbeddingRegistry",
     "Entry",
+    "Estimator",
+    "EstimatorRegistry",
+    "EstimatorTask",
     "Family",
     "Lora",
     "LoraRegistry",
@@ -52,7 +55,6 @@ __all__ = [
     "LoraUnreadable",
     "LoraUnsupported",
     "ModelsError",
-    "PictureReading",
     "Recommendation",
     "Registry",
     "SamplerUnsupported",

@@ -1,64 +1,19 @@
-"""The kinds of pictures that guide a model, a row each. An unknown kind is an error everywhere."""
+"""Kinds of guides by their names, and by what networks are called on disk. An unknown kind is an error everywhere."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
+from ..control_kinds import CONTROL_KINDS, ControlKind
 from .errors import ConditionUnsupported
 
-__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "control_kind", "kind_of_words", "register_control_kind"]
+__all__ = ["control_kind", "kind_of_words"]
 
-
-class PictureReading(Enum):
-    """How a guide's picture is read and resized (`bridge.canvas.guides`)."""
-
-    DRAWN_LINES = "drawn_lines"
-    """Lines, by alpha or by contrast; resized by area, so that thin ones stay."""
-
-    LABEL_COLOURS = "label_colours"
-    """Areas in the colours of things; resized to the nearest, since colours between two would mean a third."""
-
-
-@dataclass(frozen=True)
-class ControlKind:
-    """What pictures of a kind mean.
-
-    `channels` are those that a picture of it may have; `words` in a guide's name on disk tell that it was trained on
-    such pictures; `union_number` is what networks for many kinds at once call it, `estimator` what makes such a picture
-    of a photograph: None where there is none.
-    """
-
-    name: str
-    title: str
-    channels: tuple[int, ...]
-    reading: PictureReading
-    words: tuple[str, ...]
-    union_number: int | None = None
-    estimator: str | None = None
-
-
-CONTROL_KINDS: dict[str, ControlKind] = {
-    kind.name: kind
-    for kind in (
-        ControlKind("scribble", "scribble", (1, 3, 4), PictureReading.DRAWN_LINES, ("scribble", "sketch")),
-        # The colours are ADE20K's.
-        ControlKind("label_map", "label map", (3, 4), PictureReading.LABEL_COLOURS, ("seg", "segmentation", "ade")),
-    )
-}
-"""The kinds by name."""
-
-# Words for pictures that no kind here means yet.
+# Words for pictures that no kind here means; what is painted on is no picture of a kind.
 _OTHER_WORDS = frozenset(
     (
-        "canny", "softedge", "hed", "lineart", "mlsd", "depth", "normal", "normalbae", "openpose", "pose", "tile",
-        "inpaint", "shuffle", "qr", "qrcode", "brightness", "blur", "recolor",
+        "mlsd", "inpaint", "inpainting", "repaint", "shuffle", "qr", "qrcode", "brightness", "recolor", "ip",
+        "densepose", "animal",
     )
 )  # fmt: skip
-
-
-def register_control_kind(kind: ControlKind) -> None:
-    """Pictures of this kind guide from now on."""
-    CONTROL_KINDS[kind.name] = kind
 
 
 def control_kind(name: str) -> ControlKind:

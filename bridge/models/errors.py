@@ -11,12 +11,15 @@ __all__ = [
     "CheckpointUnsupported",
     "ComponentNoCheckpoint",
     "EmbeddingUnsupported",
+    "EstimatorMissing",
+    "EstimatorUnsupported",
     "LoraNoCheckpoint",
     "LoraUnknown",
     "LoraUnreadable",
     "LoraUnsupported",
     "ModelsError",
     "NotALora",
+    "NotAnEstimator",
     "SamplerUnsupported",
 ]
 
@@ -96,3 +99,17 @@ class SamplerUnsupported(ModelsError):
     """There is no sampler of that name, or it does not take the checkpoint's noise schedule."""
 
     code = "unsupported_sampler"
+
+
+class EstimatorMissing(ModelsError):
+    """No estimator is there for maps of that kind, or none of that name."""
+
+    code = "estimator_missing"
+
+
+class EstimatorUnsupported(CheckpointUnsupported):
+    """The network is sound, but of a kind that Paintbridge makes no maps with."""
+
+
+class NotAnEstimator(EstimatorUnsupported):
+    """The file or folder is sound, and something else."""

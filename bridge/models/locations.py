@@ -39,6 +39,7 @@ _COMFYUI: dict[str, tuple[str, ...]] = {
     "lora": ("loras",),
     "controlnet": ("controlnet", MODEL_PATCHES),
     "embedding": ("embeddings",),
+    "estimator": (),
     "wildcards": (),
 }
 _WEBUI = {
@@ -47,6 +48,7 @@ _WEBUI = {
     "lora": ("models/Lora", "models/LyCORIS"),
     "controlnet": ("models/ControlNet",),
     "embedding": ("embeddings",),
+    "estimator": ("models/ControlNetPreprocessor", "extensions/sd-webui-controlnet/annotator/downloads"),
     # Of its two extensions that know wildcards.
     "wildcards": ("extensions/sd-dynamic-prompts/wildcards", "extensions/stable-diffusion-webui-wildcards/wildcards"),
 }
@@ -131,7 +133,7 @@ def find_locations(
     """The folders of other programs that exist on this machine, each once.
 
     `kind` is what is in them: "checkpoint" (with files of a denoiser alone), "component" (text encoders and VAEs),
-    "lora", "controlnet", "embedding" (textual inversions) or "wildcards".
+    "lora", "controlnet", "embedding" (textual inversions), "estimator" or "wildcards".
     `environment`, `home` and `system` stand in for this machine's own.
     """
     machine = _Machine(kind, os.environ if environment is None else environment, home or Path.home(), system)

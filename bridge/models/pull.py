@@ -20,9 +20,11 @@ from ..home import find_home
 from .config_keys import check_config, check_index, check_scheduler
 from .diffusers_folder import sees_mask
 from .errors import NO_ROOM, CheckpointUnreadable, CheckpointUnsupported, ModelsError
+from .estimators import inspect_estimator
 from .families import FolderConfigs, check_at_home, family_of_folder
 from .hub import DiskFull, Hub, HubFile, HubNotFound, Listing
 from .inspection import inspect
+from .pull_estimator import files_of_marigold, files_of_network, is_marigold, is_network
 from .pull_tokenizer import PullBusy, pull_tokenizer, tokenizer_of
 from .receipt import Receipt, read_receipt, write_receipt
 from .weight_files import HALF_FIRST, find_weights, shards_of
@@ -100,9 +102,10 @@ def pull(hub_id: str, *, revision: str | None = None, report: Callable[[Step], N
 def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | None) -> Path:
     hub = Hub()
     listing = hub.listing(hub_id, revision)
-    folder = find_home().models / hub_id.partition("/")[2]
-    if folder.exists() or folder.is_symlink():
-        return _there_already(folder, listing)
+    name = hub_id.partition("/")[2]
+    for parent in (find_home().models, find_home().estimators):
+        if (parent / name).exists() or (parent / name).is_symlink():
+            return _there_already(parent / name, listing)
     partials = find_home().partial_pulls
     repository = hub_id.replace("/", "--")
     partial = partials / f"{repository}@{listing.commit}"
@@ -110,8 +113,9 @@ def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | No
     try:
         with FileLock(partials / f"{repository}.lock", blocking=False):
             receipt = _fetch_all(hub, listing, partial, revision or "main", report)
-            inspect(partial)
+            folder = _checked(partial) / name
             write_receipt(partial, receipt)
+            folder.parent.mkdir(parents=True, exist_ok=True)
             os.rename(partial, folder)
             for stale in partials.glob(f"{repository}@*"):
                 shutil.rmtree(stale)
@@ -120,6 +124,15 @@ def _pull(hub_id: str, revision: str | None, report: Callable[[Step], None] | No
             "{hub_id} is being pulled by another process.", hint="Wait for that one.", hub_id=hub_id
         ) from None
     return folder
+
+
+def _checked(partial: Path) -> Path:
+    """Where what was fetched belongs, if it can be used."""
+    if not (partial / "model_index.json").is_file() or is_marigold(_read_json(partial / "model_index.json")):
+        inspect_estimator(partial)
+        return find_home().estimators
+    inspect(partial)
+    return find_home().models
 
 
 def _there_already(folder: Path, listing: Listing) -> Path:
@@ -170,27 +183,40 @@ def _fetch_all(
             os.replace(target, target.with_name(target.name + ".part"))
         hashes[file.name] = hub.fetch(listing, file, target, tell)
 
-    # Little first: what cannot be painted with is told before gigabytes have come.
-    fetch("model_index.json")
-    index = _read_json(partial / "model_index.json")
-    check_at_home(index)
-    parts = [part for part in _PARTS if index.get(part, _NO_PART) != _NO_PART]
-    denoiser = next((part for part in _DENOISERS if part in parts), _DENOISERS[0])
-    for name in (*(f"{part}/config.json" for part in dict.fromkeys((denoiser, "vae", *parts))), _SCHEDULER):
-        fetch(name)
-    _check_family(index, partial)
-
     def read(name: str) -> str:
         fetch(name)
         return (partial / name).read_text(encoding="utf-8", errors="replace")
 
-    wanted = [by_name[name] for name in _wanted(by_name, parts, read)]
+    # Little first: what cannot be used is told before gigabytes have come.
+    if is_network(by_name):
+        fetch("config.json")
+        names = files_of_network(listing.hub_id, by_name, _read_json(partial / "config.json"), read)
+    else:
+        fetch("model_index.json")
+        index = _read_json(partial / "model_index.json")
+        if is_marigold(index):
+            names = files_of_marigold(by_name, read)
+        else:
+            names = _files_of_checkpoint(index, by_name, partial, read)
+    wanted = [by_name[name] for name in names if name in by_name]
     _check_room(partial, wanted)
     total = sum(file.size for file in wanted)
     for file in wanted:
         if file.name not in hashes:
             fetch(file.name)
     return Receipt(listing.hub_id, revision, listing.commit, listing.licence, hashes)
+
+
+def _files_of_checkpoint(
+    index: dict[str, Any], by_name: dict[str, HubFile], partial: Path, read: Callable[[str], str]
+) -> list[str]:
+    check_at_home(index)
+    parts = [part for part in _PARTS if index.get(part, _NO_PART) != _NO_PART]
+    denoiser = next((part for part in _DENOISERS if part in parts), _DENOISERS[0])
+    for name in (*(f"{part}/config.json" for part in dict.fromkeys((denoiser, "vae", *parts))), _SCHEDULER):
+        read(name)
+    _check_family(index, partial)
+    return _wanted(by_name, parts, read)
 
 
 def _check_family(index: dict[str, Any], partial: Path) -> None:

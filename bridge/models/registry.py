@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..home import CONTROLNETS, EMBEDDINGS, LORAS, TEXT_ENCODERS, TOKENIZERS, VAES, find_home
+from ..home import CONTROLNETS, EMBEDDINGS, ESTIMATORS, LORAS, TEXT_ENCODERS, TOKENIZERS, VAES, find_home
 from .checkpoint import Checkpoint
 from .checkpoint_settings import read_settings, settings_file, with_settings
 from .completion import Lent, completed, lent_by
@@ -23,7 +23,7 @@ __all__ = ["MINI", "Registry", "choose_checkpoint"]
 T = TypeVar("T")
 
 # What lies beside checkpoints and is none.
-_OF_PARTS = (LORAS, CONTROLNETS, VAES, EMBEDDINGS, TEXT_ENCODERS, TOKENIZERS, "clip")
+_OF_PARTS = (LORAS, CONTROLNETS, ESTIMATORS, VAES, EMBEDDINGS, TEXT_ENCODERS, TOKENIZERS, "clip")
 
 MINI = Path(__file__).resolve().parent.parent / "mini"
 """The checkpoint that ships with the project."""

@@ -12,6 +12,7 @@ __all__ = [
     "component_candidates",
     "controlnet_candidates",
     "embedding_candidates",
+    "estimator_candidates",
     "files_below",
     "lora_candidates",
 ]
@@ -78,6 +79,21 @@ def controlnet_candidates(location: Location) -> Iterator[tuple[str, Path]]:
                 yield _part_name(path), path
 
 
+def estimator_candidates(location: Location) -> Iterator[tuple[str, Path]]:
+    """Name and path of everything in the location that could be an estimator, in a stable order.
+
+    Raises OSError when the folder cannot be read.
+    """
+    folder = location.folder
+    if location.layout == "hub":
+        yield from ((name, snapshot) for name, snapshot in _snapshots(folder) if _is_estimator(snapshot))
+    elif folder.is_file():
+        yield _part_name(folder), folder
+    else:
+        for path in _below(folder, lambda path: _is_estimator(path) or _is_weights(path)):
+            yield _part_name(path), path
+
+
 def component_candidates(location: Location) -> Iterator[tuple[str, Path]]:
     """Name and path of everything in the location that could be a text encoder or a VAE, in a stable order.
 
@@ -132,6 +148,10 @@ def _is_weights(path: Path) -> bool:
 
 def _is_part(path: Path) -> bool:
     return (path / "config.json").is_file() and not (path / "model_index.json").is_file()
+
+
+def _is_estimator(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / "model_index.json").is_file()
 
 
 def _part_name(path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..diffusion import ModelNotFinite
 from ..diffusion.device import is_out_of_memory
 from .errors import Cancelled, OutOfMemory, PainterError, PictureMissing
+from .estimate import EstimatorSource, estimate
 from .fill import fill
 from .generate import generate
 from .hints import about_offloading, about_precision, what_would_fit
@@ -21,6 +22,7 @@ __all__ = [
     "KINDS",
     "Cancelled",
     "Condition",
+    "EstimatorSource",
     "Hooks",
     "InpaintingGuide",
     "ModelSource",
@@ -31,12 +33,13 @@ __all__ = [
     "PictureMissing",
     "Request",
     "ResultCache",
+    "estimate",
     "paint",
     "paint_parts",
 ]
 
 KINDS = {"fill": fill, "refine": refine, "generate": generate, "upscale": upscale}
-"""The recipe of each kind of job."""
+"""The recipe of each kind of job that denoises."""
 
 
 def paint(request: Request, source: ModelSource, hooks: Hooks, results: ResultCache | None = None) -> Painting:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from ..canvas.fitting import Resize
-from ..canvas.guides import drawn_lines, label_colours, resized_labels, resized_lines
+from ..canvas.guides import read_guide
 from ..canvas.resample import resize
 from ..diffusion import GuideFiles, GuideInput, LatentModel, WeightedConditioner, guide_loader
-from ..models import PictureReading, control_kind
+from ..models import control_kind
 from .request import Condition, InpaintingGuide
 
 __all__ = ["Fit", "Networks", "prepare_conditioners", "prepare_inpainting"]
@@ -45,7 +45,7 @@ def prepare_inpainting(
 
 
 def _prepared(condition: Condition, network: Any, model: LatentModel, fit: Fit) -> WeightedConditioner:
-    picture = _READINGS[control_kind(condition.kind).reading](condition.picture, fit)
+    picture = read_guide(condition.picture, control_kind(condition.kind).reading, fit)
     return WeightedConditioner(
         guide_loader(condition.guide).prepare(network, GuideInput(_tensor(picture), condition.kind), model),
         condition.strength,
@@ -53,20 +53,6 @@ def _prepared(condition: Condition, network: Any, model: LatentModel, fit: Fit) 
         condition.end,
         None if condition.mask is None else _tensor(fit(condition.mask, resize)[..., None]),
     )
-
-
-def _lines(picture: np.ndarray, fit: Fit) -> np.ndarray:
-    return np.repeat(fit(drawn_lines(picture), resized_lines)[..., None], 3, axis=2)
-
-
-def _labels(picture: np.ndarray, fit: Fit) -> np.ndarray:
-    return fit(label_colours(picture), resized_labels)
-
-
-_READINGS: dict[PictureReading, Callable[[np.ndarray, Fit], np.ndarray]] = {
-    PictureReading.DRAWN_LINES: _lines,
-    PictureReading.LABEL_COLOURS: _labels,
-}
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """What the painter is asked, what it gives, and how it is listened to meanwhile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,11 +104,12 @@ class Resolved:
 
 @dataclass(frozen=True)
 class PaintedLayer:
-    """One picture, and what it was made with."""
+    """One picture, and what it was made with. `people` are those of a map of poses: joints on the canvas by name."""
 
     layer: Layer
     seed: int
     settings: Resolved
+    people: tuple[Mapping[str, tuple[float, float]], ...] = ()
 
 
 @dataclass(frozen=True)

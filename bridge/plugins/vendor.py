@@ -18,7 +18,7 @@ __all__ = ["package_files", "relative_imports"]
 _FOLDER = "_vendor"
 _VENDORED = ("bridge", "websockets", "msgpack")
 # Of the bridge, and its modules for all rooms; and what nothing in it imports of websockets.
-_ROOMS = ("protocol", "client", "__init__.py", "errors.py", "home.py")
+_ROOMS = ("protocol", "client", "__init__.py", "control_kinds.py", "errors.py", "home.py")
 _LEFT_OUT = ("legacy", "sync", "cli.py", "__main__.py")
 
 

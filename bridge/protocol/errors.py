@@ -150,6 +150,11 @@ _TABLE = (
         "Remove the condition, or choose another checkpoint.",
     ),
     ErrorCode(
+        "estimator_missing",
+        "There is no network here that makes such a map.",
+        "Fetch one, or draw the map yourself.",
+    ),
+    ErrorCode(
         "unsupported_sampler",
         "The bridge does not have that sampler.",
         "Choose one of the samplers that the bridge offers.",

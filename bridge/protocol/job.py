@@ -1,4 +1,4 @@
-"""The form of a job: the settings that clients, queue, engine and painter share, and the recipe of what came of it.
+"""The form of a job: the settings that clients, queue, engine and painter share.
 
 A field of :class:`JobSettings` or of one of its groups is declared here and nowhere else: the decoder, the JSON Schema,
 the command line's flags, the Python client's keywords, the page's and the plug-ins' forms are made from it, and the
@@ -13,10 +13,9 @@ from functools import cache
 from typing import Any, Optional
 
 from .fields import FieldSpec, StrEnum, described, field_specs
-from .parts import MAX_OFFSET, MAX_SIDE, Depth, Encoding, Picture, Rect
+from .parts import Depth, Encoding, Picture, Rect
 
 __all__ = [
-    "CONDITION_CHANNELS",
     "MODES",
     "SCALES",
     "STRENGTHS",
@@ -25,15 +24,12 @@ __all__ = [
     "ContextChoice",
     "ContextKind",
     "Edges",
-    "EmbeddingUse",
+    "Estimation",
     "JobField",
     "JobKind",
     "JobSettings",
-    "Layer",
-    "LoraUse",
     "Mode",
     "OnDisconnect",
-    "Recipe",
     "ResultFormat",
     "Sampling",
     "Stage",
@@ -50,6 +46,7 @@ class JobKind(StrEnum):
     REFINE = "refine"
     GENERATE = "generate"
     UPSCALE = "upscale"
+    ESTIMATE = "estimate"
 
 
 class Mode(StrEnum):
@@ -64,6 +61,7 @@ class Mode(StrEnum):
     REFINE = "refine"
     GENERATE = "generate"
     UPSCALE = "upscale"
+    ESTIMATE = "estimate"
 
 
 class Stage(StrEnum):
@@ -76,6 +74,7 @@ class Stage(StrEnum):
     DECODE = "decode"
     COMPOSE = "compose"
     LEARN = "learn"
+    ESTIMATE = "estimate"
 
 
 class ContextKind(StrEnum):
@@ -99,18 +98,18 @@ MODES: dict[str, tuple[Mode, ...]] = {
     JobKind.REFINE: (Mode.AUTO, Mode.REFINE),
     JobKind.GENERATE: (Mode.AUTO, Mode.GENERATE),
     JobKind.UPSCALE: (Mode.AUTO, Mode.UPSCALE),
+    JobKind.ESTIMATE: (Mode.AUTO, Mode.ESTIMATE),
 }
 """The modes of each kind of job. Where there is but one, `auto` comes to it, and recipes name it."""
 SCALES = (2, 4)
 """How many times an `upscale` enlarges."""
 STRENGTHS: dict[str, float] = {JobKind.UPSCALE: 0.3}
 """The strength that suits a kind of job; 1 where it is not named."""
-CONDITION_CHANNELS = {"label_map": (3, 4), "scribble": (1, 3, 4)}
-"""The kinds of condition, and how many channels the picture of each may have."""
 
 _MAX_SEED = (1 << 64) - 1
-# What paints at the canvas's own density.
+# What paints at the canvas's own density, and all that denoises.
 _PAINTED = (JobKind.FILL, JobKind.REFINE, JobKind.GENERATE)
+_DENOISED = (*_PAINTED, JobKind.UPSCALE)
 
 
 @dataclass(frozen=True)
@@ -125,10 +124,12 @@ class ContextChoice:
 class Condition:
     """Guidance by another picture. The welcome says which kinds each checkpoint takes.
 
-    A `scribble` has 1, 3 or 4 channels. One channel is lines as coverage. Of four, where any pixel is transparent, the
-    alpha is the lines, whatever their colour; otherwise lines are dark on a light ground, or light on a dark one. A
-    `label_map` has 3 or 4 channels: areas in the colours of ADE20K's things (docs/conditions.md); what is transparent
-    means nothing. Any other kind is refused as `unsupported_condition`.
+    `scribble`, `line_art`, `soft_edge` and `canny` are lines, of 1, 3 or 4 channels. One channel is lines as coverage.
+    Of four, where any pixel is transparent, the alpha is the lines, whatever their colour; otherwise lines are dark on
+    a light ground, or light on a dark one. `depth` has 1, 3 or 4 channels, white is nearest. The others have 3 or 4:
+    `normal`, where surfaces face (red: left, green: up, blue: towards us); `pose`, OpenPose's skeletons on black or on
+    nothing; `label_map`, areas in the colours of ADE20K's things; `blur`, the picture out of focus. docs/conditions.md
+    tells more. Any other kind is refused as `unsupported_condition`.
     """
 
     kind: str = described("What the picture says.", min=1, max=32)
@@ -151,10 +152,10 @@ class Conditioning:
     """What the picture should show."""
 
     prompt: str = described(
-        "What is wanted; docs/prompts.md tells of weights, choices, wildcards and LoRAs.", "", max=8192
+        "What is wanted; docs/prompts.md tells of weights, choices, wildcards and LoRAs.", "", max=8192, kinds=_DENOISED
     )
-    negative_prompt: str = described("What is not wanted.", "", max=8192)
-    conditions: tuple[Condition, ...] = described("Guidance by other pictures.", (), max=16)
+    negative_prompt: str = described("What is not wanted.", "", max=8192, kinds=_DENOISED)
+    conditions: tuple[Condition, ...] = described("Guidance by other pictures.", (), max=16, kinds=_DENOISED)
     inpaint_controlnet: Optional[str] = described(
         "The ControlNet that is shown what is painted on, for checkpoints that are not shown it themselves, by its "
         "name; none: the first one that fits; `off`: without.",
@@ -182,19 +183,23 @@ class Sampling:
         min=0,
         max=_MAX_SEED,
     )
-    batch: int = described("How many pictures.", 1, min=1, max=64)
+    batch: int = described("How many pictures.", 1, min=1, max=64, kinds=_DENOISED)
     steps: Optional[int] = described(
         "Denoising steps; none: what suits the checkpoint, and in a recipe: nothing was denoised.",
         None,
         min=1,
         max=1000,
+        kinds=_DENOISED,
     )
-    guidance: Optional[float] = described("Guidance scale; none: what suits the checkpoint.", None, min=0.0, max=100.0)
-    sampler: Optional[str] = described("Sampler; none: what suits the checkpoint.", None, max=64)
+    guidance: Optional[float] = described(
+        "Guidance scale; none: what suits the checkpoint.", None, min=0.0, max=100.0, kinds=_DENOISED
+    )
+    sampler: Optional[str] = described("Sampler; none: what suits the checkpoint.", None, max=64, kinds=_DENOISED)
     fast: bool = described(
         "Compute most steps in part only, with what steps before them have computed: faster, and nearly the same "
         "picture. Fewer than 8 steps are all computed whole.",
         False,
+        kinds=_DENOISED,
     )
 
 
@@ -212,6 +217,40 @@ class Edges:
 
 
 @dataclass(frozen=True)
+class Estimation:
+    """Which map is made of the picture, for use as a condition."""
+
+    control_kind: str = described(
+        "The kind of condition that the map is.", "canny", min=1, max=32, kinds=(JobKind.ESTIMATE,)
+    )
+    estimator: Optional[str] = described(
+        "The network that estimates it, by its name; none: the bridge's choice. Canny edges, line drawings, scribbles "
+        "and blurred pictures need none.",
+        None,
+        max=256,
+        kinds=(JobKind.ESTIMATE,),
+    )
+    weak_edge: float = described(
+        "Canny edges: contrasts below this are none, those between this and `strong_edge` go on from a strong one.",
+        100.0,
+        min=0.0,
+        max=1000.0,
+        kinds=(JobKind.ESTIMATE,),
+    )
+    strong_edge: float = described(
+        "Canny edges: contrasts above this are edges.", 200.0, min=0.0, max=1000.0, kinds=(JobKind.ESTIMATE,)
+    )
+    detail_size: Optional[float] = described(
+        "Blurred pictures: detail smaller than so many pixels is lost; line drawings and scribbles: the width of their "
+        "lines. None: what suits the picture's size.",
+        None,
+        min=0.5,
+        max=512.0,
+        kinds=(JobKind.ESTIMATE,),
+    )
+
+
+@dataclass(frozen=True)
 class JobSettings:
     """What is asked of a job, whatever the pictures."""
 
@@ -224,10 +263,11 @@ class JobSettings:
         max=4,
         kinds=(JobKind.UPSCALE,),
     )
-    checkpoint: Optional[str] = described("Checkpoint; none: the bridge's default.", None, max=256)
+    checkpoint: Optional[str] = described("Checkpoint; none: the bridge's default.", None, max=256, kinds=_DENOISED)
     conditioning: Conditioning = described("What the picture should show. A `plan` needs none of it.", Conditioning())
     sampling: Sampling = described("How it is denoised. A `plan` needs none of it.", Sampling())
     edges: Edges = described("How the selection's edge is treated.", Edges())
+    estimation: Estimation = described("Which map an `estimate` makes.", Estimation())
 
 
 @dataclass(frozen=True)
@@ -237,66 +277,6 @@ class ResultFormat:
     depth: Depth = described("Type of one channel value.", Depth.U8)
     encoding: Encoding = described("How the pixels are packed; png takes u8 and u16, webp u8 only.", Encoding.RAW)
     previews: bool = described("Send previews.", True)
-
-
-@dataclass(frozen=True)
-class LoraUse:
-    """A LoRA that a picture was painted with."""
-
-    name: str = described("Its name.", max=512)
-    strength: float = described("How much of it.", min=-10.0, max=10.0)
-    hash: str = described("SHA-256 of its file.", max=64)
-
-
-@dataclass(frozen=True)
-class EmbeddingUse:
-    """A textual inversion that a picture was painted with."""
-
-    name: str = described("Its name.", max=512)
-    hash: str = described("SHA-256 of its file, which may be a LoRA's.", max=64)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that makes a layer reproducible: sent again with the same pictures, it gives the same layer."""
-
-    settings: JobSettings = described("The settings of this one picture, resolved; `batch` is 1.")
-    context: Rect = described("What the model saw.")
-    checkpoint_hash: str = described("SHA-256 of the checkpoint's weights.", max=64)
-    model_width: int = described("Width at which the model painted; 0: nothing was denoised.", min=0, max=MAX_SIDE)
-    model_height: int = described("Height at which the model painted; 0: nothing was denoised.", min=0, max=MAX_SIDE)
-    batched: bool = described(
-        "Denoised together with others on a GPU: alone it is within 1 of 255 of this, not identical."
-    )
-    device: str = described("Kind of device and precision.", max=64)
-    versions: dict[str, str] = described("Versions of what took part.", max=16)
-    chosen_prompt: str = described("The prompt with this seed's choices made; empty: it has none.", "", max=8192)
-    chosen_negative_prompt: str = described("The same of the negative prompt.", "", max=8192)
-    loras: tuple[LoraUse, ...] = described("LoRAs that the prompt named.", (), max=32)
-    embeddings: tuple[EmbeddingUse, ...] = described("Textual inversions that the prompts named.", (), max=64)
-    controlnet_hashes: tuple[str, ...] = described(
-        "SHA-256 of the weights of each condition's ControlNet, in the conditions' order.", (), max=16
-    )
-    inpaint_controlnet_hash: str = described(
-        "SHA-256 of the weights of the ControlNet that was shown what is painted on; empty: none was.", "", max=64
-    )
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One generated picture: RGBA with an offset. Alpha 0: the host's pixels are untouched.
-
-    With kind `upscale` it lies on the canvas enlarged by the recipe's `scale`, where the canvas's pixel (x, y) has
-    become the pixels from (scale * x, scale * y) up to, not including, (scale * (x + 1), scale * (y + 1)). Without a
-    selection the layer is the whole context there: x = scale * context.x, y = scale * context.y, scale * context.width
-    by scale * context.height pixels, transparent where the picture is. With one it is cut to what is selected, as that
-    of every other kind is.
-    """
-
-    x: int = described("Left edge on the canvas.", min=-MAX_OFFSET, max=MAX_OFFSET)
-    y: int = described("Top edge on the canvas.", min=-MAX_OFFSET, max=MAX_OFFSET)
-    picture: Picture = described("The pixels; fetch them by hash before the acknowledgement frees them.")
-    recipe: Recipe = described("How to make it again.")
 
 
 # ---------------------------------------------------------------- settings by their fields' names

@@ -25,7 +25,6 @@ from .client_messages import (
     Train,
 )
 from .job import (
-    CONDITION_CHANNELS,
     MODES,
     SCALES,
     STRENGTHS,
@@ -34,15 +33,12 @@ from .job import (
     ContextChoice,
     ContextKind,
     Edges,
-    EmbeddingUse,
+    Estimation,
     JobField,
     JobKind,
     JobSettings,
-    Layer,
-    LoraUse,
     Mode,
     OnDisconnect,
-    Recipe,
     ResultFormat,
     Sampling,
     Stage,
@@ -50,6 +46,7 @@ from .job import (
     job_fields,
     job_settings,
 )
+from .layer import OPENPOSE_JOINTS, EmbeddingUse, Joint, Layer, LoraUse, Person, Recipe
 from .parts import (
     CHUNK_BYTES,
     MOST_HINTS,
@@ -91,9 +88,9 @@ from .server_messages import (
 __all__ = [
     "CHUNK_BYTES",
     "CLIENT_MESSAGES",
-    "CONDITION_CHANNELS",
     "MODES",
     "MOST_HINTS",
+    "OPENPOSE_JOINTS",
     "PREVIEW_SIDE",
     "PROTOCOL_VERSION",
     "SCALES",
@@ -118,6 +115,7 @@ __all__ = [
     "EmbeddingUse",
     "Encoding",
     "Error",
+    "Estimation",
     "Extent",
     "Failed",
     "Get",
@@ -127,6 +125,7 @@ __all__ = [
     "JobKind",
     "JobOrder",
     "JobSettings",
+    "Joint",
     "Layer",
     "Limits",
     "LoraInfo",
@@ -135,6 +134,7 @@ __all__ = [
     "Mode",
     "Offer",
     "OnDisconnect",
+    "Person",
     "Picture",
     "Plan",
     "Planned",

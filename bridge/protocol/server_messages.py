@@ -7,7 +7,8 @@ from typing import Optional
 
 from ..errors import Sentence
 from .fields import described, hash_field
-from .job import Layer, Mode, Stage
+from .job import Mode, Stage
+from .layer import Layer
 from .parts import (
     CHUNK_BYTES,
     MOST_HINTS,
@@ -57,6 +58,7 @@ class Welcome:
     device: Optional[DeviceInfo] = described("Where the model runs; none: not known yet, a `device` follows.", None)
     recommended: tuple[Recommended, ...] = described("Checkpoints that are worth fetching.", (), max=256)
     loras: tuple[LoraInfo, ...] = described("LoRAs that prompts can name.", (), max=4096)
+    maps: tuple[str, ...] = described("Kinds of maps that an `estimate` can make.", (), max=64)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Checkpoints:
     checkpoints: tuple[CheckpointInfo, ...] = described("The default one first.", max=4096)
     recommended: tuple[Recommended, ...] = described("Checkpoints that are worth fetching.", max=256)
     loras: tuple[LoraInfo, ...] = described("LoRAs that prompts can name.", (), max=4096)
+    maps: tuple[str, ...] = described("Kinds of maps that an `estimate` can make.", (), max=64)
 
 
 @dataclass(frozen=True)

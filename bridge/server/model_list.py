@@ -26,7 +26,10 @@ class ModelList:
     def __init__(self, inventories: tuple[Inventory, ...] = ()) -> None:
         self.inventories = inventories
         self.message = Checkpoints(
-            _checkpoint_infos(inventories), _recommended(inventories), _lora_infos(_loras(inventories))
+            _checkpoint_infos(inventories),
+            _recommended(inventories),
+            _lora_infos(_loras(inventories)),
+            _maps(inventories),
         )
 
     def checkpoint(self, name: str | None) -> CheckpointEntry:
@@ -58,6 +61,14 @@ class ModelList:
 
         having = tuple(inventory for inventory in self.inventories if _has(inventory, checkpoint))
         return _first(having or self.inventories, chosen)
+
+    def check_estimators(self, kind: str, name: str | None) -> None:
+        """See that one worker can make maps of a kind, with the estimator of that name, if one is given.
+
+        Raises:
+            BridgeError: as :meth:`.Inventory.check_estimators`.
+        """
+        _first(self.inventories, lambda inventory: inventory.check_estimators(kind, name))
 
     def controlnets(self) -> dict[str, str]:
         """The kinds of condition that ControlNets take, by their names; those that take none are left out."""
@@ -144,3 +155,8 @@ def _recommended(inventories: Iterable[Inventory]) -> tuple[Recommended, ...]:
             if entry.name not in told or told[entry.name].checkpoint is None:
                 told[entry.name] = entry
     return tuple(told.values())
+
+
+def _maps(inventories: Iterable[Inventory]) -> tuple[str, ...]:
+    """The kinds of maps that any of the workers can make."""
+    return tuple(dict.fromkeys(kind for inventory in inventories for kind in inventory.map_kinds()))

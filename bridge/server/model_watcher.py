@@ -84,6 +84,10 @@ class ModelWatcher:
         """The name of a job's checkpoint, if all its models are there. Raises as :meth:`.ModelList.choose`."""
         return await self._ask(lambda models: models.choose(checkpoint, loras, conditions, inpainting))
 
+    async def check_estimators(self, kind: str, name: str | None) -> None:
+        """See that maps of a kind can be made. Raises as :meth:`.ModelList.check_estimators`."""
+        await self._ask(lambda models: models.check_estimators(kind, name))
+
     def greet(self, outbox: Outbox) -> None:
         """Tell a new client of the pull that is under way."""
         if self._pulls.under_way is not None:

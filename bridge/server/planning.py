@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..canvas.context import plan as plan_context
 from ..canvas.errors import CanvasError
 from ..canvas.geometry import Rect as CanvasRect
@@ -14,8 +16,8 @@ from .pictures import check_pixels
 __all__ = ["plan_job"]
 
 
-def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) -> Planned:
-    """Answer a plan.
+def plan_job(request: Plan, checkpoint: CheckpointEntry | None, *, most_pixels: int) -> Planned:
+    """Answer a plan. ``checkpoint`` None: none takes part.
 
     Raises:
         BridgeError: ``unsupported_mode``, ``empty_selection``, ``bad_context``, ``picture_too_large``.
@@ -33,10 +35,8 @@ def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) ->
             rect=_canvas_rect(request.context.rect),
             grow=settings.edges.grow,
             feather=settings.edges.feather,
-            native_pixels=checkpoint.native_pixels,
-            multiple=checkpoint.family.multiple,
-            native_range=checkpoint.native_range,
             scale=settings.scale,
+            **_painted_by(checkpoint),
         )
     except CanvasError as error:
         raise BridgeError(error.code, error.message, error.hint) from None
@@ -52,6 +52,16 @@ def plan_job(request: Plan, checkpoint: CheckpointEntry, *, most_pixels: int) ->
         planned.model_size.width,
         planned.model_size.height,
     )
+
+
+def _painted_by(checkpoint: CheckpointEntry | None) -> dict[str, Any]:
+    if checkpoint is None:
+        return {"native_pixels": 1}
+    return {
+        "native_pixels": checkpoint.native_pixels,
+        "multiple": checkpoint.family.multiple,
+        "native_range": checkpoint.native_range,
+    }
 
 
 def _canvas_rect(rect: Rect | None) -> CanvasRect | None:

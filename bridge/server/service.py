@@ -19,6 +19,7 @@ from ..protocol.messages import (
     Closing,
     Device,
     DeviceInfo,
+    JobKind,
     JobOrder,
     Limits,
     LoraInfo,
@@ -100,6 +101,7 @@ class Service:
                 device=self._device,
                 recommended=models.recommended,
                 loras=models.loras,
+                maps=models.maps,
             )
         )
         session.attach(outbox)
@@ -154,7 +156,8 @@ class Service:
 
     async def plan(self, request: Plan) -> Planned:
         """Answer a plan. Raises as :func:`.plan_job`, and :meth:`.ModelWatcher.checkpoint`."""
-        checkpoint = await self.models.checkpoint(request.settings.checkpoint)
+        settings = request.settings
+        checkpoint = None if settings.kind == JobKind.ESTIMATE else await self.models.checkpoint(settings.checkpoint)
         return plan_job(request, checkpoint, most_pixels=self.settings.picture_pixels)
 
     async def loras(self) -> tuple[LoraInfo, ...]:
@@ -195,7 +198,7 @@ class Service:
             raise BridgeError("unacknowledged")
         message = with_seed(message)
         try:
-            checkpoint: str | BridgeError = await self._choose_checkpoint(message)
+            checkpoint: str | BridgeError | None = await self._choose_checkpoint(message)
         except BridgeError as error:
             checkpoint = error
         # No await from here on: the job is either not begun at all, or begun and on its way.
@@ -237,20 +240,26 @@ class Service:
 
     # ------------------------------------------------------------ inside
 
-    async def _choose_checkpoint(self, message: JobOrder) -> str:
-        """What the job's choice of a checkpoint comes to, if its prompt's LoRAs and its conditions go with it."""
+    async def _choose_checkpoint(self, message: JobOrder) -> str | None:
+        """What the job's choice of a checkpoint comes to, if its prompt's LoRAs and its conditions go with it; None for
+        a map whose estimators are there.
+        """
         if isinstance(message, Train):
             return (await self.models.checkpoint(message.checkpoint)).id
+        if message.settings.kind == JobKind.ESTIMATE:
+            wanted = message.settings.estimation
+            await self.models.check_estimators(wanted.control_kind, wanted.estimator)
+            return None
         # In a thread, for there may be many pictures with long prompts.
         loras = await asyncio.to_thread(named_loras, message, self._wildcard_options(asyncio.get_running_loop()))
-        settings, wanted = message.settings, message.settings.conditioning
-        return await self.models.choose(settings.checkpoint, loras, wanted.conditions, wanted.inpaint_controlnet)
+        settings, words = message.settings, message.settings.conditioning
+        return await self.models.choose(settings.checkpoint, loras, words.conditions, words.inpaint_controlnet)
 
     def _wildcard_options(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], tuple[str, ...]]:
         """The engine's, for a thread beside the event loop; each is asked for once."""
         return cache(lambda name: asyncio.run_coroutine_threadsafe(self._engine.wildcard_options(name), loop).result())
 
-    def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError) -> Job:
+    def _accept(self, session: Session, message: JobOrder, checkpoint: str | BridgeError | None) -> Job:
         if self.shutting_down:
             raise BridgeError("shutting_down")
         self._runner.check_room(session.id)

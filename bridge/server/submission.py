@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
+from ..control_kinds import CONTROL_KINDS
 from ..engine.port import picture_seeds
 from ..prompts import Options, ParsedPrompt, PromptUnreadable, read
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CONDITION_CHANNELS, MODES, JobKind, JobOrder, Picture, Submit, Train
+from ..protocol.messages import MODES, JobKind, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
@@ -27,14 +28,14 @@ _LORA_BYTES = 640
 _CONDITION_BYTES = 768
 
 
-def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> JobOrder:
+def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str], checkpoint: str | None) -> JobOrder:
     """Check a job, and fill in its checkpoint.
 
     Whether the pictures are held is not looked at here.
 
     Args:
         samplers: those that there are.
-        checkpoint: what the job's choice of a checkpoint comes to.
+        checkpoint: what the job's choice of a checkpoint comes to; None: none takes part, and that is as it was.
 
     Raises:
         BridgeError: ``unsupported_mode unsupported_sampler unsupported_condition bad_context missing_field out_of_range
@@ -45,10 +46,10 @@ def check_order(order: JobOrder, *, settings: Settings, samplers: Collection[str
     for image in order.images:
         check_picture(image.picture, most_pixels=settings.picture_pixels)
         _check_channels("picture", image.picture, (3, 4))
-    return replace(order, checkpoint=checkpoint)
+    return order if checkpoint is None else replace(order, checkpoint=checkpoint)
 
 
-def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str) -> Submit:
+def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[str], checkpoint: str | None) -> Submit:
     asked = submit.settings
     if asked.mode not in MODES[asked.kind]:
         raise BridgeError("unsupported_mode")
@@ -57,7 +58,7 @@ def _check_submit(submit: Submit, *, settings: Settings, samplers: Collection[st
     _check_context(submit, settings.picture_pixels)
     _check_pictures(submit, settings.picture_pixels)
     _check_result(submit, settings)
-    return replace(submit, settings=replace(asked, checkpoint=checkpoint))
+    return submit if checkpoint is None else replace(submit, settings=replace(asked, checkpoint=checkpoint))
 
 
 def with_seed(order: JobOrder) -> JobOrder:
@@ -130,18 +131,18 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
 
     for condition in submit.settings.conditioning.conditions:
         name = condition.kind.replace("_", " ")
-        if condition.kind not in CONDITION_CHANNELS:
+        if condition.kind not in CONTROL_KINDS:
             raise BridgeError(
                 "unsupported_condition",
                 "There is no condition of the kind {kind}.",
                 "There are: {shown}.",
                 kind=repr(condition.kind),
-                shown=", ".join(CONDITION_CHANNELS),
+                shown=", ".join(CONTROL_KINDS),
             )
         if condition.start > condition.end:
             raise BridgeError("out_of_range", "The {name} would end before it starts.", name=name)
         check_picture(condition.picture, most_pixels=most_pixels)
-        _check_shape(name, condition.picture, CONDITION_CHANNELS[condition.kind], submit)
+        _check_shape(name, condition.picture, CONTROL_KINDS[condition.kind].channels, submit)
         if condition.mask is not None:
             check_picture(condition.mask, most_pixels=most_pixels)
             _check_shape(f"{name}'s mask", condition.mask, (1,), submit)

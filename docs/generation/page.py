@@ -15,7 +15,7 @@ _TEXT = """// A job's settings. Written by docs/generate.py from the fields of b
 
 export const PROTOCOL_VERSION = {version};
 
-/** @typedef {{"fill" | "refine" | "generate" | "upscale"}} Kind */
+/** @typedef {{"fill" | "refine" | "generate" | "upscale" | "estimate"}} Kind */
 /**
  * A field of a job's settings. `group` is the map that holds it, null: the settings themselves; `kinds` are the kinds
  * of job that it has an effect on; an `optional` one may be null.

@@ -24,6 +24,7 @@ class Progress:
             "decode": _("Developing"),
             "compose": _("Fitting in"),
             "learn": _("Learning"),
+            "estimate": _("Making the map"),
         }
         Gimp.progress_init(_("Connecting to the bridge"))
 

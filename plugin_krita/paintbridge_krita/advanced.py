@@ -7,6 +7,7 @@ from collections.abc import Collection
 from bridge.protocol.messages import job_fields
 
 from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named, plain_field
+from .modes import KINDS
 from .qt import Qt, QtWidgets, Signal
 from .sources import ACTIVE, CHOSEN, VISIBLE
 from .translation import _
@@ -71,7 +72,7 @@ class Advanced(QtWidgets.QWidget):
         rows.addRow(_("Looks at"), source)
         rows.addRow(strict)
         for name, field in job_fields().items():
-            if name not in self.parts and name not in elsewhere:
+            if name not in self.parts and name not in elsewhere and any(map(field.counts_for, KINDS)):
                 part = self.parts[name] = plain_field(field)
                 rows.addRow(*((part,) if field.spec.core is bool else (_(field.title), part)))
         column = QtWidgets.QVBoxLayout(self)

@@ -16,7 +16,7 @@ REMOVE = "remove"
 """The mode that asks for nothing: no prompt is sent with it."""
 _EXPAND = "expand"
 # These make a layer of the canvas as it is; an upscale makes another canvas.
-_KINDS = ("fill", "refine", "generate")
+KINDS = ("fill", "refine", "generate")
 
 
 def modes() -> dict[str, tuple[str, str]]:
@@ -31,7 +31,7 @@ def modes() -> dict[str, tuple[str, str]]:
         "refine": (_("Refine"), _("Repaint what is selected and keep its forms: the lower the strength, the more")),
         "generate": (_("Generate"), _("Paint anew from the prompt alone, whatever is there")),
     }
-    offered = dict.fromkeys(str(mode) for kind in _KINDS for mode in (*MODES[kind], kind))
+    offered = dict.fromkeys(str(mode) for kind in KINDS for mode in (*MODES[kind], kind))
     return {mode: words[mode] for mode in offered}
 
 

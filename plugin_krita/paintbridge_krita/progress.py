@@ -27,6 +27,7 @@ class Progress(QtWidgets.QProgressBar):
             "decode": _("Developing"),
             "compose": _("Fitting in"),
             "learn": _("Learning"),
+            "estimate": _("Making the map"),
         }
         self._job: object = None
         self._waiting = 0

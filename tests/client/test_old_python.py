@@ -16,7 +16,7 @@ ROOT = Path(bridge.__file__).parent
 @pytest.mark.parametrize(
     ("options", "paths"),
     [
-        ([], ["errors.py", "home.py", "protocol", "client"]),
+        ([], ["control_kinds.py", "errors.py", "home.py", "protocol", "client"]),
         # The decoder evaluates the types of the messages' fields.
         (["--eval-annotations"], ["protocol/messages.py", "protocol/sentences.py"]),
     ],
@@ -40,6 +40,7 @@ def test_the_sources_use_nothing_newer_than_python_39(options, paths):
 
 def test_the_sources_import_each_other_relatively():
     for path in (
+        ROOT / "control_kinds.py",
         ROOT / "errors.py",
         ROOT / "home.py",
         *(ROOT / "protocol").glob("*.py"),

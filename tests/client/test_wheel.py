@@ -40,7 +40,14 @@ def test_it_holds_the_clients_half_and_nothing_else(wheel: Path) -> None:
     code = {name for name in names if ".dist-info/" not in name}
     rooms = [ROOT / "bridge" / room for room in ("protocol", "client")]
     wanted = {path.relative_to(ROOT).as_posix() for room in rooms for path in room.glob("*.py")}
-    assert code == {*wanted, "bridge/__init__.py", "bridge/errors.py", "bridge/home.py", "bridge/py.typed"}
+    assert code == {
+        *wanted,
+        "bridge/__init__.py",
+        "bridge/control_kinds.py",
+        "bridge/errors.py",
+        "bridge/home.py",
+        "bridge/py.typed",
+    }
     assert any(name.endswith("/LICENSE") for name in names)
 
 

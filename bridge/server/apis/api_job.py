@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...control_kinds import CONTROL_KINDS, PictureReading
 from ...imaging.header import read_header
 from ...imaging.orders import BaseImage, Encoded, Enlarge, Finish, Guide, Painted, Selecting, Stage
 from ...imaging.process import Imaging
@@ -15,6 +16,7 @@ from ...protocol.messages import (
     JobKind,
     Layer,
     OnDisconnect,
+    Person,
     Recipe,
     Rect,
     ResultFormat,
@@ -30,15 +32,18 @@ Describe = Callable[[Recipe], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Paintings:
-    """Files of pictures, and what they were made with, one recipe each."""
+    """Files of pictures, and what they were made with, one recipe each; ``people`` in a map of poses."""
 
     files: tuple[bytes, ...] = ()
     recipes: tuple[Recipe, ...] = ()
     hints: tuple[str, ...] = ()
+    people: tuple[Person, ...] = ()
 
     def __add__(self, other: Paintings) -> Paintings:
         hints = dict.fromkeys((*self.hints, *other.hints))
-        return Paintings(self.files + other.files, self.recipes + other.recipes, tuple(hints))
+        return Paintings(
+            self.files + other.files, self.recipes + other.recipes, tuple(hints), self.people + other.people
+        )
 
 
 @dataclass
@@ -89,7 +94,7 @@ class ApiJob:
         Raises:
             BridgeError: as :meth:`.Imaging.guide`.
         """
-        flat = kind == "label_map"
+        flat = CONTROL_KINDS[kind].reading is PictureReading.LABEL_COLOURS
         guided = await self.imaging.guide(Guide(picture, self.canvas, self._template["context"], fit, flat))
         self._pictures[guided.picture.hash] = guided.pixels
         self._hint(guided.hints)
@@ -130,11 +135,12 @@ class ApiJob:
         )
         done = await self.client.paint(submit, self._pictures, follow)
         painted = tuple(_painted(layer, done, tuple(describe(layer.recipe))) for layer in done.layers)
-        # An upscale's layer is on no canvas that the base could be.
-        base = self.base if submit.settings.kind != JobKind.UPSCALE else None
+        # An upscale's layer is on no canvas that the base could be, and a map is no picture to lay over another.
+        base = None if submit.settings.kind in (JobKind.UPSCALE, JobKind.ESTIMATE) else self.base
         files = await self.imaging.finish(Finish(base, painted, file_kind, size, fit))
         self._hint(done.hints)
-        return Paintings(files, tuple(layer.recipe for layer in done.layers), self.hints)
+        people = tuple(person for layer in done.layers for person in layer.people)
+        return Paintings(files, tuple(layer.recipe for layer in done.layers), self.hints, people)
 
     def _hint(self, hints: tuple[str, ...]) -> None:
         self.hints = tuple(dict.fromkeys((*self.hints, *hints)))
@@ -143,4 +149,7 @@ class ApiJob:
 def _painted(layer: Layer, done: PaintedJob, texts: tuple[tuple[str, str], ...]) -> Painted:
     picture = layer.picture
     pixels = bytes(done.pictures[picture.hash])
-    return Painted(layer.x, layer.y, picture.width, picture.height, pixels, texts)
+    settings = layer.recipe.settings
+    mapped = settings.kind == JobKind.ESTIMATE
+    ink = mapped and CONTROL_KINDS[settings.estimation.control_kind].reading is PictureReading.DRAWN_LINES
+    return Painted(layer.x, layer.y, picture.width, picture.height, pixels, texts, ink)

@@ -1,10 +1,10 @@
 """ControlNet's extension of that API, as far as its units come to conditions of the bridge: a picture that is drawn
-already (module `none`), for a ControlNet for scribbles or label maps. There are no preprocessors here.
+already (module `none`), or one of which a map is made first, for a ControlNet for such pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ....protocol.messages import Condition
 from ..api_job import ApiJob
 from ..bodies import decode_base64
 from ..fields import Fields
+from .modules import MODULES, TYPES, module_details, options_of
 
 __all__ = ["LISTS", "Unit", "control_types", "guide", "read_units"]
 
@@ -35,15 +36,14 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "mask_image": None,
 }
 # They are of preprocessors, or of how it is computed.
-_MEANINGLESS = ("low_vram", "lowvram", "pixel_perfect", "processor_res", "save_detected_map", "threshold_a",
-                "threshold_b", "hr_option")  # fmt: skip
+_MEANINGLESS = ("low_vram", "lowvram", "pixel_perfect", "processor_res", "save_detected_map", "hr_option")
 
 LISTS: dict[str, Any] = {
     "/controlnet/version": {"version": 3},
     "/controlnet/settings": {"control_net_unit_count": _UNITS},
     "/controlnet/module_list": {
-        "module_list": ["none"],
-        "module_detail": {"none": {"model_free": False, "sliders": []}},
+        "module_list": ["none", *MODULES],
+        "module_detail": module_details(),
     },
 }
 """What its endpoints answer, whatever there is."""
@@ -51,12 +51,15 @@ LISTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Unit:
-    """One of the ControlNets at work. ``picture`` None: the one that is repainted; ``options`` are the condition's."""
+    """One of the ControlNets at work. ``picture`` None: the one that is repainted; ``options`` are the condition's.
+    ``estimate`` are the settings of a job that makes a map of the picture first; None: it is one.
+    """
 
     model: str
     picture: bytes | None = field(repr=False)
     fit: str
     options: Mapping[str, float]
+    estimate: dict[str, Any] | None = None
 
 
 def read_units(scripts: Mapping[str, Any]) -> tuple[tuple[Unit, ...], tuple[str, ...]]:
@@ -99,22 +102,29 @@ def _read(arg: Mapping[str, Any]) -> tuple[Unit | None, tuple[str, ...]]:
     fit = _FITS.get(fields.raw("resize_mode") if arg.get("resize_mode") is not None else 1)
     if fit is None:
         fields.refuse("resize_mode", "it must be 0, 1 or 2.")
+    low, high = (fields.number(f"threshold_{name}", -1.0, -1.0, 1000.0) for name in ("a", "b"))
     for name in _MEANINGLESS:
         fields.raw(name)
     fields.without_effect(**_WITHOUT_EFFECT)
     fields.check()
     if not enabled:
         return None, ()
-    if module not in _MODULES:
+    if module not in _MODULES and module not in MODULES:
         return None, ("module",)
     data = decode_base64(picture) if isinstance(picture, str) and picture else None
-    return Unit(model, data, fit or "crop", options), fields.ignored()
+    estimate = options_of(module, low, high) if module in MODULES else None
+    return Unit(model, data, fit or "crop", options, estimate), fields.ignored()
 
 
 async def guide(
-    api_job: ApiJob, units: Sequence[Unit], kinds: Mapping[str, str], repainted: bytes | None
+    api_job: ApiJob,
+    units: Sequence[Unit],
+    kinds: Mapping[str, str],
+    repainted: bytes | None,
+    make_map: Callable[[bytes, dict[str, Any]], Awaitable[bytes]],
 ) -> tuple[Condition, ...]:
-    """The job's conditions. ``kinds`` of condition are by the ControlNets' names.
+    """The job's conditions. ``kinds`` of condition are by the ControlNets' names; ``make_map`` makes a picture's, by a
+    job's settings.
 
     Raises:
         BridgeError: ``unsupported_condition``, ``missing_field``; those of the pictures.
@@ -126,7 +136,7 @@ async def guide(
         if name is None:
             raise BridgeError(
                 "unsupported_condition",
-                "There is no ControlNet named {wanted} for scribbles or label maps.",
+                "There is no ControlNet named {wanted} for pictures of a known kind.",
                 "There are: {shown}.",
                 wanted=repr(wanted),
                 shown=", ".join(kinds) or "none",
@@ -134,6 +144,9 @@ async def guide(
         picture = unit.picture or repainted
         if picture is None:
             raise BridgeError("missing_field", "No image selected", "Send the unit's picture in image, as Base64.")
+        if unit.estimate is not None:
+            api_job.look(picture)
+            picture = await make_map(picture, unit.estimate)
         encoded = api_job.look(picture)
         conditions.append(await api_job.guide(encoded, kinds[name], unit.fit, controlnet=name, **unit.options))
     return tuple(conditions)
@@ -141,12 +154,11 @@ async def guide(
 
 def control_types(kinds: Mapping[str, str]) -> dict[str, Any]:
     """The answer to `control_types`."""
-    titles = {"All": None, "Scribble": "scribble", "Segmentation": "label_map"}
     found = {}
-    for title, kind in titles.items():
+    for title, kind in TYPES.items():
         models = [name for name, heard in kinds.items() if kind in (None, heard)]
         found[title] = {
-            "module_list": ["none"],
+            "module_list": ["none", *(module for module, made in MODULES.items() if kind in (None, made))],
             "model_list": [_NONE, *models],
             "default_option": "none",
             "default_model": models[0] if models and kind else _NONE,

@@ -23,6 +23,7 @@ from ..api_job import ApiJob, Paintings
 from ..in_process import InProcessClient, JobStopped
 from .answering import answer
 from .controlnet import guide
+from .detect import DetectOrder, estimate, openpose_json
 from .extras import ExtraOrder, upscale
 from .hires import Hires, scale_for
 from .infotext import Planned, infotext
@@ -98,6 +99,31 @@ class Painter:
                 images.append((await asyncio.to_thread(base64.b64encode, file)).decode())
                 hints.update(dict.fromkeys(api_job.hints))
         return images, tuple(hints)
+
+    async def detect(self, order: DetectOrder) -> tuple[list[str], list[dict[str, Any]], tuple[str, ...]]:
+        """Make maps of pictures, all but those that were left when they were interrupted. Returns them in Base64, the
+        poses of each, and hints.
+
+        Raises:
+            BridgeError: it was refused, or failed.
+        """
+        if order.settings is None:
+            return [base64.b64encode(picture).decode() for picture in order.pictures], [], ()
+        images, poses, hints = [], [], dict[str, None]()
+        with self.runs.run("detect", len(order.pictures), 0) as run:
+            for number, picture in enumerate(order.pictures):
+                if run.interrupted:
+                    break
+                run.begin(self.client.name(), number)
+                api_job = self.api_job()
+                try:
+                    done = await estimate(api_job, picture, run, order.settings)
+                except JobStopped:
+                    continue
+                images.append((await asyncio.to_thread(base64.b64encode, done.files[0])).decode())
+                poses.append(openpose_json(done.people, api_job.canvas))
+                hints.update(dict.fromkeys(api_job.hints))
+        return images, poses if order.settings["control_kind"] == "pose" else [], tuple(hints)
 
     async def progress(self, *, with_image: bool) -> dict[str, Any]:
         """The answer to `progress`."""
@@ -215,7 +241,18 @@ class _Jobs:
         if not order.units:
             return ()
         repainted = order.picture if isinstance(order, ImageOrder) else None
-        return await guide(api_job, order.units, await self.painter.service.controlnets(), repainted)
+
+        async def make_map(picture: bytes, settings: dict[str, Any]) -> bytes:
+            self.run.begin(self.painter.client.name(), self.run.round)
+            return (await estimate(self.painter.api_job(), picture, self.run, settings)).files[0]
+
+        kinds = await self.painter.service.controlnets()
+        try:
+            return await guide(api_job, order.units, kinds, repainted, make_map)
+        except JobStopped:
+            # Without the map that was stopped another picture would be painted than was asked for.
+            self.run.interrupted = True
+            return ()
 
     async def _job(self, api_job: ApiJob, number: int, file_kind: str, job: dict[str, Any], **finish: Any) -> Paintings:
         if self.run.interrupted:

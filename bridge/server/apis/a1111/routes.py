@@ -20,6 +20,7 @@ from ..fields import Fields
 from ..hangup import unless_hung_up
 from ..in_process import InProcessClient
 from .controlnet import LISTS, control_types
+from .detect import read_detect
 from .extras import UPSCALERS, html_info, read_batch, read_extra
 from .infotext import parse_infotext
 from .orders import read_img2img, read_txt2img
@@ -80,6 +81,7 @@ def routes(service: Service, imaging: Imaging) -> list[Route]:
         ("GET", "/sdapi/v1/memory"): api.memory,
         ("GET", "/sdapi/v1/extensions"): api.extensions,
         ("POST", "/sdapi/v1/png-info"): api.png_info,
+        ("POST", "/controlnet/detect"): api.detect,
         ("GET", "/controlnet/model_list"): api.controlnets,
         ("GET", "/controlnet/control_types"): api.control_types,
         ("POST", f"{PHOTOSHOPS}/mask/expansion"): api.expand_mask,
@@ -126,6 +128,11 @@ class _Api:
     async def reload_checkpoint(self, _request: Request) -> Response:
         # The next job loads what it needs, as always.
         return answer({})
+
+    async def detect(self, request: Request) -> Response:
+        order, ignored = await asyncio.to_thread(read_detect, await self._body(request))
+        images, poses, _hints = await unless_hung_up(request, self._painter.detect(order))
+        return answer({"images": images, "info": "Success", **({"poses": poses} if poses else {})}, ignored)
 
     async def expand_mask(self, request: Request) -> Response:
         most = self._service.settings.picture_pixels

@@ -23,10 +23,11 @@ const STAGES = {
   decode: "Developing",
   compose: "Fitting it in",
   learn: "Learning",
+  estimate: "Making the map",
 };
 
 /** @type {Record<import("./form.mjs").Kind, string>} what a job is called that has no prompt */
-const UNNAMED = { fill: "Filled", refine: "Repainted", generate: "Generated", upscale: "Enlarged" };
+const UNNAMED = { fill: "Filled", refine: "Repainted", generate: "Generated", upscale: "Enlarged", estimate: "Mapped" };
 
 /**
  * @param {Studio} studio

@@ -2,7 +2,7 @@
 
 export const PROTOCOL_VERSION = 2;
 
-/** @typedef {"fill" | "refine" | "generate" | "upscale"} Kind */
+/** @typedef {"fill" | "refine" | "generate" | "upscale" | "estimate"} Kind */
 /**
  * A field of a job's settings. `group` is the map that holds it, null: the settings themselves; `kinds` are the kinds
  * of job that it has an effect on; an `optional` one may be null.
@@ -11,7 +11,7 @@ export const PROTOCOL_VERSION = 2;
  */
 
 /** Kinds of job: their modes, and what strength suits. @type {Record<Kind, {modes: string[], strength: number}>} */
-export const KINDS = {"fill": {"modes": ["auto", "fill", "expand", "add", "remove", "background"], "strength": 1.0}, "refine": {"modes": ["auto", "refine"], "strength": 1.0}, "generate": {"modes": ["auto", "generate"], "strength": 1.0}, "upscale": {"modes": ["auto", "upscale"], "strength": 0.3}};
+export const KINDS = {"fill": {"modes": ["auto", "fill", "expand", "add", "remove", "background"], "strength": 1.0}, "refine": {"modes": ["auto", "refine"], "strength": 1.0}, "generate": {"modes": ["auto", "generate"], "strength": 1.0}, "upscale": {"modes": ["auto", "upscale"], "strength": 0.3}, "estimate": {"modes": ["auto", "estimate"], "strength": 1.0}};
 
 export const SCALES = [2, 4];
 
@@ -27,13 +27,15 @@ export const FIELDS = [
       "fill",
       "refine",
       "generate",
-      "upscale"
+      "upscale",
+      "estimate"
     ],
     "kinds": [
       "fill",
       "refine",
       "generate",
-      "upscale"
+      "upscale",
+      "estimate"
     ],
     "doc": "Job kind."
   },
@@ -52,13 +54,15 @@ export const FIELDS = [
       "background",
       "refine",
       "generate",
-      "upscale"
+      "upscale",
+      "estimate"
     ],
     "kinds": [
       "fill",
       "refine",
       "generate",
-      "upscale"
+      "upscale",
+      "estimate"
     ],
     "doc": "Mode of that kind."
   },
@@ -173,7 +177,8 @@ export const FIELDS = [
       "fill",
       "refine",
       "generate",
-      "upscale"
+      "upscale",
+      "estimate"
     ],
     "doc": "Seed of the first picture; the others count up, and from the largest on to 0. None: the bridge draws one."
   },
@@ -296,5 +301,69 @@ export const FIELDS = [
       "generate"
     ],
     "doc": "Keep alpha at 0 wherever the selection is 0."
+  },
+  {
+    "name": "control_kind",
+    "group": "estimation",
+    "type": "str",
+    "optional": false,
+    "default": "canny",
+    "min": 1,
+    "max": 32,
+    "kinds": [
+      "estimate"
+    ],
+    "doc": "The kind of condition that the map is."
+  },
+  {
+    "name": "estimator",
+    "group": "estimation",
+    "type": "str",
+    "optional": true,
+    "default": null,
+    "max": 256,
+    "kinds": [
+      "estimate"
+    ],
+    "doc": "The network that estimates it, by its name; none: the bridge's choice. Canny edges, line drawings, scribbles and blurred pictures need none."
+  },
+  {
+    "name": "weak_edge",
+    "group": "estimation",
+    "type": "float",
+    "optional": false,
+    "default": 100.0,
+    "min": 0.0,
+    "max": 1000.0,
+    "kinds": [
+      "estimate"
+    ],
+    "doc": "Canny edges: contrasts below this are none, those between this and `strong_edge` go on from a strong one."
+  },
+  {
+    "name": "strong_edge",
+    "group": "estimation",
+    "type": "float",
+    "optional": false,
+    "default": 200.0,
+    "min": 0.0,
+    "max": 1000.0,
+    "kinds": [
+      "estimate"
+    ],
+    "doc": "Canny edges: contrasts above this are edges."
+  },
+  {
+    "name": "detail_size",
+    "group": "estimation",
+    "type": "float",
+    "optional": true,
+    "default": null,
+    "min": 0.5,
+    "max": 512.0,
+    "kinds": [
+      "estimate"
+    ],
+    "doc": "Blurred pictures: detail smaller than so many pixels is lost; line drawings and scribbles: the width of their lines. None: what suits the picture's size."
   }
 ];

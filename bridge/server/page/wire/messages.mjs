@@ -9,8 +9,8 @@ export const CHUNK_BYTES = 1 << 20;
  * @type {Record<string, Record<string, unknown>>}
  */
 const DEFAULTS = {
-  welcome: { device: null, recommended: [], loras: [] },
-  checkpoints: { loras: [] },
+  welcome: { device: null, recommended: [], loras: [], maps: [] },
+  checkpoints: { loras: [], maps: [] },
   progress: { seconds_left: null },
   result: { hints: [] },
   trained: { hints: [] },
