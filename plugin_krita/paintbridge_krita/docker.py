@@ -30,7 +30,6 @@ from .message_widget import MessageWidget, label
 from .ordering import Ordering
 from .overlay import Overlay, OverlayImage
 from .painting import Order, Painting
-from .placed_preview import PaintedPicture
 from .preview import overlay_of_preview
 from .progress import Progress
 from .qt import QtCore, QtGui, QtWidgets
@@ -70,7 +69,7 @@ class PaintbridgeDocker(krita.DockWidget):
         self._connection = Connection(self)
         self._jobs = Jobs(self)
         self._auto_mode = AutoMode(self, self._form.planning)
-        self._leaving = LeavingQuestion(self, lambda: self._results.waiting)
+        self._leaving = LeavingQuestion(self, self._results.waiting)
         self._lay_out()
         self._connect_all()
         self._form.begin()
@@ -82,9 +81,10 @@ class PaintbridgeDocker(krita.DockWidget):
         # Not `window()`: that is the docker itself while it floats.
         window = self.parentWidget()
         self._overlay.set_canvas(canvas, window)
-        self._leaving.watch(window)
         view = None if canvas is None else canvas.view()
-        self._results.set_document(None if view is None else view.document())
+        document = None if view is None else view.document()
+        self._leaving.watch(window, document)
+        self._results.set_document(document)
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:
         super().showEvent(event)
@@ -197,9 +197,6 @@ class PaintbridgeDocker(krita.DockWidget):
         else:
             self._say(error_text(error), _("Add It All the Same"), lambda: place(document))
 
-    def _reuse(self, painted: PaintedPicture) -> None:
-        self._form.reuse(painted.layer.recipe, painted.order.values)
-
     # ------------------------------------------------------------ display
 
     def _fail(self, error: Exception) -> None:
@@ -224,7 +221,6 @@ class PaintbridgeDocker(krita.DockWidget):
         # The form is of no use without a bridge.
         for part in (self._form, self._form.options):
             part.setVisible(self._connection.state != "absent")
-        self._state.setVisible(self._connection.state != "open")
         self._show_checkpoints()
         self._show_buttons()
 
@@ -287,7 +283,7 @@ class PaintbridgeDocker(krita.DockWidget):
         self._ordering.failed.connect(self._fail)
         self._cancel.clicked.connect(self.cancel)
         self._results.again.connect(self._paint)
-        self._results.reuse.connect(self._reuse)
+        self._results.reuse.connect(self._form.reuse)
         self._results.preview_changed.connect(self._show_on_canvas)
         self._results.compare_held.connect(self._overlay.set_hidden)
         self._results.refused.connect(self._refuse)

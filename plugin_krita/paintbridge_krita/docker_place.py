@@ -5,12 +5,14 @@ from __future__ import annotations
 import krita
 
 from . import settings
-from .qt import QtGui, QtWidgets
+from .qt import Qt, QtGui, QtWidgets
 
 __all__ = ["place_once", "say_on_canvas"]
 
 _SETTING = "placed"
 _BESIDE = "PresetDocker"
+# All that is needed for each picture.
+_HEIGHT = 310
 _SHOWN_MS = 8000
 _MEDIUM = 1
 
@@ -22,11 +24,15 @@ def place_once(docker: QtWidgets.QDockWidget) -> None:
     window = docker.parentWidget()
     if settings.load(_SETTING, False) or not isinstance(window, QtWidgets.QMainWindow):
         return
+    if krita.Krita.instance().activeDocument() is None:
+        # Krita hides its dockers then.
+        return
     settings.save(_SETTING, True)
     presets = window.findChild(QtWidgets.QDockWidget, _BESIDE)
     if presets is not None and presets.isVisible() and not presets.isFloating() and not docker.isFloating():
         window.tabifyDockWidget(presets, docker)
         docker.raise_()
+        window.resizeDocks([docker], [_HEIGHT], Qt.Orientation.Vertical)
 
 
 def say_on_canvas(words: str) -> None:

@@ -10,7 +10,7 @@ from bridge.client import ResultLayer
 
 from .colors import ColorSpace
 from .cooperative_task import Steps
-from .nodes import hidden_document, layers_in
+from .nodes import active_node, hidden_document, layers_in
 from .pixels import write
 from .placement import Place
 from .recipes import keep_recipe
@@ -30,7 +30,7 @@ def add_layers(
     activate: bool,
 ) -> Steps[None]:
     """Add results at a place, in the document's own colours, with their recipes: as a group of that name, in one undo
-    step; with None, each by itself. ``activate``: the highest becomes the active layer.
+    step; with None, each by itself. ``activate``: the highest becomes the active layer; else the one that is stays so.
     """
     layers = []
     for result, name in zip(results, names):
@@ -39,7 +39,7 @@ def add_layers(
         yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
         layers.append(layer)
     # Filled before it is added: adding it is then the only undo step, and redo restores the pixels.
-    below = place.below
+    active, below = None if activate else active_node(document), place.below
     for added in layers if group is None else [_grouped(document, layers, group)]:
         place.parent.addChildNode(added, below)
         below = added
@@ -49,8 +49,10 @@ def add_layers(
         keep_recipe(document, layer, result.recipe)
     # Krita adds them in the meantime; only then can one be activated.
     yield None
-    if activate and below is not None and document in krita.Krita.instance().documents():
-        document.setActiveNode(below)
+    # Krita itself activates what is added.
+    active = below if activate else active
+    if active is not None and document in krita.Krita.instance().documents():
+        document.setActiveNode(active)
 
 
 def layer_name(prompt: str, otherwise: str) -> str:

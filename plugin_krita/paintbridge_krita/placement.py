@@ -44,8 +44,10 @@ class Place:
         """Above the outermost group that this place is in, or above everything; None: this one is above everything."""
         root = self.document.rootNode()
         if self.parent == root:
-            return self.on_top() if self.is_covered else None
-        return _above_group(self.document, _outermost(root, self.parent), _("Inside the group “{name}” it would not be seen: it goes above that group."))
+            words = _("Below other layers it would not be seen: it goes on top of all of them.")
+            return Place(self.document, root, None, words) if self.is_covered else None
+        words = _("Inside the group “{name}” it would not be seen: it goes above that group.")
+        return _above_group(self.document, _outermost(root, self.parent), words)
 
     def on_top(self) -> Place:
         """Above everything."""

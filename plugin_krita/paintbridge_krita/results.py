@@ -7,16 +7,18 @@ from functools import partial
 
 import krita
 
-from bridge.client import JobResult
+from bridge.client import JobResult, Refused
 from bridge.protocol.messages import JobSettings
 
 from .applying import Applying
 from .fields import named
 from .icons import set_icon
 from .message_widget import label
+from .nodes import active_node, layer_of
 from .painting import Order
 from .placed_preview import PaintedPicture, PlacedPreview
 from .qt import QtGui, QtWidgets, Signal
+from .recipes import recipe_of
 from .thumbnails import Thumbnails
 from .translation import _
 
@@ -30,14 +32,14 @@ _APPLIED_BYTES = 256 << 20
 class Results(QtWidgets.QWidget):
     """Thumbnails, and buttons for those that are selected.
 
-    Signals: ``again`` has an order to send; ``reuse`` a picture whose values to take; ``preview_changed`` what to show
-    over the canvas, or None, and whether that is another picture than before; ``compare_held`` whether to hide that for
-    now; ``refused`` the reason why pictures were not applied, and a function that adds them to a given document where
-    they were computed.
+    Signals: ``again`` has an order to send; ``reuse`` a recipe whose values to take, and the values of its order;
+    ``preview_changed`` what to show over the canvas, or None, and whether that is another picture than before;
+    ``compare_held`` whether to hide that for now; ``refused`` the reason why something was not done, and for pictures
+    that were not applied a function that adds them to a given document where they were computed.
     """
 
     again = Signal(object)
-    reuse = Signal(object)
+    reuse = Signal(object, object)
     preview_changed = Signal(object, bool)
     compare_held = Signal(bool)
     refused = Signal(object, object)
@@ -64,7 +66,9 @@ class Results(QtWidgets.QWidget):
         self._apply.clicked.connect(lambda _on: self.apply())
         self._group = _tool("apply_group", _("Add as a layer group above the active layer"), self.apply_as_group)
         self._again = _tool("again", _("Generate once more, with another seed"), self.send_again)
-        self._reuse = _tool("reuse", _("Take its prompt, seed and all other values"), self._take_values)
+        self._reuse = _tool(
+            "reuse", _("Take prompt, seed and all other values of the picture, or of the layer"), self._take_values
+        )
         self._shown = _tool("shown", _("Show the chosen picture on the canvas"), self._choose)
         self._shown.setCheckable(True)
         self._shown.setChecked(True)
@@ -94,10 +98,11 @@ class Results(QtWidgets.QWidget):
         """Whether a picture is selected, and so shown over the canvas."""
         return bool(self._list.chosen()) and self._shown.isChecked()
 
-    @property
-    def waiting(self) -> int:
-        """How many pictures have not been applied."""
-        return sum(not self._list.is_applied(item) for item in self._list.all())
+    def waiting(self, document: krita.Document | None = None) -> int:
+        """How many pictures have not been applied: those of a document, or all."""
+        items = [item for item in self._list.all() if not self._list.is_applied(item)]
+        documents = [self._list.picture(item).order.target.document for item in items]
+        return len(documents) if document is None else sum(one == document for one in documents)
 
     def set_document(self, document: krita.Document | None) -> None:
         """The document that is looked at. Pictures of others are dimmed."""
@@ -198,7 +203,17 @@ class Results(QtWidgets.QWidget):
         self.refused.emit(error, place)
 
     def _take_values(self) -> None:
-        self.reuse.emit(self._chosen()[0])
+        """Of the chosen picture; where none is chosen, of the active layer."""
+        chosen = self._chosen()
+        if chosen:
+            self.reuse.emit(chosen[0].layer.recipe, chosen[0].order.values)
+        elif self._document is not None:
+            try:
+                recipe = recipe_of(self._document, layer_of(active_node(self._document)))
+            except Refused as error:
+                self.refused.emit(error, None)
+            else:
+                self.reuse.emit(recipe, {})
 
     def _chosen(self) -> list[PaintedPicture]:
         return [self._list.picture(item) for item in self._list.chosen()]
@@ -230,7 +245,7 @@ class Results(QtWidgets.QWidget):
         for button in (self._apply, self._group, self._discard):
             button.setEnabled(chosen > 0 and not self._applying.is_busy)
         self._compare.setEnabled(self.is_previewing)
-        self._reuse.setEnabled(chosen == 1)
+        self._reuse.setEnabled(chosen <= 1 and self._document is not None)
         self._again.setEnabled(chosen == 1 and self._connected)
 
 

@@ -12,8 +12,9 @@ __all__ = ["Thumbnails"]
 
 _PICTURE_ROLE, _BYTES_ROLE, _APPLIED_ROLE, _DIMMED_ROLE = (Qt.ItemDataRole.UserRole + number for number in range(4))
 
-_SIDE = 72
-_MARGIN = 4
+# Four beside one another in a docker of usual width.
+_SIDE = 54
+_MARGIN = 3
 _TEXT_MARGIN = 12
 _TICK = 16
 _DIM = 0.35

@@ -60,9 +60,10 @@ def open_ones():
     # Not those in which colours are converted meanwhile, which nobody sees.
     return [view.document() for view in Krita.views()]
 def closed():
+    # First: Krita asks about pictures that have not been applied.
+    part("results").clear()
     for document in open_ones():
         close_one(document)
-    part("results").clear()
     part("dismiss").click()
     part("batch").setValue(1)
     part("seed").clear()
@@ -190,7 +191,7 @@ class KritaDocker:
 
     def results(self) -> int:
         """How many pictures have not been applied."""
-        return int(self.ask("docker._results.waiting"))
+        return int(self.ask("docker._results.waiting()"))
 
     def open(self, code: str) -> None:
         """Run code that opens a document, and wait until it is the active one."""

@@ -28,15 +28,6 @@ def everything(of=None):
     for child in (of or document().rootNode()).childNodes():
         yield child
         yield from everything(child)
-def choose_layers(*names):
-    rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
-    flags = QtCore.QItemSelectionModel.SelectionFlag
-    rows.expandAll()
-    found = [rows.model().match(rows.model().index(0, 0), 0, name, 1,
-             QtCore.Qt.MatchFlag.MatchExactly | QtCore.Qt.MatchFlag.MatchRecursive)[0] for name in names]
-    rows.selectionModel().setCurrentIndex(found[0], flags.ClearAndSelect | flags.Rows)
-    for index in found[1:]:
-        rows.selectionModel().select(index, flags.Select | flags.Rows)
 None
 """
 
