@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import krita
 
 from bridge.client import Refused
@@ -34,13 +36,15 @@ def read(document: krita.Document, source: str, area: Rect) -> Steps[tuple[QtCor
         copies = [node.clone() for node in _chosen(document)]
         for copy in copies:
             copy.setVisible(True)
-        return (yield from _merged(document, space, copies, box)), space
+        return (yield from _merged(document, space, copies, box, ())), space
     node = layer_of(active_node(document))
     if node is None:
         raise Refused(_("No layer is active."), _("Select the layer to look at, then try again."))
     if source == ACTIVE:
         return node.projectionPixelData(*box), ColorSpace.of(node)
-    return (yield from _merged(document, space, _without_what_is_above(document, node), box)), space
+    path = path_to(document, node)
+    copies = [layer.clone() for layer in layers_in(document.rootNode())[: path[0] + 1]]
+    return (yield from _merged(document, space, copies, box, path[1:])), space
 
 
 def _chosen(document: krita.Document) -> list[krita.Node]:
@@ -50,28 +54,30 @@ def _chosen(document: krita.Document) -> list[krita.Node]:
     return found
 
 
-def _without_what_is_above(document: krita.Document, node: krita.Node) -> list[krita.Node]:
-    """Copies of a layer, of what lies below it, and of the groups that it is in; what is above it there is hidden."""
-    path = path_to(document, node)
-    copies = [layer.clone() for layer in layers_in(document.rootNode())[: path[0] + 1]]
-    parent = copies[-1]
-    for index in path[1:]:
-        layers = layers_in(parent)
-        for above in layers[index + 1 :]:
-            above.setVisible(False)
-        parent = layers[index]
-    return copies
-
-
 def _merged(
-    document: krita.Document, space: ColorSpace, copies: list[krita.Node], box: tuple[int, int, int, int]
+    document: krita.Document,
+    space: ColorSpace,
+    copies: list[krita.Node],
+    box: tuple[int, int, int, int],
+    highest: Sequence[int],
 ) -> Steps[QtCore.QByteArray]:
-    """Copies of layers share their pixels with them, so that laying them into a document of their own costs little."""
+    """Copies of layers share their pixels with them, so that laying them into a document of their own costs little.
+    ``highest`` is the way from the last of them, a group, down to a layer that nothing is to be seen above of.
+    """
     apart = hidden_document(document.width(), document.height(), space.model, space.depth, space.profile)
     try:
         for copy in copies:
             yield from settled(apart)
             apart.rootNode().addChildNode(copy, None)
+        yield from settled(apart)
+        parent = layers_in(apart.rootNode())[-1]
+        for index in highest:
+            layers = layers_in(parent)
+            for above in layers[index + 1 :]:
+                above.setVisible(False)
+            parent = layers[index]
+        # Krita does not compute by itself what is below a layer that is hidden.
+        apart.refreshProjection()
         yield from settled(apart)
         return apart.pixelData(*box)
     finally:
