@@ -21,10 +21,10 @@ import msgpack
 from ..errors import Sentence
 from .errors import BridgeError
 from .fields import field_specs
-from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, ServerMessage
+from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, Recipe, ServerMessage
 from .sentences import WireSentence
 
-__all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_server", "encode"]
+__all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_recipe", "decode_server", "encode"]
 
 FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
@@ -116,6 +116,13 @@ def decode_client(frame: bytes) -> ClientMessage:
 def decode_server(frame: bytes) -> ServerMessage:
     """Unpack what a server sent, but for fields that are not known. Raises as :func:`decode_client` otherwise."""
     return cast(ServerMessage, _decode(frame, SERVER_MESSAGES, strict=False))
+
+
+def decode_recipe(plain: object) -> Recipe:
+    """A recipe from what ``dataclasses.asdict`` made of it, as a host keeps it with a layer, through JSON. Fields that
+    are not known are left out: a later bridge may have written it. Raises as :func:`decode_client`.
+    """
+    return cast(Recipe, _build(Recipe, plain, "recipe", strict=False))
 
 
 def _decode(frame: bytes, messages: Mapping[str, type[Any]], *, strict: bool) -> Any:

@@ -123,6 +123,7 @@ class _Arguments:
     def source(self, name: str) -> None:
         offered = {
             "visible": (_("All visible layers"), _("What you see")),
+            "below": (_("Active layer and below"), _("What you see, without what lies above the active layer")),
             "layer": (_("The active layer alone"), _("As if there were no other layers")),
         }
         self._choice(name, _("_Viewed layers"), _("What the new is made to fit"), offered)

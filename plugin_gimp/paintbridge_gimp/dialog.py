@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from gi.repository import Gdk, Gimp, GimpUi, GObject, Gtk
+from gi.repository import Gdk, Gimp, GimpUi, GObject, Gtk, Pango
 
 from .bridge_status import BridgeStatus
 from .commands import Command
@@ -22,8 +22,11 @@ _OFFERED = ("checkpoint", "sampler")
 _SLIDERS = ("strength",)
 
 
-def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command) -> tuple[bool, Optional[Connection]]:
-    """Show it. Returns whether the artist pressed the button, and if so the connection, if there is one by then.
+def ask(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Command, notice: str
+) -> tuple[bool, Optional[Connection]]:
+    """Show it, with words that the artist should read before. Returns whether the artist pressed the button, and if so
+    the connection, if there is one by then.
 
     It never begins with the mode Remove, though *Repeat* still does that: whoever opens it again has something to say.
     """
@@ -56,6 +59,11 @@ def ask(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, command: Comman
     content.pack_start(status.box, False, False, 6)
     content.reorder_child(status.box, 0)
     status.box.show_all()
+    if notice:
+        words = Gtk.Label(label=notice, xalign=0, wrap=True, wrap_mode=Pango.WrapMode.WORD_CHAR, max_width_chars=60)
+        content.pack_start(words, False, False, 6)
+        content.reorder_child(words, 1)
+        words.show_all()
     dialog.connect("key-press-event", _paint_on_control_enter)
     if "prompt" in command.shown:
         dialog.get_widget("prompt", Gtk.TextView.__gtype__).grab_focus()

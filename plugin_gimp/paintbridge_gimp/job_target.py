@@ -12,9 +12,11 @@ from bridge.client import Pixels, Refused
 from bridge.protocol.messages import Extent, Rect
 
 from .pixels import coverage_depth, read_coverage, read_layer, read_visible, wire_depth
+from .placement import Place, highest, path_to, place_above
+from .strips import picture_within
 from .translation import _
 
-__all__ = ["JobTarget", "Margins", "check_open"]
+__all__ = ["JobTarget", "Margins", "check_open", "layers_of", "selection_bounds"]
 
 
 @dataclass(frozen=True)
@@ -32,28 +34,38 @@ class Margins:
 
 @dataclass(frozen=True)
 class JobTarget:
-    """``canvas`` is the size with the margins, and its pixels are what the bridge counts in; ``layer`` is the one that
-    results go above; ``bounds`` are those of what is selected, None: all of the canvas; ``scale`` is how many times the
-    image is to be enlarged.
+    """``canvas`` is the size with the margins, and its pixels are what the bridge counts in; results go above the
+    highest of ``layers``, those that are chosen; ``bounds`` are those of what is selected, None: all of the canvas;
+    ``kept`` is the part of the canvas that the picture goes on beyond; ``scale`` is how many times the image is to be
+    enlarged.
     """
 
     image: Gimp.Image
-    layer: Optional[Gimp.Layer]
+    layers: tuple[Gimp.Layer, ...]
     canvas: Extent
     margins: Margins
     scale: int
     bounds: Optional[Rect]
     selected: bool
+    kept: Optional[Rect]
     depth: str
 
     @classmethod
     def of(
-        cls, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], *, whole_layer: bool, margins: Margins, scale: int
+        cls,
+        image: Gimp.Image,
+        drawables: Sequence[Gimp.Drawable],
+        *,
+        whole_layer: bool,
+        into_strips: bool,
+        margins: Margins,
+        scale: int,
     ) -> JobTarget:
         """Look at an image.
 
         Args:
             whole_layer: without a selection the layer counts as selected; otherwise the canvas.
+            into_strips: without a selection transparent strips beside the picture do, if there are any.
 
         Raises:
             Refused: the image is indexed, or has a floating selection; or what is active is no layer, or gone by
@@ -69,36 +81,46 @@ class JobTarget:
                 _("The image has a floating selection, and no layer can be added before it is anchored."),
                 _("Anchor it with Layer > Anchor Floating Selection, then try again."),
             )
-        layer = _layer_of(drawables)
+        layers = layers_of(drawables)
         width, height = image.get_width(), image.get_height()
         canvas = Extent(width + margins.left + margins.right, height + margins.top + margins.bottom)
         selected = not margins and not Gimp.Selection.is_empty(image)
-        if margins:
-            bounds: Optional[Rect] = _frame_bounds(canvas, margins)
+        kept = Rect(margins.left, margins.top, width, height) if margins else None
+        if kept is None and into_strips and not selected:
+            kept = picture_within(image)
+        bounds: Optional[Rect] = None
+        if kept is not None:
+            bounds = _frame_bounds(canvas, kept)
         elif selected:
-            _success, _some, left, top, right, bottom = Gimp.Selection.bounds(image)
-            bounds = Rect(left, top, right - left, bottom - top)
-        else:
-            bounds = _layer_bounds(layer, canvas) if whole_layer and layer is not None else None
-        return cls(image, layer, canvas, margins, scale, bounds, selected, wire_depth(image))
+            bounds = selection_bounds(image)
+        elif whole_layer and layers:
+            bounds = _layer_bounds(highest(layers), canvas)
+        return cls(image, layers, canvas, margins, scale, bounds, selected, kept, wire_depth(image))
 
     @property
     def origin(self) -> tuple[int, int]:
         """Where the image lies on the canvas."""
         return self.margins.left, self.margins.top
 
-    def picture(self, area: Rect, *, layer_alone: bool) -> Pixels:
-        """The pixels of an area of the canvas.
+    def place(self) -> Place:
+        """Where the results go. The image has not grown yet."""
+        seen = self.bounds or Rect(0, 0, self.canvas.width, self.canvas.height)
+        left, top = self.origin
+        return place_above(self.image, self.layers, Rect(seen.x - left, seen.y - top, seen.width, seen.height))
+
+    def picture(self, area: Rect, source: str) -> Pixels:
+        """The pixels of an area of the canvas, of a source as the argument has it.
 
         Raises:
-            Refused: of a layer alone, but there is none.
+            Refused: of a layer, but there is none.
         """
-        if not layer_alone:
-            data = read_visible(self.image, self.canvas, self.origin, area, self.depth)
-        elif self.layer is not None:
-            data = read_layer(self.layer, self.origin, area, self.depth)
-        else:
+        if source != "visible" and not self.layers:
             raise Refused(_("No layer is active."), _("Select the layer to look at, then try again."))
+        if source == "layer":
+            data = read_layer(highest(self.layers), self.origin, area, self.depth)
+        else:
+            path = path_to(highest(self.layers)) if source == "below" else None
+            data = read_visible(self.image, self.canvas, self.origin, area, self.depth, path)
         return Pixels(data, area.width, area.height, 4, self.depth)
 
     def coverage(self, area: Rect) -> Optional[Pixels]:
@@ -106,9 +128,8 @@ class JobTarget:
         if self.selected:
             depth = coverage_depth(self.depth)
             return Pixels(read_coverage(self.image, area, depth), area.width, area.height, 1, depth)
-        if self.margins:
-            old = Rect(*self.origin, self.image.get_width(), self.image.get_height())
-            return Pixels(_box(area, old, inside=0, outside=255), area.width, area.height, 1)
+        if self.kept is not None:
+            return Pixels(_box(area, self.kept, inside=0, outside=255), area.width, area.height, 1)
         if self.bounds is not None:
             return Pixels(_box(area, self.bounds, inside=255, outside=0), area.width, area.height, 1)
         return None
@@ -123,18 +144,29 @@ def check_open(image: Gimp.Image) -> None:
         )
 
 
-def _layer_of(drawables: Sequence[Gimp.Drawable]) -> Optional[Gimp.Layer]:
-    if not drawables:
-        return None
-    drawable = drawables[0]
-    if not drawable.is_valid():
-        raise Refused(
-            _("The layer that was active is no longer in the image."), _("Select a layer, then repeat the filter.")
-        )
-    layer = Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
-    if not isinstance(layer, Gimp.Layer):
-        raise Refused(_("What is active is a channel, not a layer."), _("Select a layer, then try again."))
-    return layer
+def layers_of(drawables: Sequence[Gimp.Drawable]) -> tuple[Gimp.Layer, ...]:
+    """The layers that are chosen, by themselves or by their masks.
+
+    Raises:
+        Refused: one is gone by now, or is no layer.
+    """
+    layers = []
+    for drawable in drawables:
+        if not drawable.is_valid():
+            raise Refused(
+                _("The layer that was active is no longer in the image."), _("Select a layer, then repeat the filter.")
+            )
+        layer = Gimp.Layer.from_mask(drawable) if isinstance(drawable, Gimp.LayerMask) else drawable
+        if not isinstance(layer, Gimp.Layer):
+            raise Refused(_("What is active is a channel, not a layer."), _("Select a layer, then try again."))
+        layers.append(layer)
+    return tuple(layers)
+
+
+def selection_bounds(image: Gimp.Image) -> Rect:
+    """Of what is selected."""
+    _success, _some, left, top, right, bottom = Gimp.Selection.bounds(image)
+    return Rect(left, top, right - left, bottom - top)
 
 
 def _layer_bounds(layer: Gimp.Layer, canvas: Extent) -> Optional[Rect]:
@@ -146,16 +178,17 @@ def _layer_bounds(layer: Gimp.Layer, canvas: Extent) -> Optional[Rect]:
     return Rect(x, y, width, height)
 
 
-def _frame_bounds(canvas: Extent, margins: Margins) -> Rect:
-    """Of what is new: one strip, or, as soon as there are two, all that they span."""
-    grown = [bool(margin) for margin in (margins.left, margins.top, margins.right, margins.bottom)]
-    if sum(grown) == 1:
-        if margins.left or margins.right:
-            width = margins.left or margins.right
-            return Rect(0 if margins.left else canvas.width - width, 0, width, canvas.height)
-        height = margins.top or margins.bottom
-        return Rect(0, 0 if margins.top else canvas.height - height, canvas.width, height)
-    return Rect(0, 0, canvas.width, canvas.height)
+def _frame_bounds(canvas: Extent, kept: Rect) -> Rect:
+    """Of what lies beyond a part of the canvas: one strip, or, as soon as there are two, all that they span."""
+    right, bottom = kept.x + kept.width, kept.y + kept.height
+    strips = [
+        Rect(0, 0, kept.x, canvas.height),
+        Rect(right, 0, canvas.width - right, canvas.height),
+        Rect(0, 0, canvas.width, kept.y),
+        Rect(0, bottom, canvas.width, canvas.height - bottom),
+    ]
+    strips = [strip for strip in strips if strip.width and strip.height]
+    return strips[0] if len(strips) == 1 else Rect(0, 0, canvas.width, canvas.height)
 
 
 def _box(area: Rect, box: Rect, *, inside: int, outside: int) -> bytes:

@@ -10,8 +10,9 @@ from gi.repository import Gimp
 
 from bridge.client import ResultLayer
 
-from .job_target import JobTarget, check_open
+from .job_target import JobTarget
 from .pixels import write_layer
+from .placement import Place
 
 __all__ = ["RECIPE_PARASITE", "add_layers", "empty_layer", "layer_name"]
 
@@ -20,20 +21,15 @@ RECIPE_PARASITE = "paintbridge-recipe"
 _LONGEST_NAME = 60
 
 
-def add_layers(target: JobTarget, results: Sequence[ResultLayer], *, name: str, as_mask: bool) -> list[Gimp.Layer]:
-    """Add them; the first is on top, and the only visible one.
+def add_layers(
+    target: JobTarget, place: Place, results: Sequence[ResultLayer], *, name: str, as_mask: bool
+) -> list[Gimp.Layer]:
+    """Add them at a place; the first is on top, and the only visible one.
 
     Args:
         as_mask: the layers are opaque, and what they cover is a layer mask.
-
-    Raises:
-        Refused: the image was closed meanwhile.
     """
-    image, above = target.image, target.layer
-    check_open(image)
-    parent, position = None, 0
-    if above is not None and above.is_valid():
-        parent, position = above.get_parent(), image.get_item_position(above)
+    image = target.image
     layers = [_layer(image, result, name) for result in results]
     image.undo_group_start()
     try:
@@ -43,7 +39,7 @@ def add_layers(target: JobTarget, results: Sequence[ResultLayer], *, name: str, 
             image.scale(target.canvas.width * target.scale, target.canvas.height * target.scale)
         # Each is put where the one below it lay.
         for layer in reversed(layers):
-            image.insert_layer(layer, parent, position)
+            image.insert_layer(layer, place.parent, place.position)
             layer.set_visible(layer is layers[0])
             if as_mask:
                 layer.add_mask(layer.create_mask(Gimp.AddMaskType.ALPHA_TRANSFER))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from gi.repository import Gimp
 
@@ -19,7 +19,7 @@ from .layers import add_layers, layer_name
 from .progress import Progress
 from .translation import _, said
 
-__all__ = ["job_target", "paint"]
+__all__ = ["job_target", "notice", "paint"]
 
 
 def paint(
@@ -32,6 +32,8 @@ def paint(
     """
     progress.say(_("Reading the image"))
     mode = _mode(command, config)
+    if mode == Mode.AUTO and target.kept is not None:
+        mode = Mode.EXPAND
     settings = {**settings_of(config), "kind": command.kind, "mode": mode, "scale": target.scale}
     if mode == Mode.REMOVE:
         # To remove asks for nothing: a prompt that was left in the dialog would be painted there.
@@ -40,8 +42,7 @@ def paint(
     planned = connection.plan(canvas=target.canvas, selection=target.bounds, context=choice, **settings)
     pixels: dict[str, Any] = {"selection": target.coverage(planned.context)}
     if command.kind != JobKind.GENERATE:
-        alone = given(config, "source") == "layer"
-        pixels["picture"] = target.picture(planned.context, layer_alone=alone)
+        pixels["picture"] = target.picture(planned.context, given(config, "source") or "visible")
 
     def follow(event: JobUpdate) -> None:
         check_open(target.image)
@@ -56,10 +57,29 @@ def paint(
         **settings,
     )
     name = layer_name(settings.get("prompt", ""), _("Remove") if mode == Mode.REMOVE else command.title)
-    layers = add_layers(target, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
-    if result.hints:
-        Gimp.message("\n".join(map(said, result.hints)))
+    check_open(target.image)
+    place = target.place()
+    layers = add_layers(target, place, result.layers, name=name, as_mask=bool(given(config, "layer-mask")))
+    # A dialog has said it before.
+    words = [place.words] if place.words and not command.dialog else []
+    words += map(said, result.hints)
+    if words:
+        Gimp.message("\n".join(words))
     return layers
+
+
+def notice(command: Command, image: Gimp.Image, drawables: Sequence[Gimp.Drawable]) -> str:
+    """What the artist should know of a command before it is run: where its results go, if not above the active layer,
+    and what it repaints where nothing is selected. Nothing where it would be refused anyway.
+    """
+    try:
+        target = _target(command, image, drawables, _mode(command, None), Margins(), 1)
+    except Refused:
+        return ""
+    words = [target.place().words]
+    if target.kept is not None:
+        words.append(_("Nothing is selected: Automatic fills the transparent strips beside the picture."))
+    return "\n".join(filter(None, words))
 
 
 def job_target(
@@ -77,10 +97,24 @@ def job_target(
         if not margins:
             raise Refused(_("The canvas does not grow: all four sides are 0."), _("Let it grow on one side at least."))
     scale = int(given(config, "scale") or 1)
-    target = JobTarget.of(image, drawables, whole_layer=command.whole_layer, margins=margins, scale=scale)
-    if target.bounds is None:
-        _check_selected(_mode(command, config))
+    mode = _mode(command, config)
+    target = _target(command, image, drawables, mode, margins, scale)
+    if target.bounds is None or (mode == Mode.EXPAND and target.kept is None and not target.selected):
+        _check_selected(mode)
     return target
+
+
+def _target(
+    command: Command, image: Gimp.Image, drawables: Sequence[Gimp.Drawable], mode: str, margins: Margins, scale: int
+) -> JobTarget:
+    return JobTarget.of(
+        image,
+        drawables,
+        whole_layer=command.whole_layer,
+        into_strips=command.kind == JobKind.FILL and mode in (Mode.AUTO, Mode.EXPAND),
+        margins=margins,
+        scale=scale,
+    )
 
 
 def _check_selected(mode: str) -> None:
@@ -96,8 +130,10 @@ def _check_selected(mode: str) -> None:
         )
 
 
-def _mode(command: Command, config: Gimp.ProcedureConfig) -> str:
-    return given(config, "mode") or command.mode
+def _mode(command: Command, config: Optional[Gimp.ProcedureConfig]) -> str:
+    """The mode that the artist has chosen; without a configuration the command's own."""
+    chosen = None if config is None else given(config, "mode")
+    return chosen or command.mode
 
 
 def _margins(image: Gimp.Image, config: Gimp.ProcedureConfig) -> Margins:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Optional
+
 from gi.repository import Gegl, Gimp
 
 from bridge.protocol.messages import Extent, Rect
@@ -42,10 +45,18 @@ def coverage_depth(depth: str) -> str:
     return "u8" if depth == "u8" else "u16"
 
 
-def read_visible(image: Gimp.Image, canvas: Extent, origin: tuple[int, int], area: Rect, depth: str) -> bytes:
+def read_visible(
+    image: Gimp.Image,
+    canvas: Extent,
+    origin: tuple[int, int],
+    area: Rect,
+    depth: str,
+    highest: Optional[Sequence[int]] = None,
+) -> bytes:
     """The visible layers merged.
 
     Args:
+        highest: the path to a layer (:func:`.placement.path_to`): what lies above that is left out.
         canvas, origin: the canvas's size, and where the image lies on it: (0, 0) unless the canvas is to grow.
         area: on the canvas.
     """
@@ -53,6 +64,11 @@ def read_visible(image: Gimp.Image, canvas: Extent, origin: tuple[int, int], are
     copy = image.duplicate()
     try:
         copy.undo_disable()
+        layers = copy.get_layers()
+        for position in highest or ():
+            for above in layers[:position]:
+                above.set_visible(False)
+            layers = layers[position].get_children() if layers[position].is_group() else []
         if origin != (0, 0) or (copy.get_width(), copy.get_height()) != (canvas.width, canvas.height):
             copy.resize(canvas.width, canvas.height, *origin)
         copy.crop(area.width, area.height, area.x, area.y)

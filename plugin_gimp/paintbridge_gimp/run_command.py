@@ -14,7 +14,7 @@ from .commands import commands
 from .connection import Connection, connect
 from .error_text import error_text
 from .main_loop import in_background
-from .painting import job_target, paint
+from .painting import job_target, notice, paint
 from .progress import Progress
 from .settings import Settings
 from .translation import DOMAIN
@@ -64,7 +64,7 @@ def _run(
         if command.dialog:
             from .dialog import ask
 
-            pressed, connection = ask(procedure, config, command)
+            pressed, connection = ask(procedure, config, command, notice(command, image, drawables))
             if not pressed:
                 return None
     with contextlib.ExitStack() as stack:

@@ -7,23 +7,22 @@ from collections.abc import Collection
 from bridge.protocol.messages import job_fields
 
 from .fields import CheckBox, Choice, Field, OptionalChoice, OptionalNumber, named, plain_field
+from .fold import Fold
 from .modes import KINDS
-from .qt import Qt, QtWidgets, Signal
-from .sources import ACTIVE, CHOSEN, VISIBLE
+from .qt import QtWidgets
+from .sources import ACTIVE, BELOW, CHOSEN, VISIBLE
 from .translation import _
 
 __all__ = ["Advanced"]
 
 
-class Advanced(QtWidgets.QWidget):
+class Advanced(Fold):
     """``parts`` are its fields by their names on the wire; and ``source``, what is read of the document. ``rows`` are
     where they stand. A field of a job's settings that has a widget neither here nor ``elsewhere`` gets a plain one.
     """
 
-    unfolded = Signal()
-
     def __init__(self, elsewhere: Collection[str]) -> None:
-        super().__init__()
+        super().__init__("advanced", _("Advanced"))
         self.steps = named(OptionalNumber("steps"), "steps", _("Denoising steps"))
         self.guidance = named(
             OptionalNumber("guidance", step=0.5, decimals=1), "guidance", _("How closely to follow the prompt")
@@ -41,6 +40,7 @@ class Advanced(QtWidgets.QWidget):
         context.add("canvas", _("The whole canvas"), _("Everything: most overview"))
         source = named(Choice(), "source", _("What the new is made to fit"))
         source.add(VISIBLE, _("All visible layers"), _("What you see"))
+        source.add(BELOW, _("Active layer and below"), _("What you see, without what lies above the active layer"))
         source.add(ACTIVE, _("The active layer alone"), _("As if there were no other layers"))
         source.add(CHOSEN, _("The chosen layers"), _("Those that are selected in the Layers docker"))
         strict = named(CheckBox(_("Stay inside the selection")), "strict", _("Change nothing outside the selection"))
@@ -54,14 +54,7 @@ class Advanced(QtWidgets.QWidget):
             "source": source,
             "strict": strict,
         }
-        self._fold = named(QtWidgets.QToolButton(), "advanced")
-        self._fold.setText(_("Advanced"))
-        self._fold.setCheckable(True)
-        self._fold.setAutoRaise(True)
-        self._fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._fold.toggled.connect(self._show)
-        self._folded = QtWidgets.QWidget()
-        self.rows = rows = QtWidgets.QFormLayout(self._folded)
+        self.rows = rows = QtWidgets.QFormLayout(self.folded)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(_("Steps"), self.steps)
         rows.addRow(_("Guidance"), self.guidance)
@@ -75,14 +68,3 @@ class Advanced(QtWidgets.QWidget):
             if name not in self.parts and name not in elsewhere and any(map(field.counts_for, KINDS)):
                 part = self.parts[name] = plain_field(field)
                 rows.addRow(*((part,) if field.spec.core is bool else (_(field.title), part)))
-        column = QtWidgets.QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._fold)
-        column.addWidget(self._folded)
-        self._show(False)
-
-    def _show(self, on: bool) -> None:
-        self._folded.setVisible(on)
-        self._fold.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
-        if on:
-            self.unfolded.emit()

@@ -12,11 +12,13 @@ from typing import Any
 import krita
 
 from bridge.client import Bridge
-from bridge.protocol.messages import Extent, Planned
+from bridge.protocol.messages import Extent, Planned, Rect
 
+from .modes import AUTOMATIC, Repaints
 from .qt import QtCore, QtWidgets, Signal
 from .queued_callback import QueuedCallback
 from .selections import bounds_of
+from .strips import strips_of
 
 __all__ = ["AutoMode"]
 
@@ -26,12 +28,12 @@ _POLL_MS = 500
 class AutoMode(QtCore.QObject):
     """Polls while ``watched`` is visible. ``resolved`` has the mode, or None where it is not known.
 
-    ``planning`` returns the fields for `plan`, by whether anything is selected.
+    ``planning`` returns the fields for `plan`, by what would be repainted.
     """
 
     resolved = Signal(object)
 
-    def __init__(self, watched: QtWidgets.QWidget, planning: Callable[[bool], dict[str, Any]]) -> None:
+    def __init__(self, watched: QtWidgets.QWidget, planning: Callable[[Repaints], dict[str, Any]]) -> None:
         super().__init__(watched)
         self._watched = watched
         self._planning = planning
@@ -56,13 +58,14 @@ class AutoMode(QtCore.QObject):
             self.resolved.emit(None)
             return
         bounds = bounds_of(document)
-        planned = self._planning(bounds is not None)
+        planned = self._planning(_repaints(document, bounds))
         question = (document.width(), document.height(), bounds, *planned.values())
         if question == self._last_question:
             return
         self._last_question = question
-        if planned["kind"] != "fill":
-            self.resolved.emit(planned["kind"])
+        known = planned["mode"] if planned["kind"] == "fill" else planned["kind"]
+        if known != AUTOMATIC:
+            self.resolved.emit(known)
             return
         try:
             canvas = Extent(document.width(), document.height())
@@ -77,6 +80,12 @@ class AutoMode(QtCore.QObject):
         if question == self._last_question:
             refused = answer.cancelled() or answer.exception() is not None
             self.resolved.emit(None if refused else answer.result().mode)
+
+
+def _repaints(document: krita.Document, bounds: Rect | None) -> Repaints:
+    if bounds is not None:
+        return Repaints.SELECTION
+    return Repaints.CANVAS if strips_of(document) is None else Repaints.STRIPS
 
 
 def _answer(send: Callable[[tuple[object, Future[Planned]]], None], question: object, answer: Future[Planned]) -> None:

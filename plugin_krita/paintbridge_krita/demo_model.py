@@ -28,6 +28,8 @@ class DemoModelRow(QtWidgets.QWidget):
         self._known.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self._known.clicked.connect(lambda _on: self._known.showMenu())
         self._menu = QtWidgets.QMenu(self._known)
+        # One column that scrolls where the screen is lower.
+        self._menu.setStyleSheet("QMenu { menu-scrollable: 1; }")
         self._menu.triggered.connect(lambda action: self.picked.emit(action.text()))
         self._known.setMenu(self._menu)
         others = named(QtWidgets.QToolButton(), "others", _("Checkpoints that the bridge can fetch"))
@@ -46,5 +48,5 @@ class DemoModelRow(QtWidgets.QWidget):
         self.setVisible(checkpoint is not None and checkpoint.demo)
         if checkpoint is not None and checkpoint.demo:
             self._menu.clear()
-            for name in checkpoint.known_names:
+            for name in sorted(checkpoint.known_names, key=str.casefold):
                 self._menu.addAction(name)

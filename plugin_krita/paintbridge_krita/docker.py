@@ -16,20 +16,24 @@ from .checkpoints_dialog import CheckpointsDialog
 from .connection import Connection
 from .demo_model import DemoModelRow
 from .disconnected import DisconnectedPanel
+from .docker_place import place_once, say_on_canvas
 from .error_text import error_text
 from .fields import named
 from .form import Form
 from .icons import set_icon, update_icons
-from .job_target import JobTarget, TargetChanged
+from .job_buttons import JobButtons, row_of
+from .job_target import TargetChanged
 from .jobs import Jobs
 from .layers import layer_name
+from .leaving import LeavingQuestion
 from .message_widget import MessageWidget, label
-from .overlay import Overlay
+from .ordering import Ordering
+from .overlay import Overlay, OverlayImage
 from .painting import Order, Painting
 from .preview import overlay_of_preview
 from .progress import Progress
 from .qt import QtCore, QtGui, QtWidgets
-from .results import PaintedPicture, Results
+from .results import Results
 from .scroll_areas import DockerScrollArea
 from .settings_dialog import SettingsDialog
 from .translation import _, said
@@ -47,10 +51,13 @@ class PaintbridgeDocker(krita.DockWidget):
         self.setWindowTitle("Paintbridge")
         self._disconnected = DisconnectedPanel()
         self._demo_model = DemoModelRow()
-        self._form = Form(self._demo_model)
-        self._generate = named(QtWidgets.QPushButton(_("Generate")), "generate")
-        self._cancel = named(QtWidgets.QPushButton(_("Cancel")), "cancel")
+        self._form = Form()
+        self._ordering = Ordering(self, self._form)
+        self._buttons = JobButtons(self._ordering)
         self._progress = Progress()
+        self._cancel = named(QtWidgets.QToolButton(), "cancel", _("Cancel"))
+        set_icon(self._cancel, "cancel")
+        self._cancel.setAutoRaise(True)
         self._message = MessageWidget()
         self._results = Results()
         self._state = label("state")
@@ -61,7 +68,8 @@ class PaintbridgeDocker(krita.DockWidget):
         self._overlay = Overlay(self)
         self._connection = Connection(self)
         self._jobs = Jobs(self)
-        self._auto_mode = AutoMode(self, lambda selected: self._form.planning(selected=selected))
+        self._auto_mode = AutoMode(self, self._form.planning)
+        self._leaving = LeavingQuestion(self, self._results.waiting)
         self._lay_out()
         self._connect_all()
         self._form.begin()
@@ -71,7 +79,17 @@ class PaintbridgeDocker(krita.DockWidget):
     def canvasChanged(self, canvas: krita.Canvas | None) -> None:
         """Krita calls this when another view becomes active. Results stay: they belong to their documents."""
         # Not `window()`: that is the docker itself while it floats.
-        self._overlay.set_canvas(canvas, self.parentWidget())
+        window = self.parentWidget()
+        self._overlay.set_canvas(canvas, window)
+        view = None if canvas is None else canvas.view()
+        document = None if view is None else view.document()
+        self._leaving.watch(window, document)
+        self._results.set_document(document)
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        # Krita's window takes its dockers from their places within this event.
+        QtCore.QTimer.singleShot(0, lambda: place_once(self))
 
     def changeEvent(self, event: QtCore.QEvent) -> None:
         super().changeEvent(event)
@@ -83,14 +101,19 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def generate(self) -> None:
         """Start a job with the form's values."""
-        try:
-            target = JobTarget.of(krita.Krita.instance().activeDocument(), self._form.source)
-            order = Order(target, self._form.values(selected=target.selection is not None))
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
-            self._fail(error)
-        else:
-            self._form.sent_off()
-            self._paint(order)
+        self._ordering.generate()
+
+    def four(self) -> None:
+        """Start one for four pictures."""
+        self._ordering.four()
+
+    def remove(self) -> None:
+        """Let the surroundings grow together over what is selected."""
+        self._ordering.remove()
+
+    def expand(self) -> None:
+        """Ask how far the canvas is to grow, let it grow, and paint what is new."""
+        self._ordering.expand()
 
     def again(self) -> None:
         """The selected picture once more, with another seed."""
@@ -104,7 +127,30 @@ class PaintbridgeDocker(krita.DockWidget):
         """Add the selected pictures as layers."""
         self._results.apply()
 
+    def next(self) -> None:
+        """Choose the next picture."""
+        self._results.step(1)
+
+    def previous(self) -> None:
+        """Choose the picture before."""
+        self._results.step(-1)
+
+    def compare(self) -> None:
+        """Hide the picture over the canvas, or show it again."""
+        self._overlay.toggle()
+
+    def discard(self) -> None:
+        """Take the selected pictures off the list."""
+        self._results.discard()
+
     # ------------------------------------------------------------ jobs
+
+    def _generate_from_the_prompt(self) -> None:
+        """Ctrl+Enter. The next keys are meant for the canvas."""
+        under_way = len(self._jobs.under_way)
+        self.generate()
+        if len(self._jobs.under_way) > under_way:
+            self._overlay.focus_canvas()
 
     def _paint(self, order: Order) -> None:
         bridge = self._connection.bridge
@@ -123,18 +169,18 @@ class PaintbridgeDocker(krita.DockWidget):
         if not isinstance(event, Preview):
             self._progress.follow(event)
         elif not self._results.is_previewing and settings.load("previews", True):
-            self._overlay.show(overlay_of_preview(painting.order, event))
+            self._overlay.replace(overlay_of_preview(painting.order, event))
 
     def _take(self, order: Order, result: JobResult, images: list[QtGui.QImage]) -> None:
-        self._results.add(order, result, images)
+        self._results.add(order, result, images, at_once=settings.load("apply_at_once", False))
         if result.hints:
-            self._message.show_message("\n".join(map(said, result.hints)))
+            self._say("\n".join(map(said, result.hints)))
 
     def _offer_again(self, error: Exception) -> None:
         """Jobs were lost with their bridge: offer to send them again."""
         names = ", ".join(layer_name(order.values["prompt"], _("Paintbridge")) for order in self._jobs.lost)
         words = _("Lost with it: {names}. What was sent is still here.").format(names=names)
-        self._message.show_message(f"{error_text(error)}\n{words}", _("Send Again"), self._send_again)
+        self._say(f"{error_text(error)}\n{words}", _("Send Again"), self._send_again)
 
     def _send_again(self) -> None:
         bridge = self._connection.bridge
@@ -149,15 +195,18 @@ class PaintbridgeDocker(krita.DockWidget):
         if document is None:
             self._fail(error)
         else:
-            self._message.show_message(error_text(error), _("Add It All the Same"), lambda: place(document))
-
-    def _reuse(self, painted: PaintedPicture) -> None:
-        self._form.reuse(painted.layer.recipe, painted.order.values)
+            self._say(error_text(error), _("Add It All the Same"), lambda: place(document))
 
     # ------------------------------------------------------------ display
 
     def _fail(self, error: Exception) -> None:
-        self._message.show_message(error_text(error))
+        self._say(error_text(error))
+
+    def _say(self, words: str, action: str = "", accepted: Callable[[], None] | None = None) -> None:
+        """Show a message; where the docker is closed, or below another one, on the canvas too."""
+        self._message.show_message(words, action, accepted)
+        if not self.isVisible():
+            say_on_canvas(words)
 
     def _show_state(self) -> None:
         words = {
@@ -170,7 +219,8 @@ class PaintbridgeDocker(krita.DockWidget):
         self._state.setText(words[self._connection.state])
         self._disconnected.show_error(self._connection.error)
         # The form is of no use without a bridge.
-        self._form.setVisible(self._connection.state != "absent")
+        for part in (self._form, self._form.options):
+            part.setVisible(self._connection.state != "absent")
         self._show_checkpoints()
         self._show_buttons()
 
@@ -187,9 +237,10 @@ class PaintbridgeDocker(krita.DockWidget):
 
     def _show_buttons(self) -> None:
         connected, jobs = self._connection.bridge is not None, self._jobs.under_way
-        self._generate.setEnabled(connected)
+        self._buttons.setEnabled(connected)
         self._results.set_connected(connected)
         self._cancel.setEnabled(bool(jobs))
+        self._cancel.setVisible(bool(jobs))
         self._progress.show_for(jobs[0] if jobs else None, max(len(jobs) - 1, 0))
 
     def _show_jobs(self) -> None:
@@ -197,6 +248,10 @@ class PaintbridgeDocker(krita.DockWidget):
         if not self._results.is_previewing:
             # The preview of what has ended.
             self._overlay.show(None)
+
+    def _show_on_canvas(self, image: OverlayImage | None, is_other: bool) -> None:
+        show = self._overlay.show if is_other else self._overlay.replace
+        show(image)
 
     def _set(self) -> None:
         """The settings."""
@@ -214,7 +269,8 @@ class PaintbridgeDocker(krita.DockWidget):
         self._settings.clicked.connect(self._set)
         self._demo_model.picked.connect(self._form.prompt.set_field_value)
         self._demo_model.others.connect(self._checkpoints_dialog.show)
-        self._form.sent.connect(self.generate)
+        self._form.sent.connect(self._generate_from_the_prompt)
+        self._form.unfolded.connect(self._scroll_area.reveal)
         self._form.changed.connect(self._auto_mode.update)
         self._form.changed.connect(self._show_demo_model)
         self._auto_mode.resolved.connect(self._form.show_auto_mode)
@@ -223,28 +279,28 @@ class PaintbridgeDocker(krita.DockWidget):
         self._jobs.painted.connect(self._take)
         self._jobs.failed.connect(lambda _order, error: self._fail(error))
         self._jobs.missed.connect(self._offer_again)
-        self._generate.clicked.connect(self.generate)
+        self._ordering.ordered.connect(self._paint)
+        self._ordering.failed.connect(self._fail)
         self._cancel.clicked.connect(self.cancel)
         self._results.again.connect(self._paint)
-        self._results.reuse.connect(self._reuse)
-        self._results.preview_changed.connect(self._overlay.show)
+        self._results.reuse.connect(self._form.reuse)
+        self._results.preview_changed.connect(self._show_on_canvas)
         self._results.compare_held.connect(self._overlay.set_hidden)
         self._results.refused.connect(self._refuse)
 
     def _lay_out(self) -> None:
-        row = QtWidgets.QHBoxLayout()
-        row.addWidget(self._generate, 1)
-        row.addWidget(self._cancel)
-        foot = QtWidgets.QHBoxLayout()
-        foot.addWidget(self._state, 1)
-        foot.addWidget(self._settings)
-        scroll_area = DockerScrollArea()
-        column = scroll_area.column
+        progress = row_of(self._progress, self._cancel)
+        foot = row_of(self._state, self._settings)
+        self._scroll_area = DockerScrollArea()
+        column = self._scroll_area.column
+        # What is needed for each picture comes first: in a low docker the rest is scrolled to.
         column.addWidget(self._disconnected)
         column.addWidget(self._form)
-        column.addLayout(row)
-        column.addWidget(self._progress)
+        column.addWidget(self._buttons)
+        column.addLayout(progress)
         column.addWidget(self._message)
         column.addWidget(self._results, 1)
+        column.addWidget(self._demo_model)
+        column.addWidget(self._form.options)
         column.addLayout(foot)
-        self.setWidget(scroll_area)
+        self.setWidget(self._scroll_area)

@@ -29,9 +29,16 @@ class _Actions(krita.Extension):
     def createActions(self, window: krita.Window) -> None:
         titles = {
             "generate": _("Paintbridge: Generate"),
+            "four": _("Paintbridge: Generate Four"),
             "again": _("Paintbridge: Generate Again"),
+            "remove": _("Paintbridge: Remove"),
+            "expand": _("Paintbridge: Expand Canvas..."),
             "cancel": _("Paintbridge: Cancel"),
             "apply": _("Paintbridge: Apply"),
+            "next": _("Paintbridge: Next Picture"),
+            "previous": _("Paintbridge: Previous Picture"),
+            "compare": _("Paintbridge: Compare"),
+            "discard": _("Paintbridge: Discard"),
         }
         for name, title in titles.items():
             action = window.createAction(f"paintbridge_{name}", title, "tools/scripts")

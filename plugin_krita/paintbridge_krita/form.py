@@ -10,11 +10,11 @@ from bridge.protocol.messages import CheckpointInfo, Recipe, flat_settings, job_
 
 from .advanced import Advanced
 from .fields import Choice, Field, NumberField, OptionalChoice, Percent, SeedField, TextField, align, named
-from .modes import AUTOMATIC, REMOVE, check_selected, job_of, mode_of, modes, name_of
+from .fold import Fold
+from .modes import AUTOMATIC, EXPAND, Repaints, job_of, mode_of, modes, name_of
 from .presets import Presets
 from .prompt import Prompt
 from .qt import QtWidgets, Signal
-from .scroll_areas import FormScrollArea
 from .translation import _
 
 __all__ = ["Form"]
@@ -28,22 +28,25 @@ _OF_DENOISING = ("steps", "guidance", "sampler")
 
 
 class Form(QtWidgets.QWidget):
-    """``sent``: the artist wants it now. ``changed``: some value is another one."""
+    """Prompt and mode. ``options``, the values that are touched less often, is a widget of its own.
+
+    ``sent``: the artist wants it now. ``changed``: some value is another one. ``unfolded`` has a part of the options
+    that has just become larger.
+    """
 
     sent = Signal()
     changed = Signal()
+    unfolded = Signal(object)
 
-    def __init__(self, below_checkpoint: QtWidgets.QWidget) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.prompt = Prompt()
         self.prompt.sent.connect(self.sent)
         negative = named(TextField(), "negative_prompt", _("What is not wanted, in English"))
         negative.setPlaceholderText(_("What is not wanted"))
-        self._mode = named(Choice(), "mode")
+        self._mode = named(Choice(), "mode", _("What to do with the selection"))
         for mode, (title, tip) in modes().items():
             self._mode.add(mode, title, tip)
-        self._mode_before = AUTOMATIC
-        self._mode.changed.connect(self._turn_to_mode)
         strength = Percent("strength")
         strength.setToolTip(_("100 %: repaint freely; less: keep more of what is there"))
         self._checkpoint = named(OptionalChoice(_("The bridge's default")), "checkpoint", _("The model that paints"))
@@ -70,14 +73,13 @@ class Form(QtWidgets.QWidget):
             part.changed.connect(self.changed)
         self._checkpoint.changed.connect(self._suggest)
         self._fresh = self._wanted()
-        below = QtWidgets.QWidget()
-        rows = QtWidgets.QFormLayout(below)
+        self.options = Fold("options", _("Options"))
+        rows = QtWidgets.QFormLayout(self.options.folded)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow(_("Mode"), self._mode)
+        rows.addRow(negative)
         rows.addRow(_("Strength"), strength)
         rows.addRow(_("Checkpoint"), self._checkpoint)
-        rows.addRow(below_checkpoint)
         pictures = QtWidgets.QHBoxLayout()
         pictures.addWidget(seed, 1)
         pictures.addWidget(self._batch)
@@ -85,13 +87,12 @@ class Form(QtWidgets.QWidget):
         rows.addRow(_("Preset"), self._presets)
         rows.addRow(self._advanced)
         align(rows, self._advanced.rows)
+        for fold in (self.options, self._advanced):
+            fold.unfolded.connect(lambda fold=fold: self.unfolded.emit(fold))
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.prompt)
-        column.addWidget(negative)
-        scrolled = FormScrollArea(below)
-        self._advanced.unfolded.connect(lambda: scrolled.reveal(self._advanced))
-        column.addWidget(scrolled)
+        column.addWidget(self._mode)
 
     @property
     def checkpoint(self) -> CheckpointInfo | None:
@@ -99,11 +100,22 @@ class Form(QtWidgets.QWidget):
         chosen = self._checkpoint.field_value()
         return next((one for one in self._checkpoints if chosen in (None, one.name)), None)
 
-    def planning(self, *, selected: bool) -> dict[str, Any]:
+    def planning(self, repaints: Repaints) -> dict[str, Any]:
         """Fields of ``plan`` for what *Automatic* would come to."""
         wanted = self._wanted()
-        job = job_of(AUTOMATIC, strength=wanted["strength"], selected=selected)
+        job = job_of(AUTOMATIC, strength=wanted["strength"], repaints=repaints)
         return {**job, **{name: wanted[name] for name in ("checkpoint", "grow", "feather")}}
+
+    @property
+    def expands(self) -> bool:
+        """Whether the artist has chosen to go on beyond the picture's edge."""
+        return bool(self._mode.field_value() == EXPAND)
+
+    @property
+    def may_expand(self) -> bool:
+        """Whether strips beside the picture would be painted where nothing is selected."""
+        wanted = self._wanted()
+        return self.expands or (wanted["mode"] == AUTOMATIC and wanted["strength"] == 1.0)
 
     @property
     def source(self) -> str:
@@ -124,27 +136,21 @@ class Form(QtWidgets.QWidget):
         title = name_of(AUTOMATIC)
         self._mode.setItemText(0, title if mode is None else f"{title}: {name_of(mode)}")
 
-    def values(self, *, selected: bool) -> dict[str, Any]:
-        """Fields of ``submit``, with ``context`` as the kind of choice.
+    def values(self, repaints: Repaints) -> dict[str, Any]:
+        """Fields of ``submit``, with ``context`` as the kind of choice."""
+        wanted = self._sendable()
+        return {**wanted, **job_of(wanted["mode"], strength=wanted["strength"], repaints=repaints)}
 
-        Raises:
-            Refused: the mode needs a selection.
+    def expansion(self, _repaints: Repaints) -> dict[str, Any]:
+        """As :meth:`values`, to paint what is new of the canvas, whatever mode is chosen."""
+        return {**self._sendable(), "kind": "fill", "mode": EXPAND}
+
+    def removal(self) -> dict[str, Any]:
+        """As :meth:`values`, to let the surroundings grow together over the selection. It asks for nothing: a prompt
+        that stands there is meant for something else.
         """
-        # None: what suits, which is the default of every field that may be None.
-        wanted = {name: value for name, value in self._wanted().items() if name != "source" and value is not None}
-        if not selected:
-            check_selected(wanted["mode"])
-        if wanted["mode"] == REMOVE:
-            wanted["prompt"] = ""
-        job = job_of(wanted["mode"], strength=wanted["strength"], selected=selected)
-        return {**wanted, **job}
-
-    def sent_off(self) -> None:
-        """These values were sent. To remove is for once: the next prompt is meant to be painted."""
-        if self._mode.field_value() == REMOVE:
-            self._mode.set_field_value(self._mode_before)
-        else:
-            self.prompt.remember()
+        asked = {"prompt": "", "negative_prompt": "", "strength": 1.0}
+        return {**self._sendable(), **asked, "kind": "fill", "mode": "remove"}
 
     def begin(self) -> None:
         """The values that the artist begins with."""
@@ -170,15 +176,13 @@ class Form(QtWidgets.QWidget):
     def _wanted(self) -> dict[str, Any]:
         return {name: part.field_value() for name, part in self._parts.items()}
 
+    def _sendable(self) -> dict[str, Any]:
+        # None: what suits, which is the default of every field that may be None.
+        return {name: value for name, value in self._wanted().items() if name != "source" and value is not None}
+
     def _preset_values(self) -> dict[str, Any]:
         """What a preset saves; for :meth:`recall`."""
         return {name: value for name, value in self._wanted().items() if name not in _OF_ONE_PICTURE}
-
-    def _turn_to_mode(self) -> None:
-        mode = self._mode.field_value()
-        self.prompt.setEnabled(mode != REMOVE)
-        if mode != REMOVE:
-            self._mode_before = mode
 
     def _suggest(self) -> None:
         """What suits depends on the checkpoint."""

@@ -12,6 +12,7 @@ __all__ = ["set_icon", "update_icons"]
 _KRITA_NAMES = {
     "again": "view-refresh",
     "apply_group": "groupLayer",
+    "cancel": "dialog-cancel",
     "compare": "onion_skin_options",
     "discard": "deletelayer",
     "dismiss": "docker_close",

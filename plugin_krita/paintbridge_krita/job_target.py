@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from bridge.protocol.messages import Extent, Rect
 from .colors import wire_depth
 from .cooperative_task import Steps
 from .layer_positions import all_moved, layer_positions
+from .modes import Repaints
 from .pixels import to_wire
 from .selections import selection_of
 from .sources import VISIBLE, read
+from .strips import Margins, select_strips
 from .translation import _
 
 __all__ = ["JobTarget", "TargetChanged"]
@@ -31,36 +34,57 @@ class TargetChanged(Refused):
 
 @dataclass(frozen=True)
 class JobTarget:
-    """A document as it is when the job begins. ``selection`` is a copy; None: the whole canvas. ``source``: which
-    layers the model sees, one of :data:`.sources.SOURCES`.
+    """A document as it is when the job begins. ``selection`` is a copy, or the strips beside the picture where nothing
+    is selected; None: the whole canvas. ``source``: which layers the model sees, one of :data:`.sources.SOURCES`.
     """
 
     document: krita.Document
+    file_name: str
     canvas: Extent
     selection: krita.Selection | None
+    repaints: Repaints
     source: str
     layer_positions: Mapping[str, tuple[int, int]]
 
     @classmethod
-    def of(cls, document: krita.Document | None, source: str = VISIBLE) -> JobTarget:
-        """The target in a document.
+    def of(cls, document: krita.Document | None, source: str = VISIBLE, strips: Margins | None = None) -> JobTarget:
+        """The target in a document. ``strips`` along the canvas's sides take the place of whatever is selected.
 
         Raises:
             Refused: there is none, or its selection has nothing in it.
         """
         if document is None:
             raise Refused(_("No document is open."), _("Open a picture, select an area, then try again."))
-        selection = selection_of(document)
+        selection = selection_of(document) if strips is None else select_strips(document, strips)
+        repaints = Repaints.CANVAS if selection is None else Repaints.SELECTION
+        if strips is not None:
+            repaints = Repaints.STRIPS
         if selection is not None and not (selection.width() and selection.height()):
             raise Refused(
                 _("The selection is empty: there is nothing to repaint."), _("Select an area, then try again.")
             )
         canvas = Extent(document.width(), document.height())
-        return cls(document, canvas, selection, source, layer_positions(document))
+        return cls(document, document.fileName(), canvas, selection, repaints, source, layer_positions(document))
 
     @property
     def is_open(self) -> bool:
         return self.document in krita.Krita.instance().documents()
+
+    @property
+    def name(self) -> str:
+        """What the artist calls the document."""
+        return os.path.basename(self.file_name) or _("an unsaved picture")
+
+    @property
+    def is_animated(self) -> bool:
+        """Whether any of its layers has frames."""
+        waiting = list(self.document.rootNode().childNodes()) if self.is_open else []
+        while waiting:
+            node = waiting.pop()
+            if node.animated():
+                return True
+            waiting.extend(node.childNodes())
+        return False
 
     @property
     def bounds(self) -> Rect | None:

@@ -10,8 +10,10 @@ from bridge.client import ResultLayer
 
 from .colors import ColorSpace
 from .cooperative_task import Steps
-from .nodes import hidden_document, place_above
+from .nodes import active_node, hidden_document, layers_in
 from .pixels import write
+from .placement import Place
+from .recipes import keep_recipe
 
 __all__ = ["add_layers", "layer_name"]
 
@@ -19,10 +21,16 @@ _LONGEST_NAME = 60
 
 
 def add_layers(
-    document: krita.Document, results: Sequence[ResultLayer], names: Sequence[str], group: str | None
+    document: krita.Document,
+    place: Place,
+    results: Sequence[ResultLayer],
+    names: Sequence[str],
+    group: str | None,
+    *,
+    activate: bool,
 ) -> Steps[None]:
-    """Add results above the active layer, in the document's own colours: as a group of that name, in one undo step;
-    with None, each by itself.
+    """Add results at a place, in the document's own colours, with their recipes: as a group of that name, in one undo
+    step; with None, each by itself. ``activate``: the highest becomes the active layer; else the one that is stays so.
     """
     layers = []
     for result, name in zip(results, names):
@@ -31,14 +39,20 @@ def add_layers(
         yield from write(layer, result.data, picture.depth, result.x, result.y, picture.width, picture.height)
         layers.append(layer)
     # Filled before it is added: adding it is then the only undo step, and redo restores the pixels.
-    parent, below = place_above(document)
+    active, below = None if activate else active_node(document), place.below
     for added in layers if group is None else [_grouped(document, layers, group)]:
-        parent.addChildNode(added, below)
+        place.parent.addChildNode(added, below)
         below = added
+    # A group's layers are copies: their ids are new.
+    made = layers if group is None or below is None else layers_in(below)
+    for layer, result in zip(made, results):
+        keep_recipe(document, layer, result.recipe)
     # Krita adds them in the meantime; only then can one be activated.
     yield None
-    if below is not None and document in krita.Krita.instance().documents():
-        document.setActiveNode(below)
+    # Krita itself activates what is added.
+    active = below if activate else active
+    if active is not None and document in krita.Krita.instance().documents():
+        document.setActiveNode(active)
 
 
 def layer_name(prompt: str, otherwise: str) -> str:

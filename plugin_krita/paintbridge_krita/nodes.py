@@ -6,7 +6,16 @@ import krita
 
 from .cooperative_task import Steps
 
-__all__ = ["active_node", "chosen_nodes", "hidden_document", "layer_of", "place_above", "settled"]
+__all__ = [
+    "active_node",
+    "chosen_layers",
+    "chosen_nodes",
+    "hidden_document",
+    "layer_of",
+    "layers_in",
+    "path_to",
+    "settled",
+]
 
 _RESOLUTION = 72.0
 
@@ -34,21 +43,36 @@ def layer_of(node: krita.Node | None) -> krita.Node | None:
     return node if node is not None and node.parentNode() is not None else None
 
 
-def place_above(document: krita.Document) -> tuple[krita.Node, krita.Node | None]:
-    """The parent, and the node below, of a new layer above the active one: the picture must be seen where it is put, so
-    that it goes above a group that is hidden, or that a mask rotates, scales or bends.
+def chosen_layers(document: krita.Document) -> list[krita.Node]:
+    """The layers that are selected in the Layers docker, or whose masks are, from the lowest to the highest. What lies
+    in a group that is chosen comes with it.
     """
+    nodes = [layer_of(node) for node in chosen_nodes(document)]
+    picked = {node.uniqueId() for node in nodes if node is not None}
+    found, waiting = [], list(reversed(document.rootNode().childNodes()))
+    while waiting:
+        node = waiting.pop()
+        if node.uniqueId() in picked:
+            found.append(node)
+        else:
+            waiting.extend(reversed(node.childNodes()))
+    return found
+
+
+def layers_in(group: krita.Node) -> list[krita.Node]:
+    """The layers of a group, without its masks, from the lowest to the highest."""
+    return [node for node in group.childNodes() if not node.type().endswith("mask")]
+
+
+def path_to(document: krita.Document, layer: krita.Node) -> list[int]:
+    """Which of the root's layers holds a layer, which of that one's layers, and so on, down to the layer itself."""
     root = document.rootNode()
-    node = layer_of(active_node(document))
-    if node is None:
-        return root, None
-    above = node.parentNode() or root
-    parent, below = above, node
-    while above != root:
-        group, above = above, above.parentNode() or root
-        if not group.visible() or any(mask.type() == "transformmask" for mask in group.childNodes()):
-            parent, below = above, group
-    return parent, below
+    path: list[int] = []
+    while layer != root:
+        parent = layer.parentNode() or root
+        path.insert(0, layers_in(parent).index(layer))
+        layer = parent
+    return path
 
 
 def hidden_document(width: int, height: int, model: str, depth: str, profile: str) -> krita.Document:

@@ -13,7 +13,7 @@ import krita
 
 from bridge.protocol.messages import Rect
 
-from .qt import Qt, QtCore, QtGui, QtWidgets, sip
+from .qt import Qt, QtCore, QtGui, QtWidgets, Signal, sip
 
 __all__ = ["Overlay", "OverlayImage"]
 
@@ -40,6 +40,7 @@ class Overlay(QtCore.QObject):
         super().__init__(parent)
         self._image: OverlayImage | None = None
         self._hidden = False
+        self._lifted = False
         self._widget: _OverlayWidget | None = None
         self._view_and_window: tuple[krita.View, QtWidgets.QWidget] | None = None
 
@@ -56,6 +57,11 @@ class Overlay(QtCore.QObject):
 
     def show(self, image: OverlayImage | None) -> None:
         """Show a picture in place of the one that is shown; None: none."""
+        self._lifted = False
+        self.replace(image)
+
+    def replace(self, image: OverlayImage | None) -> None:
+        """Show a newer state of the picture that is shown; it stays hidden if a pen has come down."""
         self._image = image
         self._update()
 
@@ -63,6 +69,17 @@ class Overlay(QtCore.QObject):
         """Hide the picture for now, or show it again."""
         self._hidden = hidden
         self._update()
+
+    def toggle(self) -> None:
+        """Hide the picture, or show it again."""
+        self._lifted = not self._lifted
+        self._update()
+
+    def focus_canvas(self) -> None:
+        """Give the keyboard to the canvas."""
+        widget = self._living_widget()
+        if widget is not None:
+            widget.canvas.setFocus()
 
     def _living_widget(self) -> _OverlayWidget | None:
         # It is deleted with its view, before another view becomes active.
@@ -76,8 +93,14 @@ class Overlay(QtCore.QObject):
         canvas = None if sip.isdeleted(window) else _canvas(window)
         if canvas is not None:
             self._widget = _OverlayWidget(canvas, view)
+            self._widget.pen_down.connect(self._lift)
             # Krita replaces the canvas, with its children, when the settings select another renderer.
             self._widget.destroyed.connect(self._recreate_soon)
+        self._update()
+
+    def _lift(self) -> None:
+        """Whoever paints wants to see the document. The next picture that is chosen is shown again."""
+        self._lifted = True
         self._update()
 
     def _recreate_soon(self) -> None:
@@ -86,18 +109,20 @@ class Overlay(QtCore.QObject):
     def _update(self) -> None:
         widget = self._living_widget()
         if widget is not None:
-            widget.show_image(None if self._hidden else self._image)
+            widget.show_image(None if self._hidden or self._lifted else self._image)
 
 
 class _OverlayWidget(QtWidgets.QWidget):
     """The widget on one view's canvas."""
+
+    pen_down = Signal()
 
     def __init__(self, canvas: QtWidgets.QWidget, view: krita.View) -> None:
         super().__init__(canvas)
         self.setObjectName("paintbridge_overlay")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self._canvas = canvas
+        self.canvas = canvas
         self._view = view
         self._image: OverlayImage | None = None
         self._followed: QtGui.QTransform | None = None
@@ -116,7 +141,9 @@ class _OverlayWidget(QtWidgets.QWidget):
     def eventFilter(self, _watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
         """Follows the canvas, which is repainted whenever it is moved."""
         if self._image is not None:
-            if event.type() == QtCore.QEvent.Type.Resize:
+            if event.type() == QtCore.QEvent.Type.TabletPress:
+                self.pen_down.emit()
+            elif event.type() == QtCore.QEvent.Type.Resize:
                 self._fit()
             elif event.type() == QtCore.QEvent.Type.Paint and self._transform() != self._followed:
                 self.update()
@@ -151,7 +178,7 @@ class _OverlayWidget(QtWidgets.QWidget):
         on_wayland = QtGui.QGuiApplication.platformName().startswith("wayland")
         return (
             on_wayland
-            and self._canvas.inherits("QOpenGLWidget")
+            and self.canvas.inherits("QOpenGLWidget")
             and handle is not None
             and not handle.format().hasAlpha()
         )
@@ -179,7 +206,7 @@ class _OverlayWidget(QtWidgets.QWidget):
         painter.drawImage(shown.topLeft(), straight)
 
     def _fit(self) -> None:
-        self.setGeometry(self._canvas.rect())
+        self.setGeometry(self.canvas.rect())
 
     def _transform(self) -> QtGui.QTransform:
         """From the document's pixels to the widget's."""

@@ -37,11 +37,27 @@ class Order:
         """The same pixels and values, with another seed."""
         return Order(self.target, {**self.values, "seed": None}, self.sent)
 
+    @property
+    def first(self) -> Order:
+        """The first picture of its batch."""
+        return Order(self.target, {**self.values, "batch": 1}, self.sent)
+
+    @property
+    def others(self) -> Order | None:
+        """The pictures of its batch after the first; None: there are none. Seeds count up, as in a batch."""
+        batch, seed = self.values["batch"], self.values.get("seed")
+        if batch == 1:
+            return None
+        following = {} if seed is None else {"seed": seed + 1}
+        return Order(self.target, {**self.values, **following, "batch": batch - 1}, self.sent)
+
 
 class Painting(QtCore.QObject):
-    """A job under way. ``progressed`` tells its events. It ends with one of ``painted`` (the result, and each of its
-    layers as a picture for the screen), ``failed``, and neither where it was cancelled; and then with ``ended``. The
-    order is as it was sent.
+    """An order under way, as one job for each picture of its batch, one after the other, so that each is seen as soon
+    as it is there. ``progressed`` tells their events, ``painted`` each one's result and its layers as pictures for the
+    screen, with the order of that picture. ``failed`` ends it, with the order of those that are not painted; and
+    ``ended`` comes last, also where it was cancelled. ``count`` pictures were wanted, and ``number`` is the one that is
+    being painted.
     """
 
     progressed = Signal(object, object)
@@ -53,12 +69,17 @@ class Painting(QtCore.QObject):
         super().__init__()
         self._bridge = bridge
         self.order = order
+        self.count = int(order.values["batch"])
         self._submission: Submission | None = None
         self._task: CooperativeTask | None = None
         self._result: JobResult | None = None
         self._planned = QueuedCallback(self._read)
         self._heard = QueuedCallback(self._tell)
         self._answered = QueuedCallback(self._take)
+
+    @property
+    def number(self) -> int:
+        return self.count - int(self.order.values["batch"]) + 1
 
     def start(self) -> None:
         """Raises BridgeError for values that cannot be, and BridgeClosed."""
@@ -109,7 +130,7 @@ class Painting(QtCore.QObject):
 
     def _submit(self, _nothing: object = None) -> None:
         assert self.order.sent is not None
-        values = {**self.order.values, **self.order.sent}
+        values = {**self.order.first.values, **self.order.sent}
         self._submission = Submission(self._bridge, values, self._heard.send, self._answered.send)
         self._submission.start()
 
@@ -126,8 +147,13 @@ class Painting(QtCore.QObject):
             self._run(_shown(outcome), self._show)
 
     def _show(self, images: list[QtGui.QImage]) -> None:
-        self.painted.emit(self.order, self._result, images)
-        self._end()
+        self.painted.emit(self.order.first, self._result, images)
+        others = self.order.others
+        if others is None:
+            self._end()
+        else:
+            self.order = others
+            self._submit()
 
     def _fail(self, error: BaseException) -> None:
         self.failed.emit(self.order, error)

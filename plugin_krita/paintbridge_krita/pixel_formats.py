@@ -12,12 +12,14 @@ from typing import Literal
 
 from .qt import QtCore, QtGui
 
-__all__ = ["concatenate", "swap_red_and_blue", "to_qimage"]
+__all__ = ["concatenate", "opaque_where_seen", "swap_red_and_blue", "to_qimage"]
 
 _BYTES = {"u8": 4, "u16": 8, "f16": 8, "f32": 16}
 # The interpreter lock is held for at most this much.
 _CHUNK_BYTES = 1 << 20
 _MAX_SIDE = 2048
+# 0 stays 0, and any other byte becomes 255.
+_ANY = bytes([0]) + bytes([255]) * 255
 
 
 def swap_red_and_blue(data: memoryview | QtCore.QByteArray, depth: str) -> memoryview:
@@ -50,6 +52,24 @@ def to_qimage(data: memoryview, depth: str, width: int, height: int) -> QtGui.QI
     columns = len(subsampled[0]) // 4
     form = QtGui.QImage.Format.Format_RGBA8888
     return QtGui.QImage(b"".join(subsampled), columns, len(subsampled), 4 * columns, form).copy()
+
+
+def opaque_where_seen(image: QtGui.QImage, picture: QtGui.QImage) -> QtGui.QImage:
+    """The first image where the second has any alpha, and transparent elsewhere. Both are as :func:`to_qimage` makes
+    them, and of one size.
+    """
+    width, height = image.width(), image.height()
+    row = 4 * width
+    seen, covering = (memoryview(one.constBits().asstring(row * height)) for one in (image, picture))
+    rows = []
+    for start in range(0, row * height, row):
+        pixels = bytearray(seen[start : start + row])
+        any_alpha = covering[start + 3 : start + row : 4].tobytes().translate(_ANY)
+        both = int.from_bytes(pixels[3::4], "big") & int.from_bytes(any_alpha, "big")
+        pixels[3::4] = both.to_bytes(width, "big")
+        rows.append(pixels)
+    form = QtGui.QImage.Format.Format_RGBA8888
+    return QtGui.QImage(b"".join(rows), width, height, row, form).copy()
 
 
 def _swap(piece: memoryview, form: Literal["B", "H"]) -> bytearray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.client.job import JobUpdate
 from bridge.protocol import messages
 
+from .painting import Painting
 from .qt import QtWidgets
 from .translation import _
 
@@ -29,12 +30,12 @@ class Progress(QtWidgets.QProgressBar):
             "learn": _("Learning"),
             "estimate": _("Making the map"),
         }
-        self._job: object = None
+        self._job: Painting | None = None
         self._waiting = 0
         self._words = ""
         self.hide()
 
-    def show_for(self, job: object, waiting: int) -> None:
+    def show_for(self, job: Painting | None, waiting: int) -> None:
         """Another job is shown from now on, with others waiting behind it; None: none."""
         if job is not self._job:
             self._say(_("Reading the picture"))
@@ -63,8 +64,10 @@ class Progress(QtWidgets.QProgressBar):
         self._write()
 
     def _write(self) -> None:
+        job = self._job
+        which = "" if job is None or job.count == 1 else f", {job.number}/{job.count}"
         more = f" (+{self._waiting})" if self._waiting else ""
-        self.setFormat(self._words.replace("%", "%%") + more)
+        self.setFormat(self._words.replace("%", "%%") + which + more)
 
 
 def _left(words: str, seconds: int) -> str:

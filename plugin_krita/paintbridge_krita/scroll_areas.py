@@ -1,21 +1,25 @@
-"""Scroll areas of the docker: of the form, and of the whole."""
+"""The docker's scroll area."""
 
 from __future__ import annotations
 
 import functools
 
-from .qt import Qt, QtCore, QtGui, QtWidgets
+from .qt import Qt, QtCore, QtWidgets
 
-__all__ = ["DockerScrollArea", "FormScrollArea"]
+__all__ = ["DockerScrollArea"]
 
 _LEAST_ROWS = 2
 
 
-class _VerticalScrollArea(QtWidgets.QScrollArea):
-    """Scrolls vertically only."""
+class DockerScrollArea(QtWidgets.QScrollArea):
+    """All of a docker, one part below the other; it scrolls vertically. A docker that could not be lower than all of
+    its parts would make Krita's window higher than many screens. ``column`` is where they go.
+    """
 
-    def __init__(self, content: QtWidgets.QWidget) -> None:
+    def __init__(self) -> None:
+        content = _Column()
         super().__init__()
+        self.column = content.column
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
@@ -33,48 +37,9 @@ class _VerticalScrollArea(QtWidgets.QScrollArea):
     def sizeHint(self) -> QtCore.QSize:
         return self.widget().sizeHint()
 
-
-class FormScrollArea(_VerticalScrollArea):
-    """As high as its content, or as there is room."""
-
-    def __init__(self, content: QtWidgets.QWidget) -> None:
-        super().__init__(content)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
-        content.installEventFilter(self)
-        self._hidden: QtWidgets.QWidget | None = None
-
-    def sizeHint(self) -> QtCore.QSize:
-        # Text that needs two lines in a narrow docker makes it higher.
-        hint = super().sizeHint()
-        return QtCore.QSize(hint.width(), max(hint.height(), self.widget().heightForWidth(self.width())))
-
-    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self.updateGeometry()
-
     def reveal(self, part: QtWidgets.QWidget) -> None:
-        """Scroll to a part that has just become larger, when there is room for it."""
-        self._hidden = part
-
-    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        elif event.type() == QtCore.QEvent.Type.Resize and self._hidden is not None:
-            QtCore.QTimer.singleShot(0, functools.partial(self.ensureWidgetVisible, self._hidden))
-            self._hidden = None
-        return bool(super().eventFilter(watched, event))
-
-
-class DockerScrollArea(_VerticalScrollArea):
-    """All of a docker, one part below the other. A docker that could not be lower than all of its parts would make
-    Krita's window higher than many screens. ``column`` is where they go.
-    """
-
-    def __init__(self) -> None:
-        content = _Column()
-        super().__init__(content)
-        self.column = content.column
+        """Scroll to a part that has just become larger, once there is room for it."""
+        QtCore.QTimer.singleShot(0, functools.partial(self.ensureWidgetVisible, part))
 
 
 class _Column(QtWidgets.QWidget):
@@ -84,5 +49,5 @@ class _Column(QtWidgets.QWidget):
         self.column.setContentsMargins(2, 2, 2, 2)
 
     def heightForWidth(self, width: int) -> int:
-        # As low as it can be: its own parts scroll first.
+        # As low as it can be: the pictures take what there is to spare.
         return self.column.minimumHeightForWidth(width)

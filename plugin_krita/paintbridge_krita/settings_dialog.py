@@ -30,15 +30,22 @@ class SettingsDialog(QtWidgets.QDialog):
         self._previews = named(
             CheckBox(_("Show previews on the canvas")), "previews", _("While a picture is being painted")
         )
+        self._at_once = named(
+            CheckBox(_("Apply pictures at once")),
+            "apply_at_once",
+            _("As layers, as soon as they are painted; the active layer stays the active one"),
+        )
         for name, part in self._texts().items():
             part.setText(settings.load(name, ""))
         self._preset.set_field_value(settings.load("preset", ""))
         self._previews.set_field_value(settings.load("previews", True))
+        self._at_once.set_field_value(settings.load("apply_at_once", False))
         rows = QtWidgets.QFormLayout()
         rows.addRow(_("Address of the bridge"), self._address)
         rows.addRow(_("Token"), self._token)
         rows.addRow(_("Preset at the start"), self._preset)
         rows.addRow(self._previews)
+        rows.addRow(self._at_once)
         buttons = QtWidgets.QDialogButtonBox(
             QtWidgets.QDialogButtonBox.StandardButton.Ok | QtWidgets.QDialogButtonBox.StandardButton.Cancel,
             Qt.Orientation.Horizontal,
@@ -55,6 +62,7 @@ class SettingsDialog(QtWidgets.QDialog):
             settings.save(name, part.text().strip())
         settings.save("preset", self._preset.field_value())
         settings.save("previews", self._previews.field_value())
+        settings.save("apply_at_once", self._at_once.field_value())
         super().accept()
 
     def _texts(self) -> dict[str, QtWidgets.QLineEdit]:

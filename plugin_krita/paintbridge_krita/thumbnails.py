@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from .shortcut_override import is_shortcut_override
 from .translation import _
 
 __all__ = ["Thumbnails"]
 
-_SIDE = 72
-_MARGIN = 4
+_PICTURE_ROLE, _BYTES_ROLE, _APPLIED_ROLE, _DIMMED_ROLE = (Qt.ItemDataRole.UserRole + number for number in range(4))
+
+# Four beside one another in a docker of usual width.
+_SIDE = 54
+_MARGIN = 3
 _TEXT_MARGIN = 12
+_TICK = 16
+_DIM = 0.35
 _APPLY = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _DISCARD = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 _MOVE = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -33,8 +40,8 @@ class Thumbnails(QtWidgets.QListWidget):
         self.setMinimumHeight(_SIDE + 4 * _MARGIN)
         self._when_empty = _("Pictures wait here until you apply or discard them.")
 
-    def add(self, image: QtGui.QImage, tip: str, data: object) -> None:
-        """Append a picture; ``data`` is its item's data."""
+    def add(self, image: QtGui.QImage, tip: str, data: object, size: int) -> None:
+        """Append a picture; ``data`` is its item's data, which takes so many bytes."""
         ratio = self.devicePixelRatioF()
         side, keep = self.iconSize() * ratio, Qt.AspectRatioMode.KeepAspectRatio
         # Smooth scaling from full size would take long.
@@ -44,12 +51,41 @@ class Thumbnails(QtWidgets.QListWidget):
         pixmap.setDevicePixelRatio(ratio)
         item = QtWidgets.QListWidgetItem(QtGui.QIcon(pixmap), "")
         item.setToolTip(tip)
-        item.setData(Qt.ItemDataRole.UserRole, data)
+        item.setData(_PICTURE_ROLE, data)
+        item.setData(_BYTES_ROLE, size)
         self.addItem(item)
+
+    def all(self) -> list[QtWidgets.QListWidgetItem]:
+        """All items, in the order in which they were painted."""
+        return [self.item(row) for row in range(self.count())]
+
+    def picture(self, item: QtWidgets.QListWidgetItem) -> Any:
+        """What it was added with."""
+        return item.data(_PICTURE_ROLE)
+
+    def is_applied(self, item: QtWidgets.QListWidgetItem) -> bool:
+        return bool(item.data(_APPLIED_ROLE))
+
+    def set_applied(self, item: QtWidgets.QListWidgetItem) -> None:
+        """Give it a tick."""
+        item.setData(_APPLIED_ROLE, True)
+
+    def set_dimmed(self, item: QtWidgets.QListWidgetItem, on: bool) -> None:
+        item.setData(_DIMMED_ROLE, on)
+
+    def keep_applied(self, most: int) -> None:
+        """Remove the oldest with a tick where all of those are more than so many bytes."""
+        applied = [item for item in self.all() if self.is_applied(item) and not item.isSelected()]
+        total = sum(item.data(_BYTES_ROLE) for item in applied)
+        for item in applied:
+            if total <= most:
+                return
+            total -= item.data(_BYTES_ROLE)
+            self.takeItem(self.row(item))
 
     def chosen(self) -> list[QtWidgets.QListWidgetItem]:
         """The selected items, in the order in which they were painted."""
-        return [item for item in (self.item(row) for row in range(self.count())) if item.isSelected()]
+        return [item for item in self.all() if item.isSelected()]
 
     def take(self, items: list[QtWidgets.QListWidgetItem]) -> None:
         """Remove these, and select the next one."""
@@ -112,4 +148,17 @@ class _FrameDelegate(QtWidgets.QStyledItemDelegate):
         inner = option.rect.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         # Pictures are transparent at their edges.
         painter.fillRect(inner, option.palette.base())
+        painter.setOpacity(_DIM if index.data(_DIMMED_ROLE) else 1.0)
         index.data(Qt.ItemDataRole.DecorationRole).paint(painter, inner)
+        painter.setOpacity(1.0)
+        if index.data(_APPLIED_ROLE):
+            _draw_tick(painter, inner, option.palette)
+
+
+def _draw_tick(painter: QtGui.QPainter, inside: QtCore.QRect, palette: QtGui.QPalette) -> None:
+    """In the lower right corner."""
+    right, bottom = inside.x() + inside.width(), inside.y() + inside.height()
+    corner = QtCore.QRect(right - _TICK, bottom - _TICK, _TICK, _TICK)
+    painter.fillRect(corner, palette.highlight())
+    painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Active, QtGui.QPalette.ColorRole.HighlightedText))
+    painter.drawText(corner, Qt.AlignmentFlag.AlignCenter, "\N{CHECK MARK}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import asdict
 from typing import Any
 
 import msgpack
@@ -13,7 +15,7 @@ from bridge.protocol import messages as m
 from bridge.protocol.errors import CODES, BridgeError
 from bridge.protocol.fields import field_specs
 from bridge.protocol.messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES
-from bridge.protocol.wire import FRAME_BYTES, decode_client, decode_server, encode
+from bridge.protocol.wire import FRAME_BYTES, decode_client, decode_recipe, decode_server, encode
 
 BOTH = [(kind, decode_client) for kind in CLIENT_MESSAGES.values()] + [
     (kind, decode_server) for kind in SERVER_MESSAGES.values()
@@ -51,6 +53,19 @@ def test_defaults_are_left_out(kind, decode):
     plain = msgpack.unpackb(encode(message))
     assert set(plain) == {"type"} | {spec.name for spec in field_specs(kind) if spec.required}
     assert plain["type"] == kind.__name__.lower()
+
+
+def test_a_recipe_survives_json():
+    """As a host keeps it with a layer. What a later bridge has added to it is left out."""
+    rng = random.Random(7)
+    for full in [True] * 20 + [False]:
+        recipe = random_message(m.Recipe, rng, full=full)
+        plain = json.loads(json.dumps(asdict(recipe), ensure_ascii=False))
+        assert decode_recipe(plain) == recipe
+        assert decode_recipe({**plain, "later": 1}) == recipe
+    for plain in (None, [], {}, {**plain, "model_width": "wide"}):
+        with pytest.raises(BridgeError):
+            decode_recipe(plain)
 
 
 def test_nested_defaults_are_left_out_too():

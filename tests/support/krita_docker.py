@@ -60,9 +60,10 @@ def open_ones():
     # Not those in which colours are converted meanwhile, which nobody sees.
     return [view.document() for view in Krita.views()]
 def closed():
+    # First: Krita asks about pictures that have not been applied.
+    part("results").clear()
     for document in open_ones():
         close_one(document)
-    part("results").clear()
     part("dismiss").click()
     part("batch").setValue(1)
     part("seed").clear()
@@ -134,7 +135,8 @@ class KritaDocker:
             "window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, docker)\n"
             "docker.setFloating(False)\n"
             "docker.show()\n"
-            "docker.raise_()"
+            "docker.raise_()\n"
+            "part('options').setChecked(True)"
         )
         if connected:
             wait_for(lambda: self.words("state") == "Connected to the bridge.", "the connection")
@@ -188,7 +190,8 @@ class KritaDocker:
         return bool(self.ask(f"part({name!r}).isEnabled()"))
 
     def results(self) -> int:
-        return int(self.ask("part('results').count()"))
+        """How many pictures have not been applied."""
+        return int(self.ask("docker._results.waiting()"))
 
     def open(self, code: str) -> None:
         """Run code that opens a document, and wait until it is the active one."""
@@ -210,12 +213,12 @@ class KritaDocker:
         """What code has packed."""
         return np.frombuffer(zlib.decompress(base64.b64decode(self.ask(code))), dtype).reshape(shape)
 
-    def generate(self, button: str = "generate") -> None:
-        """Press a button, and wait for a picture."""
-        before = self.results()
+    def generate(self, button: str = "generate", *, pictures: int = 1) -> None:
+        """Press a button, and wait for pictures."""
+        wanted = self.results() + pictures
         self.click(button)
-        wait_for(lambda: self.results() > before or self.words("message"), "a picture")
-        assert self.results() > before, self.words("message")
+        wait_for(lambda: self.results() >= wanted or self.words("message"), "a picture")
+        assert self.results() == wanted, self.words("message")
 
     def apply(self) -> None:
         """Press the button, and wait for the layer, in whichever document."""

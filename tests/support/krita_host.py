@@ -20,7 +20,8 @@ __all__ = ["KritaHost"]
 
 _DRIVER = Path(__file__).parent.parent / "hosts" / "krita" / "driver"
 # Krita tells of a turned or zoomed view in words over the canvas, for seconds: tests look at the canvas.
-_SETTINGS = "showOnCanvasMessages=false\n\n[python]\nenable_paintbridge_driver=true\n"
+# The docker is where a test puts it.
+_SETTINGS = "showOnCanvasMessages=false\n\n[python]\nenable_paintbridge_driver=true\n\n[paintbridge]\nplaced=true\n"
 
 
 class KritaHost:

@@ -33,6 +33,15 @@ def act(name):
     document().waitForDone()
     Krita.action(name).trigger()
     document().waitForDone()
+def choose_layers(*names):
+    rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
+    flags = QtCore.QItemSelectionModel.SelectionFlag
+    rows.expandAll()
+    found = [rows.model().match(rows.model().index(0, 0), 0, name, 1,
+             QtCore.Qt.MatchFlag.MatchExactly | QtCore.Qt.MatchFlag.MatchRecursive)[0] for name in names]
+    rows.selectionModel().setCurrentIndex(found[0], flags.ClearAndSelect | flags.Rows)
+    for index in found[1:]:
+        rows.selectionModel().select(index, flags.Select | flags.Rows)
 def layer_pixels(name):
     return packed(node(name).pixelData(0, 0, document().width(), document().height()))
 None

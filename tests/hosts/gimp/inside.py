@@ -88,6 +88,29 @@ def add_mask(layer: int) -> int:
     return int(mask.get_id())
 
 
+def look(layer: int, *, visible: bool = True, opacity: float = 100.0, mask: str = "") -> None:
+    """How a layer is seen: hidden, transparent, or by a mask that is ``black``, or white in the ``selection``."""
+    item = _item(layer)
+    item.set_visible(visible)
+    item.set_opacity(opacity)
+    if mask:
+        item.add_mask(item.create_mask(getattr(Gimp.AddMaskType, mask.upper())))
+
+
+def grow(image: int, *, width: int, height: int, x: int, y: int) -> None:
+    """As *Image > Canvas Size* does, the layers too."""
+    target = _image(image)
+    target.resize(width, height, x, y)
+    for layer in target.get_layers():
+        layer.resize_to_image_size()
+
+
+def clear_outside(image: int) -> None:
+    """Make transparent what is not selected."""
+    Gimp.Selection.invert(_image(image))
+    _image(image).get_layers()[0].edit_clear()
+
+
 def convert(image: int, *, precision: str = "", grey: bool = False, indexed: bool = False, profile: str = "") -> None:
     """Make it another kind of image, as *Image > Mode*, *Encoding* and *Color Management* do."""
     target = _image(image)

@@ -41,8 +41,8 @@ def shown(docker: KritaDocker) -> Iterator[KritaDocker]:
     docker.ask(_FUNCTIONS)
     docker.ask(f"fill({base64.b64encode(bytes(COLOUR) * (WIDTH * HEIGHT)).decode()!r})")
     docker.ask(f"select(*{AREA}, 40)")
-    docker.ask("choose('mode', 'remove'); part('feather').setValue(60)")
-    docker.generate()
+    docker.ask("part('feather').setValue(60)")
+    docker.generate("remove")
     docker.ask("document().setSelection(None); document().waitForDone()")
     wait_for(lambda: docker.ask("overlay() is not None"), "the result over the canvas")
     yield docker

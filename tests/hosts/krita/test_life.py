@@ -59,7 +59,7 @@ def says(docker: KritaDocker, *words: str) -> None:
 
 
 def connected(docker: KritaDocker) -> None:
-    says(docker, "Connected to the bridge.")
+    wait_for(lambda: docker.words("state") == "Connected to the bridge.", "the connection", 60)
 
 
 def test_a_cut_connection_is_taken_up_again(
@@ -89,7 +89,8 @@ def test_a_bridge_that_is_killed_and_started_anew(scene: KritaScene, bridge: Hos
         bridge.kill()
         says(docker, "The connection broke; taking it up again.")
     bridge.start()
-    says(docker, "it was restarted", "Lost with it: a red balloon.", "Connected to the bridge.")
+    says(docker, "it was restarted", "Lost with it: a red balloon.")
+    connected(docker)
     docker.desktop.screenshot(output / "lost.png")
     assert np.array_equal(scene.seen(), before)
     # What is sent again is what was read then.
@@ -173,8 +174,7 @@ CHANGES = {
 def test_a_canvas_that_has_changed_since(scene: KritaScene, change: str, output: Path) -> None:
     docker = scene.docker
     code, words = CHANGES[change]
-    docker.ask("choose('mode', 'remove')")
-    docker.generate()
+    docker.generate("remove")
     docker.ask(f"{code}\ndocument().waitForDone()")
     docker.click("apply")
     says(docker, words, "add it where it was computed")
@@ -193,7 +193,6 @@ def test_a_canvas_that_has_changed_since(scene: KritaScene, change: str, output:
 def test_one_layer_that_was_moved_is_no_other_canvas(scene: KritaScene) -> None:
     docker = scene.docker
     docker.ask("add('figure').setPixelData(QtCore.QByteArray(b'\\xff' * 1600), 5, 5, 20, 20)")
-    docker.ask("choose('mode', 'remove')")
-    docker.generate()
+    docker.generate("remove")
     docker.ask("node('figure').move(40, 60)\ndocument().refreshProjection()")
     docker.apply()

@@ -51,9 +51,11 @@ SELECTIONS = {
 def paint(scene: KritaScene, mode: str = "remove") -> np.ndarray:
     """Let what is selected grow together, and apply it; the layer as wide as the canvas."""
     docker = scene.docker
-    docker.ask(f"choose('mode', {mode!r})\npart('steps').setValue(2)")
+    docker.ask(
+        "part('steps').setValue(2)" if mode == "remove" else f"choose('mode', {mode!r})\npart('steps').setValue(2)"
+    )
     before = scene.seen()
-    docker.generate()
+    docker.generate("remove" if mode == "remove" else "generate")
     assert np.array_equal(scene.seen(), before), "nothing has changed yet"
     docker.click("apply")
     name = "Paintbridge"
@@ -95,37 +97,33 @@ def test_everything_or_nothing_selected_is_all_of_the_canvas(scene: KritaScene, 
     assert (layer[..., 3] == 255).all()
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [("remove", "there is nothing to remove"), ("expand", "it is not known where the picture is to go on")],
-)
-def test_nothing_selected_is_nothing_to_remove_or_to_expand_into(scene: KritaScene, mode: str, words: str) -> None:
+def test_nothing_selected_is_nothing_to_remove(scene: KritaScene) -> None:
     """All of the canvas would become grey: nothing would be left to go by."""
     docker = scene.docker
-    docker.ask(f"choose('mode', {mode!r})")
-    docker.click("generate")
+    docker.click("remove")
     said = docker.message()
-    assert words in said
+    assert "there is nothing to remove" in said
     assert "try again" in said
-    assert not docker.enabled("cancel"), "nothing was begun"
-    # What was meant is still chosen, and a selection is all that lacks.
-    scene.select(covered((0, 0, 60, HEIGHT)))
+    assert not docker.ask("docker._jobs.under_way"), "nothing was begun"
     docker.click("dismiss")
-    docker.generate()
+    scene.select(covered((0, 0, 60, HEIGHT)))
+    docker.generate("remove")
     assert docker.words("message") == ""
 
 
-def test_to_remove_asks_for_nothing_and_is_for_once(scene: KritaScene, bridge: HostBridge) -> None:
-    """A prompt that is left from before would be painted where something was to go."""
+def test_to_remove_is_one_key_and_asks_for_nothing(scene: KritaScene, bridge: HostBridge) -> None:
+    """A prompt that stands there from before would be painted where something was to go. What is left for the next
+    picture is as it was.
+    """
     docker = scene.docker
     scene.select(covered((120, 90, 40, 40)))
     wanted = cv2.cvtColor(scene.seen(), cv2.COLOR_BGRA2RGBA)
-    docker.ask("part('prompt').setPlainText('a red balloon'); choose('mode', 'fill'); choose('mode', 'remove')")
-    assert not docker.enabled("prompt")
-    docker.generate()
-    assert docker.ask("part('mode').currentData()") == "fill", "what comes next is meant to be painted"
-    assert docker.enabled("prompt")
-    assert docker.ask("part('prompt').toPlainText()") == "a red balloon"
+    docker.ask("part('prompt').setPlainText('a red balloon'); choose('mode', 'add'); part('strength').setValue(40)")
+    docker.ask("window.setFocus()")
+    docker.desktop.xdotool("key", "F8")
+    wait_for(lambda: docker.results() == 1, "the picture")
+    values = "[part('mode').currentData(), part('strength').value(), part('prompt').toPlainText()]"
+    assert docker.ask(values) == ["add", 40, "a red balloon"]
     docker.click("apply")
     wait_for(lambda: docker.ask("node('Paintbridge') is not None"), "the layer")
     layer = cv2.cvtColor(scene.layer("Paintbridge"), cv2.COLOR_BGRA2RGBA)

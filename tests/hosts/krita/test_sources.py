@@ -28,15 +28,6 @@ def everything(of=None):
     for child in (of or document().rootNode()).childNodes():
         yield child
         yield from everything(child)
-def choose_layers(*names):
-    rows = next(tree for tree in window.findChildren(QtWidgets.QTreeView) if tree.objectName() == "listLayers")
-    flags = QtCore.QItemSelectionModel.SelectionFlag
-    rows.expandAll()
-    found = [rows.model().match(rows.model().index(0, 0), 0, name, 1,
-             QtCore.Qt.MatchFlag.MatchExactly | QtCore.Qt.MatchFlag.MatchRecursive)[0] for name in names]
-    rows.selectionModel().setCurrentIndex(found[0], flags.ClearAndSelect | flags.Rows)
-    for index in found[1:]:
-        rows.selectionModel().select(index, flags.Select | flags.Rows)
 None
 """
 
@@ -106,10 +97,9 @@ def check(scene: KritaScene, bridge: HostBridge, source: str, layers: list[str],
     """Let a source be read, with layers chosen of which the first is the active one."""
     docker = scene.docker
     docker.ask(f"choose_layers(*{layers!r})\nchoose('source', {source!r})\ndocument().setModified(False)")
-    docker.ask("choose('mode', 'remove')\nNone")
     before, seen = docker.ask(STATE), scene.seen()
     assert before[1:3] == [layers[0], sorted(layers)]
-    docker.generate()
+    docker.generate("remove")
     assert docker.ask(STATE) == before, "nothing is toggled, and nothing is to be undone"
     assert np.array_equal(scene.seen(), seen)
     check_layer(scene, bridge, picture)
@@ -140,8 +130,7 @@ def test_a_mask_that_is_looked_at_alone(scene: KritaScene, bridge: HostBridge) -
     seen = scene.seen()
     docker.ask("choose_layers('mask')\nKrita.action('isolate_active_layer').trigger()\ndocument().waitForDone()")
     assert docker.ask("document().pixelData(0, 0, 10, 10).size()") == 100, "a byte for each pixel"
-    docker.ask("choose('mode', 'remove')\nNone")
-    docker.generate()
+    docker.generate("remove")
     docker.ask("Krita.action('isolate_active_layer').trigger()\ndocument().waitForDone()")
     check_layer(scene, bridge, seen)
 

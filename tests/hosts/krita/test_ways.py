@@ -52,7 +52,7 @@ def test_pictures_by_the_keyboard(opened: KritaDocker) -> None:
     docker = opened
     docker.ask("part('batch').setValue(3)")
     docker.type("prompt", "a star")
-    docker.generate()
+    docker.generate(pictures=3)
     seeds = docker.ask("[part('results').item(row).toolTip().split()[-1] for row in range(3)]")
     assert len(set(seeds)) == 3
     before = docker.ask("projection()")
@@ -104,7 +104,7 @@ def test_a_group_of_all_is_one_step(opened: KritaDocker) -> None:
     docker = opened
     docker.ask("part('batch').setValue(2)")
     docker.type("prompt", "a star")
-    docker.generate()
+    docker.generate(pictures=2)
     docker.click("results")
     docker.desktop.xdotool("key", "ctrl+a")
     wait_for(lambda: docker.ask("len(part('results').selectedItems())") == 2, "all to be chosen")
