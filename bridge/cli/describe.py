@@ -108,6 +108,7 @@ def details_words(said: dict[str, Any]) -> str:
         "family": f"{said['family']}, {said['kind']}",
         "layout": {"folder": "a diffusers folder", "file": "a single file"}[said["layout"]],
         "prediction": said["prediction"] + (", zero terminal SNR" if said["zero_terminal_snr"] else ""),
+        "fills by": said["fills_by"],
         "clip skip": said["clip_skip"],
         **{_PART_WORDS.get(name, name.replace("_", " ")): path for name, path in said["parts_apart"].items()},
         "settings": "; ".join(said["told"]),

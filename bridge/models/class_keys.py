@@ -27,6 +27,9 @@ TAKEN: dict[str, frozenset[str]] = {
     ),
     "ControlNetModel": (_BLOCKS - {"sample_size", "out_channels", "up_block_types"})
     | {"controlnet_conditioning_channel_order", "conditioning_embedding_out_channels"},
+    "ControlNetUnionModel": (_BLOCKS - {"sample_size", "out_channels", "up_block_types"})
+    | {"controlnet_conditioning_channel_order", "conditioning_embedding_out_channels"}
+    | keys("num_control_type num_trans_channel num_trans_head num_trans_layer num_proj_channel"),
     "ZImageControlNetModel": keys(
         "control_layers_places control_refiner_layers_places control_in_dim add_control_noise_refiner dim "
         "n_refiner_layers n_heads n_kv_heads norm_eps qk_norm"
@@ -80,6 +83,16 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "out_channels": ((4,), "it predicts more than latents"),
     },
     "ControlNetModel": {
+        "in_channels": ((4,), "it was made for other latents"),
+        "class_embed_type": ((None,), "it wants classes beside the prompt"),
+        "num_class_embeds": ((None,), "it wants classes beside the prompt"),
+        "encoder_hid_dim": ((None,), "it wants another encoder than CLIP's"),
+        "encoder_hid_dim_type": ((None,), "it wants another encoder than CLIP's"),
+        "addition_embed_type": ((None, "text_time"), "it is conditioned otherwise than SDXL's"),
+        "conditioning_channels": ((3,), "it wants another picture than one of three colours"),
+        "global_pool_conditions": ((False,), "it takes a picture's mean alone (shuffle)"),
+    },
+    "ControlNetUnionModel": {
         "in_channels": ((4,), "it was made for other latents"),
         "class_embed_type": ((None,), "it wants classes beside the prompt"),
         "num_class_embeds": ((None,), "it wants classes beside the prompt"),
@@ -174,6 +187,7 @@ MEANINGLESS: dict[str, dict[str, str]] = {
     },
     "Flux2Transformer2DModel": {},
     "FluxTransformer2DModel": {},
+    "ControlNetUnionModel": {},
     "ZImageControlNetModel": {},
     "ZImageTransformer2DModel": {},
     "Qwen3Model": _OF_TRANSFORMERS,

@@ -51,13 +51,12 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
     """What lies `apart`, by program; what diffusers folders have; and the tokenizers in the bridge's home."""
     components = list(apart)
     tokenizers: list[tuple[str, Part]] = []
-    for name in TOKENIZERS:
-        folder = find_home().tokenizers / name
-        if folder.is_dir():
-            try:
-                tokenizers.append((name, tokenizer_part(folder)))
-            except CheckpointUnreadable:
-                continue
+    own = find_home().tokenizers
+    for folder in sorted(own.iterdir()) if own.is_dir() else ():
+        try:
+            tokenizers.append((folder.name, tokenizer_part(folder)))
+        except CheckpointUnreadable:
+            continue
     for checkpoint in checkpoints:
         if checkpoint.layout is not Layout.FOLDER:
             continue

@@ -124,7 +124,10 @@ def sees_mask(channels: int | None, family: Family) -> bool:
     if channels is not None and channels not in (usual, inpaint):
         known = f"{usual}" if inpaint is None else f"{usual} (base) or {inpaint} (inpainting)"
         raise CheckpointUnsupported(
-            "Its denoiser takes {channels} channels; Paintbridge paints with {known}.", channels=channels, known=known
+            "Its denoiser takes {channels} channels; Paintbridge paints with {known}.",
+            hint="Choose another checkpoint.",
+            channels=channels,
+            known=known,
         )
     return channels is not None and bool(channels == inpaint)
 

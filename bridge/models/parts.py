@@ -13,7 +13,7 @@ from .formats import WeightFormat
 from .hashing import content_hash, known_hash
 from .weight_files import weight_files
 
-__all__ = ["Layout", "Part", "folder_part"]
+__all__ = ["InpaintDifference", "Layout", "Part", "folder_part"]
 
 
 class Layout(StrEnum):
@@ -61,6 +61,23 @@ class Part:
     def known_hash(self) -> str | None:
         """The same, without reading the files: None until something has hashed them."""
         return known_hash(self.path, self.files)
+
+
+@dataclass(frozen=True)
+class InpaintDifference:
+    """What makes a denoiser one for inpainting: it is given what lies between these two, and further channels."""
+
+    base: Part
+    inpainting: Part
+
+    def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
+        """The hashes of both."""
+        return f"{self.inpainting.content_hash(check=check)} - {self.base.content_hash(check=check)}"
+
+    def known_hash(self) -> str | None:
+        """The same, without reading the files: None until something has hashed them."""
+        inpainting, base = self.inpainting.known_hash(), self.base.known_hash()
+        return None if inpainting is None or base is None else f"{inpainting} - {base}"
 
 
 def folder_part(name: str, path: Path) -> Part:

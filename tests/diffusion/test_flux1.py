@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from component_files import PartFile, clip_file, flux_vae_file, save_as_files
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
@@ -20,6 +21,8 @@ from bridge.diffusion import DenoiseInputs, MaskInput, WeightedLora, denoise, lo
 from bridge.diffusion.architectures.flux1 import part_classes
 from bridge.diffusion.architectures.flux1_names import convert, original_names
 from bridge.models import inspect
+from bridge.models.completion import Lent, completed
+from bridge.models.components import inspect_components
 from bridge.models.families import CONFIGS
 from bridge.models.families.flux1 import FLUX1
 from bridge.models.lora import inspect_lora
@@ -257,3 +260,35 @@ def test_loras_in_each_naming_are_put_on_and_taken_off(folder, model, plain, tmp
     expected = theirs(pipe, num_inference_steps=2, guidance_scale=3.5, latents=packed(begun()))
     assert apart(whole, expected) < TOLERANCE
     assert {name for paths in original_names(bare).values() for name in paths} >= {"x_embedder", "proj_out"}
+
+
+@pytest.mark.parametrize("kind", ["dev", "schnell", "fill"])
+@pytest.mark.parametrize("original", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_files_paint_what_the_folder_paints(folder, cpu, tmp_path, kind, whole, original):
+    parts = {
+        "transformer": PartFile("", "model.diffusion_model.", original_flux1_transformer),
+        "vae": flux_vae_file(folder(kind)),
+        "text_encoder": clip_file("clip_l", "text_encoders.clip_l.transformer."),
+        "text_encoder_2": PartFile("t5xxl", "text_encoders.t5xxl.transformer."),
+    }
+    path = save_as_files(folder(kind), tmp_path, parts, name="flux", whole=whole, original=original)
+    checkpoint = inspect(path)
+    assert (checkpoint.family, checkpoint.variant.name) == (FLUX1, kind)
+    assert checkpoint.inpaint == (kind == "fill")
+    apart = () if whole else ("ae", "clip_l", "t5xxl")
+    beside = [inspect_components(tmp_path / f"{name}.safetensors") for name in apart]
+    wanted = [] if whole else ["text_encoder", "text_encoder_2", "vae"]
+    assert sorted(want.part for want in checkpoint.wants) == wanted
+    lent = Lent([("", one) for found in beside for one in found.found], ())
+    found, expected = (
+        ours(load(one, cpu, check=lambda: None), steps=1, guidance=2.0, strength=1.0, **_seen(kind))
+        for one in (completed(checkpoint, lent, program=""), inspect(folder(kind)))
+    )
+    assert torch.equal(found, expected)
+
+
+def _seen(kind):
+    if kind != "fill":
+        return {}
+    return {"mask": torch.ones(1, 64, *SIZE), "masked_image_latents": begun()}
