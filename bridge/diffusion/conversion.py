@@ -14,7 +14,7 @@ from diffusers.loaders.single_file_utils import (
 )
 from torch import nn
 
-__all__ = ["Convert", "Tensors", "convert_original", "leftovers", "named_as_in"]
+__all__ = ["Convert", "Tensors", "convert_original", "leftovers", "named_as_in", "stand_in"]
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -100,7 +100,7 @@ def leftovers(module: nn.Module, part: str, tensors: Tensors, convert: Convert) 
     They are converted once more, each as its own number in place of its weights; the numbers that arrive at a place
     which the module has are those that were read.
     """
-    numbered = {name: _stand_in(number, tensor) for number, (name, tensor) in enumerate(tensors.items())}
+    numbered = {name: stand_in(number, tensor) for number, (name, tensor) in enumerate(tensors.items())}
     places = module.state_dict().keys()
     arrived = {
         int(tensor.flatten()[0])
@@ -110,7 +110,7 @@ def leftovers(module: nn.Module, part: str, tensors: Tensors, convert: Convert) 
     return [name for number, name in enumerate(tensors) if number not in arrived]
 
 
-def _stand_in(number: int, tensor: torch.Tensor) -> torch.Tensor:
-    """As long as the tensor along its first dimension, by which conversions cut, and no longer than 1 along others."""
+def stand_in(number: int, tensor: torch.Tensor) -> torch.Tensor:
+    """The number, as long as the tensor along its first dimension, by which conversions cut, and 1 along others."""
     shape = (max(1, tensor.shape[0]) if tensor.dim() else 1, *[1] * (tensor.dim() - 1))
     return torch.tensor(float(number)).expand(shape)

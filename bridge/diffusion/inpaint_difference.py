@@ -49,9 +49,10 @@ def _measured(part: Part) -> dict[str, torch.Tensor]:
 def tensors_of(part: Part) -> Tensors:
     """A part's tensors as they lie on the disk, by their own names; they are read when they are looked at."""
     if part.layout is Layout.FILE:
-        return read_tensors(part.path, part.prefix, torch.float32)
+        return read_tensors(part.path, part.prefix).widened(torch.float32)
     files = (file for file in part.files if file.suffix == ".safetensors")
-    return {name: tensor for file in files for name, tensor in read_tensors(file, "", torch.float32).items()}
+    read = (read_tensors(file).widened(torch.float32) for file in files)
+    return {name: tensor for one in read for name, tensor in one.items()}
 
 
 def add_difference(module: Any, inpainting: Tensors, child: Tensors, base: Tensors) -> None:

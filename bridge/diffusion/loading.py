@@ -11,7 +11,7 @@ from torch import nn
 from ..models.memory import WHOLE, Offload, Placement
 from .device import Device
 from .offload import place
-from .packing import pack
+from .packing import forget_stored, pack
 
 __all__ = ["ModuleLoader", "Offload", "Placement", "Share"]
 
@@ -65,6 +65,8 @@ class ModuleLoader:
             module = _aligned(read().eval().requires_grad_(False))
             if packed:
                 pack(module)
+            else:
+                forget_stored(module)
             return place(module, self.device, offloaded=offloaded, ahead=denoiser)
 
         module = load() if self._share is None else self._share((content(), dtype, offloaded, packed), load)

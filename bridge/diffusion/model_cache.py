@@ -207,7 +207,7 @@ class ModelCache:
         if placement.offload is Offload.ALL:
             return False
         needs = self._needs(checkpoint)
-        packed = needs is not None and needs.has_float8
+        packed = needs is not None and needs.is_packable
         offload = Offload(placement.offload + 1)
         self._placements[key] = replace(placement, offload=offload, packed=packed, planned=False)
         return True

@@ -1,5 +1,6 @@
-"""The tensors of a part out of a file, safetensors or GGUF, as the numbers that they stand for."""
+"""The tensors of a part out of a file, safetensors or GGUF."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,28 +9,43 @@ from safetensors import safe_open
 
 from ..models.formats.quantisation import comfy_metadata
 from ..models.tensor_file import read_header
-from .dequantisation import dequantised, from_gguf
+from .dequantisation import StoredWeight, from_gguf, stored_weights
 
-__all__ = ["read_tensors"]
+__all__ = ["FileTensors", "read_tensors"]
 
 
-def read_tensors(path: Path, prefix: str, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+@dataclass(frozen=True)
+class FileTensors:
+    """A file's tensors by name: as they lie there, and quantised matrices."""
+
+    plain: dict[str, torch.Tensor]
+    stored: dict[str, StoredWeight]
+
+    def widened(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        """All of them as tensors, quantised ones in `dtype`."""
+        return {**self.plain, **{name: one.widened(dtype) for name, one in self.stored.items()}}
+
+
+def read_tensors(path: Path, prefix: str = "") -> FileTensors:
     """Those whose names begin with `prefix`, under what is left of their names; nothing else is read.
 
-    Quantised weights are in `dtype`, all others as they lie there. Raises ValueError where scales do not fit weights.
+    Raises ValueError where scales do not fit weights.
     """
     header = read_header(path)
     names = [name for name in header.shapes if name.startswith(prefix)]
     if header.is_gguf:
         content = np.memmap(path, np.uint8, "c")
-        found = {}
-        for name in names:
-            kind, begin, end = header.places[name]
-            found[name.removeprefix(prefix)] = from_gguf(content[begin:end], kind, header.shapes[name]).to(dtype)
-        return found
+        read = {
+            name.removeprefix(prefix): from_gguf(content[begin:end], kind, header.shapes[name])
+            for name, (kind, begin, end) in ((name, header.places[name]) for name in names)
+        }
+        return FileTensors(
+            {name: one for name, one in read.items() if isinstance(one, torch.Tensor)},
+            {name: one for name, one in read.items() if isinstance(one, StoredWeight)},
+        )
     with safe_open(path, framework="pt") as file:
         tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     for name, said in comfy_metadata(header.metadata).items():
         if name.startswith(prefix):
             tensors.setdefault(name.removeprefix(prefix), torch.tensor(list(said), dtype=torch.uint8))
-    return dequantised(tensors, dtype)
+    return FileTensors(*stored_weights(tensors))

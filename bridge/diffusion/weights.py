@@ -20,6 +20,7 @@ from ..models.tensor_names import check_leftovers
 from ..models.weight_files import variant_of
 from .conversion import Convert, Tensors, convert_original, leftovers, named_as_in
 from .inpaint_difference import add_difference, tensors_of
+from .packing import keep_stored
 from .tensor_reading import read_tensors
 
 __all__ = ["Weights", "import_classes", "load_controlnet", "weights_of"]
@@ -117,8 +118,10 @@ def _from_file(
     """Nothing but that part's tensors is read."""
 
     def load() -> tuple[Any, Tensors]:
-        tensors = read_tensors(part.path, part.prefix, dtype)
+        read = read_tensors(part.path, part.prefix)
+        tensors = read.widened(dtype)
         module = _empty(kind, part)
+        keep_stored(module, part.name, read, convert)
         _fill(module, named_as_in(module, part.name, tensors, convert), dtype)
         return module, tensors
 

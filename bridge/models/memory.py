@@ -5,6 +5,7 @@ Weights are counted by the headers of its files, what computing takes by its fam
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -38,7 +39,25 @@ _TEXT_WORKING = 160_000_000
 # The VAE is no use on smaller pictures at a time.
 _LEAST_VAE_PIXELS = 256 * 256
 _FLOAT8 = ("F8_E4M3", "F8_E5M2")
-_BESIDE = (*SCALES, ".weight_scale_2", ".input_scale", COMFY)
+# What GGUF files hold that torch computes with, or that is widened when it is read.
+_WIDE = (
+    "F32",
+    "F16",
+    "BF16",
+    "IQ1_S",
+    "IQ1_M",
+    "IQ2_XXS",
+    "IQ2_XS",
+    "IQ2_S",
+    "IQ3_XXS",
+    "IQ3_S",
+    "TQ1_0",
+    "TQ2_0",
+    "MXFP4",
+)
+# Tables that rows are taken from, and no layers that compute.
+_LOOKED_UP = re.compile(r"(embed_tokens|shared|token_embedding|position_embedding|positional_embedding)\b")
+_BESIDE = (*SCALES, ".weight_scale_2", ".input_scale", ".scale_input", "scaled_fp8", "lm_head.weight", COMFY)
 
 
 class Offload(IntEnum):
@@ -51,19 +70,25 @@ class Offload(IntEnum):
 
 @dataclass(frozen=True)
 class PartMemory:
-    """A part's weights: how many there are, how many of them are plain float8 in its files, and in the largest one."""
+    """A part's weights: how many there are, how many of them can stay in memory as they are in its files, the bytes of
+    these, and how many are in the largest one.
+    """
 
     parameters: int = 0
-    float8: int = 0
+    packable: int = 0
+    packed_bytes: int = 0
     largest: int = 0
 
     def size(self, width: int, *, packed: bool) -> int:
-        """Bytes at `width` bytes a weight; `packed`: float8 as it is."""
-        return self.parameters * width - (self.float8 * (width - 1) if packed else 0)
+        """Bytes at `width` bytes a weight; `packed`: as they are in the files, where they can."""
+        return (self.parameters - self.packable) * width + self.packed_bytes if packed else self.parameters * width
 
     def __add__(self, other: "PartMemory") -> "PartMemory":
         return PartMemory(
-            self.parameters + other.parameters, self.float8 + other.float8, max(self.largest, other.largest)
+            self.parameters + other.parameters,
+            self.packable + other.packable,
+            self.packed_bytes + other.packed_bytes,
+            max(self.largest, other.largest),
         )
 
 
@@ -71,8 +96,9 @@ class PartMemory:
 class Placement:
     """What of a checkpoint is on a device. None of it changes a picture but `vae_pixels`, and that by a rounding.
 
-    `packed`: weights that its files have as plain float8 are so in memory too, and widened when they are used.
-    `vae_pixels` is how many pixels the VAE takes at once, None: as many as there are. `planned`: chosen before loading.
+    `packed`: weights that are small in its files (float8, int8, nvfp4, GGUF) are so in memory too, and widened when
+    they are used. `vae_pixels` is how many pixels the VAE takes at once, None: as many as there are. `planned`: chosen
+    before loading.
     """
 
     offload: Offload = Offload.NOTHING
@@ -102,9 +128,9 @@ class MemoryNeeds:
     predictions: int = 1
 
     @property
-    def has_float8(self) -> bool:
+    def is_packable(self) -> bool:
         """Whether packing makes it smaller."""
-        return self.denoiser.float8 + self.texts.float8 > 0
+        return self.denoiser.packable + self.texts.packable > 0
 
     @property
     def weights(self) -> int:
@@ -195,7 +221,7 @@ def place_on(needs: MemoryNeeds, device_bytes: int) -> Placement:
             pixels = min(needs.pixels, max(_LEAST_VAE_PIXELS, needs.vae_pixels(room, offload, packed=packed)))
         if needs.on_device(offload, packed=packed, vae_pixels=pixels) <= room:
             return Placement(offload, packed, pixels, planned=True)
-    return Placement(Offload.ALL, needs.has_float8, _LEAST_VAE_PIXELS, planned=True)
+    return Placement(Offload.ALL, needs.is_packable, _LEAST_VAE_PIXELS, planned=True)
 
 
 def _placements(needs: MemoryNeeds) -> Iterator[tuple[Offload, bool, bool]]:
@@ -205,7 +231,7 @@ def _placements(needs: MemoryNeeds) -> Iterator[tuple[Offload, bool, bool]]:
             # Tiles cost a little more than what waits outside and is used once.
             if tiled and offload is Offload.NOTHING:
                 continue
-            for packed in (False, True) if needs.has_float8 else (False,):
+            for packed in (False, True) if needs.is_packable else (False,):
                 yield offload, packed, tiled
 
 
@@ -231,9 +257,17 @@ def _file_memory(file: Path, prefix: str, _changed: int, _size: int) -> PartMemo
 
 
 def _tensor_memory(header: FileHeader, name: str, count: int) -> PartMemory:
-    kind, layer = header.places[name][0], name.removesuffix(".weight")
+    kind, begin, end = header.places[name]
+    size, layer = end - begin, name.removesuffix(".weight")
     if kind == "U8" and f"{layer}.weight_scale_2" in header.shapes:
         # nvfp4: two numbers a byte.
         count *= 2
-    plain = kind in _FLOAT8 and not any(layer + end in header.shapes for end in SCALES)
-    return PartMemory(count, count if plain else 0, count)
+    scale = next((header.shapes[layer + end] for end in SCALES if layer + end in header.shapes), None)
+    if scale is not None:
+        # A float for each row, or a byte for each sixteen numbers.
+        size += math.prod(scale) if kind == "U8" else header.shapes[name][0] * 4
+    small = kind in _FLOAT8 or scale is not None or (header.is_gguf and kind not in _WIDE)
+    # Quantised matrices, and convolutions in plain float8.
+    matrix = len(header.shapes[name]) == 2 or (len(header.shapes[name]) == 4 and kind in _FLOAT8 and scale is None)
+    packable = small and matrix and not _LOOKED_UP.search(name)
+    return PartMemory(count, count if packable else 0, size if packable else 0, count)

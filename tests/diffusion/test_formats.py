@@ -2,15 +2,19 @@
 
 import shutil
 
+import gguf
+import numpy as np
 import pytest
 import torch
 from quantised_files import FORMATS, save_gguf
 from safetensors.torch import load_file, save_file
 from tiny_flux2 import build_tiny_flux2, original_flux2_transformer
 
-from bridge.diffusion import load
-from bridge.diffusion.dequantisation import hadamard
+from bridge.diffusion import DenoiseInputs, Placement, denoise, load
+from bridge.diffusion.dequantisation import StoredWeight, from_gguf, hadamard
+from bridge.diffusion.packing import packed, wide_weight
 from bridge.models import CheckpointUnreadable, Registry, inspect
+from bridge.models.memory import memory_needs
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +145,64 @@ def test_a_truncated_gguf_is_refused(klein, models):
         (models / "mine.gguf").write_bytes(content[:length])
         with pytest.raises(CheckpointUnreadable):
             inspect(models / "mine.gguf")
+
+
+@pytest.mark.parametrize(
+    ("called", "original"),
+    [
+        ("plain_fp8", False), ("comfy_fp8", False), ("bfl_fp8", True), ("int8", False), ("convrot", True),
+        ("nvfp4", True), ("Q8_0", True), ("Q4_0", False),
+    ],
+)  # fmt: skip
+def test_weights_stay_as_small_as_their_file_and_paint_the_same(klein, models, cpu, called, original):
+    """Also where the original layout has queries, keys and values in one."""
+    install(klein, models)
+    tensors = tensors_of(klein / "transformer")
+    tensors = original_flux2_transformer(tensors) if original else tensors
+    if called in FORMATS:
+        stored, _ = FORMATS[called](tensors)
+        save_file({name: one.contiguous() for name, one in stored.items()}, models / "mine.safetensors")
+    else:
+        save_gguf(tensors, models / "mine.gguf", called)
+    checkpoint = Registry().get("mine")
+    wide = load(checkpoint, cpu, check=lambda: None)
+    lean = load(checkpoint, cpu, check=lambda: None, placement=Placement(packed=True))
+    transformers = [model.modules["transformer"] for model in (wide, lean)]
+    assert packed(transformers[0]) == 0
+    linear = [one for one in transformers[1].modules() if isinstance(one, torch.nn.Linear)]
+    most = sum(one.in_features * one.out_features for one in linear if one.in_features % 32 == 0)
+    assert packed(transformers[1]) >= most > 0
+    assert bytes_of(transformers[1]) < bytes_of(transformers[0]) / 2
+    layers = zip(*(transformer.modules() for transformer in transformers), strict=True)
+    assert all(torch.equal(one.weight, wide_weight(other)) for one, other in layers if isinstance(one, torch.nn.Linear))
+    needs = memory_needs(checkpoint, width=4).denoiser
+    assert needs.parameters == sum(one.numel() for one in transformers[0].parameters())
+    assert needs.packable == packed(transformers[1])
+    assert needs.size(4, packed=True) == bytes_of(transformers[1])
+    prompts = wide.encode_prompts("a red flower", "")
+    inputs = DenoiseInputs((4, 4), prompts, sampler="Euler", steps=2, guidance=1.0, strength=1.0)
+    pictures = [
+        denoise(model, inputs, [7], check=lambda: None, progress=lambda *_: None, preview=lambda *_: None)[0]
+        for model in (wide, lean, lean)
+    ]
+    assert torch.equal(pictures[0], pictures[1])
+    assert torch.equal(pictures[1], pictures[2])
+
+
+def bytes_of(module):
+    return sum(one.nbytes for one in (*module.parameters(), *module.buffers()))
+
+
+@pytest.mark.parametrize(
+    "kind", ["Q4_K", "Q5_K", "Q6_K", "Q3_K", "Q2_K", "IQ4_XS", "IQ4_NL", "Q5_0", "Q4_1", "IQ3_S", "IQ2_XXS"]
+)
+def test_kinds_that_are_only_read_are_read_as_their_authors_do(kind):
+    """Nothing here writes them: the bytes are random, their scales small and finite."""
+    number = gguf.GGMLQuantizationType[kind]
+    block, size = gguf.GGML_QUANT_SIZES[number]
+    content = np.random.default_rng(5).integers(0, 52, 6 * 2 * size, dtype=np.uint8)
+    expected = gguf.quants.dequantize(content, number).reshape(6, 2 * block)
+    assert np.isfinite(expected).all()
+    found = from_gguf(content, kind, (6, 2 * block))
+    wide = found.widened(torch.float32) if isinstance(found, StoredWeight) else found
+    assert np.array_equal(wide.numpy(), expected)

@@ -25,9 +25,9 @@ QWEN_LARGEST = 151_936 * 2560
 
 def needs_of(denoiser, *, float8=False, working=WORKING, width=2):
     return MemoryNeeds(
-        PartMemory(denoiser, denoiser if float8 else 0, 85_000_000),
-        PartMemory(VAE, 0, 2_400_000),
-        PartMemory(QWEN, QWEN if float8 else 0, QWEN_LARGEST),
+        PartMemory(denoiser, *(denoiser, denoiser) if float8 else (0, 0), 85_000_000),
+        PartMemory(VAE, 0, 0, 2_400_000),
+        PartMemory(QWEN, *(QWEN, QWEN) if float8 else (0, 0), QWEN_LARGEST),
         pixels=1 << 20,
         width=width,
         working=working,
@@ -57,7 +57,7 @@ def test_headers_tell_what_is_loaded(folder, tmp_path, layout):
     assert needs.pixels == checkpoint.card.native_pixels
 
 
-def test_plain_float8_counts_and_scaled_does_not(folder, tmp_path):
+def test_float8_counts_with_its_scales(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "it")
     weights = next((copy / "unet").glob("*.safetensors"))
     tensors = load_file(weights)
@@ -66,13 +66,14 @@ def test_plain_float8_counts_and_scaled_does_not(folder, tmp_path):
     checkpoint = inspect(copy)
     needs = memory_needs(checkpoint, width=2)
     count = sum(tensors[name].numel() for name in narrow)
-    assert needs.denoiser.float8 == count
+    assert needs.denoiser.packable == count
     assert needs.denoiser.size(2, packed=True) == 2 * needs.denoiser.parameters - count
     one = min(narrow)
     save_file({**load_file(weights), one.replace(".weight", ".weight_scale"): torch.tensor(0.5)}, weights)
-    # Read anew, since the file has changed. The scale is no weight.
+    # Read anew, since the file has changed. The scale is no weight, and there is one for each row in memory.
     again = memory_needs(checkpoint, width=2)
-    assert again.denoiser.float8 == count - tensors[one].numel()
+    assert again.denoiser.packable == count
+    assert again.denoiser.packed_bytes == count + 4 * len(tensors[one])
     assert again.denoiser.parameters == needs.denoiser.parameters
 
 
@@ -119,7 +120,7 @@ def test_more_memory_never_places_worse_and_what_is_placed_fits():
     for _ in range(200):
         needs = MemoryNeeds(
             *(
-                PartMemory(count, rng.choice([0, count]), count // 20)
+                PartMemory(count, *rng.choice([(0, 0), (count, count), (count, count // 2)]), count // 20)
                 for count in rng.choices(range(10**8, 10**10), k=3)
             ),
             pixels=rng.choice([1 << 18, 1 << 20]),
