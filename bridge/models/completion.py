@@ -65,7 +65,7 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
             if described is None or part.path.parent != checkpoint.path:
                 continue
             kind, size = described
-            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files)))
+            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files, format=part.format)))
             text = next((one for one in checkpoint.family.texts if one.encoder == part.name), None)
             if text is not None:
                 tokenizers.append((kind.name, replace(checkpoint.part(text.tokenizer), name="tokenizer")))

@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .formats import WeightFormat
+from .formats import WeightFormat, format_of
 from .hashing import content_hash, known_hash
+from .tensor_file import read_header
 from .weight_files import weight_files
 
 __all__ = ["InpaintDifference", "Layout", "Part", "folder_part"]
@@ -83,6 +84,8 @@ class InpaintDifference:
 def folder_part(name: str, path: Path) -> Part:
     """A part with weights that is a folder of diffusers' or transformers'.
 
-    Raises CheckpointUnreadable where it has no weights, only pickles, or not all shards.
+    Raises CheckpointUnreadable where it has no weights, only pickles, or not all shards, and as `read_header`.
     """
-    return Part(name, path, Layout.FOLDER, (path / "config.json", *weight_files(path)))
+    weights = weight_files(path)
+    first = next(file for file in weights if file.suffix == ".safetensors")
+    return Part(name, path, Layout.FOLDER, (path / "config.json", *weights), format=format_of(read_header(first)))
