@@ -333,7 +333,7 @@ def test_what_is_no_lora_is_told(tmp_path):
 
 def test_broken_files_are_told(tiny, tmp_path):
     whole = build_tiny_lora(tiny["SD1"], tmp_path / "a.safetensors").read_bytes()
-    for content, words in ((whole[:-5], "truncated"), (whole[:100], "truncated"), (b"words", "not a safetensors")):
+    for content, words in ((whole[:-5], "truncated"), (whole[:100], "truncated"), (b"words", "neither safetensors")):
         (tmp_path / "b.safetensors").write_bytes(content)
         with pytest.raises(LoraUnreadable, match=words):
             inspect_lora(tmp_path / "b.safetensors")
