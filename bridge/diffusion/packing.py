@@ -21,6 +21,7 @@ _HOOK = "packed_weight"
 _SCALES = "packed_scales"
 _STORED = "_stored_weights"
 _OTHER = -1
+_WIDENED_AT_ONCE = 1 << 22
 _KINDS = (torch.float8_e4m3fn, torch.float8_e5m2)
 _LAYERS = (nn.Linear, nn.Conv2d)
 
@@ -38,7 +39,18 @@ class _PackedWeight(hooks.ModelHook):  # type: ignore[misc]
 
     def wide(self, module: Any) -> torch.Tensor:
         """The weight as it is computed with."""
-        return self._widen(module.weight.data, getattr(module, _SCALES, None), self._dtype)
+        rows, scales = module.weight.data, getattr(module, _SCALES, None)
+        at_once = max(1, _WIDENED_AT_ONCE // max(1, rows[0].numel()))
+        if len(rows) <= at_once:
+            return self._widen(rows, scales, self._dtype)
+        # On the way weights are float32, for which there need be no room in a whole layer.
+        first = self._widen(rows[:at_once], None if scales is None else scales[:at_once], self._dtype)
+        wide = first.new_empty((len(rows), *first.shape[1:]))
+        wide[:at_once] = first
+        for start in range(at_once, len(rows), at_once):
+            part = slice(start, start + at_once)
+            wide[part] = self._widen(rows[part], None if scales is None else scales[part], self._dtype)
+        return wide
 
     def pre_forward(self, module: Any, *args: Any, **options: Any) -> tuple[Any, Any]:
         wide = self.wide(module)

@@ -121,14 +121,15 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
 
 def _varied(checkpoint: Checkpoint, said: Any, where: str) -> Checkpoint:
     """As another variant of its family."""
-    variant = next((one for one in checkpoint.family.variants if one.name == said), None)
+    variants = [one for one in checkpoint.family.variants if one.at_home]
+    variant = next((one for one in variants if one.name == said), None)
     if variant is None:
         raise CheckpointUnreadable(
             "{where}: {key} must be {wanted}, not {value}.",
             hint=_MEND,
             where=where,
             key="variant",
-            wanted=f"one of {', '.join(one.name for one in checkpoint.family.variants)}",
+            wanted=f"one of {', '.join(one.name for one in variants)}",
             value=repr(said),
         )
     if variant == checkpoint.variant:

@@ -19,6 +19,7 @@ from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
 
 __all__ = [
+    "KINDS",
     "Component",
     "ComponentKind",
     "Components",

@@ -36,7 +36,7 @@ def inspect_folder(path: Path) -> Checkpoint:
         return cast(Checkpoint, inspect_own(path))
     check_index(index, family)
     inpaint = sees_mask(denoiser.get("in_channels"), family)
-    if not scheduler:
+    if not (path / "scheduler" / "scheduler_config.json").is_file():
         raise CheckpointUnreadable(
             "The folder has no {name}.",
             hint="Download or copy the folder again.",

@@ -13,7 +13,7 @@ from .components import Component, Want, component_of_config, components_in
 from .config_keys import check_config
 from .diffusers_folder import sees_mask
 from .errors import CheckpointUnsupported
-from .families import CONFIGS, Family, FolderConfigs, config_of_file, told_variant, variant_of_configs
+from .families import CONFIGS, Family, FolderConfigs, config_of_file, variant_of
 from .formats import FileHeader, format_of
 from .hashing import known_hash
 from .parts import Layout, Part
@@ -76,10 +76,12 @@ def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
             encoder = _want(text.encoder, _config_folder(beside, family, text.encoder))
             wants.append(replace(encoder, part=text.tokenizer, is_tokenizer=True))
     extra = sorted(file for file in beside.rglob("*") if file.suffix in (".json", ".txt")) if beside else []
-    variant = (
-        variant_of_configs(family, FolderConfigs({}, config, {}))
-        or told_variant(family.variants, metadata=header.metadata, hash=known_hash(path, (path,)), names=_names(path))
-        or next(iter(family.variants), None)
+    variant = variant_of(
+        family,
+        FolderConfigs({}, config, {}),
+        metadata=header.metadata,
+        hash=known_hash(path, (path,)),
+        names=_names(path),
     )
     return Checkpoint(
         id=path.stem,

@@ -148,19 +148,20 @@ class MemoryNeeds:
     def on_device(self, offload: Offload, *, packed: bool = False, vae_pixels: int | None = None) -> int:
         """Bytes of the device at the moment when most is needed: reading the prompt, denoising, or decoding.
 
-        Of what waits outside there is one layer at a time.
+        Of what waits outside there is one layer at a time, and of what is packed one is wide.
         """
         pixels = min(vae_pixels or self.pixels, self.pixels)
+        once, narrow = offload >= Offload.ALL_BUT_DENOISER, packed and self.is_packable
         computing = (
-            _TEXT_WORKING + self._layer(self.texts, self.width, waits=offload >= Offload.ALL_BUT_DENOISER),
-            self._step + self._layer(self.denoiser, self.width, waits=offload is Offload.ALL),
-            pixels * self.working.vae + self._layer(self.vae, 4, waits=offload >= Offload.ALL_BUT_DENOISER),
+            _TEXT_WORKING + self._layer(self.texts, self.width, apart=once or narrow),
+            self._step + self._layer(self.denoiser, self.width, apart=offload is Offload.ALL or narrow),
+            pixels * self.working.vae + self._layer(self.vae, 4, apart=once),
         )
         return self._resident(offload, packed=packed) + max(computing)
 
     def vae_pixels(self, room: int, offload: Offload, *, packed: bool) -> int:
         """How many pixels the VAE has room for at once beside what else is on the device."""
-        layer = self._layer(self.vae, 4, waits=offload >= Offload.ALL_BUT_DENOISER)
+        layer = self._layer(self.vae, 4, apart=offload >= Offload.ALL_BUT_DENOISER)
         return (room - self._resident(offload, packed=packed) - layer) // self.working.vae
 
     def _resident(self, offload: Offload, *, packed: bool) -> int:
@@ -169,8 +170,8 @@ class MemoryNeeds:
         return {Offload.NOTHING: denoiser + once, Offload.ALL_BUT_DENOISER: denoiser, Offload.ALL: 0}[offload]
 
     @staticmethod
-    def _layer(part: PartMemory, width: int, *, waits: bool) -> int:
-        return part.largest * width if waits else 0
+    def _layer(part: PartMemory, width: int, *, apart: bool) -> int:
+        return part.largest * width if apart else 0
 
     @property
     def _step(self) -> int:

@@ -50,7 +50,7 @@ def config_of_file(path: Path, header: FileHeader) -> dict[str, Any]:
     }
     if not inpaints(config):
         return {**config, "add_control_noise_refiner": None}
-    refined = _REFINER_START in shapes and any(read_bytes(path, header, _REFINER_START))
+    refined = _REFINER_START in shapes and bool(read_bytes(path, header, _REFINER_START).strip(b"\0"))
     return {
         **config,
         "add_control_noise_refiner": "control_noise_refiner" if refined else "control_layers",

@@ -8,6 +8,7 @@ from typing import Any
 import diffusers
 import transformers
 from accelerate import init_empty_weights
+from torch import nn
 
 from bridge.models.families import CONFIGS, FAMILIES, Family
 from bridge.models.memory import MemoryNeeds, Offload, PartMemory, device_memory, place_on
@@ -32,8 +33,8 @@ def with_memory(path: Path) -> str:
     return f"{before}{MARKS[0]}\n\n{_table()}\n\n{MARKS[1]}{after}"
 
 
-def family_needs(family: Family, *, float8: bool = False, width: int = 2) -> MemoryNeeds:
-    """What a family's checkpoints need; `float8`: those whose denoiser and text encoders are plain float8."""
+def family_needs(family: Family, bytes_of_weight: float = 2.0, *, width: int = 2) -> MemoryNeeds:
+    """What a family's checkpoints need whose denoiser's and text encoders' layers have so many bytes a weight."""
     classes = {
         family.denoiser: getattr(diffusers, family.denoiser_class),
         "vae": getattr(diffusers, family.vae_class),
@@ -43,15 +44,14 @@ def family_needs(family: Family, *, float8: bool = False, width: int = 2) -> Mem
             for one in family.texts
         },
     }
-    counted = {name: _counted(family, name, kind) for name, kind in classes.items()}
-    narrow = {
-        name: PartMemory(one.parameters, one.parameters if float8 and name != "vae" else 0, one.largest)
-        for name, one in counted.items()
+    counted = {
+        name: _counted(family, name, kind, width if name == "vae" else bytes_of_weight)
+        for name, kind in classes.items()
     }
-    texts = [narrow[text.encoder] for text in family.texts]
+    texts = [counted[text.encoder] for text in family.texts]
     return MemoryNeeds(
-        narrow[family.denoiser],
-        narrow["vae"],
+        counted[family.denoiser],
+        counted["vae"],
         sum(texts, PartMemory()),
         pixels=family.native_pixels,
         width=width,
@@ -60,7 +60,7 @@ def family_needs(family: Family, *, float8: bool = False, width: int = 2) -> Mem
     )
 
 
-def _counted(family: Family, part: str, kind: Any) -> PartMemory:
+def _counted(family: Family, part: str, kind: Any, bytes_of_weight: float) -> PartMemory:
     folder = CONFIGS / family.name / part
     with init_empty_weights():
         if hasattr(kind, "config_class"):
@@ -68,7 +68,11 @@ def _counted(family: Family, part: str, kind: Any) -> PartMemory:
         else:
             module = kind.from_config(kind.load_config(folder, local_files_only=True))
     counts = [one.numel() for one in module.parameters()]
-    return PartMemory(sum(counts), largest=max(counts))
+    packable = 0
+    if bytes_of_weight < 2:
+        # Layers that compute; tables that rows are taken from stay wide.
+        packable = sum(one.weight.numel() for one in module.modules() if isinstance(one, nn.Linear))
+    return PartMemory(sum(counts), packable, round(packable * bytes_of_weight), max(counts))
 
 
 def _table() -> str:
@@ -78,16 +82,22 @@ def _table() -> str:
         "| --- | --- | --- | --- | --- |" + " --- |" * len(_CARDS),
     ]
     for family in FAMILIES.values():
-        for float8 in (False, True):
-            needs = family_needs(family, float8=float8)
+        half = "bf16" if family.half_precision == "bfloat16" else "fp16"
+        # Nobody publishes UNets in four bits.
+        formats = {half: 2.0, "fp8": 1.0, **({} if family.denoiser == "unet" else {"GGUF Q4_K": 144 / 256})}
+        for name, bytes_of_weight in formats.items():
+            needs = family_needs(family, bytes_of_weight)
             weights = (
                 needs.denoiser.size(2, packed=True) + needs.texts.size(2, packed=True) + needs.vae.size(4, packed=False)
             )
             sizes = (weights / _GIB, device_memory(needs.whole()) / _GIB, device_memory(needs.least()) / _GIB)
             billions = f"{needs.denoiser.parameters / 1e9:.2f} + {needs.texts.parameters / 1e9:.2f}"
-            title = f"{family.title}, {'fp8' if float8 else 'bf16' if family.half_precision == 'bfloat16' else 'fp16'}"
             placed = " | ".join(_placed(needs, gib) for gib in _CARDS)
-            rows.append(f"| {title} | {billions} | " + " | ".join(f"{one:.1f}" for one in sizes) + f" | {placed} |")
+            rows.append(
+                f"| {family.title}, {name} | {billions} | "
+                + " | ".join(f"{one:.1f}" for one in sizes)
+                + f" | {placed} |"
+            )
     return "\n".join(rows)
 
 

@@ -239,6 +239,7 @@ REFUSED = [
         r"Klein 9B's .* Qwen3-8B, is nowhere.*/qwen_3_4b_fp8.safetensors is there, and is Qwen3-4B",
     ),
     (f"{DENOISERS}/flux2_dev.safetensors", FLUX2_DEV, "This is FLUX.2 dev,"),
+    (f"{DENOISERS}/flux1-dev-kontext_fp8.safetensors", scaled(FLUX1), "This is FLUX.1 Kontext,"),
     (f"{DENOISERS}/flux1_depth.safetensors", {**FLUX1, "img_in.weight": (3072, 128)}, "takes 128 channels"),
     (f"{DENOISERS}/chroma-hd.safetensors", CHROMA, "This is Chroma,"),
     (f"{DENOISERS}/flux3.safetensors", FLUX3, "This is FLUX 3,"),

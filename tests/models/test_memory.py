@@ -23,11 +23,17 @@ KLEIN, Z_IMAGE, QWEN, VAE = 3_875_544_576, 6_154_908_736, 4_022_468_096, 84_046_
 QWEN_LARGEST = 151_936 * 2560
 
 
-def needs_of(denoiser, *, float8=False, working=WORKING, width=2):
+# ggml's Q4_K: 144 bytes for each 256 weights.
+Q4 = 144 / 256
+
+
+def needs_of(denoiser, bytes_of_weight=2.0, *, working=WORKING, width=2):
+    packable = 0 if bytes_of_weight == width else 1
+    layers = (denoiser * packable, (QWEN - QWEN_LARGEST) * packable)
     return MemoryNeeds(
-        PartMemory(denoiser, *(denoiser, denoiser) if float8 else (0, 0), 85_000_000),
+        PartMemory(denoiser, layers[0], round(layers[0] * bytes_of_weight), 85_000_000),
         PartMemory(VAE, 0, 0, 2_400_000),
-        PartMemory(QWEN, *(QWEN, QWEN) if float8 else (0, 0), QWEN_LARGEST),
+        PartMemory(QWEN, layers[1], round(layers[1] * bytes_of_weight), QWEN_LARGEST),
         pixels=1 << 20,
         width=width,
         working=working,
@@ -95,14 +101,16 @@ def test_guidance_and_full_precision_take_more(folder):
     [
         pytest.param(24, needs_of(KLEIN), Offload.NOTHING, id="Klein 4B, bf16, 24 GB"),
         pytest.param(12, needs_of(KLEIN), Offload.ALL_BUT_DENOISER, id="Klein 4B, bf16, 12 GB"),
-        pytest.param(8, needs_of(KLEIN, float8=True), Offload.ALL_BUT_DENOISER, id="Klein 4B, fp8, 8 GB"),
+        pytest.param(8, needs_of(KLEIN, 1.0), Offload.ALL_BUT_DENOISER, id="Klein 4B, fp8, 8 GB"),
+        pytest.param(8, needs_of(KLEIN, Q4), Offload.ALL_BUT_DENOISER, id="Klein 4B, Q4_K, 8 GB"),
         pytest.param(8, needs_of(KLEIN), Offload.ALL, id="Klein 4B, bf16, 8 GB"),
         pytest.param(24, needs_of(Z_IMAGE), Offload.ALL_BUT_DENOISER, id="Z-Image, bf16, 24 GB"),
         pytest.param(16, needs_of(Z_IMAGE), Offload.ALL_BUT_DENOISER, id="Z-Image, bf16, 16 GB"),
         pytest.param(
-            8, needs_of(Z_IMAGE, float8=True, working=WorkingMemory(520, 3100)), Offload.ALL_BUT_DENOISER,
+            8, needs_of(Z_IMAGE, 1.0, working=WorkingMemory(520, 3100)), Offload.ALL_BUT_DENOISER,
             id="Z-Image, fp8, 8 GB",
         ),
+        pytest.param(8, needs_of(Z_IMAGE, Q4), Offload.ALL_BUT_DENOISER, id="Z-Image, Q4_K, 8 GB"),
         pytest.param(8, needs_of(Z_IMAGE), Offload.ALL, id="Z-Image, bf16, 8 GB"),
         pytest.param(6, needs_of(Z_IMAGE), Offload.ALL, id="Z-Image, bf16, 6 GB"),
     ],

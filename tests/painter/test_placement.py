@@ -12,7 +12,7 @@ from bridge.canvas.geometry import Rect
 from bridge.diffusion import ModelCache, Offload
 from bridge.models import inspect
 from bridge.models.memory import memory_needs, place_on, usable_memory
-from bridge.painter import paint
+from bridge.painter import ResultCache, paint
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +95,24 @@ def test_the_vae_takes_tiles_from_the_beginning_where_that_is_known(studio, tmp_
     assert painting.layers[0].settings.model_size.area > most
     assert max(sizes) <= most
     assert len(sizes) > 4
+
+
+def test_another_seed_reads_no_prompt_and_encodes_no_picture_anew(studio, checkpoint, monkeypatch):
+    model = ModelCache(with_room(1 << 39)).on_demand(checkpoint)
+    parts = model.load(lambda: None).modules
+    calls = []
+    for part, method in (("text_encoder", "forward"), ("vae", "encode")):
+        real = getattr(parts[part], method)
+
+        def counted(*args, part=part, real=real, **options):
+            calls.append(part)
+            return real(*args, **options)
+
+        monkeypatch.setattr(parts[part], method, counted)
+    results = ResultCache()
+    first = paint(asked(studio), model, studio.Hooks(), results).layers[0].layer.pixels
+    # The picture, and what is around the selection as a reference.
+    assert {part: calls.count(part) for part in set(calls)} == {"text_encoder": 1, "vae": 2}
+    second = paint(replace(asked(studio), seeds=(8,)), model, studio.Hooks(), results).layers[0].layer.pixels
+    assert len(calls) == 3
+    assert not np.array_equal(first, second)

@@ -4,7 +4,7 @@
 `bridge.diffusion.register_architecture`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ __all__ = [
     "own_inspection",
     "register",
     "told_variant",
-    "variant_of_configs",
+    "variant_of",
     "variant_of_folder",
 ]
 
@@ -88,7 +88,7 @@ def family_of_folder(configs: FolderConfigs) -> Family:
     )
 
 
-def _not_at_home(model: ForeignModel) -> CheckpointUnsupported:
+def _not_at_home(model: ForeignModel | Variant) -> CheckpointUnsupported:
     return CheckpointUnsupported(
         "This is {model}, which Paintbridge does not paint with yet.",
         hint="It paints with {families}.",
@@ -111,18 +111,29 @@ def variant_of_folder(family: Family, configs: FolderConfigs, name: str) -> Vari
     """The variant that a folder of that name is: as its configs tell it, or its name, or else the family's first; with
     the shift that its scheduler has.
     """
-    found = variant_of_configs(family, configs) or told_variant(family.variants, metadata={}, hash=None, names=(name,))
-    found = found or next(iter(family.variants), None)
+    found = variant_of(family, configs, metadata={}, hash=None, names=(name,))
     if found is None:
         return None
     dynamic = configs.scheduler.get("use_dynamic_shifting")
     return replace(found, shift=None if dynamic else float(configs.scheduler.get("shift", 1)))
 
 
-def variant_of_configs(family: Family, configs: FolderConfigs) -> Variant | None:
-    """The variant that configs tell; None: they do not."""
+def variant_of(
+    family: Family, configs: FolderConfigs, *, metadata: Mapping[str, str], hash: str | None, names: Iterable[str]
+) -> Variant | None:
+    """The variant that configs tell, or else what `told_variant` does, or else the family's first; None: it has none.
+
+    Raises CheckpointUnsupported for one that is not painted with.
+    """
     said = next(one.variant_of_folder for one in _RECOGNITIONS if one.family == family)(configs)
-    return next((one for one in family.variants if one.name == said), None)
+    found = (
+        next((one for one in family.variants if one.name == said), None)
+        or told_variant(family.variants, metadata=metadata, hash=hash, names=names)
+        or next(iter(family.variants), None)
+    )
+    if found is not None and not found.at_home:
+        raise _not_at_home(found)
+    return found
 
 
 def family_of_lora_title(title: str | None) -> Family | None:

@@ -16,7 +16,8 @@ class Variant:
     """What a variant wants: `steps`, `guidance` (1: off), `sampler`, and the `shift` of its flow's schedule, None where
     that is the picture's size'.
 
-    Any of `words` in what a file says of itself, or in its name, tells it; `hashes` are SHA-256 of published files.
+    Any of `words` in what a file says of itself, or in its name, tells it; `hashes` are SHA-256 of published files. One
+    that is not `at_home` is told to be refused.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Variant:
     shift: float | None = 1.0
     words: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
+    at_home: bool = True
 
 
 def told_variant(

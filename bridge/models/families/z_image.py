@@ -27,7 +27,17 @@ Z_IMAGE = Family(
     half_precision="bfloat16",
     # Guidance as here, where 1 is off: Z-Image's own is 1 less.
     variants=(
-        Variant("turbo", "Z-Image Turbo", shift=3.0, steps=9, guidance=1.0, sampler=EULER, words=("turbo",)),
+        Variant(
+            "turbo",
+            "Z-Image Turbo",
+            steps=9,
+            guidance=1.0,
+            sampler=EULER,
+            shift=3.0,
+            words=("turbo",),
+            # In fp8, as Krita AI Diffusion fetches it.
+            hashes=("56c06ad6cb80941e8203d3e248a16ad1263499ba870f2c1931aa724fdc7c25d3",),
+        ),
         Variant("base", "Z-Image", shift=6.0, steps=30, guidance=5.0, sampler=EULER, words=("base",)),
     ),
     denoiser_class="ZImageTransformer2DModel",
