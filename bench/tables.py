@@ -86,7 +86,7 @@ def _section(name: str) -> str:
 
 
 def _quality() -> str:
-    words = "The evaluation's figures, explained in docs/mini.md: lower is better, and the worst stands beside the mean.\n\n"
+    words = "The evaluation's figures (docs/mini.md). Lower is better; the worst stands beside the mean.\n\n"
     file = OUTPUT / EVALUATION
     if not file.exists():
         return words + "Not run yet.\n"

@@ -47,7 +47,7 @@ def serve(models: Path, tmp_path_factory: pytest.TempPathFactory) -> partial:
 
     def start(**environment: str) -> object:
         home = tmp_path_factory.mktemp("home")
-        (home / "models").symlink_to(models)
+        shutil.copytree(models, home / "models")
         paths = {"PYTHONPATH": str(SUPPORT), **environment}
         return serving(home, "--default-checkpoint", "sound", module="faulty_bridge", environment=paths)
 

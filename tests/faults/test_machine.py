@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from cuttable_wire import cuttable
 from faulty_bridge import SILENT_SECONDS
+from small_hub import SmallHub, serve_hub
 from whole_bridge import PATIENCE, BridgeProcess, Scene, Watch
 
 from bridge.engine.local import EngineSettings
+from bridge.models import RECOMMENDED
 from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Progress, Queued
 from bridge.server.service import GRACE_SECONDS
@@ -58,9 +61,19 @@ def test_a_clock_that_jumps_ends_no_job_and_no_session(faulty: BridgeProcess, ju
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def test_a_disk_that_is_full_is_told_to_who_trains_and_others_paint(serve: partial) -> None:
-    """No file of the bridge's may become as large as a training's state."""
-    with serve(FAULTY_FILE_BYTES=str(128 << 10)) as process, process.connect() as bridge:
+def test_a_disk_that_is_full_is_told_to_who_trains_and_who_fetches_and_others_paint(
+    serve: partial, models: Path
+) -> None:
+    """No file of the bridge's may become as large as a training's state, or a checkpoint's weights."""
+    name = RECOMMENDED[0].hub_id
+    with (
+        serve_hub(SmallHub(name, models / "sound")) as hub,
+        serve(FAULTY_FILE_BYTES=str(128 << 10), HF_ENDPOINT=hub.url) as process,
+        process.connect() as bridge,
+    ):
+        with pytest.raises(BridgeError) as refused:
+            bridge.pull(name).result(PATIENCE)
+        assert refused.value.code == "disk_full"
         pictures = [np.full((64, 64, 3), value, np.uint8) for value in (20, 120)]
         with pytest.raises(BridgeError) as refused:
             bridge.train_lora(pictures, "ink", steps=2, rank=16, timeout=PATIENCE)
