@@ -119,6 +119,11 @@ class Home:
         return self.folder / "models.json"
 
     @property
+    def distances(self) -> Path:
+        """How far denoisers are from their family's base, by their hashes."""
+        return self.folder / "cache" / "distances.json"
+
+    @property
     def hashes(self) -> Path:
         """Content hashes of weight files, by path, size and time."""
         return self.folder / "cache" / "hashes.json"

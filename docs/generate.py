@@ -1,5 +1,5 @@
-"""Write what is made from code: the protocol's guide, schema and test vectors, the settings, mini's figures, and what
-the Python client and the page know of a job's fields.
+"""Write what is made from code: the protocol's guide, schema and test vectors, the settings, mini's figures, what the
+families take in memory, and what the Python client and the page know of a job's fields.
 
 ``python docs/generate.py`` writes them; with ``--check`` it writes nothing, names those that differ, and exits with 1.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from generation.examples import refused_frames, vectors
 from generation.guide import guide
+from generation.memory import with_memory
 from generation.mini import with_figures
 from generation.options import options
 from generation.page import page_fields
@@ -36,6 +37,7 @@ def documents() -> dict[str, str]:
         "settings.md": settings(),
         "../bridge/client/options.py": options(),
         "../bridge/server/page/wire/fields.mjs": page_fields(),
+        "checkpoints.md": with_memory(DOCS / "checkpoints.md"),
         **{name: with_figures(DOCS / name) for name in ("mini.md", "../bridge/mini/README.md")},
     }
 

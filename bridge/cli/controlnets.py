@@ -17,6 +17,7 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
         "name": entry.name,
         "family": net.family.title,
         "condition": net.condition,
+        "inpainting": net.inpainting is not None,
         "size_bytes": size_on_disk(entry),
         "program": entry.program,
         "path": str(entry.path),
@@ -26,6 +27,8 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
 def controlnet_row_words(said: dict[str, Any]) -> str:
     """The row for people; an arrow marks it as something that guides a checkpoint."""
     whose = "" if said["program"] == OWN else f" [{said['program']}]"
-    takes = said["condition"].replace("_", " ") + "s" if said["condition"] else "nothing that a condition says yet"
+    takes = f"takes {said['condition'].replace('_', ' ')}s" if said["condition"] else ""
+    fills = "guides fills" if said["inpainting"] else ""
+    does = ", ".join(filter(None, (takes, fills))) or "takes nothing that a condition says yet"
     size = size_words(said["size_bytes"])
-    return f"> {said['name']}: ControlNet for {said['family']}, takes {takes}, {size}{whose}; {said['path']}"
+    return f"> {said['name']}: ControlNet for {said['family']}, {does}, {size}{whose}; {said['path']}"

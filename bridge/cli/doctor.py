@@ -19,6 +19,7 @@ from ..client import Bridge, discover
 from ..client.errors import ClientError
 from ..home import find_home
 from ..models import ModelsError
+from ..models.memory import WHOLE, device_memory, memory_needs, place_on
 from ..protocol.errors import BridgeError
 from ..protocol.messages import PROTOCOL_VERSION
 from ..server.errors import StartError
@@ -27,7 +28,7 @@ from .exits import Exit
 from .graphics import BUILDS, Card, find_cards, install_command
 from .models import registry
 
-__all__ = ["advice", "run"]
+__all__ = ["advice", "placement_words", "placements", "run"]
 
 # In a process of its own: torch takes seconds and hundreds of megabytes, and a broken one can end the process.
 _PROBE = """
@@ -36,10 +37,16 @@ from bridge.diffusion.device import find_device
 found = find_device()
 print(json.dumps({
     "torch": torch.__version__, "threads": torch.get_num_threads(), "kind": found.kind, "name": found.name,
-    "precision": found.dtype, "memory_bytes": found.memory_bytes, "reason": found.reason,
+    "precision": found.dtype, "memory_bytes": found.memory_bytes, "own_memory": found.has_memory,
+    "reason": found.reason,
 }))
 """
 _PROBE_SECONDS = 300
+_OFFLOADED = {
+    "nothing": "",
+    "all_but_denoiser": "; its text encoders and VAE wait in the machine's memory until they are used",
+    "all": "; all of it waits in the machine's memory, and each step takes longer",
+}
 _GIB = 1 << 30
 
 
@@ -59,6 +66,7 @@ def run(args: argparse.Namespace) -> Exit:
         "home_problem": _home_problem(),
         "disk_free_bytes": shutil.disk_usage(_existing(find_home().folder)).free,
     }
+    findings["placements"] = placements(findings["device"])
     findings["advice"] = advice(findings["device"], find_cards(), findings["checkpoints"])
     if findings["home_problem"]:
         findings["advice"].append(
@@ -126,6 +134,36 @@ def _checkpoints() -> dict[str, Any]:
         return {"default": None, "names": names, "broken": broken, "problem": f"{error.message} {error.hint}"}
 
 
+def placements(device: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each checkpoint takes in memory, and where its weights will be, by its name."""
+    if "error" in device:
+        return {}
+    try:
+        found = registry().list()
+    except StartError:
+        return {}
+    told = {}
+    for checkpoint in found:
+        needs = memory_needs(checkpoint)
+        if needs is not None:
+            apart, room = device["own_memory"], device["memory_bytes"]
+            placement = place_on(needs, room) if apart else WHOLE
+            told[checkpoint.id] = {
+                "memory_bytes": device_memory(needs.whole()),
+                "least_memory_bytes": device_memory(needs.least()),
+                "offload": placement.offload.name.lower(),
+                "fits": not apart or device_memory(needs.least()) <= room,
+            }
+    return told
+
+
+def placement_words(name: str, told: dict[str, Any]) -> str:
+    words = f"             {name}: {told['memory_bytes'] / _GIB:.1f} GiB while it paints, in half precision"
+    if not told["fits"]:
+        return f"{words}; this device is too small for it, which begins at {told['least_memory_bytes'] / _GIB:.1f} GiB"
+    return words + _OFFLOADED[told["offload"]]
+
+
 def _home_problem() -> str:
     """Why nothing can be written into the bridge's folder, and what to do; empty: it can."""
     try:
@@ -169,6 +207,7 @@ def _words(findings: dict[str, Any]) -> str:
     lines.append(
         f"Checkpoints  {', '.join(checkpoints['names']) or 'none'}; default: {checkpoints['default'] or 'none'}"
     )
+    lines += [placement_words(name, told) for name, told in findings["placements"].items()]
     lines += [f"             {name} cannot be used: {problem}" for name, problem in checkpoints["broken"].items()]
     if bridge["running"]:
         lines.append(f"Bridge       running at {bridge['url']}, version {bridge['version']}")

@@ -42,6 +42,7 @@ from .embeddings import embedding_details, embedding_details_words, embedding_ro
 from .estimators import estimator_registry, estimator_row, estimator_row_words
 from .exits import CliError, Exit, unwritable
 from .filenames import existing
+from .fill_methods import fill_method_words
 from .loras import lora_details, lora_details_words, lora_row, lora_row_words
 
 __all__ = ["registry", "run"]
@@ -189,7 +190,9 @@ def _info(args: argparse.Namespace) -> dict[str, Any]:
             return _info_of_embedding(args.name)
         said = lora_details(entries[name], loras.find(name))
         return _said(lora_details_words(said), **said)
-    details = describe.details(_entry(found, checkpoint.id), checkpoint)
+    nets = {entry.name: entry.found for entry in controlnet_registry().entries()}
+    fills_by = fill_method_words(checkpoint, found.list(), nets)
+    details = {**describe.details(_entry(found, checkpoint.id), checkpoint), "fills_by": fills_by}
     return _said(describe.details_words(details), **details)
 
 

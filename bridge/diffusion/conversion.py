@@ -60,6 +60,9 @@ def _converted_controlnet(tensors: Tensors, module: Any) -> Any:
 
 
 def _converted_clip(tensors: Tensors, module: nn.Module) -> Tensors:
+    if any(name.startswith("text_model.") for name in tensors):
+        # By itself in a file, as transformers named it.
+        return _without_wrapper(tensors, module)
     tensors = {_OLD_CLIP.sub("transformer.text_model.", name): one for name, one in tensors.items()}
     if any(name.startswith("transformer.text_model.") for name in tensors):
         return _without_wrapper(_clip(tensors, "transformer."), module)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from peft.utils.integrations import dequantize_module_weight
 from safetensors import SafetensorError, safe_open
 
 from ..models import Lora, LoraUnreadable, LoraUnsupported
@@ -22,6 +21,7 @@ from .lora_layers import (
     RowsChange,
     narrow_product,
 )
+from .packing import wide_weight
 
 __all__ = ["read_changes"]
 
@@ -168,7 +168,7 @@ def _factor(read: Tensors, change: LayerChange, layers: Sequence[Any]) -> torch.
 
     peft trains a magnitude for each row; LyCORIS' has the shape of what it is for, which by default are the columns.
     """
-    weight = torch.cat([dequantize_module_weight(layer).detach().float().cpu() for layer in layers])
+    weight = torch.cat([wide_weight(layer).float().cpu() for layer in layers])
     whole = weight + change.delta().reshape(weight.shape)
     magnitude: torch.Tensor = read["magnitude" if "magnitude" in read else "dora_scale"]
     of_columns = "magnitude" not in read and magnitude.dim() > 1 and len(magnitude) == 1

@@ -109,6 +109,9 @@ class MaskInput(Enum):
     REFERENCE = "reference"
     """By the latents of the picture as reference tokens, but for those of the mask's inside, and by blending."""
 
+    MARKED_REFERENCE = "marked_reference"
+    """The same, by those of the whole picture, in which the mask's inside is painted green."""
+
     @property
     def blends(self) -> bool:
         """Whether the latents are held to the picture's outside the mask."""
@@ -117,9 +120,9 @@ class MaskInput(Enum):
     def sees_picture(self, blank: np.ndarray) -> bool:
         """Whether the model is given latents of a picture, of which `blank` (h, w) is repainted, beside the others.
 
-        Of a reference it looks at nothing there, so of one that is blank all over there is nothing to give.
+        Of a reference there is nothing to see there, so one that is blank all over is not given.
         """
-        return self is MaskInput.CHANNELS or (self is MaskInput.REFERENCE and not blank.all())
+        return self is MaskInput.CHANNELS or (self is not MaskInput.BLEND and not blank.all())
 
 
 class Effect(Protocol):

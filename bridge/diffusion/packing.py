@@ -14,7 +14,7 @@ from .conversion import Convert, named_as_in, stand_in
 from .dequantisation import StoredWeight
 from .tensor_reading import FileTensors
 
-__all__ = ["forget_stored", "keep_stored", "pack", "packed"]
+__all__ = ["forget_stored", "keep_stored", "pack", "packed", "wide_weight"]
 
 _hooks: Any = hooks
 _HOOK = "packed_weight"
@@ -36,9 +36,14 @@ class _PackedWeight(hooks.ModelHook):  # type: ignore[misc]
         self._dtype = dtype
         self._kept: torch.Tensor | None = None
 
+    def wide(self, module: Any) -> torch.Tensor:
+        """The weight as it is computed with."""
+        return self._widen(module.weight.data, getattr(module, _SCALES, None), self._dtype)
+
     def pre_forward(self, module: Any, *args: Any, **options: Any) -> tuple[Any, Any]:
+        wide = self.wide(module)
         self._kept = module.weight.data
-        module.weight.data = self._widen(self._kept, getattr(module, _SCALES, None), self._dtype)
+        module.weight.data = wide
         return args, options
 
     def post_forward(self, module: Any, output: Any) -> Any:
@@ -86,6 +91,14 @@ def pack(module: nn.Module) -> None:
             _lay(layer, found.rows.clone(), found.scheme.widened)
         elif (kept := _as_float8(weight)) is not None:
             _lay(layer, kept, lambda narrow, _, dtype: narrow.to(dtype))
+
+
+def wide_weight(layer: Any) -> torch.Tensor:
+    """A layer's weight as it computes with it, packed or not."""
+    registry = getattr(layer, "_diffusers_hook", None)
+    hook = registry.get_hook(_HOOK) if registry is not None else None
+    weight: torch.Tensor = layer.weight.detach() if hook is None else hook.wide(layer)
+    return weight
 
 
 def packed(module: nn.Module) -> int:

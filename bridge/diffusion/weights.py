@@ -14,11 +14,12 @@ from torch import nn
 from ..errors import Sentence
 from ..models import Checkpoint, CheckpointUnreadable, ControlNet
 from ..models.families import TextPart
-from ..models.parts import Layout, Part
+from ..models.parts import InpaintDifference, Layout, Part
 from ..models.single_file import CONFIGS, configs_beside
 from ..models.tensor_names import check_leftovers
 from ..models.weight_files import variant_of
 from .conversion import Convert, Tensors, convert_original, leftovers, named_as_in
+from .inpaint_difference import add_difference, tensors_of
 from .packing import keep_stored
 from .tensor_reading import read_tensors
 
@@ -59,18 +60,40 @@ class Weights:
         Raises CheckpointUnreadable where they do not fit its config, or are not all there, and CheckpointUnsupported
         for tensors that would be left out.
         """
+        if name == self._checkpoint.family.denoiser and self._checkpoint.difference is not None:
+            return self._with_difference(self._checkpoint.difference, name, kind, dtype)
         part = self._checkpoint.part(name)
         apart = part in self._checkpoint.apart
         title = f"{_WORDS.get(name, _words(name))} {part.title}" if apart else name
-        if part.layout is Layout.FOLDER:
-            return _from_folder(self._checkpoint, title, part, kind, dtype)
-        return _from_file(self._checkpoint, title, part, kind, dtype, self._convert)
+        return self._read(part, title, kind, dtype)
 
     def content(self, name: str, *, check: Callable[[], None]) -> Hashable:
         """What tells the part's weights and config from others'; `check` may raise to end the reading."""
         part = self._checkpoint.part(name)
         config = "" if part.layout is Layout.FOLDER else sha256(part.config_file.read_bytes()).hexdigest()
-        return name, part.content_hash(check=check), part.prefix, config, part.values
+        difference = self._checkpoint.difference if name == self._checkpoint.family.denoiser else None
+        added = "" if difference is None else difference.content_hash(check=check)
+        return name, part.content_hash(check=check), part.prefix, config, part.values, added
+
+    def _with_difference(self, difference: InpaintDifference, name: str, kind: Any, dtype: torch.dtype) -> Any:
+        """The inpainting denoiser, made the checkpoint's own. Of the others only one tensor at a time is in memory."""
+        checkpoint = self._checkpoint
+        title = f"{_WORDS.get(name, _words(name))} {difference.inpainting.title}"
+        module = self._read(difference.inpainting, title, kind, dtype)
+
+        def add() -> None:
+            parts = (difference.inpainting, checkpoint.part(name), difference.base)
+            named = [named_as_in(_empty(kind, part), name, tensors_of(part), self._convert) for part in parts]
+            with torch.no_grad():
+                add_difference(module, *named)
+
+        _fitting(checkpoint, name, add)
+        return module
+
+    def _read(self, part: Part, title: str, kind: Any, dtype: torch.dtype) -> Any:
+        if part.layout is Layout.FOLDER:
+            return _from_folder(self._checkpoint, title, part, kind, dtype)
+        return _from_file(self._checkpoint, title, part, kind, dtype, self._convert)
 
 
 _WORDS = {"vae": "VAE", "unet": "UNet"}
@@ -122,7 +145,9 @@ def _empty(kind: Any, part: Part) -> Any:
 
 
 def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
-    """Lays tensors into the module in their places, floats in `dtype`; others are left."""
+    """Lays tensors into the module in their places, floats in `dtype`; others are left. Files hold once what a class
+    of transformers' has in two places.
+    """
     precise = (getattr(module, "_keep_in_fp32_modules", None) or ()) if dtype is torch.float16 else ()
     places = module.state_dict().keys()
     fitting = {}
@@ -133,17 +158,26 @@ def _fill(module: nn.Module, tensors: Tensors, dtype: torch.dtype) -> None:
             tensor = tensor.to(torch.float32 if kept else dtype)
         fitting[name] = tensor.contiguous()
     module.load_state_dict(fitting, strict=False, assign=True)
+    tie: Any = getattr(module, "tie_weights", None)
+    if tie is not None:
+        tie()
 
 
-def load_controlnet(net: ControlNet, kind: Any, dtype: torch.dtype, convert: Convert = convert_original) -> Any:
-    """A ControlNet's weights, as a module of the class `kind`.
+def load_controlnet(
+    net: ControlNet,
+    kind: Any,
+    dtype: torch.dtype,
+    convert: Convert = convert_original,
+    shipped: str = "controlnet",
+) -> Any:
+    """A ControlNet's weights, as a module of the class `kind`; `shipped` is what its family's config for it is called.
 
     Raises CheckpointUnreadable where they do not fit its config, or are not all there.
     """
     layout = Layout(net.layout)
     if layout is Layout.FOLDER:
         return _from_folder(net, "ControlNet", Part("controlnet", net.path, layout, net.files), kind, dtype)
-    config = configs_beside(net.path) or CONFIGS / net.family.name / "controlnet"
+    config = configs_beside(net.path) or CONFIGS / net.family.name / shipped
     part = Part("controlnet", net.path, layout, net.files, config=config, values=net.values)
     return _from_file(net, "ControlNet", part, kind, dtype, convert)
 

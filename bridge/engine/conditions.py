@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..models import Checkpoint, ControlNetRegistry
+from ..models.checkpoint import FillMethod
 from ..models.controlnets import WITHOUT
 from ..painter import Condition, InpaintingGuide, Request
 from ..protocol import messages as wire
@@ -46,7 +47,10 @@ def read_inpainting(
     """
     if settings.kind != wire.JobKind.FILL:
         return None
-    net = controlnets.choose_inpainting(checkpoint, settings.conditioning.inpaint_controlnet)
+    named = settings.conditioning.inpaint_controlnet
+    if named is None and checkpoint.fills_by is FillMethod.BLEND:
+        return None
+    net = controlnets.choose_inpainting(checkpoint, named)
     if net is None or net.inpainting is None:
         return None
     return InpaintingGuide(net, net.inpainting.strength, net.inpainting.start, net.inpainting.end)

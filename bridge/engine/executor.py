@@ -32,6 +32,7 @@ from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
 from .conditions import controlnet_hashes, read_conditions, read_inpainting, resolved_conditioning
+from .filling import filling_checkpoint
 from .inputs import Inputs
 from .lora_training import LoraTrainer
 from .map_estimation import MapEstimator, people_of
@@ -135,7 +136,9 @@ class JobExecutor:
             raise BridgeError("missing_field", "The job came without a seed.")
         if settings.kind == JobKind.ESTIMATE:
             return self._estimate(submit, inputs, settings.sampling.seed, hooks)
-        checkpoint = self._registry.get(settings.checkpoint)
+        checkpoint, about_filling = filling_checkpoint(
+            settings, self._registry.get(settings.checkpoint), self._registry.list, check=hooks.check
+        )
         canvas, context = submit.canvas, submit.context
         said = settings.conditioning.conditions
         request = Request(
@@ -158,7 +161,7 @@ class JobExecutor:
         painting = paint_parts(parts, hooks, self._results)
         group_of = {seed: group for group in groups for seed in group.seeds}
         seeds = picture_seeds(settings.sampling)
-        hints = dict.fromkeys((*painting.hints, *(hint for group in groups for hint in group.hints)))
+        hints = dict.fromkeys((*painting.hints, *about_filling, *(hint for group in groups for hint in group.hints)))
         device = self._cache.device_of(checkpoint)
         found = {
             "context": context,

@@ -48,7 +48,9 @@ class CheckpointEntry:
     hashing gigabytes is left to the first job that uses them. ``inpaint`` says that its denoiser takes the masked
     picture as further channels. ``native_pixels`` is the pixel count that it paints best at, ``native_range`` the
     fewest and the most that it paints without resampling, None: just about the native. ``known_names`` are the
-    things that a small checkpoint can paint; empty: no such bounds.
+    things that a small checkpoint can paint; empty: no such bounds. ``memory_bytes`` is the memory of a device that
+    holds all of it while it paints, in half precision, ``least_memory_bytes`` of one from which all waits outside that
+    can; 0: not known.
     """
 
     id: str
@@ -61,6 +63,8 @@ class CheckpointEntry:
     default_guidance: float
     default_sampler: str
     native_range: tuple[int, int] | None = None
+    memory_bytes: int = 0
+    least_memory_bytes: int = 0
     known_names: tuple[str, ...] = ()
 
 

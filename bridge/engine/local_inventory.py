@@ -29,6 +29,7 @@ from ..models import (
     names_by_hub_id,
 )
 from ..models.hashing import known_hash
+from ..models.memory import device_memory, memory_needs
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Recommended
 from .inventory import (
@@ -179,7 +180,7 @@ def _family_entry(family: Family) -> FamilyEntry:
 
 
 def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
-    card = checkpoint.card
+    card, needs = checkpoint.card, memory_needs(checkpoint)
     return CheckpointEntry(
         id=checkpoint.id,
         hash=checkpoint.known_hash(),
@@ -191,6 +192,8 @@ def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
         default_guidance=float(card.default_guidance),
         default_sampler=card.default_sampler,
         native_range=checkpoint.native_range,
+        memory_bytes=0 if needs is None else device_memory(needs.whole()),
+        least_memory_bytes=0 if needs is None else device_memory(needs.least()),
         known_names=card.known_names,
     )
 

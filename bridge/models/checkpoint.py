@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,23 @@ from .card import Card
 from .components import Want
 from .families import Family, Variant
 from .hashing import content_hash, known_hash
-from .parts import Layout, Part
+from .parts import InpaintDifference, Layout, Part
 from .schedule import Prediction
 
-__all__ = ["Checkpoint", "DenoiserShape"]
+__all__ = ["Checkpoint", "DenoiserShape", "FillMethod"]
+
+
+class FillMethod(StrEnum):
+    """How a checkpoint without further channels is told what to repaint."""
+
+    DIFFERENCE = "difference"
+    """By the channels that its base's inpainting checkpoint has, whose training it is given."""
+
+    CONTROLNET = "controlnet"
+    """By a ControlNet for inpainting."""
+
+    BLEND = "blend"
+    """Not at all: what is outside the mask is held."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,9 @@ class Checkpoint:
     of its own that loading reads. `parts` says where each part lies, `wants` what it must be completed by
     (`completion`). `variant` is which of its family's it is; None: there are none. `clip_skip` is the layer of its text
     encoders that it reads, counted from the last, 1; None: the family's. `told` is what `checkpoint_settings` says of
-    it that its files do not.
+    it that its files do not. `difference` is what its denoiser is given to fill; `fills_by` is how it should, None: by
+    what is there; `stands_for` says that it is its family's base, or the inpainting checkpoint of that
+    (`inpaint_difference`).
     """
 
     id: str
@@ -61,6 +77,9 @@ class Checkpoint:
     wants: tuple[Want, ...] = ()
     variant: Variant | None = None
     told: tuple[str, ...] = ()
+    difference: InpaintDifference | None = None
+    fills_by: FillMethod | None = None
+    stands_for: str | None = None
 
     def part(self, name: str) -> Part:
         """The part of that name in a diffusers folder. Raises KeyError where it has none."""
@@ -109,12 +128,17 @@ class Checkpoint:
         the reading.
         """
         files = content_hash(self.path, self.files, check=check)
-        return self._with_settings(files, {part.name: part.content_hash(check=check) for part in self.apart})
+        apart = {part.name: part.content_hash(check=check) for part in self.apart}
+        if self.difference is not None:
+            apart["difference"] = self.difference.content_hash(check=check)
+        return self._with_settings(files, apart)
 
     def known_hash(self) -> str | None:
         """The same, without reading the files: None until something has hashed them."""
         files = known_hash(self.path, self.files)
         apart = {part.name: part.known_hash() for part in self.apart}
+        if self.difference is not None:
+            apart["difference"] = self.difference.known_hash()
         known = {name: one for name, one in apart.items() if one is not None}
         return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..home import find_home
 from .card import revised
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, FillMethod
 from .errors import CheckpointUnreadable
+from .inpaint_difference import InpaintSource
 from .part_choice import chosen_part
 from .schedule import DIFFUSION_PREDICTIONS, Prediction, ScheduleKind
 
@@ -84,7 +85,7 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
             unknown=unknown,
             known=", ".join(known),
         )
-    for key, (right, wanted) in _CHECKS.items():
+    for key, (right, wanted) in (*_CHECKS.items(), *_FILLING.items()):
         if key in table and not right(table[key]):
             raise CheckpointUnreadable(
                 "{where}: {key} must be {wanted}, not {value}.",
@@ -110,6 +111,10 @@ def with_settings(checkpoint: Checkpoint, tables: Mapping[str, Mapping[str, Any]
             found = found.with_part(chosen_part(name, table[name], checkpoint, where))
     if "variant" in table:
         found = _varied(found, table["variant"], where)
+    # How it fills is told by its hash where that is by other weights, and else by the recipe.
+    if "inpainting" in table:
+        found = replace(found, fills_by=FillMethod(table["inpainting"]))
+    found = replace(found, stands_for=table.get("stands_for"))
     card = {key: table[key] for key in CARD_KEYS if key in table}
     return replace(found, card=revised(found.card, card, where)) if card else found
 
@@ -136,9 +141,9 @@ def _varied(checkpoint: Checkpoint, said: Any, where: str) -> Checkpoint:
 def _keys_for(checkpoint: Checkpoint) -> tuple[str, ...]:
     """What may be said of it."""
     if checkpoint.family.schedule is ScheduleKind.VARIANCE_PRESERVING:
-        return (*_CHECKS, "vae", *CARD_KEYS)
+        return (*_CHECKS, *_FILLING, "vae", *CARD_KEYS)
     variant = ("variant",) if checkpoint.family.variants else ()
-    return (*variant, *checkpoint.family.weighted_parts[1:], *CARD_KEYS)
+    return (*variant, "inpainting", *checkpoint.family.weighted_parts[1:], *CARD_KEYS)
 
 
 def _whole(least: int, most: int) -> Callable[[Any], bool]:
@@ -149,4 +154,9 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "prediction": (lambda value: value in DIFFUSION_PREDICTIONS, f"one of {', '.join(DIFFUSION_PREDICTIONS)}"),
     "zero_terminal_snr": (lambda value: isinstance(value, bool), "true or false"),
     "clip_skip": (_whole(1, _MOST_CLIP_SKIP), f"a whole number from 1 to {_MOST_CLIP_SKIP}"),
+}
+# What has an effect on fills alone.
+_FILLING: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "inpainting": (lambda value: value in tuple(FillMethod), f"one of {', '.join(FillMethod)}"),
+    "stands_for": (lambda value: value in tuple(InpaintSource), f"one of {', '.join(InpaintSource)}"),
 }

@@ -27,6 +27,9 @@ TAKEN: dict[str, frozenset[str]] = {
     ),
     "ControlNetModel": (_BLOCKS - {"sample_size", "out_channels", "up_block_types"})
     | {"controlnet_conditioning_channel_order", "conditioning_embedding_out_channels"},
+    "ControlNetUnionModel": (_BLOCKS - {"sample_size", "out_channels", "up_block_types"})
+    | {"controlnet_conditioning_channel_order", "conditioning_embedding_out_channels"}
+    | keys("num_control_type num_trans_channel num_trans_head num_trans_layer num_proj_channel"),
     "ZImageControlNetModel": keys(
         "control_layers_places control_refiner_layers_places control_in_dim add_control_noise_refiner dim "
         "n_refiner_layers n_heads n_kv_heads norm_eps qk_norm"
@@ -44,6 +47,10 @@ TAKEN: dict[str, frozenset[str]] = {
         "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
         "timestep_guidance_channels mlp_ratio axes_dims_rope rope_theta eps"
     ),
+    "FluxTransformer2DModel": keys(
+        "in_channels num_layers num_single_layers attention_head_dim num_attention_heads joint_attention_dim "
+        "pooled_projection_dim guidance_embeds axes_dims_rope"
+    ),
     "ZImageTransformer2DModel": keys(
         "dim n_layers n_refiner_layers n_heads n_kv_heads norm_eps qk_norm cap_feat_dim rope_theta t_scale axes_dims "
         "axes_lens"
@@ -53,6 +60,10 @@ TAKEN: dict[str, frozenset[str]] = {
         "intermediate_size layer_types max_position_embeddings max_window_layers num_attention_heads num_hidden_layers "
         "num_key_value_heads rms_norm_eps rope_parameters rope_scaling rope_theta sliding_window use_sliding_window "
         "vocab_size"
+    ),
+    "T5EncoderModel": keys(
+        "d_ff d_kv d_model dense_act_fn feed_forward_proj is_gated_act layer_norm_epsilon num_heads num_layers "
+        "eos_token_id pad_token_id relative_attention_max_distance relative_attention_num_buckets vocab_size"
     ),
     "CLIPTextModel": keys(
         "attention_dropout bos_token_id eos_token_id pad_token_id hidden_act hidden_size intermediate_size "
@@ -81,6 +92,16 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "conditioning_channels": ((3,), "it wants another picture than one of three colours"),
         "global_pool_conditions": ((False,), "it takes a picture's mean alone (shuffle)"),
     },
+    "ControlNetUnionModel": {
+        "in_channels": ((4,), "it was made for other latents"),
+        "class_embed_type": ((None,), "it wants classes beside the prompt"),
+        "num_class_embeds": ((None,), "it wants classes beside the prompt"),
+        "encoder_hid_dim": ((None,), "it wants another encoder than CLIP's"),
+        "encoder_hid_dim_type": ((None,), "it wants another encoder than CLIP's"),
+        "addition_embed_type": ((None, "text_time"), "it is conditioned otherwise than SDXL's"),
+        "conditioning_channels": ((3,), "it wants another picture than one of three colours"),
+        "global_pool_conditions": ((False,), "it takes a picture's mean alone (shuffle)"),
+    },
     "AutoencoderKL": {
         "latent_channels": ((4,), "it is of another family"),
         "shift_factor": ((None, 0), "its latents are shifted"),
@@ -96,6 +117,10 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "out_channels": ((None, 128), "it predicts more than latents"),
         "patch_size": ((1,), "its tokens are of other patches"),
     },
+    "FluxTransformer2DModel": {
+        "out_channels": ((None, 64), "it predicts more than latents"),
+        "patch_size": ((1,), "its tokens are of other patches"),
+    },
     "ZImageControlNetModel": {
         "all_patch_size": (([2],), "its tokens are of other patches"),
         "all_f_patch_size": (([1],), "its tokens are of other patches"),
@@ -107,6 +132,7 @@ ONE_OF: dict[str, dict[str, tuple[tuple[Any, ...], str]]] = {
         "siglip_feat_dim": ((None,), "it looks at pictures beside (Z-Image Omni)"),
     },
     "Qwen3Model": {"model_type": (("qwen3",), "it is another language model than Qwen3")},
+    "T5EncoderModel": {"model_type": (("t5",), "it is another text encoder than T5")},
     "CLIPTextModel": {
         "model_type": (("clip_text_model", "clip"), "it is another text encoder than CLIP's"),
         "use_attention_mask": ((False, None), "it is told which places are filled"),
@@ -160,9 +186,22 @@ MEANINGLESS: dict[str, dict[str, str]] = {
         "batch_norm_momentum": "used in training alone",
     },
     "Flux2Transformer2DModel": {},
+    "FluxTransformer2DModel": {},
+    "ControlNetUnionModel": {},
     "ZImageControlNetModel": {},
     "ZImageTransformer2DModel": {},
     "Qwen3Model": _OF_TRANSFORMERS,
+    "T5EncoderModel": {
+        **_OF_TRANSFORMERS,
+        **dict.fromkeys(("dropout_rate", "classifier_dropout"), "used in training alone"),
+        **dict.fromkeys(
+            keys(
+                "decoder_start_token_id is_decoder is_encoder_decoder n_positions num_decoder_layers output_past "
+                "scale_decoder_outputs task_specific_params"
+            ),
+            "of T5's other half, which writes",
+        ),
+    },
     "CLIPTextModel": _OF_TRANSFORMERS,
     "flow": dict.fromkeys(
         keys(

@@ -51,13 +51,12 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
     """What lies `apart`, by program; what diffusers folders have; and the tokenizers in the bridge's home."""
     components = list(apart)
     tokenizers: list[tuple[str, Part]] = []
-    for name in TOKENIZERS:
-        folder = find_home().tokenizers / name
-        if folder.is_dir():
-            try:
-                tokenizers.append((name, tokenizer_part(folder)))
-            except CheckpointUnreadable:
-                continue
+    own = find_home().tokenizers
+    for folder in sorted(own.iterdir()) if own.is_dir() else ():
+        try:
+            tokenizers.append((folder.name, tokenizer_part(folder)))
+        except CheckpointUnreadable:
+            continue
     for checkpoint in checkpoints:
         if checkpoint.layout is not Layout.FOLDER:
             continue
@@ -66,7 +65,7 @@ def lent_by(checkpoints: Iterable[Checkpoint], apart: Iterable[tuple[str, Compon
             if described is None or part.path.parent != checkpoint.path:
                 continue
             kind, size = described
-            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files)))
+            components.append(("", Component(kind, size, part.path, Layout.FOLDER, part.files, format=part.format)))
             text = next((one for one in checkpoint.family.texts if one.encoder == part.name), None)
             if text is not None:
                 tokenizers.append((kind.name, replace(checkpoint.part(text.tokenizer), name="tokenizer")))

@@ -19,6 +19,7 @@ from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
 
 __all__ = [
+    "KINDS",
     "Component",
     "ComponentKind",
     "Components",
@@ -262,7 +263,9 @@ def inspect_components(path: Path) -> Components:
         for file in part.files[1:]:
             if file.suffix == ".safetensors":
                 check_numbers(file, read_header(file))
-        return Components(path.name, path, (Component(*described, path, Layout.FOLDER, part.files),))
+        return Components(
+            path.name, path, (Component(*described, path, Layout.FOLDER, part.files, format=part.format),)
+        )
     header = read_header(path)
     found = components_in(path, header)
     if not found:

@@ -53,6 +53,7 @@ _CLASSES_ALIKE = {
     "CLIPTokenizer": ("CLIPTokenizerFast",),
     "Qwen3Model": ("Qwen3ForCausalLM",),
     "Qwen2Tokenizer": ("Qwen2TokenizerFast",),
+    "T5Tokenizer": ("T5TokenizerFast",),
 }
 """Classes that another one takes the place of."""
 

@@ -7,7 +7,7 @@ weights: names tell, the file's or folder's own, or the one that its trainer wro
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ __all__ = ["ControlNet", "Inpainting", "check_fits", "fits", "inspect_controlnet
 _PREFIX = "control_model."
 _ORIGINAL = "input_hint_block.0.weight"
 _DIFFUSERS = "controlnet_cond_embedding.conv_in.weight"
+# diffusers' class of those for many kinds of pictures at once, and their table of these kinds.
+_UNION = "ControlNetUnionModel"
+_KINDS = "task_embedding"
 _FAMILY_OF_WIDTH = {768: "SD1", 1024: "SD2", 2048: "SDXL"}
 _CROSS_ATTENTION = re.compile(r"attn2\.to_k\.weight$")
 _PROJECTION = re.compile(r"proj_in\.weight$")
@@ -39,7 +42,6 @@ _WORD = re.compile(r"[A-Za-z]+")
 _OTHER_KINDS = (
     ("lllite", "a ControlNet-LLLite"),
     ("lora_controlnet", "a Control-LoRA"),
-    ("task_embedding", "a ControlNet for many kinds at once (union)"),
     ("adapter.", "a T2I-Adapter"),
     ("image_proj", "an IP-Adapter"),
     ("double_blocks", "a ControlNet for Flux"),
@@ -58,6 +60,9 @@ class Inpainting:
     end: float = 1.0
 
 
+# The kinds of pictures that a union ControlNet must have been trained on to repaint, one of them without what is
+# repainted ("Union ProMax").
+_UNION_KINDS = 8
 # diffusers' default, in the middle of what its trainers recommend.
 _Z_IMAGE_INPAINTING = Inpainting(strength=0.75)
 
@@ -134,18 +139,36 @@ def _inspect_folder(path: Path) -> ControlNet:
         raise CheckpointUnreadable("{name}/config.json cannot be read.", name=path.name) from error
     if kind == z_image_controlnet.CLASS:
         return _z_image(path, Layout.FOLDER, said, (config, *_weights(path)))
-    if kind != "ControlNetModel":
+    # Its trainers' own folder calls it a plain one.
+    union = kind in (_UNION, "ControlNetModel") and "num_control_type" in said
+    if kind != "ControlNetModel" and not union:
         if "ControlNet" in str(kind):
             raise ConditionUnsupported(
                 "{name} is a {kind}, which Paintbridge does not paint with.", name=path.name, kind=kind
             )
         raise NotAControlNet("{name} is not a ControlNet.", name=path.name)
-    check_config(path.name, said, "ControlNetModel")
+    check_config(path.name, {**said, "_class_name": _UNION} if union else said, _UNION if union else "ControlNetModel")
     weights = _weights(path)
     shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
-    return ControlNet(path.name, path, Layout.FOLDER, family, shape, _condition(names), (config, *weights))
+    net = ControlNet(path.name, path, Layout.FOLDER, family, shape, _condition(names), (config, *weights))
+    return _as_union(net, said["num_control_type"]) if union else replace(net, inpainting=_inpainting(names))
+
+
+def _as_union(net: ControlNet, kinds: int) -> ControlNet:
+    """A ControlNet for so many kinds of pictures at once. Which of them a picture is, is said where it is shown."""
+    return replace(
+        net,
+        condition=None,
+        loader="controlnet_union",
+        inpainting=Inpainting() if kinds >= _UNION_KINDS else None,
+        values=(("num_control_type", kinds),) if net.layout is Layout.FILE else (),
+    )
+
+
+def _inpainting(names: tuple[str, ...]) -> Inpainting | None:
+    return Inpainting() if any("inpaint" in name.lower() for name in names) else None
 
 
 def _weights(path: Path) -> tuple[Path, ...]:
@@ -205,7 +228,7 @@ def _inspect_file(path: Path) -> ControlNet:
     first = shapes.get("conv_in.weight") or shapes.get("input_blocks.0.0.weight") or (0,)
     width = widths[0] if widths else 0
     names = (*_names(path), header.metadata.get("modelspec.title", ""))
-    return ControlNet(
+    net = ControlNet(
         id=path.stem,
         path=path,
         layout=Layout.FILE,
@@ -213,7 +236,9 @@ def _inspect_file(path: Path) -> ControlNet:
         shape=DenoiserShape(first[0], width),
         condition=_condition(names),
         files=files,
+        inpainting=_inpainting(names),
     )
+    return _as_union(net, shapes[_KINDS][0]) if _KINDS in shapes else net
 
 
 def _check_file(path: Path, header: FileHeader) -> None:
@@ -224,7 +249,7 @@ def _check_file(path: Path, header: FileHeader) -> None:
     beside = configs_beside(path)
     said = _said_beside(beside)
     if beside is not None and said is not None:
-        check_config(beside.name, said, "ControlNetModel")
+        check_config(beside.name, said, _UNION if said.get("_class_name") == _UNION else "ControlNetModel")
 
 
 def _said_beside(beside: Path | None) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ def inspect_folder(path: Path) -> Checkpoint:
         return cast(Checkpoint, inspect_own(path))
     check_index(index, family)
     inpaint = sees_mask(denoiser.get("in_channels"), family)
-    if not scheduler:
+    if not (path / "scheduler" / "scheduler_config.json").is_file():
         raise CheckpointUnreadable(
             "The folder has no {name}.",
             hint="Download or copy the folder again.",
@@ -124,7 +124,10 @@ def sees_mask(channels: int | None, family: Family) -> bool:
     if channels is not None and channels not in (usual, inpaint):
         known = f"{usual}" if inpaint is None else f"{usual} (base) or {inpaint} (inpainting)"
         raise CheckpointUnsupported(
-            "Its denoiser takes {channels} channels; Paintbridge paints with {known}.", channels=channels, known=known
+            "Its denoiser takes {channels} channels; Paintbridge paints with {known}.",
+            hint="Choose another checkpoint.",
+            channels=channels,
+            known=known,
         )
     return channels is not None and bool(channels == inpaint)
 

@@ -69,6 +69,9 @@ def inspect_file(path: Path, header: FileHeader, family: Family) -> Checkpoint:
         folder = beside / text.tokenizer if beside is not None else None
         if folder is not None and folder.is_dir():
             parts.append(Part(text.tokenizer, folder, Layout.FOLDER))
+        elif text.tokenizer_class == "CLIPTokenizer":
+            # The project ships its vocabulary.
+            parts.append(Part(text.tokenizer, CONFIGS / "clip", Layout.FOLDER))
         else:
             encoder = _want(text.encoder, _config_folder(beside, family, text.encoder))
             wants.append(replace(encoder, part=text.tokenizer, is_tokenizer=True))

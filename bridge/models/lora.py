@@ -1,6 +1,7 @@
 """One LoRA, told by content: a safetensors file of tensors that all have a meaning. Nothing of it is loaded here."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .schedule import ScheduleKind
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
 
+_OUTPAINTS = re.compile(r"out[-_ ]?paint", re.IGNORECASE)
 _MOST_TRIGGERS = 6
 _LONGEST_TRIGGER = 64
 # Tags that are on about as many of the training pictures as the most common one.
@@ -54,6 +56,11 @@ class Lora:
         Families of flow matching are distilled as a whole: there a name with "turbo" tells what it was made for.
         """
         return None if self.family.schedule is ScheduleKind.FLOW_MATCHING else distillation_of(self.id)
+
+    @property
+    def outpaints(self) -> bool:
+        """Whether it was trained to fill what is green in a reference picture. Told by the name."""
+        return _OUTPAINTS.search(self.id) is not None
 
     @property
     def hash(self) -> str:

@@ -77,7 +77,7 @@ _OTHER_KINDS = {
     "a LoRA with whole weights in it": (".diff\n", ".diff_b\n", ".set_weight\n", ".w_norm\n", ".b_norm\n"),
     "a LoRA with biases": (".lora_B.bias\n", ".lora_up.bias\n"),
     "a LoRA with embeddings of new words": (".lora_embedding_A", ".lora_embedding_B"),
-    "a LoRA for Flux 1": ("_lora1.down.weight", "_lora2.down.weight"),
+    "a LoRA for Flux 1 in XLabs' form": ("_lora1.down.weight", "_lora2.down.weight"),
     "a motion LoRA for videos": ("motion_modules", "temporal_transformer", "time_stack"),
     "a Control-LoRA": ("lora_controlnet",),
 }

@@ -19,7 +19,17 @@ from .formats.quantisation import COMFY, SCALES
 from .parts import Part
 from .tensor_file import FileHeader, read_header
 
-__all__ = ["WHOLE", "MemoryNeeds", "Offload", "PartMemory", "Placement", "memory_needs", "place_on", "usable_memory"]
+__all__ = [
+    "WHOLE",
+    "MemoryNeeds",
+    "Offload",
+    "PartMemory",
+    "Placement",
+    "device_memory",
+    "memory_needs",
+    "place_on",
+    "usable_memory",
+]
 
 _GIB = 1 << 30
 # Of a device's memory, what is left to its driver, to other programs, and to what lies between the tensors.
@@ -129,7 +139,7 @@ class MemoryNeeds:
 
     def whole(self) -> int:
         """Bytes of the device where everything stays there."""
-        return self.on_device(Offload.NOTHING)
+        return self.on_device(Offload.NOTHING, packed=True)
 
     def least(self) -> int:
         """Bytes of the device where all waits outside that can."""
@@ -192,6 +202,11 @@ def memory_needs(checkpoint: Checkpoint, *, width: int = 2) -> MemoryNeeds | Non
 def usable_memory(device_bytes: int) -> int:
     """What of a device's memory is there for weights and computing."""
     return max(0, int(device_bytes * (1 - _GAPS) - _DRIVER))
+
+
+def device_memory(size: int) -> int:
+    """The memory of a device that has so many bytes usable."""
+    return math.ceil((size + _DRIVER) / (1 - _GAPS))
 
 
 def place_on(needs: MemoryNeeds, device_bytes: int) -> Placement:

@@ -9,11 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .formats import WeightFormat
+from .formats import WeightFormat, format_of
 from .hashing import content_hash, known_hash
+from .tensor_file import read_header
 from .weight_files import weight_files
 
-__all__ = ["Layout", "Part", "folder_part"]
+__all__ = ["InpaintDifference", "Layout", "Part", "folder_part"]
 
 
 class Layout(StrEnum):
@@ -63,9 +64,28 @@ class Part:
         return known_hash(self.path, self.files)
 
 
+@dataclass(frozen=True)
+class InpaintDifference:
+    """What makes a denoiser one for inpainting: it is given what lies between these two, and further channels."""
+
+    base: Part
+    inpainting: Part
+
+    def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
+        """The hashes of both."""
+        return f"{self.inpainting.content_hash(check=check)} - {self.base.content_hash(check=check)}"
+
+    def known_hash(self) -> str | None:
+        """The same, without reading the files: None until something has hashed them."""
+        inpainting, base = self.inpainting.known_hash(), self.base.known_hash()
+        return None if inpainting is None or base is None else f"{inpainting} - {base}"
+
+
 def folder_part(name: str, path: Path) -> Part:
     """A part with weights that is a folder of diffusers' or transformers'.
 
-    Raises CheckpointUnreadable where it has no weights, only pickles, or not all shards.
+    Raises CheckpointUnreadable where it has no weights, only pickles, or not all shards, and as `read_header`.
     """
-    return Part(name, path, Layout.FOLDER, (path / "config.json", *weight_files(path)))
+    weights = weight_files(path)
+    first = next(file for file in weights if file.suffix == ".safetensors")
+    return Part(name, path, Layout.FOLDER, (path / "config.json", *weights), format=format_of(read_header(first)))

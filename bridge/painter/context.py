@@ -14,6 +14,10 @@ from .prepare import PreparedInput
 __all__ = ["EncodedContext", "encode_context", "looked_at", "picture_beside"]
 
 
+# What stands where a model repaints, in what it sees of the picture.
+_BLANK = {MaskInput.CHANNELS: (0.5, 0.5, 0.5), MaskInput.MARKED_REFERENCE: (0.0, 1.0, 0.0)}
+
+
 @dataclass(frozen=True)
 class EncodedContext:
     """What `DenoiseInputs` takes by these names; None where the model or the job does without."""
@@ -67,8 +71,8 @@ def looked_at(prepared: PreparedInput, start: np.ndarray | None) -> tuple[np.nda
 def picture_beside(model: LatentModel, picture: np.ndarray, blank: np.ndarray, *, shown: bool) -> np.ndarray:
     """What a model that sees the picture (h, w, 3) is given of it, where `blank` (h, w) is repainted.
 
-    That is grey, unless it is `shown` what is there, or looks at nothing there.
+    That is the colour which it knows for that, unless it is `shown` what is there, or looks at nothing there.
     """
-    if shown or model.mask_input is MaskInput.REFERENCE:
+    if shown or model.mask_input not in _BLANK:
         return picture
-    return np.where(blank[..., None], np.float32(0.5), picture)
+    return np.where(blank[..., None], np.array(_BLANK[model.mask_input], np.float32), picture)

@@ -58,7 +58,7 @@ def repaint(
     with stages("encode"):
         sampling = resolve_sampling(model, request, guard, check=check)
         begins_from = strength < 1 or model.mask_input.blends
-        context_key = ("context", sampling.made_by, prepared.fingerprint, begins_from)
+        context_key = ("context", sampling.made_by, model.mask_input, prepared.fingerprint, begins_from)
         context = guard.results.get(
             context_key,
             lambda: encode_context(model, prepared, start, begins_from=begins_from, guard=guard, check=check),

@@ -114,6 +114,12 @@ class CheckpointInfo:
     demo: bool = described("A small checkpoint for trying out; names what it knows.")
     known_names: tuple[str, ...] = described("Things that a demo checkpoint knows by name.", (), max=4096)
     conditions: tuple[str, ...] = described("Kinds of conditions that it takes.", (), max=32)
+    memory_bytes: int = described(
+        "Memory of a graphics card that holds all of it while it paints at its native size; 0: unknown.", 0, min=0
+    )
+    least_memory_bytes: int = described(
+        "Memory of a card that it paints on at all, with what can wait in the machine's memory; 0: unknown.", 0, min=0
+    )
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def _info(entry: CheckpointEntry, conditions: tuple[str, ...]) -> CheckpointInfo
         demo=bool(entry.known_names),
         known_names=entry.known_names,
         conditions=conditions,
+        memory_bytes=entry.memory_bytes,
+        least_memory_bytes=entry.least_memory_bytes,
     )
 
 

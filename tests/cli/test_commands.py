@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bridge.cli import graphics
-from bridge.cli.doctor import advice
+from bridge.cli.doctor import advice, placement_words, placements
 from bridge.cli.exits import Exit
 from bridge.cli.graphics import BUILDS, Card, find_cards, install_command
 
@@ -57,9 +57,29 @@ def test_doctor_finds_what_is_used(running: Path, run: Any) -> None:
     assert report["device"]["reason"].endswith(".")
     assert report["checkpoints"]["default"] == "tiny"
     assert report["bridge"]["running"] is True
+    told = report["placements"]["tiny"]
+    assert 0 < told["least_memory_bytes"] <= told["memory_bytes"] < 1 << 30
     words = run("doctor", home=running).out
     assert "All is well." in words
+    assert f"tiny: {told['memory_bytes'] / (1 << 30):.1f} GiB while it paints" in words
     assert report["device"]["kind"] in words
+
+
+def test_doctor_says_where_weights_will_be(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAINTBRIDGE_HOME", str(home))
+    found = set()
+    for mebibytes in range(480, 1024, 8):
+        device = {"kind": "cuda", "own_memory": True, "memory_bytes": mebibytes << 20}
+        told = placements(device)["mini"]
+        assert told["fits"] == (told["least_memory_bytes"] <= device["memory_bytes"])
+        found.add((told["offload"], told["fits"]))
+        words = placement_words("mini", told)
+        assert ("too small" in words) != told["fits"]
+        assert ("wait" in words) == (told["fits"] and told["offload"] != "nothing")
+    assert {("nothing", True), ("all", False)} <= found
+    shared = {"kind": "cpu", "own_memory": False, "memory_bytes": 1 << 20}
+    assert placements(shared)["mini"]["offload"] == "nothing"
+    assert placements({"error": "broken"}) == {}
 
 
 def test_doctor_without_a_checkpoint_or_a_bridge(run: Any, tmp_path: Path) -> None:

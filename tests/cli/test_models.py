@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from single_files import save_single_file
 from small_hub import COMMIT, SmallHub, serve_hub
 from tiny_checkpoints import build_tiny_sd1
+from tiny_embeddings import build_tiny_embedding
 from tiny_loras import build_tiny_lora
 
 from bridge.cli.exits import Exit
@@ -251,6 +252,7 @@ def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, mo
         "checkpoints": [],
         "loras": [],
         "controlnets": [],
+        "embeddings": [],
         "problems": {},
     }
 
@@ -325,6 +327,31 @@ def test_loras_are_listed_and_told_about(run: Any, alone: Path, tiny: Path) -> N
     assert run("models", "info", "broken", home=alone).code == Exit.REFUSED
 
 
+def test_textual_inversions_are_listed_and_told_about(run: Any, alone: Path) -> None:
+    folder = alone.parent / "user" / "ComfyUI" / "models" / "embeddings"
+    file = build_tiny_embedding(folder / "Easy.safetensors", "SDXL", vectors=3)
+    (folder / "old.pt").write_bytes(b"\x80\x04")
+    said = run("models", "list", "--json", home=alone).json
+    assert said["embeddings"] == [
+        {
+            "name": "Easy",
+            "family": "Stable Diffusion XL",
+            "vectors": 3,
+            "size_bytes": file.stat().st_size,
+            "program": "ComfyUI",
+            "path": str(file),
+        }
+    ]
+    assert "pickle" in said["problems"]["old.pt"]["message"]
+    words = run("models", "list", home=alone).out
+    assert ": Easy: textual inversion for Stable Diffusion XL, 3 vectors [ComfyUI]" in words
+    details = run("models", "info", "easy", "--json", home=alone).json
+    assert (details["names"], details["hash"]) == (["Easy"], hashlib.sha256(file.read_bytes()).hexdigest())
+    assert "Easy or embedding:Easy" in run("models", "info", "Easy", home=alone).out
+    assert run("models", "info", "old", home=alone).code == Exit.REFUSED
+    assert run("models", "info", "nowhere", home=alone).code == Exit.REFUSED
+
+
 def test_a_lora_is_added_in_place_and_taken_off_the_list_again(
     run: Any, alone: Path, tiny: Path, tmp_path: Path
 ) -> None:
@@ -354,8 +381,8 @@ def test_a_folder_of_both_is_added_as_a_whole(run: Any, alone: Path, tiny: Path,
 
 
 def test_a_lora_that_cannot_be_used_is_not_added(run: Any, alone: Path, tmp_path: Path) -> None:
-    save_file({"lora_unet_a.hada_w1_a": np.zeros((2, 2))}, tmp_path / "loha.safetensors")
-    refused = run("models", "add", tmp_path / "loha.safetensors", home=alone)
+    save_file({"lora_unet_a.oft_blocks": np.zeros((2, 2))}, tmp_path / "oft.safetensors")
+    refused = run("models", "add", tmp_path / "oft.safetensors", home=alone)
     assert refused.code == Exit.REFUSED
-    assert "LoHa" in refused.err
+    assert "OFT" in refused.err
     assert not (alone / "models.json").exists()

@@ -14,6 +14,7 @@ from diffusers import (
 )
 from diffusers.loaders.single_file_utils import convert_flux2_transformer_checkpoint_to_diffusers
 from safetensors.torch import load_file
+from small_devices import waits
 from tiny_flux2 import (
     LORA_LAYOUTS,
     build_tiny_flux2,
@@ -30,6 +31,8 @@ from bridge.diffusion import (
     EncodedPrompts,
     MaskInput,
     ModelInputs,
+    Offload,
+    Placement,
     WeightedLora,
     denoise,
     load,
@@ -319,6 +322,20 @@ def test_loras_in_each_naming_are_put_on_and_taken_off(folder, model, prompts, p
     )
     expected = theirs(pipe, num_inference_steps=2, guidance_scale=1.0, latents=begun())
     assert apart(model.statistics.unnormalized(whole), expected) < TOLERANCE
+
+
+def test_parts_that_wait_outside_the_device_paint_the_same(folder, model, plain, cpu, tmp_path):
+    lean = load(inspect(folder), cpu, check=lambda: None, placement=Placement(Offload.ALL))
+    assert all(waits(part) for part in lean.modules.values())
+    prompts = lean.encode_prompts(PROMPT, "")
+    assert torch.equal(ours(lean, prompts, steps=2, guidance=1.0, strength=1.0), plain)
+    assert torch.equal(lean.encode(picture()), model.encode(picture()))
+    assert np.array_equal(lean.decode(plain), model.decode(plain))
+    lora = inspect_lora(build_tiny_flux2_lora(folder, tmp_path / "ink.safetensors", layout="kohya"))
+    worn = [one.configured(one.checkpoint, (WeightedLora(lora, 1.0),), check=lambda: None) for one in (lean, model)]
+    found, expected = (ours(one, prompts, steps=1, guidance=1.0, strength=1.0) for one in worn)
+    assert torch.equal(found, expected)
+    model.configured(model.checkpoint, (), check=lambda: None)
 
 
 @pytest.mark.parametrize("original", [True, False])

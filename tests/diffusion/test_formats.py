@@ -2,6 +2,8 @@
 
 import shutil
 
+import gguf
+import numpy as np
 import pytest
 import torch
 from quantised_files import FORMATS, save_gguf
@@ -9,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from tiny_flux2 import build_tiny_flux2, original_flux2_transformer
 
 from bridge.diffusion import DenoiseInputs, Placement, denoise, load
-from bridge.diffusion.dequantisation import hadamard
-from bridge.diffusion.packing import packed
+from bridge.diffusion.dequantisation import StoredWeight, from_gguf, hadamard
+from bridge.diffusion.packing import packed, wide_weight
 from bridge.models import CheckpointUnreadable, Registry, inspect
 from bridge.models.memory import memory_needs
 
@@ -171,6 +173,8 @@ def test_weights_stay_as_small_as_their_file_and_paint_the_same(klein, models, c
     most = sum(one.in_features * one.out_features for one in linear if one.in_features % 32 == 0)
     assert packed(transformers[1]) >= most > 0
     assert bytes_of(transformers[1]) < bytes_of(transformers[0]) / 2
+    layers = zip(*(transformer.modules() for transformer in transformers), strict=True)
+    assert all(torch.equal(one.weight, wide_weight(other)) for one, other in layers if isinstance(one, torch.nn.Linear))
     needs = memory_needs(checkpoint, width=4).denoiser
     assert needs.parameters == sum(one.numel() for one in transformers[0].parameters())
     assert needs.packable == packed(transformers[1])
@@ -187,3 +191,18 @@ def test_weights_stay_as_small_as_their_file_and_paint_the_same(klein, models, c
 
 def bytes_of(module):
     return sum(one.nbytes for one in (*module.parameters(), *module.buffers()))
+
+
+@pytest.mark.parametrize(
+    "kind", ["Q4_K", "Q5_K", "Q6_K", "Q3_K", "Q2_K", "IQ4_XS", "IQ4_NL", "Q5_0", "Q4_1", "IQ3_S", "IQ2_XXS"]
+)
+def test_kinds_that_are_only_read_are_read_as_their_authors_do(kind):
+    """Nothing here writes them: the bytes are random, their scales small and finite."""
+    number = gguf.GGMLQuantizationType[kind]
+    block, size = gguf.GGML_QUANT_SIZES[number]
+    content = np.random.default_rng(5).integers(0, 52, 6 * 2 * size, dtype=np.uint8)
+    expected = gguf.quants.dequantize(content, number).reshape(6, 2 * block)
+    assert np.isfinite(expected).all()
+    found = from_gguf(content, kind, (6, 2 * block))
+    wide = found.widened(torch.float32) if isinstance(found, StoredWeight) else found
+    assert np.array_equal(wide.numpy(), expected)

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import build_tiny_sd1
+from tiny_flux2 import build_tiny_flux2
 from tiny_loras import build_tiny_lora
+from tiny_z_image import build_tiny_z_image
 
 from bridge.diffusion import ModelCache, ModelInputs, WeightedLora, load
 from bridge.models import CheckpointUnreadable, inspect, inspect_lora
@@ -162,6 +164,16 @@ def test_parts_that_two_checkpoints_have_in_common_are_there_once(folder, tmp_pa
     cache.evict_unused()
     assert cache.size == alone
     assert cache.get(inspect(other), check=lambda: None).vae is second.vae
+
+
+def test_a_language_model_is_there_once_for_all_families(tmp_path, cpu):
+    klein = build_tiny_flux2(tmp_path / "klein")
+    z_image = build_tiny_z_image(tmp_path / "z-image", text_layers=28)
+    cache = ModelCache(cpu)
+    first, second = (cache.get(inspect(one), check=lambda: None) for one in (klein, z_image))
+    assert first.modules["text_encoder"] is second.modules["text_encoder"]
+    assert first.encode_prompts("a lake", "").positive.embeds.shape == (1, 512, 48)
+    assert second.encode_prompts("a lake", "").positive.embeds.shape[2] == 16
 
 
 def test_loras_in_a_shared_text_encoder_stay_with_their_checkpoint(folder, tmp_path, cpu):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from component_files import PartFile, flux_vae_file, save_as_files
 from diffusers import (
     AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
@@ -38,6 +39,8 @@ from bridge.diffusion import (
 from bridge.diffusion.architectures.z_image import convert, part_classes
 from bridge.diffusion.conditioning import guide_loader
 from bridge.models import inspect
+from bridge.models.completion import Lent, completed
+from bridge.models.components import inspect_components
 from bridge.models.controlnet import inspect_controlnet
 from bridge.models.families import CONFIGS
 from bridge.models.families.z_image import Z_IMAGE
@@ -322,3 +325,21 @@ def _known_to_diffusers(tensors):
     """It splits queries, keys and values in files alone whose names are of another kind."""
     dotted = any("_qkv." in name for name in tensors)
     return {re.sub(r"\.lora_(down|up)\.", r".lora.\1.", name) if dotted else name: one for name, one in tensors.items()}
+
+
+@pytest.mark.parametrize("original", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_files_paint_what_the_folder_paints(folder, plain, cpu, tmp_path, whole, original):
+    parts = {
+        "transformer": PartFile("", "model.diffusion_model.", original_z_image_transformer),
+        "vae": flux_vae_file(folder),
+        "text_encoder": PartFile("qwen_3_4b", "text_encoders.qwen3_4b.transformer."),
+    }
+    path = save_as_files(folder, tmp_path, parts, name="z_image_turbo", whole=whole, original=original)
+    checkpoint = inspect(path)
+    assert (checkpoint.family, checkpoint.variant.name) == (Z_IMAGE, "turbo")
+    assert sorted(want.part for want in checkpoint.wants) == ([] if whole else ["text_encoder", "vae"])
+    beside = [inspect_components(tmp_path / f"{name}.safetensors") for name in ("ae", "qwen_3_4b") if not whole]
+    lent = Lent([("", one) for found in beside for one in found.found], ())
+    model = load(completed(checkpoint, lent, program=""), cpu, check=lambda: None)
+    assert torch.equal(ours(model, steps=2, strength=1.0), plain)

@@ -9,10 +9,13 @@ from job_forms import said
 from whole_bridge import PATIENCE, Scene, Watch, layer_pixels
 
 from bridge.client import Bridge, JobCancelled, Pixels
+from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import ResultFormat, flat_settings
 
 SCENE = Scene.of(171, 133, (60, 40, 50, 40))
-families = pytest.mark.parametrize("checkpoint", ["klein"])
+families = pytest.mark.parametrize("checkpoint", ["klein", "zimage"])
+STEPS = {"klein": 4, "zimage": 9}
+GUIDES = {"klein": "off", "zimage": "zimage_union"}
 
 
 @families
@@ -58,7 +61,23 @@ def test_each_picture_of_a_batch_can_be_made_again_from_its_recipe(bridge: Bridg
         assert np.array_equal(layer_pixels(again), layer_pixels(batch, index))
         assert again.layers[0].recipe == layer.recipe
     recipe = said(batch.layers[0].recipe)
-    assert (recipe.steps, recipe.guidance, recipe.sampler) == (4, 1.0, "Euler")
+    assert (recipe.steps, recipe.guidance, recipe.sampler) == (STEPS[checkpoint], 1.0, "Euler")
+    assert recipe.inpaint_controlnet == GUIDES[checkpoint]
+    assert len(batch.layers[0].recipe.inpaint_controlnet_hash) == (0 if GUIDES[checkpoint] == "off" else 64)
+
+
+def test_a_controlnet_that_sees_what_is_painted_on_can_be_left_out(bridge: Bridge) -> None:
+    def painted(**options: str) -> np.ndarray:
+        job = SCENE.submit(bridge, checkpoint="zimage", prompt="a tree", steps=2, seed=1, **options)
+        return layer_pixels(job.result(PATIENCE))
+
+    guided = painted()
+    assert np.array_equal(painted(inpaint_controlnet="zimage_union"), guided)
+    assert not np.array_equal(painted(inpaint_controlnet="off"), guided)
+    with pytest.raises(BridgeError) as refused:
+        painted(inpaint_controlnet="tiny_scribble")
+    assert refused.value.code == "unsupported_condition"
+    assert "tiny_scribble" in str(refused.value)
 
 
 @families

@@ -31,6 +31,11 @@ T5 = {
     "encoder.final_layer_norm.weight": (4096,),
     "shared.weight": (32128, 4096),
 }
+CLIP_L = {
+    "text_model.encoder.layers.0.self_attn.q_proj.weight": (768, 768),
+    "text_model.encoder.layers.11.self_attn.q_proj.weight": (768, 768),
+    "text_model.final_layer_norm.weight": (768,),
+}
 FLUX_VAE = {"decoder.conv_in.weight": (512, 16, 3, 3), "encoder.conv_in.weight": (128, 3, 3, 3)}
 FLUX2_VAE = {
     "decoder.conv_in.weight": (512, 32, 3, 3),
@@ -56,8 +61,13 @@ KLEIN_9B = {
     "double_blocks.5.img_attn.proj.weight": (4096, 4096),
 }
 FLUX2_DEV = {**KLEIN_9B, "double_stream_modulation_img.lin.weight": (8, 8), "guidance_in.in_layer.weight": (6144, 256)}
-FLUX1 = {"double_blocks.0.img_attn.norm.key_norm.scale": (128,), "double_blocks.0.img_mod.lin.weight": (18432, 3072)}
-CHROMA = {"distilled_guidance_layer.in_proj.bias": (5120,), **FLUX1}
+FLUX1_BLOCK = {
+    "double_blocks.0.img_attn.norm.key_norm.scale": (128,),
+    "double_blocks.0.img_mod.lin.weight": (18432, 3072),
+}
+SCHNELL = {"img_in.weight": (3072, 64), "vector_in.in_layer.weight": (3072, 768), **FLUX1_BLOCK}
+FLUX1 = {**SCHNELL, "guidance_in.in_layer.weight": (3072, 256)}
+CHROMA = {"distilled_guidance_layer.in_proj.bias": (5120,), **FLUX1_BLOCK}
 FLUX3 = {"early_stream_modulations.image.lin.weight": (8, 8)}
 QWEN_IMAGE = {"transformer_blocks.0.img_mod.1.weight": (18432, 3072), "txt_norm.weight": (3584,)}
 KREA2 = {"txtfusion.projector.weight": (8, 8)}
@@ -159,7 +169,13 @@ def save_gguf(path: Path, tensors: dict, architecture: str) -> None:
 
 FLUX2_PARTS = {"text_encoder": "qwen_3_4b.safetensors", "vae": "flux2-vae.safetensors"}
 Z_PARTS = {"text_encoder": "qwen_3_4b.safetensors", "vae": "ae.safetensors"}
+FLUX1_PARTS = {
+    "text_encoder": "clip_l.safetensors",
+    "text_encoder_2": "t5xxl_fp8_e4m3fn_scaled.safetensors",
+    "vae": "ae.safetensors",
+}
 PARTS = {
+    f"{COMFY}/clip/clip_l.safetensors": CLIP_L,
     f"{COMFY}/text_encoders/qwen_3_4b.safetensors": QWEN_4B,
     f"{COMFY}/text_encoders/qwen_3_vl_4b.safetensors": QWEN_VL,
     f"{COMFY}/clip/t5xxl_fp8_e4m3fn_scaled.safetensors": scaled(T5, "scale_weight"),
@@ -190,6 +206,13 @@ USABLE = [
         | in_front("vae.", FLUX_VAE),
         "Z-Image", "turbo", "bf16", {},
     ),
+    (f"{COMFY}/unet/flux1-dev-Q4_K_S.gguf", FLUX1, "FLUX.1", "dev", "GGUF", FLUX1_PARTS),
+    (f"{DENOISERS}/flux1-krea.safetensors", FLUX1, "FLUX.1", "krea", "bf16", FLUX1_PARTS),
+    (f"{DENOISERS}/flux1_few_steps.safetensors", SCHNELL, "FLUX.1", "schnell", "bf16", FLUX1_PARTS),
+    (
+        f"{DENOISERS}/flux1_in_painting.safetensors", {**FLUX1, "img_in.weight": (3072, 384)}, "FLUX.1", "fill", "bf16",
+        FLUX1_PARTS,
+    ),
     (f"{COMFY}/checkpoints/illustrious.safetensors", SDXL, "Stable Diffusion XL", None, "bf16", {}),
     (
         f"{KRITA}/diffusion_models/klein_krita.safetensors", in_front("model.diffusion_model.", KLEIN_4B),
@@ -216,7 +239,7 @@ REFUSED = [
         r"Klein 9B's .* Qwen3-8B, is nowhere.*/qwen_3_4b_fp8.safetensors is there, and is Qwen3-4B",
     ),
     (f"{DENOISERS}/flux2_dev.safetensors", FLUX2_DEV, "This is FLUX.2 dev,"),
-    (f"{COMFY}/unet/flux1-dev-Q4_K_S.gguf", FLUX1, "This is FLUX.1,"),
+    (f"{DENOISERS}/flux1_depth.safetensors", {**FLUX1, "img_in.weight": (3072, 128)}, "takes 128 channels"),
     (f"{DENOISERS}/chroma-hd.safetensors", CHROMA, "This is Chroma,"),
     (f"{DENOISERS}/flux3.safetensors", FLUX3, "This is FLUX 3,"),
     (f"{DENOISERS}/qwen_image_fp8.safetensors", scaled(QWEN_IMAGE), "This is Qwen-Image,"),
@@ -249,9 +272,10 @@ def entries(tmp_path_factory):
             patch.delenv(name, raising=False)
         patch.setenv("HOME", str(home))
         patch.setenv("PAINTBRIDGE_HOME", str(home / "bridge"))
-        tokenizer = home / "bridge" / "models" / "tokenizers" / "qwen3"
-        tokenizer.mkdir(parents=True)
-        (tokenizer / "tokenizer.json").write_text("{}")
+        for kind in ("qwen3", "t5"):
+            tokenizer = home / "bridge" / "models" / "tokenizers" / kind
+            tokenizer.mkdir(parents=True)
+            (tokenizer / "tokenizer.json").write_text("{}")
         for path, tensors, *_ in [*PARTS.items(), *USABLE, *REFUSED]:
             if tensors is None:
                 (home / path).write_bytes(b"GGUF\3\0\0\0" + b"\xff" * 40)
@@ -276,7 +300,7 @@ def test_what_is_there_is_told_by_content(entries, path, tensors, family, varian
     assert (found.family.title, found.variant.name if found.variant else None) == (family, variant)
     assert str(found.part(found.family.denoiser).format) == called
     assert not found.wants
-    assert {part.name: part.path.name for part in found.apart if part.name != "tokenizer"} == parts
+    assert {part.name: part.path.name for part in found.apart if not part.name.startswith("tokenizer")} == parts
 
 
 @pytest.mark.parametrize(("path", "tensors", "words"), REFUSED, ids=[one[0] for one in REFUSED])

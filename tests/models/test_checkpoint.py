@@ -236,7 +236,7 @@ def test_folder_beside_a_single_file_overrules(tmp_path):
         ({INPUT: [320, 4, 3, 3], **VAE, "conditioner.embedders.0.model.ln_final.weight": [4]}, "refiner"),
         ({INPUT: [320, 8, 3, 3], **VAE, **CLIP}, "8 channels"),
         ({"lora_unet_down_blocks_0.lora_down.weight": [4, 4]}, "LoRA"),
-        ({"double_blocks.0.img_attn.norm.key_norm.scale": [128]}, "This is FLUX.1, which"),
+        ({"distilled_guidance_layer.in_proj.bias": [128]}, "This is Chroma, which"),
         ({"something.else": [3]}, "of no kind of checkpoint"),
     ],
 )

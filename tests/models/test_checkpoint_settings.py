@@ -106,7 +106,10 @@ def test_a_vae_of_ones_own(say, home, built, tmp_path, layout):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[tiny]\npredicts = "v"', "no setting predicts; there are prediction, zero_terminal_snr, clip_skip, vae"),
+        (
+            '[tiny]\npredicts = "v"',
+            "no setting predicts; there are prediction, zero_terminal_snr, clip_skip, inpainting",
+        ),
         ('[tiny]\nprediction = "v"', "prediction must be one of epsilon, v_prediction, sample, not 'v'"),
         ("[tiny]\nprediction = ['v']", "prediction must be"),
         ("[tiny]\nzero_terminal_snr = 1", "zero_terminal_snr must be true or false"),

@@ -111,7 +111,11 @@ def test_the_artist_chooses_parts_and_the_variant(built, models):
     assert told.hash != plain.hash
     for text, error, words in (
         ('variant = "turbo"', CheckpointUnreadable, "variant must be one of distilled, base"),
-        ('prediction = "epsilon"', CheckpointUnreadable, "no setting prediction; there are variant, vae, text_encoder"),
+        (
+            'prediction = "epsilon"',
+            CheckpointUnreadable,
+            "no setting prediction; there are variant, inpainting, vae, text_encoder",
+        ),
         ('text_encoder = "gone"', CheckpointUnreadable, "there is no text encoder gone"),
         (
             'text_encoder = "../vae/flux2"',

@@ -135,7 +135,6 @@ def test_it_is_told_by_what_its_trainer_wrote_down(made, tmp_path):
     [
         ("lllite_unet_input_blocks_1_0.conditioning1.0.weight", "LLLite"),
         ("lora_controlnet", "Control-LoRA"),
-        ("task_embedding", "many kinds at once"),
         ("adapter.body.0.block1.weight", "T2I-Adapter"),
         ("image_proj.proj.weight", "IP-Adapter"),
         ("conv_in.weight", "not a ControlNet"),

@@ -194,14 +194,9 @@ def test_other_kinds_and_what_is_not_known_are_refused_by_name(tmp_path, names, 
 @pytest.mark.parametrize(
     ("module", "width", "out", "title"),
     [
-        ("lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216, "Flux"),
-        ("lora_unet_double_blocks_18_img_attn_qkv", 3072, 9216, "Flux 1"),
-        ("lora_unet_single_blocks_0_linear1", 3072, 21504, "Flux 1"),
         ("diffusion_model.double_blocks.0.img_attn.qkv", 6144, 18432, "Flux 2 dev"),
         ("diffusion_model.single_blocks.0.linear1", 6144, 55296, "Flux 2 dev"),
-        ("double_blocks.0.processor.qkv_lora1", 3072, 64, "Flux 1"),
-        ("transformer.single_transformer_blocks.0.proj_mlp", 3072, 12288, "Flux 1"),
-        ("lora_transformer_single_transformer_blocks_0_attn_to_q", 3072, 3072, "Flux"),
+        ("double_blocks.0.processor.qkv_lora1", 3072, 64, "Flux 1 in XLabs' form"),
         ("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj", 6144, 64, "Flux 2 dev"),
         ("transformer.transformer_blocks.0.ff.linear_out", 18432, 6144, "Flux 2 dev"),
         ("lora_unet_distilled_guidance_layer_layers_0_in_layer", 5120, 64, "Chroma"),
@@ -210,8 +205,6 @@ def test_other_kinds_and_what_is_not_known_are_refused_by_name(tmp_path, names, 
         ("transformer.transformer_blocks.0.attn.add_q_proj", 1536, 1536, "Stable Diffusion 3"),
         ("transformer.transformer_blocks.59.attn.add_q_proj", 3072, 3072, "Qwen-Image"),
         ("lora_unet_transformer_blocks_0_img_mlp_net_0_proj", 3072, 64, "Qwen-Image"),
-        ("diffusion_model.layers.0.attention.qkv", 3840, 64, "Z-Image"),
-        ("transformer.layers.0.attention.to_q", 3840, 64, "Z-Image"),
         ("diffusion_model.layers.0.attention.qkv", 2304, 64, "Lumina 2"),
         ("diffusion_model.blocks.0.self_attn.q", 1536, 64, "Wan"),
         ("lora_unet_blocks_0_cross_attn_k", 5120, 64, "Wan"),
@@ -242,9 +235,16 @@ def test_other_architectures_are_called_by_their_names(tmp_path, module, width, 
         ("transformer.transformer_blocks.0.ff.linear_out", 12288, 4096, "Flux2Klein9B"),
         ("base_model.model.transformer_blocks.4.attn.to_q", 3072, 3072, "Flux2Klein4B"),
         ("transformer.transformer_blocks.0.attn.add_k_proj", 4096, 4096, "Flux2Klein9B"),
+        ("lora_unet_double_blocks_0_img_attn_qkv", 3072, 9216, "Flux1"),
+        ("lora_unet_double_blocks_18_img_attn_qkv", 3072, 9216, "Flux1"),
+        ("lora_unet_single_blocks_0_linear1", 3072, 21504, "Flux1"),
+        ("transformer.single_transformer_blocks.0.proj_mlp", 3072, 12288, "Flux1"),
+        ("lora_transformer_single_transformer_blocks_0_attn_to_q", 3072, 3072, "Flux1"),
+        ("diffusion_model.layers.0.attention.qkv", 3840, 64, "ZImage"),
+        ("transformer.layers.0.attention.to_q", 3840, 64, "ZImage"),
     ],
 )
-def test_both_sizes_of_flux2_klein_are_told_by_their_widths(tmp_path, module, width, out, family):
+def test_families_of_transformers_are_told_by_their_layers_and_widths(tmp_path, module, width, out, family):
     lora = inspect_lora(saved(tmp_path / "turbo.safetensors", *pair(f"{module}.lora_A.weight", width, out)))
     assert lora.family.name == family
     assert lora.parts == ("transformer",)
@@ -253,9 +253,11 @@ def test_both_sizes_of_flux2_klein_are_told_by_their_widths(tmp_path, module, wi
 
 def test_clip_of_another_architecture_is_told_by_what_the_trainer_says(tmp_path):
     layer = pair("lora_te1_text_model_encoder_layers_0_self_attn_q_proj.lora_down.weight", 768, 768)
-    path = saved(tmp_path / "a.safetensors", *layer, **{"modelspec.architecture": "flux-1-dev/lora"})
-    with pytest.raises(LoraUnsupported, match="for Flux, "):
-        inspect_lora(path)
+    said = {title: {"modelspec.architecture": f"{title}/lora"} for title in ("flux-1-dev", "stable-diffusion-3")}
+    path = saved(tmp_path / "a.safetensors", *layer, **said["flux-1-dev"])
+    assert inspect_lora(path).family.name == "Flux1"
+    with pytest.raises(LoraUnsupported, match="for Stable Diffusion 3, "):
+        inspect_lora(saved(tmp_path / "b.safetensors", *layer, **said["stable-diffusion-3"]))
 
 
 def test_alphas_that_are_left_of_other_layers_mean_nothing(tmp_path):
@@ -331,7 +333,7 @@ def test_what_is_no_lora_is_told(tmp_path):
 
 def test_broken_files_are_told(tiny, tmp_path):
     whole = build_tiny_lora(tiny["SD1"], tmp_path / "a.safetensors").read_bytes()
-    for content, words in ((whole[:-5], "truncated"), (whole[:100], "truncated"), (b"words", "not a safetensors")):
+    for content, words in ((whole[:-5], "truncated"), (whole[:100], "truncated"), (b"words", "neither safetensors")):
         (tmp_path / "b.safetensors").write_bytes(content)
         with pytest.raises(LoraUnreadable, match=words):
             inspect_lora(tmp_path / "b.safetensors")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from job_forms import with_settings
-from tiny_flux2 import build_tiny_flux2
+from tiny_flux2 import build_tiny_flux2, build_tiny_flux2_lora
 
 from bridge.canvas.geometry import Rect
+from bridge.diffusion import ModelInputs, WeightedLora
 from bridge.diffusion.architectures.flux2 import Flux2Model
-from bridge.models import inspect
+from bridge.models import inspect, inspect_lora
 from bridge.painter import Cancelled, ResultCache, paint
 from bridge.protocol.messages import MODES
 
@@ -115,6 +116,43 @@ def test_what_is_under_a_hard_mask_does_not_leak(studio, klein, canvas, monkeypa
     assert bool((mask == 1).any())
     if kind == "fill":
         assert np.array_equal(layers[0], layers[1])
+
+
+def test_an_outpainting_lora_is_shown_green_where_it_paints(studio, canvas, tmp_path, monkeypatch):
+    folder = build_tiny_flux2(tmp_path / "klein", size=128)
+    lora = inspect_lora(build_tiny_flux2_lora(folder, tmp_path / "klein-outpaint.safetensors", layout="diffusers"))
+    seen = []
+    real = Flux2Model.encode
+
+    def encode(self, rgb):
+        seen.append(rgb)
+        return real(self, rgb)
+
+    request = asked(studio, canvas, mode="fill", steps=1)
+    results = ResultCache()
+    layers = []
+    for loras in ((), (WeightedLora(lora, 0.8),)):
+        model = studio.cache.on_demand(inspect(folder), loras=loras)
+        with monkeypatch.context() as patch:
+            patch.setattr(Flux2Model, "encode", encode)
+            layers.append(painted(request, model, studio.Hooks(), results)[0].layer)
+    first_guess, marked, again = seen
+    green = (marked == np.float32((0, 1, 0))).all(axis=2)
+    assert np.array_equal(first_guess, again)
+    assert np.array_equal(marked[~green], first_guess[~green])
+    assert 0.05 < green.mean() < 0.5
+    assert not np.array_equal(layers[0].pixels, layers[1].pixels)
+    # All of its tokens are looked at.
+    references = model.load(lambda: None)._references(
+        ModelInputs(
+            torch.zeros(1, 128, 4, 4),
+            0.5,
+            None,
+            mask=torch.ones(1, 1, 4, 4),
+            masked_image_latents=torch.zeros(1, 128, 4, 4),
+        )
+    )
+    assert references[0].tokens.shape[1] == 16
 
 
 @pytest.mark.parametrize(("kind", "times"), [("fill", 1), ("refine", 2)])

@@ -114,18 +114,33 @@ def _profiles() -> Target:
 
 def _weights() -> Target:
     from bridge.models import inspect
+    from bridge.models.components import inspect_components
     from bridge.models.controlnet import inspect_controlnet
     from bridge.models.errors import ModelsError
     from bridge.models.lora import inspect_lora
 
     def run(data: bytes) -> None:
-        """As a checkpoint, a LoRA and a ControlNet, whatever it is."""
+        """As a checkpoint, its parts, a LoRA and a ControlNet, whatever it is."""
         with _file(data, ".safetensors") as path:
-            for read in (inspect, inspect_lora, inspect_controlnet):
+            for read in (inspect, inspect_components, inspect_lora, inspect_controlnet):
                 with contextlib.suppress(ModelsError):
                     read(path)
 
     return Target(run, ())
+
+
+def _gguf() -> Target:
+    from bridge.models.errors import ModelsError
+    from bridge.models.formats import format_of
+    from bridge.models.tensor_file import read_header
+
+    def run(data: bytes) -> None:
+        with _file(data, ".gguf") as path:
+            header = read_header(path)
+            format_of(header)
+            assert all(0 <= begin <= end <= len(data) for _, begin, end in header.places.values())
+
+    return Target(run, (ModelsError,))
 
 
 def _prompts() -> Target:
@@ -209,6 +224,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "metadata": _metadata,
     "profiles": _profiles,
     "weights": _weights,
+    "gguf": _gguf,
     "prompts": _prompts,
     "bodies": _bodies,
     "settings": _settings,

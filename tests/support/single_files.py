@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-__all__ = ["original_unet_name", "save_single_file"]
+__all__ = ["original_unet_name", "original_vae", "save_single_file"]
 
 _RESNET = (
     ("norm1", "in_layers.0"),
@@ -45,7 +45,7 @@ def save_single_file(folder: Path, path: Path, *, half: bool = False) -> Path:
     """Writes the checkpoint of a diffusers folder as one file, and its configs as `NAME.config` beside it."""
     tensors = {
         **{f"model.diffusion_model.{name}": tensor for name, tensor in _unet(folder / "unet").items()},
-        **{f"first_stage_model.{name}": tensor for name, tensor in _vae(folder / "vae").items()},
+        **{f"first_stage_model.{name}": tensor for name, tensor in original_vae(folder / "vae").items()},
     }
     first = _weights(folder / "text_encoder")
     if (folder / "text_encoder_2").is_dir():
@@ -105,7 +105,7 @@ def _unet(part: Path) -> dict[str, torch.Tensor]:
     return {original_unet_name(name, config): tensor for name, tensor in _weights(part).items()}
 
 
-def _vae(part: Path) -> dict[str, torch.Tensor]:
+def original_vae(part: Path) -> dict[str, torch.Tensor]:
     last = len(_config(part)["up_block_types"]) - 1
     renamed = {}
     for name, tensor in _weights(part).items():

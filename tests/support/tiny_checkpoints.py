@@ -42,7 +42,7 @@ def byte_alphabet() -> list[str]:
     return [chr(byte) for byte in kept] + [chr(256 + index) for index in range(len(moved))]
 
 
-def _write_tokenizer(folder: Path, *, pad: str = _EOS, places: int = 77) -> int:
+def write_clip_tokenizer(folder: Path, *, pad: str = _EOS, places: int = 77) -> int:
     """Writes a CLIP tokenizer whose vocabulary is the bytes and TINY_WORDS; returns the vocabulary's size."""
     alphabet = byte_alphabet()
     vocab = {token: index for index, token in enumerate([*alphabet, *(letter + "</w>" for letter in alphabet)])}
@@ -136,7 +136,7 @@ def _build(
     in the card with `steps`, `sampler`, `empty_prompt`, `masked_picture` and `known_names`.
     """
     folder = Path(folder)
-    vocab_size = _write_tokenizer(folder / "tokenizer", pad=pad, places=places)
+    vocab_size = write_clip_tokenizer(folder / "tokenizer", pad=pad, places=places)
     state = torch.random.get_rng_state()
     try:
         torch.manual_seed(seed)
@@ -183,7 +183,7 @@ def _build(
     }
     if second:
         text_encoder_2.save_pretrained(folder / "text_encoder_2")
-        _write_tokenizer(folder / "tokenizer_2", pad="!", places=places)
+        write_clip_tokenizer(folder / "tokenizer_2", pad="!", places=places)
         index["text_encoder_2"] = ["transformers", "CLIPTextModelWithProjection"]
         index["tokenizer_2"] = ["transformers", "CLIPTokenizer"]
     card = {

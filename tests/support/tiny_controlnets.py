@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, ControlNetUnionModel, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from single_files import original_unet_name
 from tiny_checkpoints import build_tiny_sd1
@@ -16,6 +16,7 @@ from bridge.models import MINI
 
 __all__ = [
     "build_tiny_controlnet",
+    "build_tiny_union",
     "control_of",
     "rough_drawing",
     "save_original_controlnet",
@@ -47,6 +48,34 @@ def build_tiny_controlnet(checkpoint: Path, folder: Path, *, seed: int = 0, spea
             ends = (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out)
             for end in ends:
                 torch.nn.init.normal_(end.weight, std=speaks)
+    finally:
+        torch.random.set_rng_state(state)
+    net.save_pretrained(folder)
+    return folder
+
+
+def build_tiny_union(checkpoint: Path, folder: Path, *, kinds: int = 8, seed: int = 0) -> Path:
+    """Writes a ControlNet for so many kinds of pictures, for a tiny SDXL folder's UNet, as a folder; returns it."""
+    config = json.loads((checkpoint / "unet" / "config.json").read_text())
+    known = (
+        *("down_block_types", "block_out_channels", "layers_per_block", "norm_num_groups", "cross_attention_dim"),
+        *("attention_head_dim", "transformer_layers_per_block", "use_linear_projection", "addition_embed_type"),
+        *("addition_time_embed_dim", "projection_class_embeddings_input_dim"),
+    )
+    width = config["block_out_channels"][0]
+    state = torch.random.get_rng_state()
+    try:
+        torch.manual_seed(seed)
+        net = ControlNetUnionModel(
+            **{name: config[name] for name in known},
+            conditioning_embedding_out_channels=(8, 8, 8, 16),
+            num_control_type=kinds,
+            num_trans_channel=width,
+            num_proj_channel=width,
+        )
+        ends = (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out)
+        for end in (*ends, net.spatial_ch_projs):
+            torch.nn.init.normal_(end.weight, std=0.2)
     finally:
         torch.random.set_rng_state(state)
     net.save_pretrained(folder)

@@ -42,7 +42,9 @@ def build_tiny_flux_vae(folder: Path) -> Path:
     return folder
 
 
-def build_tiny_z_image(folder: Path, *, base: bool = False, seed: int = 0, size: int = 64) -> Path:
+def build_tiny_z_image(
+    folder: Path, *, base: bool = False, seed: int = 0, size: int = 64, text_layers: int = 2
+) -> Path:
     """Writes a tiny Z-Image, Turbo unless it is the `base`, as a diffusers folder; returns the folder.
 
     `size` is its native edge in pixels, a multiple of 16.
@@ -66,7 +68,7 @@ def build_tiny_z_image(folder: Path, *, base: bool = False, seed: int = 0, size:
         transformer.save_pretrained(folder / "transformer")
     finally:
         torch.random.set_rng_state(state)
-    build_tiny_qwen3(folder, seed=seed, width=_TEXT_WIDTH, layers=2)
+    build_tiny_qwen3(folder, seed=seed, width=_TEXT_WIDTH, layers=text_layers)
     FlowMatchEulerDiscreteScheduler(shift=6.0 if base else 3.0).save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "ZImagePipeline",
@@ -121,7 +123,8 @@ def original_z_image_transformer(tensors: dict[str, torch.Tensor]) -> dict[str, 
     """A transformer's tensors in the original layout: queries, keys and values in one."""
     found: dict[str, torch.Tensor] = {}
     fused: dict[str, list[torch.Tensor]] = {}
-    for name, tensor in tensors.items():
+    # Files have their names sorted, and keys before queries.
+    for name, tensor in sorted(tensors.items(), key=lambda one: _in_order(one[0])):
         joined = _original(name)
         if "attention.qkv." in joined:
             fused.setdefault(joined, []).append(tensor)

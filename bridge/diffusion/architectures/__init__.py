@@ -6,6 +6,7 @@ from typing import Any
 from ...models import Checkpoint
 from ..loading import ModuleLoader
 from ..model import LatentModel
+from .flux1 import load as load_flux1
 from .flux2 import load as load_flux2
 from .unet import load as load_unet
 from .z_image import load as load_z_image
@@ -15,7 +16,7 @@ __all__ = ["Architecture", "load_architecture", "register_architecture"]
 Architecture = Callable[[Checkpoint, ModuleLoader], LatentModel]
 """Loads a checkpoint, each module by the loader."""
 
-_ARCHITECTURES: dict[str, Any] = {"flux2": load_flux2, "unet": load_unet, "z_image": load_z_image}
+_ARCHITECTURES: dict[str, Any] = {"flux1": load_flux1, "flux2": load_flux2, "unet": load_unet, "z_image": load_z_image}
 
 
 def register_architecture(name: str, load: Architecture) -> None:

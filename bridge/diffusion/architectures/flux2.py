@@ -117,8 +117,9 @@ class Flux2Model:
 
     @property
     def mask_input(self) -> MaskInput:
-        """By reference tokens of what is not masked, and by blending."""
-        return MaskInput.REFERENCE
+        """By reference tokens of what is not masked, or by green where a LoRA was trained on that, and by blending."""
+        marked = any(one.strength > 0 and one.lora.outpaints for one in self.loras)
+        return MaskInput.MARKED_REFERENCE if marked else MaskInput.REFERENCE
 
     @property
     def effects(self) -> tuple[type[Effect], ...]:
@@ -166,7 +167,7 @@ class Flux2Model:
         """As `LatentModel.predict`."""
         latents, embeds = inputs.latents, inputs.prompt.embeds
         count, _, height, width = latents.shape
-        references = _references(inputs)
+        references = self._references(inputs)
         tokens = [_tokens(latents), *(one.tokens.to(latents).expand(count, -1, -1) for one in references)]
         positions = [_grid(height, width, 0, latents.device), *(one.positions for one in references)]
         predicted: torch.Tensor = self.transformer(
@@ -179,12 +180,12 @@ class Flux2Model:
         )[0]
         return predicted[:, : height * width].transpose(1, 2).reshape(latents.shape)
 
-
-def _references(inputs: ModelInputs) -> Sequence[ReferenceTokens]:
-    """The picture around what is masked, where it is given."""
-    if inputs.masked_image_latents is None:
-        return ()
-    return (ReferenceTokens.of(inputs.masked_image_latents, inputs.mask, 0),)
+    def _references(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
+        """The picture around what is masked, or with marks there, where it is given."""
+        if inputs.masked_image_latents is None:
+            return ()
+        mask = inputs.mask if self.mask_input is MaskInput.REFERENCE else None
+        return (ReferenceTokens.of(inputs.masked_image_latents, mask, 0),)
 
 
 def _tokens(latents: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from ..weights import load_controlnet
 from .guide_input import GuideInput
 from .residuals import Residuals
 
-__all__ = ["ControlNetConditioner", "ControlNetLoader"]
+__all__ = ["ControlNetConditioner", "ControlNetLoader", "without_masked"]
 
 
 @dataclass(frozen=True)
@@ -53,5 +53,11 @@ class ControlNetLoader:
         return net
 
     def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> ControlNetConditioner:  # noqa: ARG002
-        """As `GuideLoader.prepare`."""
-        return ControlNetConditioner(network, shown.picture)
+        """As `GuideLoader.prepare`. What is repainted is -1 for ControlNet 1.1, and black for those of SDXL."""
+        blank = 0.0 if network.config.addition_embed_type == "text_time" else -1.0
+        return ControlNetConditioner(network, without_masked(shown, blank))
+
+
+def without_masked(shown: GuideInput, blank: float) -> torch.Tensor:
+    """The picture, with that value where it is repainted."""
+    return shown.picture if shown.mask is None else torch.where(shown.mask > 0, blank, shown.picture)

@@ -10,6 +10,7 @@ from torch import nn
 from ...models import Checkpoint, ConditionUnsupported
 from ..model import Conditioner, Effect, LatentModel
 from .controlnet import ControlNetLoader
+from .controlnet_union import ControlNetUnionLoader
 from .guide_input import GuideInput
 from .z_image_controlnet import ZImageControlNetLoader
 
@@ -52,6 +53,7 @@ class GuideLoader(Protocol):
 
 _LOADERS: dict[str, GuideLoader] = {
     "controlnet": ControlNetLoader(),
+    "controlnet_union": ControlNetUnionLoader(),
     "z_image_controlnet": ZImageControlNetLoader(),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported, LoraNoCheckpoint
-from . import flux2, sd1, sd2, sdxl, z_image
+from . import flux1, flux2, sd1, sd2, sdxl, z_image
 from .family import CONFIGS, Family, TextPart
 from .foreign import ForeignModel, foreign_file, foreign_folder
 from .recognition import FIRST_CONVOLUTION, FolderConfigs, Recognition, Shapes
@@ -156,6 +156,7 @@ def family_of_tensors(shapes: Shapes) -> Family:
 
 for _recognition in (
     *(sd1.recognition, sd2.recognition, sdxl.recognition),
+    flux1.recognition,
     *flux2.recognitions,
     z_image.recognition,
 ):
