@@ -161,6 +161,8 @@ def test_another_active_layer_is_another_place(scene: KritaScene) -> None:
     assert painted(scene) == ""
     scene.ask("choose_layers('inner')")
     wait_for(lambda: "is hidden" in scene.docker.words("place"), "the other place")
+    scene.ask("node('top').enableAnimation(); part('results').clearSelection(); part('results').choose(0)")
+    assert "one layer for all frames" in scene.docker.words("place")
 
 
 def test_the_active_layer_and_below(scene: KritaScene, bridge: HostBridge) -> None:
