@@ -11,6 +11,7 @@ from bridge.client import ResultLayer
 
 from .composed import Composed, composed
 from .cooperative_task import CooperativeTask, Steps
+from .error_text import error_text
 from .overlay import OverlayImage
 from .painting import Order
 from .placement import Place, place_of
@@ -91,6 +92,7 @@ class PlacedPreview(QtCore.QObject):
         if self._place.is_covered:
             self._task = CooperativeTask(_seen(self._place, picture))
             self._task.done.connect(self._show)
+            self._task.failed.connect(lambda error: self.said.emit(error_text(error), False))
             self._task.start()
 
     def _show(self, outcome: _Outcome) -> None:
