@@ -92,12 +92,13 @@ class PlacedPreview(QtCore.QObject):
         if self._place.is_covered:
             self._task = CooperativeTask(_seen(self._place, picture))
             self._task.done.connect(self._show)
-            self._task.failed.connect(lambda error: self.said.emit(error_text(error), False))
+            self._task.failed.connect(self._fail)
             self._task.start()
 
     def _show(self, outcome: _Outcome) -> None:
         picture = self._picture
         assert picture is not None, "a task is stopped with its picture"
+        self._task = None
         self._place, seen = outcome
         if seen is None:
             self.said.emit(self._place.words, False)
@@ -111,6 +112,10 @@ class PlacedPreview(QtCore.QObject):
                 _("Layers above this place change how it looks. Looks at: Active layer and below avoids that.")
             )
         self.said.emit("\n".join(filter(None, words)), changed)
+
+    def _fail(self, error: Exception) -> None:
+        self._task = None
+        self.said.emit(error_text(error), False)
 
     def _follow(self) -> None:
         """Look again where another layer is active, or others lie above it."""
