@@ -55,13 +55,17 @@ def tensors_of(part: Part) -> Tensors:
     return {name: tensor for one in read for name, tensor in one.items()}
 
 
-def add_difference(module: Any, inpainting: Tensors, child: Tensors, base: Tensors) -> None:
+def add_difference(
+    module: Any, inpainting: Tensors, child: Tensors, base: Tensors, *, check: Callable[[], None]
+) -> None:
     """Lays into an inpainting denoiser the child's weights: W_child + (W - W_base), and input channels that these lack.
 
     All are by the module's names, and `inpainting` are its own, at their full precision. In float64, where the
-    difference of numbers in half precision is exact. Raises KeyError and ValueError where they do not fit.
+    difference of numbers in half precision is exact. `check` is called for each and may raise. Raises KeyError and
+    ValueError where they do not fit.
     """
     for name, weight in module.state_dict().items():
+        check()
         wide, own, of_base = (tensors[name].to(torch.float64) for tensors in (inpainting, child, base))
         if own.shape != of_base.shape:
             raise ValueError(f"{name} is {tuple(own.shape)} in the child and {tuple(of_base.shape)} in the base")

@@ -34,9 +34,17 @@ class Weights:
     `convert` gives a part's tensors diffusers' names, where a file has others.
     """
 
-    def __init__(self, checkpoint: Checkpoint, convert: Convert = convert_original) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        convert: Convert = convert_original,
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check` may raise to end what takes long."""
         self._checkpoint = checkpoint
         self._convert = convert
+        self._check = check
 
     def scheduler_config(self) -> dict[str, Any]:
         """The scheduler_config.json, as it stands there."""
@@ -85,7 +93,7 @@ class Weights:
             parts = (difference.inpainting, checkpoint.part(name), difference.base)
             named = [named_as_in(_empty(kind, part), name, tensors_of(part), self._convert) for part in parts]
             with torch.no_grad():
-                add_difference(module, *named)
+                add_difference(module, *named, check=self._check)
 
         _fitting(checkpoint, name, add)
         return module
@@ -192,9 +200,11 @@ def import_classes() -> None:
             getattr(library, name)
 
 
-def weights_of(checkpoint: Checkpoint, convert: Convert = convert_original) -> Weights:
-    """Where the checkpoint's parts are read from."""
-    return Weights(checkpoint, convert)
+def weights_of(
+    checkpoint: Checkpoint, convert: Convert = convert_original, *, check: Callable[[], None] = lambda: None
+) -> Weights:
+    """Where the checkpoint's parts are read from; `check` may raise to end what takes long."""
+    return Weights(checkpoint, convert, check=check)
 
 
 def _words(part: str) -> str:

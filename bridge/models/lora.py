@@ -9,14 +9,14 @@ from pathlib import Path
 
 from .distillation import Distillation, distillation_of
 from .embeddings import Embedding, bundled_embedding
-from .errors import CheckpointUnreadable, LoraUnreadable, LoraUnsupported
+from .errors import CheckpointUnreadable, EmbeddingUnsupported, LoraUnreadable, LoraUnsupported
 from .facts import ModelFacts
 from .families import Family
 from .hashing import content_hash
 from .lora_family import family_of_lora
 from .lora_kinds import DENOISER
 from .lora_scales import read_scales
-from .lora_tensors import Naming, read_lora
+from .lora_tensors import LoraTensors, Naming, read_lora
 from .schedule import ScheduleKind
 
 __all__ = ["Lora", "check_fits", "inspect_lora"]
@@ -97,13 +97,22 @@ def inspect_lora(path: Path) -> Lora:
         rank=ranks.most_common(1)[0][0] if ranks else None,
         parts=(*([family.denoiser] if DENOISER in parts else []), *sorted(parts - {DENOISER})),
         trigger_words=_trigger_words(header.metadata),
-        embeddings=tuple(
-            bundled_embedding(word, path, family, names, header.shapes) for word, names in tensors.embeddings.items()
-        ),
+        embeddings=_embeddings(path, family, tensors, header.shapes),
         files=(path, beside) if tensors.naming is Naming.PEFT and beside.is_file() else (path,),
     )
     read_scales(lora.files, header.metadata, tensors.modules)
     return lora
+
+
+def _embeddings(
+    path: Path, family: Family, tensors: LoraTensors, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[Embedding, ...]:
+    try:
+        return tuple(bundled_embedding(word, path, family, names, shapes) for word, names in tensors.embeddings.items())
+    except EmbeddingUnsupported as error:
+        raise LoraUnsupported(error.message, hint=error.hint) from error
+    except CheckpointUnreadable as error:
+        raise LoraUnreadable(error.message, hint=error.hint) from error
 
 
 def check_fits(lora: ModelFacts, checkpoint: ModelFacts) -> None:

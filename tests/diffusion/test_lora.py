@@ -145,7 +145,13 @@ def test_every_layer_in_the_file_is_changed_by_what_the_file_holds(easel, family
 def test_an_embedding_in_the_file_takes_nothing_from_the_rest(easel, family):
     work = easel(family)
     lora = work.lora(seed=12)
-    words = {"bundle_emb.ink.string_to_param.*": torch.zeros(2, 32), "bundle_emb.a.b.clip_g": torch.zeros(1, 48)}
+    second = {"bundle_emb.a.b.clip_g": torch.zeros(1, 48)}
+    words = {"bundle_emb.ink.string_to_param.*": torch.zeros(2, 32), "bundle_emb.a.b.clip_l": torch.zeros(1, 32)}
+    if family == "SDXL":
+        words |= second
+    else:
+        with pytest.raises(LoraUnsupported, match="text encoders of the width 48"):
+            rewritten(lora, lambda tensors: tensors | second)
     bundled = rewritten(lora, lambda tensors: tensors | words)
     assert {one.id for one in bundled.embeddings} == {"ink", "a.b"}
     assert same(added(work, bundled), added(work, lora), 1e-9)

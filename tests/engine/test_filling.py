@@ -27,6 +27,7 @@ from bridge.engine.inputs import Inputs
 from bridge.models import CheckpointUnreadable, ControlNetRegistry, LoraRegistry, Registry, inspect_controlnet
 from bridge.models.inpaint_difference import _PUBLISHED, FARTHEST, InpaintSource, _Published, known_distance
 from bridge.models.receipt import Receipt, write_receipt
+from bridge.painter import Cancelled
 from bridge.protocol.messages import Extent, Rect, ResultFormat
 
 CPU = Device("cpu", "test", 1 << 30, "float32", "Tests run on the CPU.")
@@ -147,6 +148,18 @@ def test_numbers_in_half_precision_are_exact(home: Path, models: Path, tmp_path:
     found, _ = filling(folder, "twin")
     wanted = weights_of(Registry([folder]).get("inpainting"))
     assert all(torch.equal(weight, wanted[name]) for name, weight in weights_of(found).items())
+
+
+def test_its_loading_can_be_ended_at_any_tensor(home: Path, models: Path) -> None:
+    found, left = filling(models, "near")[0], iter(range(7))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Cancelled
+
+    kind: Any = UNet2DConditionModel
+    with pytest.raises(Cancelled):
+        Weights(found, check=check).part("unet", kind, torch.float32)
 
 
 def test_the_distance_is_that_of_the_weights(home: Path, models: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.canvas.geometry import Rect
 from bridge.models import MINI, inspect
+from bridge.models.memory import WHOLE
 from bridge.painter import Cancelled, paint
 from bridge.painter.prepare import prepare
 from bridge.painter.tiled_denoise import plan_tiled_refine
@@ -162,7 +163,7 @@ def test_what_is_hardly_changed_stays_as_sharp(studio):
     inside = cv2.erode(selection, np.ones((9, 9)))[:-1, :-1] == 1
     sharpness = []
     for one in (components, anything):
-        model = SimpleNamespace(checkpoint=one.checkpoint, load=partial(_given, one))
+        model = SimpleNamespace(checkpoint=one.checkpoint, load=partial(_given, one), placement=WHOLE)
         request = asked(studio, canvas, selection, kind="refine", strength=0.01)
         merged = studio.merged(paint(request, model, studio.Hooks()).layers[0], canvas)
         sharpness.append(float(gradient(merged)[inside].mean() / gradient(canvas[..., :3])[inside].mean()))

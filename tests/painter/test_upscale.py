@@ -14,6 +14,7 @@ from bridge.canvas.errors import EmptySelection, ValueOutOfRange
 from bridge.canvas.geometry import Rect, Size
 from bridge.canvas.resample import enlarge, resize
 from bridge.models import MINI, inspect
+from bridge.models.memory import WHOLE
 from bridge.painter import Cancelled, OutOfMemory, ResultCache, paint
 
 NATIVE = 256 * 256
@@ -126,7 +127,7 @@ def test_what_is_hardly_denoised_is_neither_blurred_nor_shifted(studio):
     components = studio.cache.on_demand(inspect(MINI)).load(lambda: None)
     checkpoint = components.checkpoint
     anything = replace(components, checkpoint=replace(checkpoint, card=replace(checkpoint.card, known_names=())))
-    model = SimpleNamespace(checkpoint=anything.checkpoint, load=lambda *_: anything)
+    model = SimpleNamespace(checkpoint=anything.checkpoint, load=lambda *_: anything, placement=WHOLE)
     photograph = studio.photograph("lake-sherburne", width=512, height=416)[..., :3]
     source = np.dstack([resize(photograph, Size(256, 208)), np.ones((208, 256), np.float32)])
     made = layer(paint(asked(source, prompt="", strength=0.01), model, studio.Hooks())).pixels[..., :3]

@@ -197,7 +197,7 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> UNetModel:
     Raises CheckpointUnreadable where a part's weights do not fit its config, CheckpointUnsupported for a clip skip that
     a text encoder has no layer for, and ModelNotFinite where the VAE decodes to no numbers.
     """
-    weights = weights_of(checkpoint)
+    weights = weights_of(checkpoint, check=loader.check)
     tokenizers = {text.encoder: clip_tokenizer(weights, text) for text in checkpoint.family.texts}
     # What its inspection told of it comes first.
     told = {"prediction_type": checkpoint.prediction, "rescale_betas_zero_snr": checkpoint.zero_terminal_snr}
