@@ -125,7 +125,7 @@ class _Worker:
         executor, device = open_executor(self._settings)
         self.say(Ready(device))
         warm_up()
-        # Half a million objects of libraries would be looked through at each full collection, for a quarter of a second.
+        # Half a million objects of libraries, which each full collection would look through for a quarter of a second.
         gc.freeze()
         while (job := self._waiting.get()) is not None:
             if isinstance(job, Free):
