@@ -179,11 +179,17 @@ def test_strips_beside_the_picture_are_expanded_into(opened: KritaDocker, share:
     assert (docker.pixels("projection()", (180, 330, 4))[..., 3] == 255).all()
 
 
-def test_with_the_docker_closed_errors_are_said_in_krita(opened: KritaDocker) -> None:
+def test_with_the_docker_closed_errors_are_said_on_the_canvas(opened: KritaDocker, output: Path) -> None:
     docker = opened
+    docker.ask("Krita.writeSetting('', 'showOnCanvasMessages', 'true')")
     docker.ask("document().setSelection(None); docker.hide(); docker.remove()")
-    said = "window.statusBar().currentMessage()"
-    assert "nothing to remove" in docker.ask(said)
+    said = (
+        "[one.metaObject().className() for one in QtWidgets.QApplication.allWidgets() if one.isVisible()]"
+        ".count('KisFloatingMessage')"
+    )
+    assert docker.ask(said) == 1
+    docker.desktop.screenshot(output / "docker-closed.png")
+    docker.ask("Krita.writeSetting('', 'showOnCanvasMessages', 'false')")
     docker.show()
 
 
