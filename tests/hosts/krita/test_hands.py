@@ -179,20 +179,6 @@ def test_strips_beside_the_picture_are_expanded_into(opened: KritaDocker, share:
     assert (docker.pixels("projection()", (180, 330, 4))[..., 3] == 255).all()
 
 
-def test_with_the_docker_closed_errors_are_said_on_the_canvas(opened: KritaDocker, output: Path) -> None:
-    docker = opened
-    docker.ask("Krita.writeSetting('', 'showOnCanvasMessages', 'true')")
-    docker.ask("document().setSelection(None); docker.hide(); docker.remove()")
-    said = (
-        "[one.metaObject().className() for one in QtWidgets.QApplication.allWidgets() if one.isVisible()]"
-        ".count('KisFloatingMessage')"
-    )
-    assert docker.ask(said) == 1
-    docker.desktop.screenshot(output / "docker-closed.png")
-    docker.ask("Krita.writeSetting('', 'showOnCanvasMessages', 'false')")
-    docker.show()
-
-
 def test_at_first_it_is_a_tab_and_fits_a_small_screen(opened: KritaDocker, output: Path) -> None:
     """Beside Brush Presets, with the Layers in sight; what each picture needs is there without scrolling."""
     docker = opened
