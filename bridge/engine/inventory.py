@@ -80,15 +80,15 @@ class LoraEntry:
 
 @dataclass(frozen=True)
 class ControlNetEntry:
-    """A ControlNet; ``id`` and ``hash`` as a checkpoint's. ``shape`` is that of the UNets that it fits, ``condition``
-    the kind of condition that it takes, None: none of Paintbridge's; ``inpainting`` whether it guides fills.
+    """A ControlNet; ``id`` and ``hash`` as a checkpoint's. ``shape`` is that of the UNets that it fits, ``conditions``
+    the kinds of condition that it takes, of Paintbridge's; ``inpainting`` whether it guides fills.
     """
 
     id: str
     hash: str | None
     family: FamilyEntry
     shape: DenoiserShape
-    condition: str | None
+    conditions: tuple[str, ...]
     inpainting: bool = False
 
 

@@ -205,7 +205,7 @@ def _lora_entry(lora: Lora) -> LoraEntry:
 def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
     known = known_hash(net.path, net.files)
     inpainting = net.inpainting is not None
-    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition, inpainting)
+    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.conditions, inpainting)
 
 
 def _estimator_entry(estimator: Estimator) -> EstimatorEntry:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..control_kinds import CONTROL_KINDS
 from . import z_image_controlnet
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
@@ -71,8 +72,8 @@ _Z_IMAGE_INPAINTING = Inpainting(strength=0.75)
 class ControlNet:
     """A ControlNet on disk.
 
-    `layout` says what it is. `condition` is the kind of condition that its pictures mean; None: none that there
-    is. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
+    `layout` says what it is. `conditions` are the kinds of condition that its pictures mean, of those that there
+    are. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
     it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks;
     `values` are what a file's tensors tell of its config.
     """
@@ -82,7 +83,7 @@ class ControlNet:
     layout: Layout
     family: Family
     shape: DenoiserShape
-    condition: str | None
+    conditions: tuple[str, ...]
     files: tuple[Path, ...]
     loader: str = "controlnet"
     inpainting: Inpainting | None = None
@@ -152,7 +153,7 @@ def _inspect_folder(path: Path) -> ControlNet:
     shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
-    net = ControlNet(path.name, path, Layout.FOLDER, family, shape, _condition(names), (config, *weights))
+    net = ControlNet(path.name, path, Layout.FOLDER, family, shape, _conditions(names), (config, *weights))
     return _as_union(net, said["num_control_type"]) if union else replace(net, inpainting=_inpainting(names))
 
 
@@ -160,7 +161,9 @@ def _as_union(net: ControlNet, kinds: int) -> ControlNet:
     """A ControlNet for so many kinds of pictures at once. Which of them a picture is, is said where it is shown."""
     return replace(
         net,
-        condition=None,
+        conditions=tuple(
+            kind.name for kind in CONTROL_KINDS.values() if kind.union_number is not None and kind.union_number < kinds
+        ),
         loader="controlnet_union",
         inpainting=Inpainting() if kinds >= _UNION_KINDS else None,
         values=(("num_control_type", kinds),) if net.layout is Layout.FILE else (),
@@ -193,7 +196,7 @@ def _z_image(path: Path, layout: Layout, config: Mapping[str, Any], files: tuple
         layout=layout,
         family=Z_IMAGE,
         shape=DenoiserShape.of_config(config),
-        condition=_condition(_names(path)),
+        conditions=_conditions(_names(path)) or tuple(CONTROL_KINDS),
         files=files,
         loader="z_image_controlnet",
         inpainting=_Z_IMAGE_INPAINTING if z_image_controlnet.inpaints(config) else None,
@@ -234,7 +237,7 @@ def _inspect_file(path: Path) -> ControlNet:
         layout=Layout.FILE,
         family=_family(width, sized=sized, linear=linear),
         shape=DenoiserShape(first[0], width),
-        condition=_condition(names),
+        conditions=_conditions(names),
         files=files,
         inpainting=_inpainting(names),
     )
@@ -276,5 +279,6 @@ def _names(path: Path) -> tuple[str, ...]:
     return (path.stem if path.is_file() else path.name, repository.split("--")[-1])
 
 
-def _condition(names: tuple[str, ...]) -> str | None:
-    return kind_of_words(word for name in names for word in _WORD.findall(name))
+def _conditions(names: tuple[str, ...]) -> tuple[str, ...]:
+    kind = kind_of_words(word for name in names for word in _WORD.findall(name))
+    return () if kind is None else (kind,)

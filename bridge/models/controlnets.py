@@ -74,7 +74,7 @@ class ControlNetRegistry:
 
 def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: DenoiserFacts) -> tuple[str, ...]:
     """The kinds of condition that the checkpoint takes with these ControlNets, in alphabetical order."""
-    return tuple(sorted({net.condition for net in nets if net.condition is not None and fits(net, checkpoint)}))
+    return tuple(sorted({kind for net in nets if fits(net, checkpoint) for kind in net.conditions}))
 
 
 def choose_controlnet(
@@ -89,7 +89,8 @@ def choose_controlnet(
     nets = [net for net in found.values() if not isinstance(net, Exception)]
     if name is not None:
         return _named(found, checkpoint, name)
-    meant = [net for net in nets if net.condition == kind]
+    # One that knows nothing else knows it best.
+    meant = sorted((net for net in nets if kind in net.conditions), key=lambda net: len(net.conditions) > 1)
     fitting = [net for net in meant if fits(net, checkpoint)]
     if fitting:
         return fitting[0]

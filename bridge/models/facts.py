@@ -38,12 +38,11 @@ class DenoiserFacts(ModelFacts, Protocol):
 
 
 class ControlNetFacts(DenoiserFacts, Protocol):
-    """A ControlNet, the kind of condition that it takes, None: none of Paintbridge's; and how it guides fills, if it
-    does.
+    """A ControlNet, the kinds of condition that it takes, of Paintbridge's; and how it guides fills, if it does.
     """
 
     @property
-    def condition(self) -> str | None: ...
+    def conditions(self) -> tuple[str, ...]: ...
 
     @property
     def inpainting(self) -> object: ...
