@@ -30,4 +30,7 @@ def how_to_start(error: BridgeNotFound, translate: Callable[[str], str]) -> str:
     if can_start(error.start_command):
         return error.hint.translated(translate)
     commands = "\n".join(f"    {line}" for line in install_commands())
-    return Sentence("This plug-in is a part of Paintbridge. Unpack all of it, and type in its folder:\n{commands}", commands=commands).translated(translate)
+    return Sentence(
+        "This plug-in is a part of Paintbridge. Unpack all of it, and type in its folder:\n{commands}",
+        commands=commands,
+    ).translated(translate)

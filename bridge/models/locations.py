@@ -60,6 +60,7 @@ _SWARMUI: dict[str, tuple[str, ...]] = {
     "lora": ("Lora",),
     "controlnet": ("controlnet",),
     "embedding": ("Embeddings",),
+    "estimator": (),
     "wildcards": (),
 }
 

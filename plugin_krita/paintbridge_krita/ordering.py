@@ -69,10 +69,18 @@ class Ordering(QtCore.QObject):
         dialog = ExpandDialog(self._docker, document.width(), document.height())
         if dialog.exec():
             self._growing = CooperativeTask(grow_canvas(document, dialog.margins))
-            self._growing.done.connect(lambda margins: self._order(self._form.expansion, margins))
-            self._growing.failed.connect(self.failed)
+            self._growing.done.connect(self._paint_what_is_new)
+            self._growing.failed.connect(self._fail_to_grow)
             self._growing.start()
         dialog.deleteLater()
+
+    def _paint_what_is_new(self, margins: Margins) -> None:
+        self._growing = None
+        self._order(self._form.expansion, margins)
+
+    def _fail_to_grow(self, error: Exception) -> None:
+        self._growing = None
+        self.failed.emit(error)
 
     def _order(self, values: Callable[[Repaints], dict[str, Any]], strips: Margins | None = None) -> None:
         """``values`` of what is repainted; ``strips`` that have just been added to the canvas."""

@@ -11,6 +11,7 @@ from bridge.client import ResultLayer
 
 from .composed import Composed, composed
 from .cooperative_task import CooperativeTask, Steps
+from .error_text import error_text
 from .overlay import OverlayImage
 from .painting import Order
 from .placement import Place, place_of
@@ -91,11 +92,13 @@ class PlacedPreview(QtCore.QObject):
         if self._place.is_covered:
             self._task = CooperativeTask(_seen(self._place, picture))
             self._task.done.connect(self._show)
+            self._task.failed.connect(self._fail)
             self._task.start()
 
     def _show(self, outcome: _Outcome) -> None:
         picture = self._picture
         assert picture is not None, "a task is stopped with its picture"
+        self._task = None
         self._place, seen = outcome
         if seen is None:
             self.said.emit(self._place.words, False)
@@ -109,6 +112,10 @@ class PlacedPreview(QtCore.QObject):
                 _("Layers above this place change how it looks. Looks at: Active layer and below avoids that.")
             )
         self.said.emit("\n".join(filter(None, words)), changed)
+
+    def _fail(self, error: Exception) -> None:
+        self._task = None
+        self.said.emit(error_text(error), False)
 
     def _follow(self) -> None:
         """Look again where another layer is active, or others lie above it."""

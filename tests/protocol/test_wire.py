@@ -63,9 +63,9 @@ def test_a_recipe_survives_json():
         plain = json.loads(json.dumps(asdict(recipe), ensure_ascii=False))
         assert decode_recipe(plain) == recipe
         assert decode_recipe({**plain, "later": 1}) == recipe
-    for plain in (None, [], {}, {**plain, "model_width": "wide"}):
+    for wrong in (None, [], {}, {**plain, "model_width": "wide"}):
         with pytest.raises(BridgeError):
-            decode_recipe(plain)
+            decode_recipe(wrong)
 
 
 def test_nested_defaults_are_left_out_too():

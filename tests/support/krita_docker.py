@@ -59,9 +59,12 @@ def close_one(document):
 def open_ones():
     # Not those in which colours are converted meanwhile, which nobody sees.
     return [view.document() for view in Krita.views()]
+def discard_all():
+    part("results").selectAll()
+    docker.discard()
 def closed():
     # First: Krita asks about pictures that have not been applied.
-    part("results").clear()
+    discard_all()
     for document in open_ones():
         close_one(document)
     part("dismiss").click()

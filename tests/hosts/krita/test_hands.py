@@ -195,3 +195,18 @@ def test_with_the_docker_closed_errors_are_said_in_krita(opened: KritaDocker) ->
     said = "window.statusBar().currentMessage()"
     assert "nothing to remove" in docker.ask(said)
     docker.show()
+
+
+def test_at_first_it_is_a_tab_and_fits_a_small_screen(opened: KritaDocker, output: Path) -> None:
+    """Beside Brush Presets, with the Layers in sight; what each picture needs is there without scrolling."""
+    docker = opened
+    docker.ask("part('options').setChecked(False); docker.hide(); window.setGeometry(0, 0, 1366, 768)")
+    docker.ask("Krita.writeSetting('paintbridge', 'placed', 'false'); docker.show()")
+    presets = "window.findChild(QtWidgets.QDockWidget, 'PresetDocker')"
+    wait_for(lambda: docker.ask(f"{presets} in window.tabifiedDockWidgets(docker)"), "it to be a tab")
+    lowest = "part('apply').mapTo(docker, part('apply').rect().bottomLeft()).y()"
+    wait_for(lambda: docker.ask(f"0 < {lowest} < docker.height()"), "the button to be in sight", 60)
+    assert docker.ask("window.findChild(QtWidgets.QDockWidget, 'KisLayerBox').isVisible()")
+    docker.desktop.screenshot(output / "first-place.png")
+    docker.ask("window.setGeometry(0, 0, *map(int, " + repr(list(docker.desktop.size)) + "))")
+    docker.show()

@@ -42,8 +42,7 @@ def cover():
         QtCore.QByteArray(b"\\x80\\x80\\x80\\xff" * (document().width() * document().height())),
         0, 0, document().width(), document().height())
 def preview():
-    task = docker._results._preview._task
-    return docker._overlay._image if task is None or task._steps is None else None
+    return docker._overlay._image if docker._results._preview._task is None else None
 def shown():
     image, area = preview().image, preview().area
     data = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32).constBits().asstring(image.sizeInBytes())
@@ -161,6 +160,8 @@ def test_another_active_layer_is_another_place(scene: KritaScene) -> None:
     assert painted(scene) == ""
     scene.ask("choose_layers('inner')")
     wait_for(lambda: "is hidden" in scene.docker.words("place"), "the other place")
+    scene.ask("node('top').enableAnimation(); part('results').clearSelection(); part('results').choose(0)")
+    assert "one layer for all frames" in scene.docker.words("place")
 
 
 def test_the_active_layer_and_below(scene: KritaScene, bridge: HostBridge) -> None:

@@ -150,12 +150,12 @@ def test_what_ends_while_it_is_being_read(scene: KritaScene) -> None:
     for _ in range(15):
         docker.ask("docker.cancel()")
     wait_for(lambda: not docker.enabled("cancel"), "all jobs to end", 60)
-    docker.ask("part('results').clear()")
+    docker.ask("discard_all()")
     wait_for(lambda: docker.ask("len(Krita.documents())") == 1, "what is nobody's to be closed", 60)
     assert docker.ask(ours) == []
     docker.ask("docker.generate()")
     docker.close_all()
     wait_for(lambda: not docker.ask("bool(docker._jobs.under_way)"), "the job to end without its document", 60)
-    docker.ask("part('results').clear()")
+    docker.ask("discard_all()")
     assert docker.ask(ours) == []
     docker.ask("gc.enable()")

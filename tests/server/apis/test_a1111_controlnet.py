@@ -56,12 +56,59 @@ def test_what_clients_ask_for_first(guided: httpx2.Client) -> None:
     assert guided.get("/controlnet/version").json() == {"version": 3}
     assert guided.get("/controlnet/settings").json()["control_net_unit_count"] == 3
     assert sorted(guided.get("/controlnet/model_list").json()["model_list"]) == [NET, "tiny_seg"]
-    assert guided.get("/controlnet/module_list").json()["module_list"] == ["none"]
+    modules = guided.get("/controlnet/module_list").json()
+    assert {"none", "canny", "depth_midas", "openpose", "softedge_hed"} <= set(modules["module_list"])
+    assert len(modules["module_detail"]["canny"]["sliders"]) == 2
     types = guided.get("/controlnet/control_types").json()["control_types"]
     assert types["Scribble"]["model_list"] == ["None", NET]
     assert types["Segmentation"]["default_model"] == "tiny_seg"
     assert set(types["All"]) == {"module_list", "model_list", "default_option", "default_model"}
     assert "controlnet" in guided.get("/sdapi/v1/scripts").json()["img2img"]
+
+
+def detect(client: httpx2.Client, **fields: Any) -> httpx2.Response:
+    body = {"controlnet_module": "canny", "controlnet_input_images": [as_base64(PHOTO)], **fields}
+    return client.post("/controlnet/detect", json=body)
+
+
+def test_maps_are_made_as_that_server_answers_them(guided: httpx2.Client) -> None:
+    square = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    square[16:48, 24:72] = 120
+    answer = detect(guided, controlnet_input_images=[as_base64(square), as_base64(PHOTO)]).json()
+    assert answer["info"] == "Success"
+    first, second = (from_base64(image) for image in answer["images"])
+    assert first.shape == second.shape == (HEIGHT, WIDTH, 3)
+    # White on black, along the square's edges.
+    assert set(np.unique(first)) == {0, 255}
+    assert first[15:18, 30:60].max(axis=(0, 2)).all()
+    assert not first[20:44, 30:66].any()
+    thresholds = {"controlnet_threshold_a": 600, "controlnet_threshold_b": 900}
+    assert not from_base64(
+        detect(guided, controlnet_input_images=[as_base64(square)], **thresholds).json()["images"][0]
+    ).any()
+    blurred = from_base64(detect(guided, controlnet_module="tile_resample").json()["images"][0])
+    assert np.abs(blurred.mean(axis=(0, 1)) - PHOTO.mean(axis=(0, 1))).max() < 4
+    same = detect(guided, controlnet_module="none").json()["images"][0]
+    assert np.array_equal(from_base64(same), PHOTO)
+
+
+def test_maps_that_cannot_be_made_are_refused(guided: httpx2.Client) -> None:
+    assert detect(guided, controlnet_module="mlsd").status_code == 422
+    assert detect(guided, controlnet_input_images=[]).status_code == 404
+    missing = detect(guided, controlnet_module="depth_midas")
+    assert missing.status_code >= 400
+    assert "models pull depth-anything" in missing.text
+
+
+def test_a_unit_with_a_module_is_guided_by_the_map_of_its_picture(guided: httpx2.Client) -> None:
+    unit = {"model": NET, "module": "scribble_xdog", "image": as_base64(PHOTO)}
+    mapped, info = paint(guided, unit)
+    assert info["paintbridge"]["ignored"] == []
+    drawn = detect(guided, controlnet_module="scribble_xdog").json()["images"][0]
+    by_hand, _ = paint(guided, {"model": NET, "module": "none", "image": drawn})
+    plain, _ = paint(guided)
+    assert np.array_equal(mapped, by_hand)
+    assert not np.array_equal(mapped, plain)
 
 
 def test_a_scribble_guides_where_and_as_much_as_it_says(guided: httpx2.Client) -> None:
@@ -110,7 +157,7 @@ def test_what_is_refused(guided: httpx2.Client, unit: dict[str, Any], status: in
     ("scripts", "told"),
     [
         (
-            {"controlnet": {"args": [{"model": NET, "module": "canny", "image": "x"}, "nonsense"]}},
+            {"controlnet": {"args": [{"model": NET, "module": "mlsd", "image": "x"}, "nonsense"]}},
             {"alwayson_scripts.controlnet.0.module", "alwayson_scripts.controlnet.1"},
         ),
         (
@@ -126,5 +173,5 @@ async def test_what_has_no_effect_is_told(
     fields = {"width": 64, "steps": 1, "alwayson_scripts": scripts}
     async with http() as client:
         response = await client.post("/sdapi/v1/txt2img", json=fields)
-    assert response.status_code == 200
+    assert response.status_code == 200, response.text
     assert set(response.headers["paintbridge-ignored"].split(", ")) == told
