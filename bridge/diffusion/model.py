@@ -30,6 +30,7 @@ __all__ = [
     "PredictFn",
     "PromptEmbeds",
     "TakesEmbeddings",
+    "TakesReferences",
     "WeightedConditioner",
     "WeightedLora",
     "embeddings_of",
@@ -316,6 +317,13 @@ class TakesEmbeddings(LatentModel, Protocol):
 
         Raises CheckpointUnreadable for a file that is broken.
         """
+
+
+class TakesReferences(LatentModel, Protocol):
+    """A model that is shown references without an adapter: those of families whose `own_kinds` say so."""
+
+    def reference(self, rgb: np.ndarray, index: int) -> Conditioner:
+        """A picture as `encode` takes it, of any size, as the guide of that number, from 0."""
 
 
 def embeddings_of(model: LatentModel) -> tuple[Embedding, ...]:

@@ -176,7 +176,7 @@ def _entries(entries: Iterable[Entry[M]], entry_of: Callable[[M], E]) -> tuple[E
 
 
 def _family_entry(family: Family) -> FamilyEntry:
-    return FamilyEntry(family.name, family.title, family.multiple)
+    return FamilyEntry(family.name, family.title, family.multiple, family.own_kinds, family.reference_roles)
 
 
 def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:

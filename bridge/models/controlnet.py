@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..control_kinds import CONTROL_KINDS
+from ..control_kinds import CONTROL_KINDS, map_kinds
 from . import z_image_controlnet
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
@@ -196,7 +196,7 @@ def _z_image(path: Path, layout: Layout, config: Mapping[str, Any], files: tuple
         layout=layout,
         family=Z_IMAGE,
         shape=DenoiserShape.of_config(config),
-        conditions=_conditions(_names(path)) or tuple(CONTROL_KINDS),
+        conditions=_conditions(_names(path)) or map_kinds(),
         files=files,
         loader="z_image_controlnet",
         inpainting=_Z_IMAGE_INPAINTING if z_image_controlnet.inpaints(config) else None,

@@ -9,7 +9,7 @@ from diffusers import DDIMScheduler, StableDiffusionXLControlNetUnionPipeline
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet, build_tiny_union, save_single_controlnet
 
-from bridge.control_kinds import CONTROL_KINDS
+from bridge.control_kinds import map_kinds
 from bridge.diffusion import DenoiseInputs, Device, GuideInput, ModelCache, WeightedConditioner, denoise, guide_loader
 from bridge.models import ControlNetRegistry, inspect, inspect_controlnet
 
@@ -71,7 +71,7 @@ def test_promax_repaints_as_in_diffusers(made, shown, layout):
     folder, cache, model, _ = made
     path = folder / "single" / "union_promax.safetensors"
     net = net_of(folder, "promax") if layout == "folder" else inspect_controlnet(path)
-    assert (net.family.name, net.loader, net.conditions) == ("SDXL", "controlnet_union", tuple(CONTROL_KINDS))
+    assert (net.family.name, net.loader, net.conditions) == ("SDXL", "controlnet_union", map_kinds())
     assert net.inpainting is not None
     picture, mask = shown
     (network,) = cache.guides([net], check=none)
@@ -143,7 +143,7 @@ def test_the_one_for_fills_is_chosen(made):
     assert registry.choose_inpainting(replace(sdxl.checkpoint, inpaint=True)) is None
     # One of six kinds was trained neither to repaint nor on blurred pictures.
     assert net_of(folder, "a_six").inpainting is None
-    assert set(CONTROL_KINDS) - set(net_of(folder, "a_six").conditions) == {"blur"}
+    assert set(map_kinds()) - set(net_of(folder, "a_six").conditions) == {"blur"}
     assert net_of(folder, "b_scribble").inpainting is None
     assert net_of(folder, "b_scribble").conditions == ("scribble",)
 

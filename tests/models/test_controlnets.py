@@ -107,14 +107,18 @@ def test_the_families_configs_are_those_of_their_unets(family, width, weights):
 )
 def test_what_its_pictures_mean_is_told_by_its_name(made, tmp_path, name, condition):
     _, folder = made["SD1"]
-    assert inspect_controlnet(Path(shutil.copytree(folder, tmp_path / name))).conditions == ((condition,) if condition else ())
+    assert inspect_controlnet(Path(shutil.copytree(folder, tmp_path / name))).conditions == (
+        (condition,) if condition else ()
+    )
     file = save_single_controlnet(folder, tmp_path / f"{name}.safetensors")
     assert inspect_controlnet(file).conditions == ((condition,) if condition else ())
     # As the weights of many are called; as the Hugging Face cache files them.
     whole = tmp_path / "other" / name
     whole.mkdir(parents=True)
     shutil.copy(file, whole / "diffusion_pytorch_model.safetensors")
-    assert inspect_controlnet(whole / "diffusion_pytorch_model.safetensors").conditions == ((condition,) if condition else ())
+    assert inspect_controlnet(whole / "diffusion_pytorch_model.safetensors").conditions == (
+        (condition,) if condition else ()
+    )
     snapshot = tmp_path / f"models--someone--{name}" / "snapshots" / "0123abcd"
     shutil.copytree(folder, snapshot)
     assert inspect_controlnet(snapshot).conditions == ((condition,) if condition else ())
