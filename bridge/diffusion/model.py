@@ -197,7 +197,8 @@ class ModelInputs:
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
     for models that see it; a reference may be left out, and one without a mask is looked at everywhere. A model that
-    has inner blocks to spare lets `features` keep their outputs.
+    has inner blocks to spare lets `features` keep their outputs. The first `unconditional` of the batch are without the
+    prompt.
     """
 
     latents: torch.Tensor
@@ -208,6 +209,7 @@ class ModelInputs:
     masked_image_latents: torch.Tensor | None = None
     conditioners: Sequence[WeightedConditioner] = ()
     features: "KeptFeatures | None" = None
+    unconditional: int = 0
 
     def crop(self, rows: slice, columns: slice, scale: int) -> "ModelInputs":
         """Those for a tile, in latents; `scale` pixels to each along an edge. Features are those of a whole plane."""

@@ -203,7 +203,7 @@ def _lora_entry(lora: Lora) -> LoraEntry:
 
 
 def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
-    known = known_hash(net.path, net.files)
+    known = net.known_hash()
     inpainting = net.inpainting is not None
     return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.conditions, inpainting)
 

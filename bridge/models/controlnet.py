@@ -4,6 +4,7 @@ Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models
 weights: names tell, the file's or folder's own, or the one that its trainer wrote down.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -11,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..control_kinds import CONTROL_KINDS, map_kinds
-from . import z_image_controlnet
+from ..control_kinds import CONTROL_KINDS, REFERENCE, map_kinds
+from . import ip_adapter, z_image_controlnet
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
 from .control_kinds import kind_of_words
@@ -20,8 +21,8 @@ from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .families.z_image import Z_IMAGE
-from .hashing import content_hash
-from .parts import Layout
+from .hashing import content_hash, known_hash
+from .parts import Layout, Part
 from .single_file import configs_beside
 from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
@@ -44,7 +45,7 @@ _OTHER_KINDS = (
     ("lllite", "a ControlNet-LLLite"),
     ("lora_controlnet", "a Control-LoRA"),
     ("adapter.", "a T2I-Adapter"),
-    ("image_proj", "an IP-Adapter"),
+    ("image_proj", "a part of an IP-Adapter"),
     ("double_blocks", "a ControlNet for Flux"),
     ("transformer_blocks.0.attn.add_k_proj", "a ControlNet for another architecture, such as Stable Diffusion 3"),
 )
@@ -75,7 +76,7 @@ class ControlNet:
     `layout` says what it is. `conditions` are the kinds of condition that its pictures mean, of those that there
     are. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
     it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks;
-    `values` are what a file's tensors tell of its config.
+    `values` are what a file's tensors tell of its config, or of an IP-Adapter's image encoder's.
     """
 
     id: str
@@ -96,16 +97,31 @@ class ControlNet:
 
     def content(self, check: Callable[[], None] | None = None) -> str:
         """As `hash`; `check` is called every few megabytes and may raise to end the reading."""
-        return content_hash(self.path, self.files, check=check)
+        own = content_hash(self.path, self.files, check=check)
+        if self.loader != "ip_adapter":
+            return own
+        return hashlib.sha256(f"{own} {self.image_encoder().content_hash(check=check)}".encode()).hexdigest()
+
+    def known_hash(self) -> str | None:
+        """The same, without reading the files: None until something has hashed them."""
+        return None if self.loader == "ip_adapter" else known_hash(self.path, self.files)
+
+    def image_encoder(self) -> Part:
+        """What an IP-Adapter reads pictures by. Raises ConditionUnsupported where it is not here."""
+        ((key, width),) = self.values
+        return ip_adapter.find_encoder(self.path, (key, width))
 
     def check_fits(self, checkpoint: DenoiserFacts) -> None:
         """As the function of that name."""
         check_fits(self, checkpoint)
+        if self.loader == "ip_adapter":
+            self.image_encoder()
 
 
 def fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> bool:
     """Whether a ControlNet was made for denoisers like the checkpoint's."""
-    return net.family.name == checkpoint.family.name and net.shape == checkpoint.shape
+    alike = net.shape.channels in (0, checkpoint.shape.channels) and net.shape.width == checkpoint.shape.width
+    return net.family.name == checkpoint.family.name and alike
 
 
 def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
@@ -216,6 +232,8 @@ def _inspect_file(path: Path) -> ControlNet:
         check_numbers(path, header)
         said = _said_beside(beside)
         return _z_image(path, Layout.FILE, said or z_image_controlnet.config_of_file(path, header), files)
+    if ip_adapter.is_file(header.shapes):
+        return _ip_adapter(path, header)
     shapes = {name.removeprefix(_PREFIX): shape for name, shape in header.shapes.items()}
     for part, title in _OTHER_KINDS:
         if any(part in name for name in shapes):
@@ -242,6 +260,31 @@ def _inspect_file(path: Path) -> ControlNet:
         inpainting=_inpainting(names),
     )
     return _as_union(net, shapes[_KINDS][0]) if _KINDS in shapes else net
+
+
+def _ip_adapter(path: Path, header: FileHeader) -> ControlNet:
+    check_numbers(path, header)
+    ip_adapter.check_kind(path.stem, header.shapes)
+    unread = (name for name in header.shapes if not name.startswith(("image_proj.", "ip_adapter.")))
+    check_leftovers(path.name, unread)
+    width = ip_adapter.token_width(header.shapes)
+    key, wide = ip_adapter.encoder_width(header.shapes)
+    return ControlNet(
+        id=path.stem,
+        path=path,
+        layout=Layout.FILE,
+        family=FAMILIES[_FAMILY_OF_WIDTH.get(width) or _family_in_name(path)],
+        shape=DenoiserShape(0, width),
+        conditions=(REFERENCE,),
+        files=(path,),
+        loader="ip_adapter",
+        values=((key, wide),),
+    )
+
+
+def _family_in_name(path: Path) -> str:
+    """Small ones of the same structure have no width that tells."""
+    return "SDXL" if "sdxl" in path.stem.lower() else "SD1"
 
 
 def _check_file(path: Path, header: FileHeader) -> None:

@@ -73,7 +73,7 @@ def _guide(condition: Condition, networks: Networks, model: LatentModel, fit: Fi
     else:
         picture = read_guide(condition.picture, kind.reading, fit)
     assert condition.guide is not None
-    shown = GuideInput(_tensor(picture), condition.kind, role=condition.role)
+    shown = GuideInput(_tensor(picture), condition.kind, role=str(condition.role))
     return guide_loader(condition.guide).prepare(networks[condition.guide], shown, model)
 
 

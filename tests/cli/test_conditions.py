@@ -78,7 +78,7 @@ def test_it_is_read_with_its_options() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "scribble", "scribble=", "reference=a.png", "lines=a.png", "scribble=a.png,strength=3",
+        "scribble", "scribble=", "dream=a.png", "lines=a.png", "scribble=a.png,strength=3",
         "scribble=a.png,strength=nan", "scribble=a.png,start=x", "scribble=a.png,start=0.8,end=0.2",
     ],
 )  # fmt: skip

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import torch
 
-from ...protocol.job import ReferenceRole
-
 __all__ = ["GuideInput"]
 
 
@@ -21,4 +19,4 @@ class GuideInput:
     picture: torch.Tensor
     kind: str | None
     mask: torch.Tensor | None = None
-    role: ReferenceRole = ReferenceRole.SUBJECT
+    role: str = "subject"
