@@ -16,7 +16,6 @@ __all__ = [
     "PictureReading",
     "StrengthPreset",
     "map_kinds",
-    "register_control_kind",
 ]
 
 REFERENCE = "reference"
@@ -204,8 +203,3 @@ CONTROL_KINDS: dict[str, ControlKind] = {
 def map_kinds() -> tuple[str, ...]:
     """The kinds that are maps of the picture that they guide."""
     return tuple(kind.name for kind in CONTROL_KINDS.values() if kind.is_map)
-
-
-def register_control_kind(kind: ControlKind) -> None:
-    """Pictures of this kind guide from now on."""
-    CONTROL_KINDS[kind.name] = kind

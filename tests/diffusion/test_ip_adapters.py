@@ -117,7 +117,10 @@ def test_the_layers_of_style_and_layout_of_sdxl():
     with init_empty_weights():
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(CONFIGS / "SDXL" / "unet"))
     names = [name for name, _ in unet.named_modules() if name.endswith(".attn2")]
-    found = {role: [names[number] for number in sorted(layers_of_role(names, role))] for role in ("subject", "style", "layout")}
+    found = {
+        role: [names[number] for number in sorted(layers_of_role(names, role))]
+        for role in ("subject", "style", "layout")
+    }
     assert [len(found[role]) for role in ("subject", "style", "layout")] == [70, 10, 10]
     assert {name.split(".transformer")[0] for name in found["style"]} == {"up_blocks.0.attentions.1"}
     assert {name.split(".transformer")[0] for name in found["layout"]} == {"down_blocks.2.attentions.1"}

@@ -185,7 +185,7 @@ def test_the_right_one_is_chosen_and_what_lacks_is_said(made, place):
         ("label_map", None, "There is sdxl_seg, but for Stable Diffusion XL"),
         ("scribble", "sdxl_seg", "was made for Stable Diffusion XL"),
         ("scribble", "nobody", "no ControlNet named 'nobody'"),
-        ("reference", None, "cannot be guided by a reference yet"),
+        ("dream", None, "cannot be guided by a dream yet"),
     ):
         with pytest.raises(ConditionUnsupported, match=words) as refused:
             registry.choose(kind, sd1, name)

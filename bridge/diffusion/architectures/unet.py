@@ -153,12 +153,16 @@ class UNetModel:
         if residuals:
             down, middle = summed_residuals(residuals)
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        unet, features = self.unet, inputs.features
-        # All but the outermost, at the plane's own size: there the details are that change with each step.
-        deep = (*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1])
-        with attending(unet, images, inputs), nullcontext() if features is None else features.kept(deep):
-            prediction: torch.Tensor = unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
+        features = nullcontext() if inputs.features is None else inputs.features.kept(self._inner_blocks())
+        with attending(self.unet, images, inputs), features:
+            prediction: torch.Tensor = self.unet(
+                self._with_mask(inputs), inputs.timestep, return_dict=False, **options
+            )[0]
         return prediction
+
+    def _inner_blocks(self) -> tuple[nn.Module, ...]:
+        """All but the outermost, at the plane's own size: there the details are that change with each step."""
+        return (*self.unet.down_blocks[1:], self.unet.mid_block, *self.unet.up_blocks[:-1])
 
     def _with_mask(self, inputs: ModelInputs) -> torch.Tensor:
         """The latents, with the five channels of an inpainting UNet."""

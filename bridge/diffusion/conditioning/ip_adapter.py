@@ -31,7 +31,8 @@ _LAYERS = {"style": "up_blocks.0.attentions.1.", "layout": "down_blocks.2.attent
 
 class IPAdapter(nn.Module):
     """`encoder` makes states of a picture, `projection` tokens of these; `keys` and `values` are one for each
-    cross-attention of a UNet, in the order of its modules. `pooled`: the projection takes the encoder's projected state.
+    cross-attention of a UNet, in the order of its modules. `pooled`: the projection takes the encoder's
+    projected state.
     """
 
     def __init__(self, encoder: Any, projection: nn.Module, keys: nn.ModuleList, values: nn.ModuleList, pooled: bool):
