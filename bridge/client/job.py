@@ -107,7 +107,7 @@ class ResultLayer:
 @dataclass(frozen=True)
 class JobResult:
     """What a job has made. ``reach``: how far beyond the selection alpha reaches, in pixels; ``timings``: seconds by
-    stage; ``hints``: what the artist should know.
+    stage; ``hints``: what the artist should know; ``entries``: each layer's in the library, by their ids, or none.
     """
 
     job: str
@@ -115,6 +115,7 @@ class JobResult:
     reach: int
     timings: Mapping[str, float]
     hints: tuple[Sentence, ...]
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

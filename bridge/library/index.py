@@ -167,7 +167,9 @@ class Index:
         return int(self._db.execute(query).fetchone()[0])
 
     def expiring(self, *, made_before: float | None) -> list[str]:
-        """The entries with pictures that are neither starred nor applied, earliest first; only those made before then, if it is said."""
+        """The entries with pictures that are neither starred nor applied, earliest first; only earlier ones than that,
+        if it is said.
+        """
         query = "SELECT id FROM entries WHERE held AND NOT safe AND made < ? ORDER BY id"
         return [name for (name,) in self._db.execute(query, (_limit(made_before),))]
 
