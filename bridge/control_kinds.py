@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Optional
 
-__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "StrengthPreset", "register_control_kind"]
+__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "StrengthPreset"]
 
 
 class PictureReading(Enum):
@@ -176,8 +176,3 @@ CONTROL_KINDS: dict[str, ControlKind] = {
     )
 }
 """The kinds by name."""
-
-
-def register_control_kind(kind: ControlKind) -> None:
-    """Pictures of this kind guide from now on."""
-    CONTROL_KINDS[kind.name] = kind

@@ -10,25 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from whole_bridge import PATIENCE, serving
 
+from bridge.cli import main
 from bridge.client import Bridge, Document, Job, discover
 from bridge.protocol.messages import Extent, Rect, Started
 
 DOCUMENT = Document("doc-1", "Harbour.kra")
-
-
-def library(home: Path, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "bridge.cli", "library", *arguments, "--json"],
-        env={**os.environ, "PAINTBRIDGE_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 def killed(home: Path) -> tuple[bytes, str]:
@@ -68,9 +57,18 @@ def killed(home: Path) -> tuple[bytes, str]:
         process.kill()
 
 
-def test_after_a_kill_results_are_there_and_jobs_are_offered(tmp_path: Path) -> None:
+def test_after_a_kill_results_are_there_and_jobs_are_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
+    monkeypatch.setenv("PAINTBRIDGE_HOME", str(home))
+
+    def library(*arguments: str) -> Any:
+        capsys.readouterr()
+        assert main(["library", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
     pixels, name = killed(home)
     with serving(home) as served, served.connect() as bridge:
         (entry,) = bridge.browse("boat").entries
@@ -93,12 +91,12 @@ def test_after_a_kill_results_are_there_and_jobs_are_offered(tmp_path: Path) -> 
         )
         assert bytes(same.layers[0].data) == pixels
 
-        listed = library(home, "list", "boat")["entries"]
+        listed = library("list", "boat")["entries"]
         assert {row["id"] for row in listed} == {name, *same.entries}
-        assert library(home, "star", name)["starred"]
-        assert library(home, "show", name)["starred"]
-        saved = library(home, "save", name, "-o", str(tmp_path / "boat.png"))
+        assert library("star", name)["starred"]
+        assert library("show", name)["starred"]
+        saved = library("save", name, "-o", str(tmp_path / "boat.png"))
         assert (saved["x"], saved["y"]) == (layer.x, layer.y)
         assert (tmp_path / "boat.png").stat().st_size > 0
-        library(home, "forget", *(one.id for one in offered))
-        assert library(home, "list", "--unfinished")["entries"] == []
+        library("forget", *(one.id for one in offered))
+        assert library("list", "--unfinished")["entries"] == []

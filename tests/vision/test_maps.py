@@ -32,7 +32,7 @@ def scene(bench, kind, names, rgb, check=lambda: None, **options):
 
 
 def test_every_kind_is_made_and_told():
-    assert set(MAKERS) == set(ESTIMATED_BY) == set(CONTROL_KINDS) - {"swatch"}
+    assert set(MAKERS) == set(ESTIMATED_BY) == set(CONTROL_KINDS)
     assert {kind for kind, _ in WAYS} == set(MAKERS)
 
 

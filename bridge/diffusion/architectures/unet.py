@@ -149,12 +149,15 @@ class UNetModel:
         if inputs.conditioners:
             down, middle = summed_residuals([one.effect(inputs, added) for one in inputs.conditioners])
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        unet, features = self.unet, inputs.features
-        # All but the outermost, at the plane's own size: there the details are that change with each step.
-        deep = (*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1])
-        with nullcontext() if features is None else features.kept(deep):
-            prediction: torch.Tensor = unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
+        with nullcontext() if inputs.features is None else inputs.features.kept(self._inner_blocks()):
+            prediction: torch.Tensor = self.unet(
+                self._with_mask(inputs), inputs.timestep, return_dict=False, **options
+            )[0]
         return prediction
+
+    def _inner_blocks(self) -> tuple[nn.Module, ...]:
+        """All but the outermost, at the plane's own size: there the details are that change with each step."""
+        return (*self.unet.down_blocks[1:], self.unet.mid_block, *self.unet.up_blocks[:-1])
 
     def _with_mask(self, inputs: ModelInputs) -> torch.Tensor:
         """The latents, with the five channels of an inpainting UNet."""

@@ -45,8 +45,8 @@ class TextPart:
 class WorkingMemory:
     """Bytes that computing takes at most, beside weights, for each pixel that is painted.
 
-    `denoiser` for one prediction in half precision, `vae` in float32. Measured on the families' configs
-    (`docs/generation/memory.py`); tests hold these figures to that.
+    `denoiser` for one prediction in half precision, `vae` in float32. What the families' real sizes take, counted on
+    tensors without content: tests hold these figures to that.
     """
 
     denoiser: int
