@@ -109,7 +109,7 @@ class ResultLayer:
 @dataclass(frozen=True)
 class JobResult:
     """What a job has made. ``reach``: how far beyond the selection alpha reaches, in pixels; ``timings``: seconds by
-    stage; ``hints``: what the artist should know.
+    stage; ``hints``: what the artist should know; ``entries``: each layer's in the library, by their ids, or none.
     """
 
     job: str
@@ -117,6 +117,7 @@ class JobResult:
     reach: int
     timings: Mapping[str, float]
     hints: tuple[Sentence, ...]
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

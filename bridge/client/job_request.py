@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from ..control_kinds import CONTROL_KINDS
 from ..protocol.errors import BridgeError
-from ..protocol.messages import ContextChoice, Depth, Extent, OnDisconnect, Planned, Progress, Rect, ResultFormat
+from ..protocol.messages import (
+    ContextChoice,
+    Depth,
+    Document,
+    Extent,
+    OnDisconnect,
+    Planned,
+    Progress,
+    Rect,
+    ResultFormat,
+)
 from .job import ConditionPixels, JobUpdate
 from .options import JobOptions
 from .pictures import Plane, read_mask, read_picture
@@ -22,12 +32,14 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class PaintingOptions(JobOptions, total=False):
-    """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, and ``on_disconnect``.
-    The pictures and masks of ``conditions`` have the picture's size, and are given as it is.
+    """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, ``on_disconnect``, and
+    the ``document`` that the result is kept with. The pictures and masks of ``conditions`` have the picture's size, and
+    are given as it is.
     """
 
     context: ContextChoice
     on_disconnect: Union[OnDisconnect, str]
+    document: Document
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class JobRequest:
     conditions: Sequence[ConditionPixels]
     context: Optional[ContextChoice]
     on_disconnect: str
+    document: Optional[Document]
     settings: dict[str, Any]
 
     @classmethod
@@ -56,6 +69,7 @@ class JobRequest:
         settings: dict[str, Any] = {**options, "kind": kind, "scale": scale}
         conditions = settings.pop("conditions", ())
         context, on_disconnect = settings.pop("context", None), settings.pop("on_disconnect", OnDisconnect.CANCEL)
+        document = settings.pop("document", None)
         if kind == "generate":
             picture, coverage, canvas = None, None, Extent(*image)
         else:
@@ -65,7 +79,7 @@ class JobRequest:
         if coverage is not None and coverage.bounds() is None:
             raise BridgeError("empty_selection", *coverage.why_empty())
         guides = [_read_condition(condition, canvas) for condition in conditions]
-        return cls(canvas, picture, coverage, guides, context, on_disconnect, settings)
+        return cls(canvas, picture, coverage, guides, context, on_disconnect, document, settings)
 
     def planning(self) -> dict[str, Any]:
         """The arguments of :meth:`.bridge.Bridge.plan`."""
@@ -83,6 +97,7 @@ class JobRequest:
             "conditions": [_cut_condition(condition, context) for condition in self.conditions],
             "result": None if self.picture is None else ResultFormat(Depth(self.picture.depth)),
             "on_disconnect": self.on_disconnect,
+            "document": self.document,
             **self.settings,
         }
 
