@@ -122,7 +122,8 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over what it was told and its parts in other files, if any: 64 hex digits.
+        """SHA-256 over `files`, and over its variant, what it was told and its parts in other files, if any: 64 hex
+        digits.
 
         The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
         the reading.
@@ -143,7 +144,10 @@ class Checkpoint:
         return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 
     def _with_settings(self, files: str, apart: Mapping[str, str]) -> str:
-        if not self.told and not apart:
+        # A file's name may tell the variant, and that the noise schedule.
+        variant = () if self.variant is None else (f"variant = {self.variant.name}",)
+        said = sorted({*self.told, *variant})
+        if not said and not apart:
             return files
-        lines = [files, *sorted(self.told), *(f"{name} = {one}" for name, one in sorted(apart.items()))]
+        lines = [files, *said, *(f"{name} = {one}" for name, one in sorted(apart.items()))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
