@@ -122,7 +122,7 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over its variant, what it was told and its parts in other files, if any: 64 hex
+        """SHA-256 over `files`, and over its variant's shift, what it was told and its parts in other files, if any: 64 hex
         digits.
 
         The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
@@ -144,9 +144,9 @@ class Checkpoint:
         return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 
     def _with_settings(self, files: str, apart: Mapping[str, str]) -> str:
-        # A file's name may tell the variant, and that the noise schedule.
-        variant = () if self.variant is None else (f"variant = {self.variant.name}",)
-        said = sorted({*self.told, *variant})
+        # A file's name may tell the variant, and that its noise schedule.
+        shift = () if self.variant is None else (f"shift = {self.variant.shift}",)
+        said = sorted((*self.told, *shift))
         if not said and not apart:
             return files
         lines = [files, *said, *(f"{name} = {one}" for name, one in sorted(apart.items()))]

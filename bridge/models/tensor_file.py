@@ -17,6 +17,13 @@ from .names import is_pickle
 __all__ = ["FileHeader", "read_bytes", "read_floats", "read_header"]
 
 _MAX_HEADER_BYTES = 100_000_000
+# Bytes of a number. Of kinds that are not here the library that reads them knows the size.
+_WIDTHS = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64"), 8),
+}
 # Of one tensor: a matrix of some layer, and what tells of a whole file.
 _MOST_BYTES, _MOST_BYTES_OF_FLOATS = 256 << 20, 1 << 20
 _ARCHIVE_OF_PICKLES = b"PK\x03\x04"
@@ -63,8 +70,8 @@ def read_header(path: Path) -> FileHeader:
             for name, entry in header.items()
         }
         end = max((place[2] for place in places.values()), default=8 + length)
-        ordered = all(first <= begin <= stop for _, begin, stop in places.values())
-        if not ordered or not all(isinstance(value, str) for value in metadata.values()):
+        sound = all(_is_sound(shapes[name], *place, first) for name, place in places.items())
+        if not sound or not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("not as the format has it")
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise CheckpointUnreadable("{name} has a damaged header.", hint=_GET_AGAIN, name=path.name) from error
@@ -81,6 +88,14 @@ def read_header(path: Path) -> FileHeader:
             end=f"{end:,}",
         )
     return FileHeader(shapes, metadata, places)
+
+
+def _is_sound(shape: tuple[int, ...], kind: str, begin: int, end: int, first: int) -> bool:
+    """Whether a tensor lies behind the header, and has as many bytes as its shape says."""
+    size, width = end - begin, _WIDTHS.get(kind)
+    if begin < first or size < 0 or min(shape, default=0) < 0:
+        return False
+    return width is None or size == math.prod(shape) * width
 
 
 def read_bytes(path: Path, header: FileHeader, name: str) -> bytes:
@@ -111,10 +126,7 @@ def read_floats(path: Path, header: FileHeader, name: str) -> tuple[float, ...]:
         raise CheckpointUnreadable(
             "{name} holds {kind} numbers where floats belong.", hint=_GET_AGAIN, name=path.name, kind=kind
         )
-    count, rest = divmod(len(content), struct.calcsize(letter))
-    if rest:
-        raise CheckpointUnreadable("{name} has a damaged header.", hint=_GET_AGAIN, name=path.name)
-    return struct.unpack(f"<{count}{letter}", content)
+    return struct.unpack(f"<{len(content) // struct.calcsize(letter)}{letter}", content)
 
 
 def _e4m3(byte: int) -> float:
