@@ -122,11 +122,10 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over its variant's shift, what it was told and its parts in other files, if any: 64 hex
-        digits.
+        """SHA-256 over `files`, and over its variant's shift, what it was told and its parts in other files, if any.
 
-        The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
-        the reading.
+        As 64 hex digits. The first call reads all files; later ones remember. `check` is called every few megabytes and
+        may raise to end the reading.
         """
         files = content_hash(self.path, self.files, check=check)
         apart = {part.name: part.content_hash(check=check) for part in self.apart}
