@@ -39,6 +39,7 @@ class _PackedWeight(hooks.ModelHook):  # type: ignore[misc]
 
     def wide(self, module: Any) -> torch.Tensor:
         """The weight as it is computed with."""
+        self._put_back(module)
         rows, scales = module.weight.data, getattr(module, _SCALES, None)
         at_once = max(1, _WIDENED_AT_ONCE // max(1, rows[0].numel()))
         if len(rows) <= at_once:
@@ -59,9 +60,14 @@ class _PackedWeight(hooks.ModelHook):  # type: ignore[misc]
         return args, options
 
     def post_forward(self, module: Any, output: Any) -> Any:
-        module.weight.data = self._kept
-        self._kept = None
+        self._put_back(module)
         return output
+
+    def _put_back(self, module: Any) -> None:
+        """The narrow weight in the wide one's place, which stays there where the layer ran out of memory."""
+        if self._kept is not None:
+            module.weight.data = self._kept
+            self._kept = None
 
 
 class _Stored:

@@ -3,7 +3,6 @@
 A `card.json` in a diffusers folder says so; without one the family's facts hold.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..errors import Sentence
 from .distillation import Distillation
 from .errors import CheckpointUnreadable
 from .families import Family, Variant
+from .json_files import load_json
 from .samplers import SAMPLERS
 
 __all__ = ["LEAST_NATIVE", "MOST_NATIVE", "Card", "read_card", "revised"]
@@ -61,7 +61,7 @@ def read_card(
     if not path.exists():
         return _card({}, name, family, variant, distillation, native_pixels)
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = load_json(path)
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("Its card.json cannot be read.", hint="Install the checkpoint again.") from error
     if not isinstance(said, dict):

@@ -122,10 +122,10 @@ class Checkpoint:
         return self.content_hash()
 
     def content_hash(self, *, check: Callable[[], None] | None = None) -> str:
-        """SHA-256 over `files`, and over what it was told and its parts in other files, if any: 64 hex digits.
+        """SHA-256 over `files`, and over its variant's shift, what it was told and its parts in other files, if any.
 
-        The first call reads all files; later ones remember. `check` is called every few megabytes and may raise to end
-        the reading.
+        As 64 hex digits. The first call reads all files; later ones remember. `check` is called every few megabytes and
+        may raise to end the reading.
         """
         files = content_hash(self.path, self.files, check=check)
         apart = {part.name: part.content_hash(check=check) for part in self.apart}
@@ -143,7 +143,10 @@ class Checkpoint:
         return None if files is None or len(known) < len(apart) else self._with_settings(files, known)
 
     def _with_settings(self, files: str, apart: Mapping[str, str]) -> str:
-        if not self.told and not apart:
+        # A file's name may tell the variant, and that its noise schedule.
+        shift = () if self.variant is None else (f"shift = {self.variant.shift}",)
+        said = sorted((*self.told, *shift))
+        if not said and not apart:
             return files
-        lines = [files, *sorted(self.told), *(f"{name} = {one}" for name, one in sorted(apart.items()))]
+        lines = [files, *said, *(f"{name} = {one}" for name, one in sorted(apart.items()))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

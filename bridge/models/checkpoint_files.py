@@ -1,10 +1,10 @@
 """What all checkpoints' folders have: JSON files, a scheduler's config, tokenizers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from .errors import CheckpointUnreadable
+from .json_files import load_json
 from .parts import Layout, Part
 
 __all__ = ["read_json", "scheduler_part", "tokenizer_part"]
@@ -14,7 +14,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises CheckpointUnreadable where it is none, or not there."""
     name = f"{path.parent.name}/{path.name}" if path.name != "model_index.json" else path.name
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = load_json(path)
     except FileNotFoundError as error:
         raise CheckpointUnreadable(
             "The folder has no {name}.", hint="Download or copy the folder again.", name=name

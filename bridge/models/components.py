@@ -4,7 +4,6 @@ A kind is told by a tensor that each of it has; what stands before that name beg
 file. Of one kind they differ in size, by which a checkpoint's config tells those that fit.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families.recognition import Shapes
 from .formats import FileHeader, WeightFormat, format_of
+from .json_files import load_object
 from .parts import Layout, Part, folder_part
 from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
@@ -205,7 +205,7 @@ class Want:
 def component_of_config(config: Path) -> tuple[ComponentKind, Size] | None:
     """What a config.json describes; None: none of these kinds. Raises CheckpointUnreadable where it is none."""
     try:
-        said = json.loads(config.read_text(encoding="utf-8"))
+        said = load_object(config)
         names = {said.get("model_type"), said.get("_class_name"), *(said.get("architectures") or ())}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise CheckpointUnreadable(

@@ -5,7 +5,6 @@ weights: names tell, the file's or folder's own, or the one that its trainer wro
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .families.z_image import Z_IMAGE
 from .hashing import content_hash, known_hash
+from .json_files import load_object
 from .parts import Layout, Part
 from .single_file import configs_beside
 from .tensor_file import FileHeader, read_header
@@ -150,9 +150,9 @@ def inspect_controlnet(path: Path) -> ControlNet:
 def _inspect_folder(path: Path) -> ControlNet:
     config = path / "config.json"
     try:
-        said = json.loads(config.read_text(encoding="utf-8"))
+        said = load_object(config)
         kind = said.get("_class_name")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointUnreadable("{name}/config.json cannot be read.", name=path.name) from error
     if kind == z_image_controlnet.CLASS:
         return _z_image(path, Layout.FOLDER, said, (config, *_weights(path)))
@@ -303,10 +303,9 @@ def _said_beside(beside: Path | None) -> dict[str, Any] | None:
     if beside is None or not (beside / "config.json").is_file():
         return None
     try:
-        said: dict[str, Any] = json.loads((beside / "config.json").read_text(encoding="utf-8"))
+        return load_object(beside / "config.json")
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("{name}/config.json cannot be read.", name=beside.name) from error
-    return said
 
 
 def _family(width: int, *, sized: bool, linear: bool) -> Family:

@@ -140,7 +140,8 @@ def _embedding(
 def _family(of_part: Mapping[str, str], shapes: Shapes) -> str | None:
     if "text_encoder_2" in of_part:
         return "SDXL"
-    return _FAMILY_OF_WIDTH.get(shapes[of_part["text_encoder"]][-1])
+    shape = shapes[of_part["text_encoder"]]
+    return _FAMILY_OF_WIDTH.get(shape[-1]) if shape else None
 
 
 class EmbeddingRegistry:

@@ -3,7 +3,6 @@
 A folder tells by its config.json or model_index.json which class it is of; a single file by its tensors' names.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from ..errors import Sentence
 from .errors import CheckpointUnreadable, EstimatorMissing, EstimatorUnsupported, NotAnEstimator
 from .hashing import content_hash
+from .json_files import load_object
 from .names import find_name
 from .tensor_file import read_header
 from .weight_files import weight_files
@@ -285,9 +285,6 @@ def _check_labels(name: str, task: EstimatorTask, labels: Any) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return load_object(path)
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("{name}/{file} cannot be read.", name=path.parent.name, file=path.name) from error
-    if not isinstance(found, dict):
-        raise CheckpointUnreadable("{name}/{file} cannot be read.", name=path.parent.name, file=path.name)
-    return found

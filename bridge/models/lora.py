@@ -1,6 +1,5 @@
 """One LoRA, told by content: a safetensors file of tensors that all have a meaning. Nothing of it is loaded here."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from .errors import CheckpointUnreadable, EmbeddingUnsupported, LoraUnreadable, 
 from .facts import ModelFacts
 from .families import Family
 from .hashing import content_hash
+from .json_files import parse_json
 from .lora_family import family_of_lora
 from .lora_kinds import DENOISER
 from .lora_scales import read_scales
@@ -136,9 +136,9 @@ def _trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(word[:_LONGEST_TRIGGER] for word in words[:_MOST_TRIGGERS])
     counts: Counter[str] = Counter()
     try:
-        for folder in json.loads(metadata.get("ss_tag_frequency", "{}")).values():
+        for folder in parse_json(metadata.get("ss_tag_frequency", "{}")).values():
             counts.update({str(tag).strip(): int(count) for tag, count in folder.items()})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return ()
     least = _ON_MOST_PICTURES * max(counts.values(), default=0)
     telling = Counter({tag: count for tag, count in counts.items() if tag and count >= least})

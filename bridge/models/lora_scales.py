@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LoraUnreadable, LoraUnsupported
+from .json_files import parse_json
 from .lora_kinds import DENOISER, LoraModule
 
 __all__ = ["LoraScales", "read_scales"]
@@ -97,7 +98,7 @@ def read_scales(files: Sequence[Path], metadata: Mapping[str, str], modules: Ite
 
 def _read_json(name: str, read: Callable[[], str]) -> dict[str, Any]:
     try:
-        found = json.loads(read())
+        found = parse_json(read())
     except (OSError, ValueError, TypeError) as error:
         raise _unreadable(name) from error
     if not isinstance(found, dict):

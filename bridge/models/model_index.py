@@ -1,5 +1,6 @@
 """The models of one kind in all locations, each by a unique name; scanned again as the folders change."""
 
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from .registered import list_file, read_registered
 __all__ = ["Candidate", "Entry", "ModelIndex", "candidates_in", "registered_candidates"]
 
 _REMEMBERED_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 class _Named(Protocol):
@@ -125,6 +127,14 @@ class ModelIndex(Generic[T]):
         except OSError as error:
             return CheckpointUnreadable(
                 "{path} cannot be read ({reason}).", hint="Check its permissions.", path=path, reason=error.strerror
+            )
+        except Exception:  # noqa: BLE001 (a file of somebody else's)
+            # Whatever is strange about one file must not take all others out of the list.
+            _log.exception("inspecting %s", path)
+            entry = CheckpointUnreadable(
+                "{name} cannot be inspected: something in it is not as it must be.",
+                hint="Download or copy it again; the bridge's log says more.",
+                name=path.name,
             )
         self._known[path] = (signature, entry)
         return entry

@@ -32,7 +32,11 @@ def chosen_part(name: str, said: Any, checkpoint: Checkpoint, where: str) -> Par
             said=repr(said),
         )
     own = find_home().vaes if name == "vae" else find_home().text_encoders
-    named = own / Path(said).expanduser()
+    try:
+        named = own / Path(said).expanduser()
+    except RuntimeError:
+        # There is no such user; so it is a name as others.
+        named = own / said
     path = next((one for one in (named, *(_ending(named, end) for end in ENDINGS)) if one.exists()), None)
     if path is None:
         raise CheckpointUnreadable(

@@ -13,6 +13,7 @@ from typing import Any
 from .card import LEAST_NATIVE, MOST_NATIVE
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import CONFIGS, Family
+from .json_files import load_json
 from .tensor_file import FileHeader, read_floats
 
 __all__ = ["CONFIGS", "Said", "check_parts", "configs_beside", "said_by_file"]
@@ -26,6 +27,7 @@ _WORDS = {"vae": "VAE", "unet": "UNet"}
 # Merging tools round schedules as they do weights: relative, and absolute where numbers are small.
 _ROUNDING = {"F8_E4M3": (0.07, 2e-3), "F8_E5M2": (0.13, 1e-4)}
 _USUAL_ROUNDING = (0.01, 1e-5)
+_MOST_DIGITS = 9
 _CLIP_LAYERS = 12
 
 
@@ -98,7 +100,10 @@ def _prediction(path: Path, header: FileHeader, family: Family, *, inpaint: bool
         if said:
             return _PREDICTIONS.get(said, said)
     if family.v_told_by_spread and not inpaint and _LAST_NORM in header.shapes:
-        return "v_prediction" if pstdev(read_floats(path, header, _LAST_NORM)) > _V_PREDICTION_SPREAD else "epsilon"
+        weights = read_floats(path, header, _LAST_NORM)
+        # What is not finite has no spread, and is told when it is loaded.
+        known = bool(weights) and all(map(math.isfinite, weights))
+        return "v_prediction" if known and pstdev(weights) > _V_PREDICTION_SPREAD else "epsilon"
     return "epsilon"
 
 
@@ -161,12 +166,12 @@ def _check_scale(path: Path, header: FileHeader, family: Family) -> None:
 def _clip_skip(metadata: Mapping[str, str]) -> int | None:
     """What kohya's trainer writes of the layer that the prompt was read at."""
     said = metadata.get("modelspec.encoder_layer", "")
-    return int(said) if said.isdecimal() and 1 <= int(said) <= _CLIP_LAYERS else None
+    return int(said) if said.isdecimal() and len(said) <= _MOST_DIGITS and 1 <= int(said) <= _CLIP_LAYERS else None
 
 
 def _native_pixels(metadata: Mapping[str, str]) -> int | None:
     width, _, height = metadata.get("modelspec.resolution", "").partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
+    if not all(edge.isdecimal() and len(edge) <= _MOST_DIGITS for edge in (width, height)):
         return None
     pixels = int(width) * int(height)
     return pixels if LEAST_NATIVE <= pixels <= MOST_NATIVE else None
@@ -175,7 +180,7 @@ def _native_pixels(metadata: Mapping[str, str]) -> int | None:
 def _scheduler_beside(beside: Path) -> dict[str, Any]:
     name = f"{beside.name}/scheduler/scheduler_config.json"
     try:
-        said = json.loads((beside / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+        said = load_json(beside / "scheduler" / "scheduler_config.json")
     except (OSError, ValueError) as error:
         raise CheckpointUnreadable("{name} cannot be read.", hint="Mend or remove that folder.", name=name) from error
     if not isinstance(said, dict):

@@ -4,7 +4,6 @@ Format: https://github.com/huggingface/safetensors#format, eight bytes of header
 JSON, then the tensors' bytes.
 """
 
-import json
 import math
 import struct
 from pathlib import Path
@@ -12,11 +11,21 @@ from pathlib import Path
 from .errors import CheckpointUnreadable
 from .formats.file_header import FileHeader
 from .formats.gguf import MAGIC, read_gguf_header
+from .json_files import parse_json
 from .names import is_pickle
 
 __all__ = ["FileHeader", "read_bytes", "read_floats", "read_header"]
 
 _MAX_HEADER_BYTES = 100_000_000
+# Bytes of a number. Of kinds that are not here the library that reads them knows the size.
+_WIDTHS = {
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
+    **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+    **dict.fromkeys(("U32", "I32", "F32"), 4),
+    **dict.fromkeys(("U64", "I64", "F64"), 8),
+}
+# Of one tensor: a matrix of some layer, and what tells of a whole file.
+_MOST_BYTES, _MOST_BYTES_OF_FLOATS = 256 << 20, 1 << 20
 _ARCHIVE_OF_PICKLES = b"PK\x03\x04"
 _GET_AGAIN = "Download or copy the file again."
 
@@ -52,8 +61,8 @@ def read_header(path: Path) -> FileHeader:
     if len(text) < length:
         raise CheckpointUnreadable("{name} is truncated: it ends inside its header.", hint=_GET_AGAIN, name=path.name)
     try:
-        header = json.loads(text)
-        metadata = header.pop("__metadata__", {})
+        header = parse_json(text)
+        metadata = header.pop("__metadata__", None) or {}
         shapes = {name: tuple(int(edge) for edge in entry["shape"]) for name, entry in header.items()}
         first = 8 + length
         places = {
@@ -61,7 +70,10 @@ def read_header(path: Path) -> FileHeader:
             for name, entry in header.items()
         }
         end = max((place[2] for place in places.values()), default=8 + length)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        sound = all(_is_sound(shapes[name], *place, first) for name, place in places.items())
+        if not sound or not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("not as the format has it")
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise CheckpointUnreadable("{name} has a damaged header.", hint=_GET_AGAIN, name=path.name) from error
     if not shapes:
         raise CheckpointUnreadable("{name} holds no tensors.", hint=_GET_AGAIN, name=path.name)
@@ -75,23 +87,34 @@ def read_header(path: Path) -> FileHeader:
             size=f"{size:,}",
             end=f"{end:,}",
         )
-    return FileHeader(shapes, metadata if isinstance(metadata, dict) else {}, places)
+    return FileHeader(shapes, metadata, places)
+
+
+def _is_sound(shape: tuple[int, ...], kind: str, begin: int, end: int, first: int) -> bool:
+    """Whether a tensor lies behind the header, and has as many bytes as its shape says."""
+    size, width = end - begin, _WIDTHS.get(kind)
+    if begin < first or size < 0 or min(shape, default=0) < 0:
+        return False
+    return width is None or size == math.prod(shape) * width
 
 
 def read_bytes(path: Path, header: FileHeader, name: str) -> bytes:
-    """The bytes of one tensor, which should be small."""
+    """The bytes of one tensor. Raises CheckpointUnreadable for more than 256 MiB."""
+    return _read(path, header, name, _MOST_BYTES)
+
+
+def _read(path: Path, header: FileHeader, name: str, most: int) -> bytes:
     _, begin, end = header.places[name]
+    if end - begin > most:
+        raise CheckpointUnreadable("{name} has a damaged header.", hint=_GET_AGAIN, name=path.name)
     with path.open("rb") as file:
         file.seek(begin)
         return file.read(end - begin)
 
 
 def read_floats(path: Path, header: FileHeader, name: str) -> tuple[float, ...]:
-    """The numbers of one tensor, which should be small.
-
-    Raises CheckpointUnreadable where they are no floats.
-    """
-    kind, content = header.places[name][0], read_bytes(path, header, name)
+    """The numbers of one tensor. Raises CheckpointUnreadable where they are no floats, and for more than 1 MiB."""
+    kind, content = header.places[name][0], _read(path, header, name, _MOST_BYTES_OF_FLOATS)
     if kind == "F8_E4M3":
         return tuple(map(_e4m3, content))
     if kind in ("BF16", "F8_E5M2"):

@@ -3,13 +3,12 @@
 Loads nothing.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 from .config_keys import check_config
 from .errors import CheckpointUnreadable, CheckpointUnsupported
 from .families import Family
+from .json_files import load_object
 from .parts import Layout, Part, folder_part
 from .tensor_file import read_header
 from .tensor_names import check_leftovers, check_numbers
@@ -62,13 +61,13 @@ def inspect_vae(path: Path, own: Part, family: Family) -> Part:
 def _inspect_folder(path: Path, family: Family) -> Part:
     config = path / "config.json"
     try:
-        said: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        said = load_object(config)
+        scale = float(said.get("scaling_factor", family.scaling_factor))
+    except (OSError, ValueError, TypeError) as error:
         raise CheckpointUnreadable(
             "{name}/config.json cannot be read.", hint="Get the VAE again.", name=path.name
         ) from error
     check_config(path.name, said, "AutoencoderKL")
-    scale = said.get("scaling_factor", family.scaling_factor)
     if abs(scale / family.scaling_factor - 1) > _ROUNDING:
         raise CheckpointUnsupported(
             "{name} scales its latents by {scale}, where {title} has {scaling_factor}.",

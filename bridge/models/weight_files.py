@@ -3,7 +3,6 @@
 A variant stands in the file's name (`diffusion_pytorch_model.fp16.safetensors`); shards stand in an index of their own.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ..errors import Sentence
 from .errors import CheckpointUnreadable
+from .json_files import parse_json
 
 __all__ = ["FULL_FIRST", "HALF_FIRST", "Weights", "find_weights", "shards_of", "variant_of", "weight_files"]
 
@@ -64,7 +64,7 @@ def variant_of(files: Iterable[Path]) -> str | None:
 def shards_of(index: str, title: str) -> tuple[str, ...]:
     """The files that an index names, from its JSON. Raises CheckpointUnreadable where it names no sensible ones."""
     try:
-        names = sorted(set(json.loads(index)["weight_map"].values()))
+        names = sorted(set(parse_json(index)["weight_map"].values()))
         sensible = bool(names) and all(Path(name).name == name for name in names)
     except (ValueError, KeyError, TypeError, AttributeError):
         sensible = False

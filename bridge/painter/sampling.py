@@ -55,6 +55,7 @@ def resolve_sampling(
         lambda: guard.retry(lambda: model.encode_prompts(prompt, negative, guided=guided)),
     )
     hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
-    if guidance == 1 and words.negative_prompt.strip():
+    # One that takes the guidance as an input has said itself that it takes no negative prompt.
+    if guidance == 1 and not model.guidance_embeds and words.negative_prompt.strip():
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
     return SamplingParams(prompts, sampler, steps, guidance, made_by, hints)

@@ -3,7 +3,6 @@
 The names of its keys are transformers'. What has a meaning that is not heeded here is refused.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from ..models import CheckpointUnreadable
 from ..models.errors import EstimatorUnsupported
+from ..models.json_files import load_object
 
 __all__ = ["Preprocessor", "read_preprocessor"]
 
@@ -98,7 +98,7 @@ def read_preprocessor(folder: Path) -> Preprocessor:
     """
     path = folder / "preprocessor_config.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = load_object(path)
         steps = {name for name, value in said.items() if name.startswith("do_") and value}
         if steps - _STEPS:
             raise EstimatorUnsupported(

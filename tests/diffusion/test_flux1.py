@@ -195,6 +195,9 @@ def test_variants_are_told_by_content_and_by_name(tmp_path, folder):
     assert cards == [(28, 3.5), (4, 1.0), (28, 30.0)]
     krea = inspect(build_tiny_flux1(tmp_path / "FLUX.1-Krea-dev"))
     assert (krea.variant.name, krea.card.default_guidance) == ("krea", 4.5)
+    # Names overrule no tensors.
+    for name in ("FLUX.1-fill-style", "dev-schnell-merge"):
+        assert inspect(build_tiny_flux1(tmp_path / name)).variant.name == "dev"
 
 
 def test_what_does_not_fit_is_named_and_weights_change_nothing(model):

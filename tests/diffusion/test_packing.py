@@ -93,3 +93,14 @@ def test_only_what_loses_nothing_is_packed():
     assert layers[0].weight.dtype is torch.float8_e5m2
     assert {one.dtype for one in (layers[1].weight, layers[2].weight, layers[0].bias)} == {torch.float32}
     assert all(torch.equal(one.float(), old) for one, old in zip(layers.parameters(), before, strict=True))
+
+
+def test_a_layer_that_failed_is_narrow_again():
+    layer = torch.nn.Linear(8, 8).requires_grad_(False)
+    layer.weight.copy_(layer.weight.to(torch.float8_e4m3fn).float())
+    pack(layer)
+    expected = layer(torch.ones(1, 8))
+    with pytest.raises(RuntimeError):
+        layer(torch.ones(1, 7))
+    assert torch.equal(layer(torch.ones(1, 8)), expected)
+    assert layer.weight.dtype is torch.float8_e4m3fn

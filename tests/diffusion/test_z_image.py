@@ -1,6 +1,7 @@
 """Z-Image against diffusers' own pipelines: same weights, same latents, float32, at most 1e-4 apart."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -325,6 +326,16 @@ def _known_to_diffusers(tensors):
     """It splits queries, keys and values in files alone whose names are of another kind."""
     dotted = any("_qkv." in name for name in tensors)
     return {re.sub(r"\.lora_(down|up)\.", r".lora.\1.", name) if dotted else name: one for name, one in tensors.items()}
+
+
+def test_files_of_another_schedule_by_their_name_are_another_checkpoint(folder, tmp_path):
+    parts = {"transformer": PartFile("", "model.diffusion_model.", original_z_image_transformer)}
+    path = save_as_files(folder, tmp_path, parts, name="file", whole=True, original=True)
+    names = ("ink_turbo", "ink_base", "another_turbo")
+    turbo, base, other = (inspect(shutil.copy(path, tmp_path / f"{name}.safetensors")) for name in names)
+    assert [one.variant.name for one in (turbo, base, other)] == ["turbo", "base", "turbo"]
+    assert turbo.hash == turbo.known_hash() == other.hash
+    assert base.hash != turbo.hash
 
 
 @pytest.mark.parametrize("original", [True, False])

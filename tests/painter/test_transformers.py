@@ -120,6 +120,16 @@ def test_generates_with_previews_by_the_prompt_and_the_negative_one(studio, mode
         assert np.array_equal(layer.layer.pixels, other.layer.pixels) == without_effect
 
 
+@pytest.mark.parametrize("model", ["Z-Image Turbo", "FLUX.1 dev"], indirect=True)
+def test_a_negative_prompt_without_effect_is_told_once(studio, model, canvas):
+    hints = paint(
+        asked(studio, canvas, guidance=1.0, negative_prompt="blue"), model, studio.Hooks(), ResultCache()
+    ).hints
+    told = "takes no negative prompt" if model.load(lambda: None).guidance_embeds else "no effect at guidance 1"
+    (hint,) = (one for one in hints if "negative prompt" in one)
+    assert told in hint
+
+
 @pytest.mark.parametrize("model", ["Z-Image Turbo", "FLUX.1 Fill"], indirect=True)
 def test_refines_a_large_selection_in_tiles(studio, model):
     canvas = studio.photograph("lake-sherburne", width=601, height=447)

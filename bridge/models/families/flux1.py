@@ -45,8 +45,8 @@ FLUX1 = Family(
             # Comfy-Org's, fp8 scaled.
             hashes=("b17a8c21703c4d6ffb0e300dd920eff3cfd35c9a72a1abaf107e3788e408b8d8",),
         ),
-        Variant("schnell", "FLUX.1 schnell", steps=4, guidance=1.0, sampler=EULER, words=("schnell",)),
-        Variant("fill", "FLUX.1 Fill", steps=28, guidance=30.0, sampler=EULER, shift=None, words=("fill",)),
+        Variant("schnell", "FLUX.1 schnell", steps=4, guidance=1.0, sampler=EULER),
+        Variant("fill", "FLUX.1 Fill", steps=28, guidance=30.0, sampler=EULER, shift=None),
         Variant(
             "kontext",
             "FLUX.1 Kontext",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointUnsupported
+from ..json_files import parse_json
 from .file_header import FileHeader
 from .weight_format import WeightFormat
 
@@ -60,7 +61,7 @@ def read_comfy_quant(content: bytes) -> ComfyQuant:
     """From the bytes of its JSON. Raises ValueError for what is none, or asks for what is not known here."""
     if len(content) > _MOST_JSON:
         raise ValueError("too long")
-    said: Any = json.loads(content.decode("utf-8"))
+    said: Any = parse_json(content.decode("utf-8"))
     if not isinstance(said, dict) or said.get("format") not in _COMFY_FORMATS:
         raise ValueError("no such format")
     unknown = set(said) - {"format", "convrot", "convrot_groupsize", "full_precision_matrix_mult", "group_size"}
@@ -79,7 +80,7 @@ def comfy_metadata(metadata: Mapping[str, str]) -> dict[str, bytes]:
     said = metadata.get(_METADATA)
     if said is None:
         return {}
-    layers = json.loads(said)["layers"] if len(said) <= _MOST_METADATA else None
+    layers = parse_json(said)["layers"] if len(said) <= _MOST_METADATA else None
     if not isinstance(layers, dict):
         raise ValueError("no layers")  # noqa: TRY004 (as what is no JSON)
     return {layer + COMFY: json.dumps(one).encode() for layer, one in layers.items()}
@@ -165,7 +166,7 @@ def _fits(header: FileHeader, layer: str, scale: tuple[int, ...]) -> bool:
 def _words_of(content: bytes) -> str:
     """What to call a format that is not read."""
     try:
-        said = json.loads(content)
+        said = parse_json(content)
         return f"weights quantised by ComfyUI ({str(said['format'])[:40]})"
     except (ValueError, KeyError, TypeError):
         return "weights quantised by ComfyUI"
