@@ -49,7 +49,7 @@ def _list(bridge: Bridge, args: argparse.Namespace) -> tuple[Any, str]:
             limit=min(_PAGE, args.limit - len(entries)),
         )
         entries.extend(found.entries)
-        more = found.more
+        more = found.has_more
     words = "\n".join(map(_row, entries)) or "The library has nothing of that."
     if more:
         words += "\nThere are more: --limit shows them."

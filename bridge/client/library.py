@@ -37,7 +37,7 @@ class KeptResults:
         timeout: Optional[float] = None,
     ) -> Browsed:
         """The entries of the library that are asked for, latest first, of all hosts and documents. The fields are
-        those of :class:`~..protocol.messages.Browse`; while ``more`` is true, the next ones lie ``before`` the last.
+        those of :class:`~..protocol.messages.Browse`; while ``has_more``, more lie ``before`` the last.
         """
         asked = Browse(0, text, document, starred, unfinished, before, limit)
         browsed: Browsed = self._wait(self.ask_library_soon(asked), timeout)

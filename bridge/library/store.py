@@ -150,7 +150,7 @@ class Library:
             for body in self._index.browse(asked, self._live):
                 room -= len(body.encode())
                 if len(found) == asked.limit or (found and room < 0):
-                    return Browsed(asked.request, tuple(found), more=True)
+                    return Browsed(asked.request, tuple(found), has_more=True)
                 found.append(decode_entry(json.loads(body)))
             return Browsed(asked.request, tuple(found))
 

@@ -86,7 +86,7 @@ class Browsed:
 
     request: int = described("Number of the request.", min=0)
     entries: tuple[LibraryEntry, ...] = described("Latest first.", max=256)
-    more: bool = described("Whether there are earlier ones: ask again with `before`.", False)
+    has_more: bool = described("Whether there are earlier ones: ask again with `before`.", False)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_entries_are_found_by_words_document_and_star_page_by_page(tmp_path: Pat
     while more:
         page = library.browse(Browse(1, limit=3, before=found[-1] if found else ""))
         found += [entry.id for entry in page.entries]
-        more = page.more
+        more = page.has_more
     assert found == [other, *reversed(names)]
 
 
