@@ -129,6 +129,11 @@ class Home:
         return self.folder / "cache" / "hashes.json"
 
     @property
+    def library(self) -> Path:
+        """Results that are kept, mode 0700."""
+        return self.folder / "library"
+
+    @property
     def training(self) -> Path:
         """States of trainings, from which they go on."""
         return self.folder / "training"

@@ -1,5 +1,5 @@
 """The command line: ``paintbridge serve | open | fill | refine | generate | upscale | demo | doctor | token |
-models | train | plugins``.
+models | train | library | plugins``.
 
 Arguments in, one call, words out: each command is a module with ``run(args)``, imported when it is asked for. An error
 is one sentence and a hint on standard error; ``--json`` puts it on standard output as well.

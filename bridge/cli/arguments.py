@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..control_kinds import CONTROL_KINDS
+from ..control_kinds import map_kinds
 from ..plugins import TARGETS
 from ..protocol.messages import ContextKind, JobKind, Rect
 from ..server.settings import A1111_PORT, add_flags
@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _models(command("models", "list the checkpoints and LoRAs on this machine, add, fetch and remove them", "models"))
     add_train(command("train", "train a LoRA of a style of your own, or a small checkpoint from nothing", "train"))
+    _library(command("library", "find the results that the bridge has kept, save, star and forget them", "library"))
     _plugins(command("plugins", "put the plug-ins into Krita and other hosts of this machine, or out again", "plugins"))
     return parser
 
@@ -153,7 +154,7 @@ def _upscale(parser: argparse.ArgumentParser) -> None:
 
 
 def _estimate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("control_kind", choices=tuple(CONTROL_KINDS), metavar="KIND", help=", ".join(CONTROL_KINDS))
+    parser.add_argument("control_kind", choices=map_kinds(), metavar="KIND", help=", ".join(map_kinds()))
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
     parser.add_argument(
         "--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="make a map of this part alone, and write only that"
@@ -194,6 +195,33 @@ def _models(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--revision", metavar="REVISION", help="a branch, tag or commit; none: the newest")
 
 
+def _library(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        made.set_defaults(action=name)
+        made.add_argument("--json", action="store_true", help="print one JSON object")
+        return made
+
+    listing = action("list", "list what is kept, latest first")
+    listing.add_argument(
+        "text", nargs="?", default="", metavar="TEXT", help="words that the prompt or the document's name has"
+    )
+    listing.add_argument("--document", metavar="ID", help="only results of this document")
+    listing.add_argument("--starred", action="store_true", help="only what is starred")
+    listing.add_argument("--unfinished", action="store_true", help="only jobs that had not ended when the bridge did")
+    listing.add_argument("--limit", type=checked(_count), default=50, metavar="COUNT", help="how many at most (50)")
+    action("show", "say everything about one entry, its recipe too").add_argument("entry", metavar="ID")
+    save = action("save", "write an entry's picture, a layer, into a file")
+    save.add_argument("entry", metavar="ID")
+    save.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="picture to write")
+    star = action("star", "have an entry never expire")
+    star.add_argument("entry", metavar="ID")
+    star.add_argument("--remove", action="store_true", help="have it expire as others do again")
+    action("forget", "take entries out of the library").add_argument("entries", nargs="+", metavar="ID")
+
+
 def _plugins(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, words in (
@@ -214,6 +242,12 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
 
 def _context(text: str) -> Any:
     return text if text in CONTEXTS else checked(parse_rect)(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("a count is a whole number from 1 up")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

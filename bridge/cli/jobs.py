@@ -25,7 +25,7 @@ from .pictures import PictureFile, open_picture
 from .progress import JobProgress
 from .saving import Shape, check_output, losses, rescue, write_alike, write_layer, write_picture
 
-__all__ = ["Done", "paint", "run", "tell", "wait_for"]
+__all__ = ["Done", "layer_pixels", "paint", "run", "tell", "wait_for"]
 
 _LOOK_SECONDS = 0.25
 _CANCEL_SECONDS = 60.0
@@ -152,7 +152,7 @@ class _Files:
         outputs, kept = [], []
         failed: CliError | None = None
         for index, layer in enumerate(result.layers, 1):
-            pixels = _pixels(layer)
+            pixels = layer_pixels(layer)
             try:
                 outputs.append(self._write(layer, pixels, index))
             except CliError as error:
@@ -198,7 +198,8 @@ class _Files:
         return path if self.batch == 1 else path.with_stem(f"{path.stem}-{index}")
 
 
-def _pixels(layer: ResultLayer) -> NDArray[Any]:
+def layer_pixels(layer: ResultLayer) -> NDArray[Any]:
+    """The pixels of a layer that came raw, (h, w, channels) in its own depth."""
     picture = layer.picture
     size = {"width": picture.width, "height": picture.height}
     return from_wire(layer.data, **size, channels=picture.channels, depth=picture.depth)

@@ -5,7 +5,7 @@ standard library, msgpack and websockets alone, and imports nothing absolutely: 
 """
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import ContextChoice, Preview, Progress
+from ..protocol.messages import ContextChoice, Document, LibraryEntry, Preview, Progress
 from .asynchronous import AsyncBridge
 from .bridge import Bridge
 from .discovery import Address, discover
@@ -34,10 +34,12 @@ __all__ = [
     "ConditionPixels",
     "ConnectionLost",
     "ContextChoice",
+    "Document",
     "InsecureAddress",
     "Job",
     "JobCancelled",
     "JobResult",
+    "LibraryEntry",
     "LoraJob",
     "NotRunning",
     "Pixels",

@@ -9,8 +9,10 @@ from typing import Any, Union
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import (
+    Browsed,
     Cancelled,
     Failed,
+    Noted,
     Planned,
     Progress,
     Pulled,
@@ -91,6 +93,8 @@ def _key(message: ServerMessage) -> Key:
         return ("put", message.hash, message.offset)
     if isinstance(message, (Pulled, Unpulled)):
         return ("pulled", message.name)
+    if isinstance(message, (Browsed, Noted)):
+        return ("library", message.request)
     if isinstance(message, JOB_EVENTS):
         return ("job", message.job)
     return ()

@@ -15,6 +15,7 @@ from ..protocol.messages import (
     Checkpoints,
     ContextChoice,
     DeviceInfo,
+    Document,
     Extent,
     OnDisconnect,
     Plan,
@@ -32,6 +33,7 @@ from .discovery import Address, discover
 from .errors import BridgeClosed
 from .job import Job, JobUpdate, Pixels
 from .jobs import ConnectionCallback, Jobs
+from .library import KeptResults
 from .lora_training import LoraTraining
 from .model_lists import PullCallback
 from .options import SettingsOptions
@@ -46,7 +48,7 @@ __all__ = ["Bridge"]
 T = TypeVar("T")
 
 
-class Bridge(Painting, LoraTraining):
+class Bridge(Painting, LoraTraining, KeptResults):
     """A connection to the bridge. Use it as a context manager, or call :meth:`close`. Scripts find what they need in
     :class:`.painting.Painting`; what is here serves hosts, which own their document and may not wait.
 
@@ -160,6 +162,7 @@ class Bridge(Painting, LoraTraining):
         selection: Optional[Pixels] = None,
         result: Optional[ResultFormat] = None,
         on_disconnect: str = OnDisconnect.KEEP,
+        document: Optional[Document] = None,
         on_event: Optional[Callable[[JobUpdate], None]] = None,
         on_done: Optional[Callable[[Job], None]] = None,
         **settings: Unpack[SettingsOptions],
@@ -184,6 +187,7 @@ class Bridge(Painting, LoraTraining):
             result=result or ResultFormat(),
             # A name that there is not is told by the decoder.
             on_disconnect=cast(OnDisconnect, on_disconnect),
+            document=document,
         )
         request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
         self._dispatch(job, request)

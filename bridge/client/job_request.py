@@ -6,8 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
+from ..control_kinds import CONTROL_KINDS
 from ..protocol.errors import BridgeError
-from ..protocol.messages import ContextChoice, Depth, Extent, OnDisconnect, Planned, Progress, Rect, ResultFormat
+from ..protocol.messages import (
+    ContextChoice,
+    Depth,
+    Document,
+    Extent,
+    OnDisconnect,
+    Planned,
+    Progress,
+    Rect,
+    ResultFormat,
+)
 from .job import ConditionPixels, JobUpdate
 from .options import JobOptions
 from .pictures import Plane, read_mask, read_picture
@@ -21,12 +32,14 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class PaintingOptions(JobOptions, total=False):
-    """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, and ``on_disconnect``.
-    The pictures and masks of ``conditions`` have the picture's size, and are given as it is.
+    """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, ``on_disconnect``, and
+    the ``document`` that the result is kept with. The pictures and masks of ``conditions`` have the picture's size, and
+    are given as it is.
     """
 
     context: ContextChoice
     on_disconnect: Union[OnDisconnect, str]
+    document: Document
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,7 @@ class JobRequest:
     conditions: Sequence[ConditionPixels]
     context: Optional[ContextChoice]
     on_disconnect: str
+    document: Optional[Document]
     settings: dict[str, Any]
 
     @classmethod
@@ -55,6 +69,7 @@ class JobRequest:
         settings: dict[str, Any] = {**options, "kind": kind, "scale": scale}
         conditions = settings.pop("conditions", ())
         context, on_disconnect = settings.pop("context", None), settings.pop("on_disconnect", OnDisconnect.CANCEL)
+        document = settings.pop("document", None)
         if kind == "generate":
             picture, coverage, canvas = None, None, Extent(*image)
         else:
@@ -64,7 +79,7 @@ class JobRequest:
         if coverage is not None and coverage.bounds() is None:
             raise BridgeError("empty_selection", *coverage.why_empty())
         guides = [_read_condition(condition, canvas) for condition in conditions]
-        return cls(canvas, picture, coverage, guides, context, on_disconnect, settings)
+        return cls(canvas, picture, coverage, guides, context, on_disconnect, document, settings)
 
     def planning(self) -> dict[str, Any]:
         """The arguments of :meth:`.bridge.Bridge.plan`."""
@@ -82,6 +97,7 @@ class JobRequest:
             "conditions": [_cut_condition(condition, context) for condition in self.conditions],
             "result": None if self.picture is None else ResultFormat(Depth(self.picture.depth)),
             "on_disconnect": self.on_disconnect,
+            "document": self.document,
             **self.settings,
         }
 
@@ -100,7 +116,7 @@ def progress_only(callback: Optional[ProgressCallback]) -> Optional[Callable[[Jo
 
 def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixels:
     picture = read_picture(condition.picture)
-    if (picture.width, picture.height) != (canvas.width, canvas.height):
+    if _is_map(condition) and (picture.width, picture.height) != (canvas.width, canvas.height):
         raise BridgeError(
             "picture_mismatch",
             "The condition has {width} x {height} pixels, the picture {canvas_width} x {canvas_height}.",
@@ -110,10 +126,17 @@ def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixe
             canvas_width=canvas.width,
             canvas_height=canvas.height,
         )
-    mask = None if condition.mask is None else read_mask(condition.mask, picture)
+    mask = None if condition.mask is None else read_mask(condition.mask, canvas)
     return replace(condition, picture=picture, mask=mask)
 
 
 def _cut_condition(condition: ConditionPixels, context: Rect) -> ConditionPixels:
     mask = None if condition.mask is None else condition.mask.cut(context)
-    return replace(condition, picture=condition.picture.cut(context), mask=mask)
+    picture = condition.picture
+    whole = Rect(0, 0, picture.width, picture.height)
+    return replace(condition, picture=picture.cut(context if _is_map(condition) else whole), mask=mask)
+
+
+def _is_map(condition: ConditionPixels) -> bool:
+    """Whether its picture has the size of the one that it guides. Kinds that there are not are left to the bridge."""
+    return condition.kind not in CONTROL_KINDS or CONTROL_KINDS[condition.kind].is_map

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 from ..protocol.errors import BridgeError
 from ..protocol.messages import (
     Ack,
+    Browse,
     Cancel,
     Cancelled,
     Checkpoints,
@@ -22,8 +23,11 @@ from ..protocol.messages import (
     DeviceInfo,
     Error,
     Failed,
+    Forget,
     JobEvent,
     JobOrder,
+    KeepDocument,
+    Mark,
     Picture,
     Plan,
     Planned,
@@ -49,6 +53,7 @@ __all__ = ["ConnectionCallback", "Jobs"]
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+LibraryRequest = Union[Browse, Mark, Forget, KeepDocument]
 ConnectionCallback = Callable[[str, Optional[Exception]], None]
 
 
@@ -118,6 +123,17 @@ class Jobs:
         key, about = ("planned", message.request), str(message.request)
         answer: Planned = await self._persist(lambda: self.connection.ask(message, key, about))
         return answer
+
+    async def ask_library(self, message: LibraryRequest) -> Any:
+        """Ask the library until there is an answer. Raises BridgeError, ClientError."""
+        message = replace(message, request=next(self._requests))
+        key, about = ("library", message.request), str(message.request)
+        return await self._persist(lambda: self.connection.ask(message, key, about))
+
+    async def fetch_kept(self, picture: Picture) -> memoryview:
+        """The bytes of a picture that the library has. Raises as :func:`.transfer.download`."""
+        async with self._downloading:
+            return await download(self.connection, picture)
 
     def submit(self, job: Job, request: Union[Request, TrainRequest]) -> None:
         """Send a job. Whatever keeps it from being sent ends it."""
@@ -227,7 +243,7 @@ class Jobs:
                 ResultLayer(layer.x, layer.y, layer.picture, layer.recipe, fetched[layer.picture.hash], layer.people)
                 for layer in result.layers
             )
-            outcome = JobResult(result.job, layers, result.reach, result.timings, result.hints)
+            outcome = JobResult(result.job, layers, result.reach, result.timings, result.hints, result.entries)
             self._end(result.job, outcome, result)
         acks.release(result.event)
         self._acknowledge(acks)

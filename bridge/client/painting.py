@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ..protocol.messages import Extent, OnDisconnect, Planned, Rect, ResultFormat
+from ..protocol.messages import Document, Extent, OnDisconnect, Planned, Rect, ResultFormat
 from .job import Job, JobResult, JobUpdate, Pixels
 from .job_request import JobRequest, PaintingOptions, ProgressCallback, progress_only
 from .options import SettingsOptions
@@ -120,6 +120,7 @@ class Painting:
         selection: Optional[Pixels] = None,
         result: Optional[ResultFormat] = None,
         on_disconnect: str = OnDisconnect.KEEP,
+        document: Optional[Document] = None,
         on_event: Optional[Callable[[JobUpdate], None]] = None,
         on_done: Optional[Callable[[Job], None]] = None,
         **settings: Unpack[SettingsOptions],

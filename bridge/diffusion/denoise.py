@@ -152,7 +152,12 @@ def _guided(
     if shortcut is not None and shortcut.short(step):
         return shortcut.guided(at, inputs.guidance, predict_fn)
     negative = inputs.prompts.negative.repeated(len(at.latents))
-    both = replace(at, latents=torch.cat([at.latents, at.latents]), prompt=negative.concatenated(at.prompt))
+    both = replace(
+        at,
+        latents=torch.cat([at.latents, at.latents]),
+        prompt=negative.concatenated(at.prompt),
+        unconditional=len(at.latents),
+    )
     without, with_prompt = predict_fn(both).chunk(2)
     if shortcut is not None:
         shortcut.keep(with_prompt - without)

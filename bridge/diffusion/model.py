@@ -30,6 +30,7 @@ __all__ = [
     "PredictFn",
     "PromptEmbeds",
     "TakesEmbeddings",
+    "TakesReferences",
     "WeightedConditioner",
     "WeightedLora",
     "embeddings_of",
@@ -196,7 +197,8 @@ class ModelInputs:
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
     for models that see it; a reference may be left out, and one without a mask is looked at everywhere. A model that
-    has inner blocks to spare lets `features` keep their outputs.
+    has inner blocks to spare lets `features` keep their outputs. The first `unconditional` of the batch are without the
+    prompt.
     """
 
     latents: torch.Tensor
@@ -207,6 +209,7 @@ class ModelInputs:
     masked_image_latents: torch.Tensor | None = None
     conditioners: Sequence[WeightedConditioner] = ()
     features: "KeptFeatures | None" = None
+    unconditional: int = 0
 
     def crop(self, rows: slice, columns: slice, scale: int) -> "ModelInputs":
         """Those for a tile, in latents; `scale` pixels to each along an edge. Features are those of a whole plane."""
@@ -316,6 +319,13 @@ class TakesEmbeddings(LatentModel, Protocol):
 
         Raises CheckpointUnreadable for a file that is broken.
         """
+
+
+class TakesReferences(LatentModel, Protocol):
+    """A model that is shown references without an adapter: those of families whose `own_kinds` say so."""
+
+    def reference(self, rgb: np.ndarray, index: int) -> Conditioner:
+        """A picture as `encode` takes it, of any size, as the guide of that number, from 0."""
 
 
 def embeddings_of(model: LatentModel) -> tuple[Embedding, ...]:

@@ -27,7 +27,7 @@ from ..models import (
 )
 from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MOST_HINTS, DeviceInfo, JobKind, JobSettings, Layer, Recipe, Submit, Train
+from ..protocol.messages import MOST_HINTS, DeviceInfo, JobKind, JobSettings, Layer, Picture, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
@@ -45,13 +45,14 @@ __all__ = ["JobExecutor", "Painted", "open_executor", "warm_up"]
 
 @dataclass(frozen=True)
 class Painted:
-    """What goes back: the layers, described, and their bytes by hash."""
+    """What goes back: the layers, described, and their bytes and thumbnails by hash."""
 
     layers: tuple[Layer, ...]
     pictures: dict[str, Buffer]
     reach: int
     timings: dict[str, float]
     hints: tuple[str, ...]
+    thumbnails: dict[str, tuple[Picture, bytes]]
 
 
 def open_executor(settings: WorkerSettings) -> tuple[JobExecutor, DeviceInfo]:
@@ -173,16 +174,18 @@ class JobExecutor:
         }
         asked = resolved_conditioning(settings, request)
         data: dict[str, Buffer] = {}
+        small: dict[str, tuple[Picture, bytes]] = {}
         layers = []
         for painted in sorted(painting.layers, key=lambda layer: seeds.index(layer.seed)):
             hooks.check()
             picture, data_of_picture = pictures.encode(painted.layer.pixels, submit.result)
             data[picture.hash] = data_of_picture
+            small[picture.hash] = pictures.thumbnail(painted.layer.pixels)
             job = replace(painted.settings.job, checkpoint=checkpoint.id, conditioning=asked)
             recipe = _recipe(job, painted, group_of[painted.seed], found)
             layers.append(Layer(painted.layer.rect.x, painted.layer.rect.y, picture, recipe))
         reach = max(painted.layer.reach for painted in painting.layers)
-        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:MOST_HINTS])
+        return Painted(tuple(layers), data, reach, dict(painting.timings), tuple(hints)[:MOST_HINTS], small)
 
     def _estimate(self, submit: Submit, inputs: Inputs, seed: int, hooks: Hooks) -> Painted:
         painting, found = self._maps.do(submit, inputs, seed, hooks)
@@ -202,7 +205,8 @@ class JobExecutor:
         )
         rect = painted.layer.rect
         layer = Layer(rect.x, rect.y, picture, recipe, people_of(painted))
-        return Painted((layer,), {picture.hash: data}, 0, dict(painting.timings), tuple(painting.hints)[:MOST_HINTS])
+        hints, small = tuple(painting.hints)[:MOST_HINTS], {picture.hash: pictures.thumbnail(painted.layer.pixels)}
+        return Painted((layer,), {picture.hash: data}, 0, dict(painting.timings), hints, small)
 
 
 def _of_group(request: Request, group: PromptGroup) -> Request:

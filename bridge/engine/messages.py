@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..protocol.messages import DeviceInfo, JobOrder, Layer
+from ..protocol.messages import DeviceInfo, JobOrder, Layer, Picture
 from .port import EngineEvent
 from .shared import Segment
 
@@ -136,6 +136,7 @@ class Finished:
     reach: int
     timings: Mapping[str, float]
     hints: tuple[str, ...] = field(default=())
+    thumbnails: Mapping[str, tuple[Picture, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 
 from ..canvas.depth import from_float, to_float
+from ..canvas.geometry import Size
+from ..canvas.resample import resize
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Picture, ResultFormat
 from ..protocol.pixels import Buffer, describe
 
-__all__ = ["check_format", "decode", "encode"]
+__all__ = ["THUMBNAIL_SIDE", "check_format", "decode", "encode", "thumbnail"]
+
+THUMBNAIL_SIDE = 192
+"""Most pixels a side of a thumbnail."""
 
 _DEPTHS = {"raw": ("u8", "u16", "f16", "f32"), "png": ("u8", "u16"), "webp": ("u8",)}
 _VIPS_FORMATS = {"u8": "uchar", "u16": "ushort"}
@@ -109,6 +114,17 @@ def encode(pixels: np.ndarray, wanted: ResultFormat) -> tuple[Picture, Buffer]:
         data, width=width, height=height, channels=channels, depth=wanted.depth, encoding=wanted.encoding
     )
     return described, data
+
+
+def thumbnail(pixels: np.ndarray) -> tuple[Picture, bytes]:
+    """A small picture of pixels (h, w, channels) float32, with its description: raw, 8 bit, each pixel the mean of
+    those that it stands for, weighted by their alpha.
+    """
+    height, width, _ = pixels.shape
+    factor = min(1.0, THUMBNAIL_SIDE / max(height, width))
+    small = resize(pixels, Size(max(1, round(width * factor)), max(1, round(height * factor))))
+    picture, data = encode(np.clip(small, 0.0, 1.0), ResultFormat())
+    return picture, bytes(data)
 
 
 def _pack(values: np.ndarray, wanted: ResultFormat) -> bytes:

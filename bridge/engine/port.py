@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import DeviceInfo, JobOrder, Layer, Sampling, Stage, Train
+from ..protocol.messages import DeviceInfo, JobOrder, Layer, Picture, Sampling, Stage, Train
 from ..protocol.pixels import Buffer
 from .inventory import Inventory
 
@@ -82,13 +82,14 @@ class TaskPreview:
 
 @dataclass(frozen=True)
 class TaskFinished:
-    """The layers, described, and the bytes of their pictures by hash."""
+    """The layers, described; by their pictures' hashes the bytes, and a small picture of each (raw, 8 bit)."""
 
     layers: tuple[Layer, ...]
     pictures: Mapping[str, Buffer]
     reach: int
     timings: Mapping[str, float]
     hints: tuple[str, ...] = field(default=())
+    thumbnails: Mapping[str, tuple[Picture, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,9 @@ class WorkerProcess:
         finally:
             shared.remove(finished.result.name)
             self.send(ResultTaken(finished.number))
-        return TaskFinished(finished.layers, pictures, finished.reach, finished.timings, finished.hints)
+        return TaskFinished(
+            finished.layers, pictures, finished.reach, finished.timings, finished.hints, finished.thumbnails
+        )
 
     def _post(self, message: Ready | Unfit | Begun | Happened) -> None:
         self._call(self._hear, self, message)

@@ -201,7 +201,10 @@ class _Worker:
             hooks.check()
             segment, self._results[number] = shared.create(job.run.result, painted.pictures)
             self._tail = hooks.time_left.tail()
-            self.say(Finished(number, painted.layers, segment, painted.reach, painted.timings, painted.hints))
+            done = Finished(
+                number, painted.layers, segment, painted.reach, painted.timings, painted.hints, painted.thumbnails
+            )
+            self.say(done)
         except Cancelled:
             self.say(Happened(number, TaskCancelled()))
         except Exception as error:  # noqa: BLE001 (one job's failure is never the worker's)

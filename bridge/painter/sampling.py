@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..diffusion import EncodedPrompts, LatentModel, embeddings_of
 from .hints import about_sampler
 from .oom_guard import OomGuard
+from .references import about_references
 from .request import Request
 
 __all__ = ["SamplingParams", "resolve_sampling"]
@@ -39,6 +40,7 @@ def resolve_sampling(
     steps = said.steps if said.steps is not None else default_steps
     guidance = float(said.guidance if said.guidance is not None else default_guidance)
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
+    prompt, negative = (about_references(one, request, checkpoint) for one in (words.prompt, words.negative_prompt))
     guided = guidance != 1 and not model.guidance_embeds
     prompts = guard.results.get(
         (
@@ -46,11 +48,11 @@ def resolve_sampling(
             made_by,
             tuple(one.key for one in model.loras),
             tuple((one.id, one.hash) for one in embeddings_of(model)),
-            words.prompt,
-            words.negative_prompt,
+            prompt,
+            negative,
             guided,
         ),
-        lambda: guard.retry(lambda: model.encode_prompts(words.prompt, words.negative_prompt, guided=guided)),
+        lambda: guard.retry(lambda: model.encode_prompts(prompt, negative, guided=guided)),
     )
     hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
     # One that takes the guidance as an input has said itself that it takes no negative prompt.

@@ -71,7 +71,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             strength=request.strength,
             init_latents=init_latents,
             conditioners=prepare_conditioners(
-                request.conditions,
+                request,
                 networks,
                 model,
                 lambda array, resized: plane.fitted(resized(array, plane.window.size)),

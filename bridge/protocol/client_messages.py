@@ -7,7 +7,7 @@ from typing import Optional
 
 from .fields import described, hash_field
 from .job import ContextChoice, JobSettings, OnDisconnect, ResultFormat
-from .parts import CHUNK_BYTES, Extent, Picture, Rect
+from .parts import CHUNK_BYTES, Document, Extent, Picture, Rect
 
 __all__ = [
     "Ack",
@@ -96,6 +96,7 @@ class Submit:
     )
     result: ResultFormat = described("How the layers are wanted.", ResultFormat())
     on_disconnect: OnDisconnect = described("What becomes of the job when the connection is lost.", OnDisconnect.KEEP)
+    document: Optional[Document] = described("The document that it is for; the library tells it with the result.", None)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,10 @@ _TABLE = (
         "Send the lost jobs again.",
     ),
     ErrorCode(
+        "library_unavailable", "The library is switched off.", "Set `library` to on, and start the bridge again."
+    ),
+    ErrorCode("entry_unknown", "The library has no such entry.", "It has expired, or was forgotten."),
+    ErrorCode(
         "result_expired",
         "A result that had not been fetched made room for newer ones, and is lost.",
         "Send the job again.",

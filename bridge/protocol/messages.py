@@ -39,6 +39,7 @@ from .job import (
     JobSettings,
     Mode,
     OnDisconnect,
+    ReferenceRole,
     ResultFormat,
     Sampling,
     Stage,
@@ -47,6 +48,7 @@ from .job import (
     job_settings,
 )
 from .layer import OPENPOSE_JOINTS, EmbeddingUse, Joint, Layer, LoraUse, Person, Recipe
+from .library import Browse, Browsed, Forget, KeepDocument, LibraryEntry, Mark, Noted, UnfinishedJob
 from .parts import (
     CHUNK_BYTES,
     MOST_HINTS,
@@ -54,6 +56,7 @@ from .parts import (
     CheckpointInfo,
     Depth,
     DeviceInfo,
+    Document,
     Encoding,
     Extent,
     Limits,
@@ -97,6 +100,8 @@ __all__ = [
     "SERVER_MESSAGES",
     "STRENGTHS",
     "Ack",
+    "Browse",
+    "Browsed",
     "Cancel",
     "Cancelled",
     "CaptionedImage",
@@ -111,6 +116,7 @@ __all__ = [
     "Depth",
     "Device",
     "DeviceInfo",
+    "Document",
     "Edges",
     "EmbeddingUse",
     "Encoding",
@@ -118,6 +124,7 @@ __all__ = [
     "Estimation",
     "Extent",
     "Failed",
+    "Forget",
     "Get",
     "Hello",
     "JobEvent",
@@ -126,12 +133,16 @@ __all__ = [
     "JobOrder",
     "JobSettings",
     "Joint",
+    "KeepDocument",
     "Layer",
+    "LibraryEntry",
     "Limits",
     "LoraInfo",
     "LoraUse",
+    "Mark",
     "Message",
     "Mode",
+    "Noted",
     "Offer",
     "OnDisconnect",
     "Person",
@@ -148,6 +159,7 @@ __all__ = [
     "Recipe",
     "Recommended",
     "Rect",
+    "ReferenceRole",
     "Result",
     "ResultFormat",
     "Resume",
@@ -161,6 +173,7 @@ __all__ = [
     "Submit",
     "Train",
     "Trained",
+    "UnfinishedJob",
     "Unpulled",
     "Wanted",
     "Welcome",
@@ -171,7 +184,9 @@ __all__ = [
 
 PROTOCOL_VERSION = 2
 
-ClientMessage = Union[Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop]
+ClientMessage = Union[
+    Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop, Browse, Mark, Forget, KeepDocument
+]
 JobEvent = Union[Queued, Started, Progress, Result, Trained, Failed, Cancelled]
 JobOrder = Union[Submit, Train]
 ServerMessage = Union[
@@ -189,6 +204,8 @@ ServerMessage = Union[
     Preview,
     Error,
     Closing,
+    Browsed,
+    Noted,
     Queued,
     Started,
     Progress,
@@ -205,7 +222,7 @@ def _by_type(*classes: type[Any]) -> dict[str, type[Any]]:
 
 
 CLIENT_MESSAGES: dict[str, type[Any]] = _by_type(
-    Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop
+    Hello, Resume, Plan, Offer, Put, Get, Submit, Train, Cancel, Ack, Pull, Stop, Browse, Mark, Forget, KeepDocument
 )
 """What a client may send, by the value of ``type``."""
 
@@ -231,5 +248,7 @@ SERVER_MESSAGES: dict[str, type[Any]] = _by_type(
     Cancelled,
     Error,
     Closing,
+    Browsed,
+    Noted,
 )
 """What a server may send, by the value of ``type``."""

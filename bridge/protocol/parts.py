@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointInfo",
     "Depth",
     "DeviceInfo",
+    "Document",
     "Encoding",
     "Extent",
     "Limits",
@@ -50,6 +51,14 @@ class Encoding(StrEnum):
     RAW = "raw"
     PNG = "png"
     WEBP = "webp"
+
+
+@dataclass(frozen=True)
+class Document:
+    """The document that a job is for, as its results are kept with it."""
+
+    id: str = described("What tells it from all others; the same whenever it is opened.", min=1, max=256)
+    name: str = described("Its name, for people.", "", max=256)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,7 @@ class Result:
     reach: int = described("How far beyond the selection alpha reaches, in pixels.", min=0)
     timings: dict[str, float] = described("Seconds by stage.", max=32)
     hints: tuple[Sentence, ...] = described("What the artist should know about the result.", (), max=MOST_HINTS)
+    entries: tuple[str, ...] = described("Each layer's entry in the library; empty: it is not kept.", (), max=64)
 
 
 @dataclass(frozen=True)

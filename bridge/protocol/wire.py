@@ -21,10 +21,20 @@ import msgpack
 from ..errors import Sentence
 from .errors import BridgeError
 from .fields import field_specs
-from .messages import CHUNK_BYTES, CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, Message, Put, Recipe, ServerMessage
+from .messages import (
+    CHUNK_BYTES,
+    CLIENT_MESSAGES,
+    SERVER_MESSAGES,
+    ClientMessage,
+    LibraryEntry,
+    Message,
+    Put,
+    Recipe,
+    ServerMessage,
+)
 from .sentences import WireSentence
 
-__all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_recipe", "decode_server", "encode"]
+__all__ = ["FRAME_BYTES", "check_text", "decode_client", "decode_entry", "decode_recipe", "decode_server", "encode"]
 
 FRAME_BYTES = CHUNK_BYTES + (64 << 10)
 """Most bytes of one frame: a whole chunk and its map, or a generous control message."""
@@ -123,6 +133,11 @@ def decode_recipe(plain: object) -> Recipe:
     are not known are left out: a later bridge may have written it. Raises as :func:`decode_client`.
     """
     return cast(Recipe, _build(Recipe, plain, "recipe", strict=False))
+
+
+def decode_entry(plain: object) -> LibraryEntry:
+    """An entry of the library, likewise."""
+    return cast(LibraryEntry, _build(LibraryEntry, plain, "entry", strict=False))
 
 
 def _decode(frame: bytes, messages: Mapping[str, type[Any]], *, strict: bool) -> Any:

@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,9 +24,11 @@ from ..engine.port import Engine
 from ..errors import Sentence
 from ..home import Home, find_home
 from ..imaging.process import Imaging
+from ..library import Library
 from ..protocol.wire import FRAME_BYTES
 from .access import check_listening, is_loopback
 from .errors import AddressUnavailable, SettingsError
+from .library import Keeper
 from .logs import configure_logs, log
 from .runtime import RuntimeFile, check_home
 from .service import Service
@@ -37,6 +40,7 @@ __all__ = ["PING_SECONDS", "PONG_SECONDS", "BridgeServer", "serve"]
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     _SIGNALS.append(signal.SIGBREAK)
+_DAY_SECONDS = 86400.0
 PING_SECONDS = 20.0
 PONG_SECONDS = 60.0
 """How long a ping's answer may take. A host's interpreter can be busy for long, with a filter or a large document; only
@@ -103,7 +107,7 @@ class BridgeServer:
                 models=tuple(map(str, folders)), default_checkpoint=settings.default_checkpoint, device=settings.device
             )
         )
-        self.service = Service(settings, self._engine, self.runtime.token)
+        self.service = Service(settings, self._engine, self.runtime.token, Keeper(_library_of(settings, home)))
         self._web: _Uvicorn | None = None
         self._stopping = False
 
@@ -194,6 +198,18 @@ class _Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._service.shut_down()
         await super().shutdown(sockets)
+
+
+def _library_of(settings: Settings, home: Path) -> Callable[[], Library] | None:
+    if settings.library == "off":
+        return None
+    return partial(
+        Library,
+        Home(home).library,
+        most_bytes=settings.library_bytes,
+        most_seconds=settings.library_days * _DAY_SECONDS,
+        thumbnail_seconds=settings.library_thumbnail_days * _DAY_SECONDS,
+    )
 
 
 def default_start_command() -> list[str]:

@@ -10,12 +10,16 @@ from typing import Any
 from ..protocol.errors import BridgeError, CloseCode
 from ..protocol.messages import (
     Ack,
+    Browse,
     Cancel,
     ClientMessage,
     Closing,
     Error,
+    Forget,
     Get,
     Hello,
+    KeepDocument,
+    Mark,
     Offer,
     Plan,
     Pull,
@@ -157,7 +161,7 @@ class Connection:
                 if session.pictures.put(message):
                     await self._outbox.answer(Stored(message.hash))
             case Get():
-                await self._outbox.answer(session.fetch(message))
+                await self._outbox.answer(await self._service.fetch(session, message))
             case Submit() | Train():
                 await self._service.submit(session, message)
             case Cancel():
@@ -168,6 +172,10 @@ class Connection:
                 await self._service.models.pull(message.name, self._outbox)
             case Stop():
                 self._service.models.stop(message.name)
+            case Browse():
+                await self._outbox.answer(await self._service.library.browse(message))
+            case Mark() | Forget() | KeepDocument():
+                await self._outbox.answer(await self._service.library.change(message))
             case Resume():
                 self._session = self._service.resume(message, session, self._outbox)
                 log(logging.INFO, "resumed", session=self._session.id[:8])
@@ -180,7 +188,7 @@ class Connection:
         if self._hello_limit is not None:
             # The client has done its part; from here on the bridge takes its time.
             self._hello_limit.reschedule(None)
-        self._session = await self._service.open_session(self._outbox)
+        self._session = await self._service.open_session(self._outbox, hello.client)
         log(logging.INFO, "connected", client=hello.client, session=self._session.id[:8])
 
     def _say_last(self, error: BridgeError, message: ClientMessage | None = None) -> None:
@@ -198,7 +206,7 @@ def _error(error: BridgeError, message: ClientMessage | None) -> Error:
 
 def _about(message: Any) -> str:
     match message:
-        case Plan():
+        case Plan() | Browse() | Mark() | Forget() | KeepDocument():
             return str(message.request)[:64]
         case Put() | Get():
             return message.hash

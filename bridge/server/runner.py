@@ -18,8 +18,10 @@ from ..engine.port import (
     TaskProgress,
     TaskTrained,
 )
+from ..errors import Sentence
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Cancelled, JobOrder, Progress, Queued, Started, Submit, Trained
+from .library import Keeper
 from .logs import log, log_fault
 from .queue import FairQueue
 from .session import Job, Session
@@ -38,11 +40,15 @@ class JobRunner:
         most: int,
         learnt: Callable[[], Awaitable[object]],
         ended: Callable[[Session], None],
+        keeper: Keeper,
     ) -> None:
-        """``learnt`` is awaited when there is a new LoRA, before its job is told. ``ended`` hears whose job ended."""
+        """``learnt`` is awaited when there is a new LoRA, before its job is told. ``ended`` hears whose job ended.
+        ``keeper`` keeps results, and notes jobs that have not ended.
+        """
         self._engine = engine
         self._learnt = learnt
         self._ended = ended
+        self._keeper = keeper
         self._queue: FairQueue[Job] = FairQueue(most_of_session=most_of_session, most=most)
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._closed = False
@@ -59,6 +65,7 @@ class JobRunner:
         """Let a job wait, and say so; start it when there is a slot."""
         self._queue.add(job)
         job.session.jobs[job.name] = job
+        self._keeper.begin(job)
         self._announce()
         self._fill_slots()
 
@@ -106,17 +113,21 @@ class JobRunner:
                 job.session.emit(Queued, job=job.name, position=place)
 
     async def _run(self, job: Job) -> None:
+        entries: tuple[str, ...] = ()
+        unkept: Sentence | None = None
         try:
             last = TaskCancelled() if job.cancelled or self._closed else await self._follow(job)
             if isinstance(last, TaskTrained):
                 await self._learnt()
+            elif isinstance(last, TaskFinished):
+                entries, unkept = await self._keeper.keep(job, last)
         except BridgeError as error:
             last = TaskFailed(error)
         except Exception:  # noqa: BLE001 - a fault of the engine must not stop the queue
             log_fault("a job ran into an unforeseen error", id=job.id)
             last = TaskFailed(BridgeError("internal"))
         del self._running[job]
-        self._conclude(job, last)
+        self._conclude(job, last, entries, (unkept,) if unkept else ())
         self._fill_slots()
         self._announce()
 
@@ -147,11 +158,13 @@ class JobRunner:
             raise RuntimeError("the engine's stream ended without an end of the job")
         return last
 
-    def _conclude(self, job: Job, last: EngineEvent) -> None:
+    def _conclude(
+        self, job: Job, last: EngineEvent, entries: tuple[str, ...] = (), more_hints: tuple[Sentence, ...] = ()
+    ) -> None:
         match last:
             case TaskFinished():
                 try:
-                    job.session.finish(job.name, last)
+                    job.session.finish(job.name, last, entries, more_hints)
                 except KeyError:
                     # The engine named a picture that it did not hand over.
                     log_fault("a job's result is incomplete", id=job.id)
@@ -186,6 +199,7 @@ class JobRunner:
         job.session.jobs.pop(job.name, None)
         job.session.pictures.unpin(job.pictures)
         self._ended(job.session)
+        self._keeper.end(job, code)
         now = monotonic()
         log(
             logging.INFO if code in ("result", "trained", "cancelled") else logging.WARNING,

@@ -19,18 +19,22 @@ from ..protocol.messages import (
     Closing,
     Device,
     DeviceInfo,
+    Get,
     JobKind,
     JobOrder,
     Limits,
     LoraInfo,
     Plan,
     Planned,
+    Put,
     Resume,
     Train,
     Welcome,
 )
+from ..protocol.pixels import slice_put
 from ..protocol.wire import FRAME_BYTES
 from .detached import DetachedSessions
+from .library import Keeper
 from .logs import log, log_fault
 from .model_watcher import ModelWatcher
 from .outbox import Outbox
@@ -49,8 +53,9 @@ GRACE_SECONDS = 3.0
 class Service:
     """One bridge. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings, engine: Engine, token: Callable[[], str]) -> None:
+    def __init__(self, settings: Settings, engine: Engine, token: Callable[[], str], keeper: Keeper) -> None:
         """``token`` gives the token that is valid at that moment."""
+        self.library = keeper
         self.settings = settings
         self.token = token
         self.shutting_down = False
@@ -65,6 +70,7 @@ class Service:
             most=settings.queued_jobs_total,
             learnt=learnt,
             ended=self._detached.job_ended,
+            keeper=keeper,
         )
         self.version = version("paintbridge")
         self._device: DeviceInfo | None = None
@@ -73,14 +79,14 @@ class Service:
 
     async def start(self) -> None:
         """Let the engine start up. Sessions may be opened from then on."""
-        await self._engine.start()
+        await asyncio.gather(self._engine.start(), self.library.open())
         self._device_task = asyncio.create_task(self._learn_device(), name="device")
         self.models.start()
 
     # ------------------------------------------------------------ sessions
 
-    async def open_session(self, outbox: Outbox) -> Session:
-        """Open a session for a client whose token was right. Answers ``welcome``.
+    async def open_session(self, outbox: Outbox, client: str) -> Session:
+        """Open a session for a client whose token was right, with its name and version. Answers ``welcome``.
 
         Raises:
             BridgeError: ``shutting_down``.
@@ -88,7 +94,7 @@ class Service:
         models = (await self.models.for_welcome()).message
         if self.shutting_down:
             raise BridgeError("shutting_down")
-        session = Session(secrets.token_urlsafe(16), self.settings)
+        session = Session(secrets.token_urlsafe(16), self.settings, client)
         self._sessions[session.id] = session
         outbox.push(
             Welcome(
@@ -160,6 +166,18 @@ class Service:
         checkpoint = None if settings.kind == JobKind.ESTIMATE else await self.models.checkpoint(settings.checkpoint)
         return plan_job(request, checkpoint, most_pixels=self.settings.picture_pixels)
 
+    async def fetch(self, session: Session, request: Get) -> Put:
+        """A part of a picture of the session's, or of the library's. Raises as :meth:`.Session.fetch`."""
+        try:
+            return session.fetch(request)
+        except BridgeError as error:
+            if error.code == "out_of_range":
+                raise
+            data = await self.library.read(request.hash)
+            if data is None:
+                raise
+        return slice_put(request, data)
+
     async def loras(self) -> tuple[LoraInfo, ...]:
         """LoRAs that prompts can name."""
         return (await self.models.current()).message.loras
@@ -184,7 +202,7 @@ class Service:
         """Have the engine let go of what is loaded, after the jobs that are under way."""
         self._engine.free()
 
-    async def controlnets(self) -> dict[str, str]:
+    async def controlnets(self) -> dict[str, tuple[str, ...]]:
         """The kinds of condition that ControlNets take, by their names."""
         return (await self.models.current()).controlnets()
 
@@ -236,7 +254,7 @@ class Service:
             _, untold = await asyncio.wait(told, timeout=GRACE_SECONDS)
             for task in untold:
                 task.cancel()
-        await self._engine.close()
+        await asyncio.gather(self._engine.close(), self.library.close())
 
     # ------------------------------------------------------------ inside
 

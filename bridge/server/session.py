@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..engine.port import TaskFinished, TaskPreview
+from ..errors import Sentence
 from ..protocol.errors import BridgeError
 from ..protocol.messages import (
     CHUNK_BYTES,
+    MOST_HINTS,
     PREVIEW_SIDE,
     Cancelled,
     Failed,
@@ -43,11 +45,13 @@ MOST_WAITING_EVENTS = 4096
 class Session:
     """One client, over all its connections. Belongs to one event loop.
 
-    ``resumable`` says that there may be something to come back for: its client has sent more than its greeting.
+    ``client`` is its name and version. ``resumable`` says that there may be something to come back for: its client has
+    sent more than its greeting.
     """
 
-    def __init__(self, session_id: str, settings: Settings) -> None:
+    def __init__(self, session_id: str, settings: Settings, client: str) -> None:
         self.id = session_id
+        self.client = client
         self.events = ServerSession(session_id)
         self.pictures = PictureStore(most_pixels=settings.picture_pixels, most_bytes=settings.upload_bytes)
         self.results = ResultStore(most_bytes=settings.replay_bytes)
@@ -140,8 +144,15 @@ class Session:
                 return preview
         return None
 
-    def finish(self, job: str, finished: TaskFinished) -> None:
-        """End a job with its result. Older results that nobody has fetched may have to go for it."""
+    def finish(
+        self, job: str, finished: TaskFinished, entries: tuple[str, ...] = (), more_hints: tuple[Sentence, ...] = ()
+    ) -> None:
+        """End a job with its result. Older results that nobody has fetched may have to go for it.
+
+        Args:
+            entries: each layer's in the library.
+            more_hints: what there is to say besides the engine's hints, the last of which give way to it.
+        """
         fresh = {
             layer.picture.hash: memoryview(finished.pictures[layer.picture.hash]).nbytes for layer in finished.layers
         }
@@ -154,7 +165,8 @@ class Session:
             layers=finished.layers,
             reach=finished.reach,
             timings=dict(finished.timings),
-            hints=tuple(finished.hints),
+            hints=(*finished.hints[: MOST_HINTS - len(more_hints)], *more_hints),
+            entries=entries,
         )
         self.results.hold(result, finished.pictures)
 

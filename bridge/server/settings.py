@@ -81,6 +81,12 @@ class Settings:
     unauthenticated_connections: int = _s(8, "Most connections that have not shown the token yet.", min=1, max=256)
     hello_seconds: float = _s(5.0, "How long a new connection may take to show the token.", min=0.01, max=60.0)
     resume_seconds: float = _s(300.0, "How long a session outlives its connection, at most.", min=0.0, max=86400.0)
+    library: str = _s("on", "Whether results are kept, on this machine alone.", choices=("on", "off"))
+    library_bytes: int = _s(
+        2048 * MIB, "Most bytes of kept pictures; the earliest that are neither starred nor applied expire.", min=MIB
+    )
+    library_days: float = _s(30.0, "How long kept pictures last that are neither starred nor applied.", min=0.0)
+    library_thumbnail_days: float = _s(365.0, "How long recipes and thumbnails of expired pictures last.", min=0.0)
     log_level: str = _s("info", "Least important lines that are logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _s("text", "Form of the log's lines.", choices=("text", "json"))
 

@@ -105,3 +105,24 @@ def test_the_rooms_own_errors_keep_their_template_and_values() -> None:
     assert told is not None
     assert (told.code, told.message, told.hint) == ("checkpoint_unknown", "No checkpoint named mini.", "There are 3.")
     assert (told.message.template, told.values) == ("No checkpoint named {name}.", {"name": "mini", "count": 3})
+
+
+def test_a_reference_is_of_any_size_and_an_empty_layer_is_none(jobs: Any) -> None:
+    task = jobs.task("referred")
+    height, width = jobs.size
+    pixels = bytes(range(252)) * 5
+    other = describe(pixels, width=21, height=20, channels=3)
+    clear = bytes(height * width * 4)
+    empty = describe(clear, width=width, height=height, channels=4)
+    nothing = describe(clear[: height * width], width=width, height=height, channels=1)
+    data = {**task.pictures, other.hash: pixels, empty.hash: clear, nothing.hash: clear[: height * width]}
+    (found,) = read_inputs(with_settings(task.submit, conditions=(Condition("reference", other),)), data).conditions
+    assert found[0].shape == (20, 21, 3)
+    for wrong in (Condition("reference", empty), Condition("depth", empty), Condition("scribble", nothing)):
+        with pytest.raises(BridgeError, match="empty") as refused:
+            read_inputs(with_settings(task.submit, conditions=(wrong,)), data)
+        assert refused.value.code == "picture_mismatch"
+    with pytest.raises(BridgeError, match="20"):
+        read_inputs(with_settings(task.submit, conditions=(Condition("pose", other),)), data)
+    with pytest.raises(BridgeError, match="selects nothing"):
+        read_inputs(with_settings(task.submit, conditions=(Condition("reference", other, nothing),)), data)

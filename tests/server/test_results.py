@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from small_bridge import Bridge, Client, a_job
+from small_bridge import Client, a_job
 
 from bridge.protocol.messages import (
     Ack,
@@ -29,7 +29,7 @@ async def _fetch(client: Client, result: Result) -> bytes:
 
 async def test_a_result_over_the_budget_expires_and_an_acknowledged_one_makes_room(start: Callable[..., Any]) -> None:
     # Each result takes 3/4 of the budget.
-    bridge = await start(replay_bytes=1 << 20)
+    bridge = await start(replay_bytes=1 << 20, library="off")
     client = await bridge.client()
     size: dict[str, Any] = {"canvas": Extent(512, 384), "context": Rect(0, 0, 512, 384)}
     await client.say(a_job("first", seed=1, **size))
@@ -52,8 +52,8 @@ async def test_a_result_over_the_budget_expires_and_an_acknowledged_one_makes_ro
     assert session.results.used_bytes == 0
 
 
-async def test_two_results_that_share_a_picture_keep_it_until_both_are_done(bridge: Bridge) -> None:
-    client = await bridge.client()
+async def test_two_results_that_share_a_picture_keep_it_until_both_are_done(start: Callable[..., Any]) -> None:
+    client = await (await start(library="off")).client()
     await client.say(a_job("one", seed=5))
     one = await client.until(Result)
     await client.say(a_job("two", seed=5))

@@ -18,6 +18,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from ...models import Checkpoint, Family
 from ..autoencoder import decode_unscaled, encode_unscaled, picture_of
+from ..conditioning.reference_tokens import ReferenceConditioner, ReferenceLatents, attention_bias, seen_references
 from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
@@ -123,8 +124,8 @@ class Flux2Model:
 
     @property
     def effects(self) -> tuple[type[Effect], ...]:
-        """No guides' yet."""
-        return ()
+        """References."""
+        return (ReferenceLatents,)
 
     @property
     def guidance_embeds(self) -> bool:
@@ -158,6 +159,10 @@ class Flux2Model:
         check_finite(pixels, ModelStep.VAE, self)
         return picture_of(pixels)
 
+    def reference(self, rgb: np.ndarray, index: int) -> ReferenceConditioner:
+        """As `TakesReferences.reference`."""
+        return ReferenceConditioner(self.encode(rgb), index)
+
     def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
         """One channel; what is masked in part of a latent's pixels is masked."""
         return pooled_mask(mask, self.pixels_per_latent)
@@ -167,20 +172,25 @@ class Flux2Model:
         """As `LatentModel.predict`."""
         latents, embeds = inputs.latents, inputs.prompt.embeds
         count, _, height, width = latents.shape
-        references = self._references(inputs)
+        around = self._around(inputs)
+        shown = seen_references([one.effect(inputs, {}) for one in inputs.conditioners])
+        references = (*around, *(ReferenceTokens.of(one.latents, None, one.index) for one in shown))
+        before = sum(len(one.positions) for one in around)
+        bias = attention_bias(shown, words=embeds.shape[1], grid=(height, width), before=before)
         tokens = [_tokens(latents), *(one.tokens.to(latents).expand(count, -1, -1) for one in references)]
-        positions = [_grid(height, width, 0, latents.device), *(one.positions for one in references)]
+        positions = [_grid(height, width, 0, latents.device), *(one.positions.to(latents.device) for one in references)]
         predicted: torch.Tensor = self.transformer(
             hidden_states=torch.cat(tokens, dim=1),
             encoder_hidden_states=embeds.to(latents.dtype),
             timestep=torch.full((count,), float(inputs.timestep), device=latents.device),
             img_ids=torch.cat(positions),
             txt_ids=_text_positions(embeds.shape[1], latents.device),
+            joint_attention_kwargs=None if bias is None else {"attention_mask": bias.to(latents)},
             return_dict=False,
         )[0]
         return predicted[:, : height * width].transpose(1, 2).reshape(latents.shape)
 
-    def _references(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
+    def _around(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
         """The picture around what is masked, or with marks there, where it is given."""
         if inputs.masked_image_latents is None:
             return ()

@@ -118,7 +118,7 @@ class InProcessClient:
     async def _open(self) -> Session:
         if self._session is None:
             outbox = Outbox()
-            session = self._session = await self._service.open_session(outbox)
+            session = self._session = await self._service.open_session(outbox, "HTTP APIs")
             self._listening = asyncio.create_task(self._listen(session, outbox), name="http apis")
         return self._session
 
