@@ -1,6 +1,7 @@
 """A checkpoint's parts from disk, each out of a diffusers folder or a file; from safetensors and local files only."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..models.tensor_names import check_leftovers
 from ..models.weight_files import variant_of
 from .conversion import Convert, Tensors, convert_original, leftovers, named_as_in
 from .inpaint_difference import add_difference, tensors_of
+from .loading import ModuleLoader
 from .packing import keep_stored
 from .tensor_reading import read_tensors
 
@@ -74,6 +76,22 @@ class Weights:
         apart = part in self._checkpoint.apart
         title = f"{_WORDS.get(name, _words(name))} {part.title}" if apart else name
         return self._read(part, title, kind, dtype)
+
+    def modules(self, classes: Mapping[str, Any], loader: ModuleLoader) -> dict[str, Any]:
+        """The parts of these classes, by name, each by `loader`: the VAE in float32, the others in the device's
+        precision. Raises as `part`.
+        """
+        found: dict[str, Any] = {}
+        for name, kind in classes.items():
+            dtype = torch.float32 if name == "vae" else loader.device.torch_dtype
+            found[name] = loader(
+                partial(self.part, name, kind, dtype),
+                content=partial(self.content, name, check=loader.check),
+                dtype=dtype,
+                denoiser=name == self._checkpoint.family.denoiser,
+            )
+        loader.check()
+        return found
 
     def content(self, name: str, *, check: Callable[[], None]) -> Hashable:
         """What tells the part's weights and config from others'; `check` may raise to end the reading."""

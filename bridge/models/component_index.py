@@ -14,7 +14,7 @@ __all__ = ["ComponentIndex"]
 
 
 class ComponentIndex:
-    """They by whose they are. What is something else, or broken, is left out: it is nobody's choice."""
+    """Components by the program that they belong to. What is something else, or broken, is left out."""
 
     def __init__(self, folders: Iterable[Path], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`folders` hold checkpoints; the folders `text_encoders` and `vae` in them are looked into."""

@@ -37,9 +37,13 @@ def pull_tokenizer(kind: str, tell: Callable[[str, int, int], None]) -> Path:
     if folder.is_dir():
         return folder
     partial = find_home().partial_pulls / f"tokenizer-{kind}@{source.commit}"
-    partial.mkdir(parents=True, exist_ok=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(find_home().partial_pulls / f"tokenizer-{kind}.lock", blocking=False):
+            if folder.is_dir():
+                # Another process has just fetched it.
+                return folder
+            partial.mkdir(exist_ok=True)
             hashes = _fetched(source, partial, tell)
             write_receipt(partial, Receipt(source.hub_id, source.commit, source.commit, source.licence, hashes))
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ Black Forest Labs 2024, https://github.com/black-forest-labs/flux. Tokens are sq
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import diffusers
@@ -192,16 +192,7 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> Flux1Model:
     weights = weights_of(checkpoint, convert)
     clip, t5 = checkpoint.family.texts
     tokenizers = (clip_tokenizer(weights, clip), weights.tokenizer(t5, transformers.T5TokenizerFast))
-    modules: dict[str, Any] = {}
-    for part, kind in part_classes(checkpoint.family).items():
-        dtype = torch.float32 if part == "vae" else loader.device.torch_dtype
-        modules[part] = loader(
-            partial(weights.part, part, kind, dtype),
-            content=partial(weights.content, part, check=loader.check),
-            dtype=dtype,
-            denoiser=part == "transformer",
-        )
-    loader.check()
+    modules = weights.modules(part_classes(checkpoint.family), loader)
     vae, transformer, device = modules["vae"], modules["transformer"], loader.device.torch_device
     places = _PLACES if transformer.config.guidance_embeds else _PLACES_OF_SCHNELL
     model = Flux1Model(

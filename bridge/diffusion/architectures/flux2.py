@@ -6,7 +6,7 @@ latents, 16 x 16 pixels: here that is one latent of 128 channels.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import diffusers
@@ -233,16 +233,7 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> Flux2Model:
     """
     weights = weights_of(checkpoint, convert)
     tokenizer = weights.tokenizer(checkpoint.family.texts[0], transformers.Qwen2TokenizerFast)
-    modules: dict[str, Any] = {}
-    for part, kind in part_classes(checkpoint.family).items():
-        dtype = torch.float32 if part == "vae" else loader.device.torch_dtype
-        modules[part] = loader(
-            partial(weights.part, part, kind, dtype),
-            content=partial(weights.content, part, check=loader.check),
-            dtype=dtype,
-            denoiser=part == "transformer",
-        )
-    loader.check()
+    modules = weights.modules(part_classes(checkpoint.family), loader)
     vae, device = modules["vae"], loader.device.torch_device
     statistics = LatentStatistics.of(vae)
     model = Flux2Model(

@@ -6,7 +6,6 @@ Z-Image Team 2025, "Z-Image: An Efficient Image Generation Foundation Model with
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import diffusers
@@ -177,16 +176,7 @@ def load(checkpoint: Checkpoint, loader: ModuleLoader) -> ZImageModel:
     """
     weights = weights_of(checkpoint, convert)
     tokenizer = weights.tokenizer(checkpoint.family.texts[0], transformers.Qwen2TokenizerFast)
-    modules: dict[str, Any] = {}
-    for part, kind in part_classes(checkpoint.family).items():
-        dtype = torch.float32 if part == "vae" else loader.device.torch_dtype
-        modules[part] = loader(
-            partial(weights.part, part, kind, dtype),
-            content=partial(weights.content, part, check=loader.check),
-            dtype=dtype,
-            denoiser=part == "transformer",
-        )
-    loader.check()
+    modules = weights.modules(part_classes(checkpoint.family), loader)
     vae, device = modules["vae"], loader.device.torch_device
     model = ZImageModel(
         checkpoint=checkpoint,
