@@ -139,7 +139,7 @@ class IPAdapterLoader:
 
     def prepare(self, network: Any, shown: GuideInput, model: LatentModel) -> IPAdapterConditioner:
         """As `GuideLoader.prepare`. Raises ConditionUnsupported for a UNet of other layers than it was made for."""
-        names = [name for name, _ in _cross_attentions(model.modules["unet"])]
+        names = [name for name, _ in _cross_attentions(model.modules[model.checkpoint.family.denoiser])]
         layers = layers_of_role(names, shown.role)
         if len(names) != len(network.keys) or not layers:
             raise ConditionUnsupported(
@@ -157,12 +157,12 @@ def layers_of_role(names: Sequence[str], role: str) -> frozenset[int]:
 
 
 @contextmanager
-def attending(unet: nn.Module, images: Sequence[AttendedImage], inputs: ModelInputs) -> Iterator[None]:
+def attending(denoiser: nn.Module, images: Sequence[AttendedImage], inputs: ModelInputs) -> Iterator[None]:
     """Meanwhile the UNet's cross-attentions look at these images too, but for those that count nowhere."""
     images = [one for one in images if one.mask is None or bool((one.mask > 0).any())]
     height, width = inputs.latents.shape[-2:]
     with ExitStack() as stack:
-        for number, (_, attention) in enumerate(_cross_attentions(unet) if images else ()):
+        for number, (_, attention) in enumerate(_cross_attentions(denoiser) if images else ()):
             looking = [one for one in images if number in one.layers]
             for handle in _hooked(attention, number, looking, inputs.unconditional, (height, width)):
                 stack.callback(handle.remove)
@@ -186,9 +186,9 @@ def _hooked(
         yield attention.to_out[0].register_forward_pre_hook(add)
 
 
-def _cross_attentions(unet: nn.Module) -> list[tuple[str, Any]]:
+def _cross_attentions(denoiser: nn.Module) -> list[tuple[str, Any]]:
     """In the order in which IP-Adapters' files number them."""
-    return [(name, module) for name, module in unet.named_modules() if name.endswith(".attn2")]
+    return [(name, module) for name, module in denoiser.named_modules() if name.endswith(".attn2")]
 
 
 def _projections(weights: Mapping[int, torch.Tensor]) -> nn.ModuleList:
