@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from ..protocol.messages import Rect
+from ..protocol.messages import Extent, Rect
 from ..protocol.pixels import LEAST_COVERAGE
 from .exchange import WirePixels
 from .exits import CliError
@@ -63,7 +63,7 @@ def rect_selection(rect: Rect, picture: PictureFile) -> Selection:
     return Selection(bounds, read, hints)
 
 
-def mask_selection(path: Path, picture: PictureFile) -> Selection:
+def mask_selection(path: Path, picture: PictureFile | Extent) -> Selection:
     """A mask file of the picture's size.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import Rect
+from ..protocol.messages import Extent, Rect
 from ..protocol.pixels import DEPTH_BYTES
 from .job import Pixels
 
@@ -87,7 +87,7 @@ def read_picture(image: Any) -> Plane:
     return _grey_to_rgb(plane) if plane.channels == 1 else plane
 
 
-def read_mask(mask: Any, picture: Plane) -> Plane:
+def read_mask(mask: Any, picture: Plane | Extent) -> Plane:
     """A mask of a picture's size: white, or True, is selected.
 
     Raises:

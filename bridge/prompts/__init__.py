@@ -8,7 +8,7 @@ from .choices import LONGEST, Options
 from .embeddings import about_unknown_embeddings, named_embeddings, split_at_embeddings
 from .errors import PromptUnreadable
 from .loras import LORA_TAGS, drop_tags, take_tags
-from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_text
+from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_region, read_text
 
 __all__ = [
     "LONGEST",
@@ -23,6 +23,7 @@ __all__ = [
     "drop_tags",
     "named_embeddings",
     "read",
+    "read_region",
     "read_text",
     "split_at_embeddings",
     "take_tags",

@@ -24,6 +24,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..regional_attention import joint_attention_mask, shares_of_tokens
 from ..schedules import FlowMatchingSchedule, flux2_mu
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
@@ -165,20 +166,35 @@ class Flux2Model:
     @torch.no_grad()
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
         """As `LatentModel.predict`."""
-        latents, embeds = inputs.latents, inputs.prompt.embeds
+        latents = inputs.latents
+        texts = [inputs.prompt.embeds, *(one.prompt.embeds for one in inputs.regions)]
         count, _, height, width = latents.shape
         references = self._references(inputs)
         tokens = [_tokens(latents), *(one.tokens.to(latents).expand(count, -1, -1) for one in references)]
         positions = [_grid(height, width, 0, latents.device), *(one.positions for one in references)]
         predicted: torch.Tensor = self.transformer(
             hidden_states=torch.cat(tokens, dim=1),
-            encoder_hidden_states=embeds.to(latents.dtype),
+            encoder_hidden_states=torch.cat(texts, dim=1).to(latents.dtype),
             timestep=torch.full((count,), float(inputs.timestep), device=latents.device),
             img_ids=torch.cat(positions),
-            txt_ids=_text_positions(embeds.shape[1], latents.device),
+            txt_ids=torch.cat([_text_positions(one.shape[1], latents.device) for one in texts]),
+            joint_attention_kwargs=self._attention(inputs, texts, references),
             return_dict=False,
         )[0]
         return predicted[:, : height * width].transpose(1, 2).reshape(latents.shape)
+
+    def _attention(
+        self, inputs: ModelInputs, texts: Sequence[torch.Tensor], references: Sequence[ReferenceTokens]
+    ) -> dict[str, Any] | None:
+        """Which tokens see which, where there are regions. A reference's belong to the place that they show."""
+        if not inputs.regions:
+            return None
+        height, width = inputs.latents.shape[2:]
+        shares = shares_of_tokens(inputs.regions, (height, width))
+        places = [one.positions[:, 1] * width + one.positions[:, 2] for one in references]
+        shares = torch.cat([shares, *(shares[:, one.to(shares.device)] for one in places)], dim=1)
+        mask = joint_attention_mask([one.shape[1] for one in texts], shares, inputs.latents)
+        return {"attention_mask": mask}
 
     def _references(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
         """The picture around what is masked, or with marks there, where it is given."""

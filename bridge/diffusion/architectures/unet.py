@@ -27,6 +27,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..regional_attention import mixed_pooled, regional_cross_attention
 from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
 from ..text_encoders.embeddings import read_embeddings
@@ -142,9 +143,10 @@ class UNetModel:
             wave = _guidance_wave(inputs.guidance, self.unet.config.time_cond_proj_dim)
             options["timestep_cond"] = wave.to(latents).expand(len(latents), -1)
         if self.checkpoint.family.uses_time_ids:
-            assert prompt.pooled is not None
+            pooled = mixed_pooled(prompt, inputs.regions)
+            assert pooled is not None
             time_ids = self._time_ids(latents).to(prompt.embeds).expand(len(latents), -1)
-            added = {"text_embeds": prompt.pooled, "time_ids": time_ids}
+            added = {"text_embeds": pooled, "time_ids": time_ids}
             options["added_cond_kwargs"] = added
         if inputs.conditioners:
             down, middle = summed_residuals([one.effect(inputs, added) for one in inputs.conditioners])
@@ -152,7 +154,8 @@ class UNetModel:
         unet, features = self.unet, inputs.features
         # All but the outermost, at the plane's own size: there the details are that change with each step.
         deep = (*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1])
-        with nullcontext() if features is None else features.kept(deep):
+        kept = nullcontext() if features is None else features.kept(deep)
+        with kept, regional_cross_attention(unet, inputs.regions):
             prediction: torch.Tensor = unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
         return prediction
 

@@ -69,7 +69,7 @@ class Family:
     tensors do not tell apart; where nothing else does, it is the first. `denoiser_class`, `vae_class` and `pipelines`
     are what diffusers folders call its parts and the whole. `inpaint_channels` are those of a denoiser that sees mask
     and masked picture beside the latents; None: there is none. `half_precision` is the half precision, by torch's
-    name, that its numbers fit into.
+    name, that its numbers fit into. `takes_regions` says that prompts may count in parts of a plane.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Family:
     vae_class: str = "AutoencoderKL"
     pipelines: tuple[str, ...] = STABLE_DIFFUSION_PIPELINES
     inpaint_channels: int | None = 9
+    takes_regions: bool = False
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:

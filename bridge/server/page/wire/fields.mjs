@@ -140,6 +140,21 @@ export const FIELDS = [
     "doc": "Guidance by other pictures."
   },
   {
+    "name": "regions",
+    "group": "conditioning",
+    "type": "list",
+    "optional": false,
+    "default": [],
+    "max": 16,
+    "kinds": [
+      "fill",
+      "refine",
+      "generate",
+      "upscale"
+    ],
+    "doc": "Prompts for parts of the picture, from the lowest to the uppermost; from five on it takes much longer."
+  },
+  {
     "name": "inpaint_controlnet",
     "group": "conditioning",
     "type": "str",
