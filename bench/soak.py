@@ -36,7 +36,7 @@ def main() -> int:
     connections = str(args.clients + args.idle)
     with (
         tempfile.TemporaryDirectory() as folder,
-        soaking_bridge(Path(folder), "--connections", connections, "--resume-seconds", "30") as observer,
+        soaking_bridge(Path(folder), "--connections", connections, "--resume-seconds", "10") as observer,
     ):
         soaked = soak(observer, jobs=args.jobs, clients=args.clients, seed=args.seed)
         alone, busy, grown = idle_clients(observer, clients=args.idle, seconds=30.0)

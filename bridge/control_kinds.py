@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Optional
 
-__all__ = ["CONTROL_KINDS", "ControlKind", "PictureReading", "StrengthPreset", "register_control_kind"]
+__all__ = [
+    "CONTROL_KINDS",
+    "REFERENCE",
+    "ControlKind",
+    "PictureReading",
+    "StrengthPreset",
+    "map_kinds",
+]
+
+REFERENCE = "reference"
+"""The kind of pictures that show what is to be painted, and not where."""
 
 
 class PictureReading(Enum):
@@ -56,6 +66,7 @@ class ControlKind:
         words: those in a network's name on disk that tell that it was trained on such pictures, in lower case.
         says: what an artist is told of it.
         presets: three, from the loosest to the strictest.
+        is_map: it is a map of the picture that it guides, of its size; if not, a picture of its own, of any size.
         union_number: what SDXL's networks for many kinds at once call it; None where they have none.
     """
 
@@ -67,6 +78,7 @@ class ControlKind:
     says: str = ""
     presets: tuple[StrengthPreset, ...] = ()
     union_number: Optional[int] = None
+    is_map: bool = True
 
 
 def _presets(
@@ -173,11 +185,21 @@ CONTROL_KINDS: dict[str, ControlKind] = {
             _presets(0.4, 0.7, 1.0, (0.6, 0.8, 1.0)),
             6,
         ),
+        ControlKind(
+            REFERENCE,
+            "reference",
+            (3, 4),
+            PictureReading.COLOURS,
+            (),
+            "Another picture, of any size: its subject, its style or its layout is painted.",
+            _presets(0.4, 0.7, 1.0, (0.8, 1.0, 1.0)),
+            is_map=False,
+        ),
     )
 }
 """The kinds by name."""
 
 
-def register_control_kind(kind: ControlKind) -> None:
-    """Pictures of this kind guide from now on."""
-    CONTROL_KINDS[kind.name] = kind
+def map_kinds() -> tuple[str, ...]:
+    """The kinds that are maps of the picture that they guide."""
+    return tuple(kind.name for kind in CONTROL_KINDS.values() if kind.is_map)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..control_kinds import CONTROL_KINDS
+from ..control_kinds import map_kinds
 from ..plugins import TARGETS
 from ..protocol.messages import ContextKind, JobKind, Rect
 from ..server.settings import A1111_PORT, add_flags
@@ -153,7 +153,7 @@ def _upscale(parser: argparse.ArgumentParser) -> None:
 
 
 def _estimate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("control_kind", choices=tuple(CONTROL_KINDS), metavar="KIND", help=", ".join(CONTROL_KINDS))
+    parser.add_argument("control_kind", choices=map_kinds(), metavar="KIND", help=", ".join(map_kinds()))
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, TIFF, JPEG or WebP")
     parser.add_argument(
         "--rect", type=checked(parse_rect), metavar="X,Y,W,H", help="make a map of this part alone, and write only that"

@@ -9,8 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..control_kinds import CONTROL_KINDS
-from ..protocol.messages import Condition, Region
+from ..control_kinds import CONTROL_KINDS, REFERENCE
+from ..protocol.messages import Condition, ReferenceRole, Region
 
 __all__ = ["CONDITION_OPTIONS", "REGION_OPTIONS", "parse_condition", "parse_region"]
 
@@ -39,6 +39,8 @@ def parse_condition(text: str) -> dict[str, Any]:
     start, end = (said.get(name, _FIELDS[name].default) for name in ("start", "end"))
     if start > end:
         raise ValueError("the condition's end must be at its start or after")
+    if kind != REFERENCE and ("role" in said or "name" in said):
+        raise ValueError("role and name are of references alone")
     return {"kind": kind, "picture": Path(file), **said}
 
 
@@ -60,6 +62,10 @@ def parse_region(text: str) -> dict[str, Any]:
 
 
 def _value(name: str, value: str) -> float | str | Path:
+    if name == "role":
+        if value not in tuple(ReferenceRole):
+            raise ValueError(f"a reference's role is one of {', '.join(ReferenceRole)}")
+        return ReferenceRole(value)
     limits = _FIELDS[name].metadata
     if "min" not in limits:
         return Path(value) if name == "mask" else value

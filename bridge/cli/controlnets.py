@@ -16,7 +16,7 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
     return {
         "name": entry.name,
         "family": net.family.title,
-        "condition": net.condition,
+        "conditions": list(net.conditions),
         "inpainting": net.inpainting is not None,
         "size_bytes": size_on_disk(entry),
         "program": entry.program,
@@ -27,7 +27,7 @@ def controlnet_row(entry: Entry[ControlNet], net: ControlNet) -> dict[str, Any]:
 def controlnet_row_words(said: dict[str, Any]) -> str:
     """The row for people; an arrow marks it as something that guides a checkpoint."""
     whose = "" if said["program"] == OWN else f" [{said['program']}]"
-    takes = f"takes {said['condition'].replace('_', ' ')}s" if said["condition"] else ""
+    takes = f"takes {', '.join(kind.replace('_', ' ') for kind in said['conditions'])}" if said["conditions"] else ""
     fills = "guides fills" if said["inpainting"] else ""
     does = ", ".join(filter(None, (takes, fills))) or "takes nothing that a condition says yet"
     size = size_words(said["size_bytes"])

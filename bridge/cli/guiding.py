@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..client import ConditionPixels, RegionPixels
+from ..control_kinds import CONTROL_KINDS
 from ..protocol.messages import Extent, Rect
 from .exchange import sendable, to_wire
 from .exits import CliError
@@ -31,23 +32,24 @@ class ConditionFile:
             CliError: a file is damaged.
         """
         mask = None if self.mask is None else sendable(self.mask.read(context))
-        picture = sendable(to_wire(self.picture, context))
+        whole = Rect(0, 0, self.picture.width, self.picture.height)
+        picture = sendable(to_wire(self.picture, context if CONTROL_KINDS[self.said["kind"]].is_map else whole))
         return ConditionPixels(**{**self.said, "picture": picture, "mask": mask})
 
 
 def open_condition(said: Mapping[str, Any], width: int, height: int) -> ConditionFile:
-    """See that the files are there, and of the picture's size.
+    """See that the files are there, and of the picture's size; a reference may have any.
 
     Raises:
         CliError: they are not, or cannot be read.
     """
     picture = open_picture(said["picture"])
-    if (picture.width, picture.height) != (width, height):
+    if CONTROL_KINDS[said["kind"]].is_map and (picture.width, picture.height) != (width, height):
         raise CliError(
             f"{said['picture'].name} is {picture.width} x {picture.height}, but the picture is {width} x {height}.",
             "Save the condition at the size of the picture.",
         )
-    return ConditionFile(said, picture, mask_selection(said["mask"], picture) if "mask" in said else None)
+    return ConditionFile(said, picture, mask_selection(said["mask"], Extent(width, height)) if "mask" in said else None)
 
 
 @dataclass(frozen=True)

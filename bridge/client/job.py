@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Union
 
 from ..errors import Sentence
-from ..protocol.messages import JobEvent, Person, Picture, Preview, Recipe
+from ..protocol.messages import JobEvent, Person, Picture, Preview, Recipe, ReferenceRole
 from ..protocol.pixels import DEPTH_BYTES, Buffer
 
 __all__ = [
@@ -52,7 +52,7 @@ class Pixels:
 class ConditionPixels:
     """Guidance by another picture, as :class:`~..protocol.messages.Condition`. For :meth:`.bridge.Bridge.submit`
     picture and mask are :class:`Pixels` of the context; for the calls of :class:`.painting.Painting` they are whole
-    pictures as scripts hold them.
+    pictures as scripts hold them. The picture of a ``reference`` is whole, in any size.
     """
 
     kind: str
@@ -62,6 +62,8 @@ class ConditionPixels:
     start: float = 0.0
     end: float = 1.0
     controlnet: Optional[str] = None
+    role: Optional[ReferenceRole] = None
+    name: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
+from ..control_kinds import CONTROL_KINDS
 from ..protocol.errors import BridgeError
 from ..protocol.messages import ContextChoice, Depth, Extent, OnDisconnect, Planned, Progress, Rect, ResultFormat
 from .job import ConditionPixels, JobUpdate, RegionPixels
@@ -103,7 +104,7 @@ def progress_only(callback: Optional[ProgressCallback]) -> Optional[Callable[[Jo
 
 def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixels:
     picture = read_picture(condition.picture)
-    if (picture.width, picture.height) != (canvas.width, canvas.height):
+    if _is_map(condition) and (picture.width, picture.height) != (canvas.width, canvas.height):
         raise BridgeError(
             "picture_mismatch",
             "The condition has {width} x {height} pixels, the picture {canvas_width} x {canvas_height}.",
@@ -113,10 +114,17 @@ def _read_condition(condition: ConditionPixels, canvas: Extent) -> ConditionPixe
             canvas_width=canvas.width,
             canvas_height=canvas.height,
         )
-    mask = None if condition.mask is None else read_mask(condition.mask, picture)
+    mask = None if condition.mask is None else read_mask(condition.mask, canvas)
     return replace(condition, picture=picture, mask=mask)
 
 
 def _cut_condition(condition: ConditionPixels, context: Rect) -> ConditionPixels:
     mask = None if condition.mask is None else condition.mask.cut(context)
-    return replace(condition, picture=condition.picture.cut(context), mask=mask)
+    picture = condition.picture
+    whole = Rect(0, 0, picture.width, picture.height)
+    return replace(condition, picture=picture.cut(context if _is_map(condition) else whole), mask=mask)
+
+
+def _is_map(condition: ConditionPixels) -> bool:
+    """Whether its picture has the size of the one that it guides. Kinds that there are not are left to the bridge."""
+    return condition.kind not in CONTROL_KINDS or CONTROL_KINDS[condition.kind].is_map

@@ -6,7 +6,7 @@ NumPy's arrays, and whatever else has a buffer with a shape, are read through it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from ..protocol.errors import BridgeError
 from ..protocol.messages import Extent, Rect
@@ -87,7 +87,7 @@ def read_picture(image: Any) -> Plane:
     return _grey_to_rgb(plane) if plane.channels == 1 else plane
 
 
-def read_mask(mask: Any, picture: Plane | Extent) -> Plane:
+def read_mask(mask: Any, picture: Union[Plane, Extent]) -> Plane:
     """A mask of a picture's size: white, or True, is selected.
 
     Raises:

@@ -166,6 +166,7 @@ def _guided(
             replace(region, prompt=encoded.prompt.negative.repeated(count).concatenated(region.prompt))
             for encoded, region in zip(inputs.regions, at.regions, strict=True)
         ),
+        unconditional=count,
     )
     without, with_prompt = predict_fn(both).chunk(2)
     if shortcut is not None:

@@ -32,6 +32,7 @@ __all__ = [
     "PromptEmbeds",
     "Regional",
     "TakesEmbeddings",
+    "TakesReferences",
     "WeightedConditioner",
     "WeightedLora",
     "embeddings_of",
@@ -149,9 +150,9 @@ class ModelInputs:
     this noise level. `guidance` matters to models with `guidance_embeds` alone. `mask` (1, k, h, w) is what
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
     for models that see it; a reference may be left out, and one without a mask is looked at everywhere. A model that
-    has inner blocks to spare lets `features` keep their outputs. `regions` are prompts that count in a part of the
-    plane, each with its share (1, 1, h, w) of every latent, 1 together at most; `prompt` has what they leave. They are
-    for families that take them.
+    has inner blocks to spare lets `features` keep their outputs. The first `unconditional` of the batch are without the
+    prompt. `regions` are prompts that count in a part of the plane, each with its share (1, 1, h, w) of every latent,
+    1 together at most; `prompt` has what they leave. They are for families that take them.
     """
 
     latents: torch.Tensor
@@ -163,6 +164,7 @@ class ModelInputs:
     conditioners: Sequence[WeightedConditioner] = ()
     features: "KeptFeatures | None" = None
     regions: tuple[Regional[PromptEmbeds], ...] = ()
+    unconditional: int = 0
 
     def crop(self, rows: slice, columns: slice, scale: int) -> "ModelInputs":
         """Those for a tile, in latents; `scale` pixels to each along an edge. Features are those of a whole plane."""
@@ -275,6 +277,13 @@ class TakesEmbeddings(LatentModel, Protocol):
 
         Raises CheckpointUnreadable for a file that is broken.
         """
+
+
+class TakesReferences(LatentModel, Protocol):
+    """A model that is shown references without an adapter: those of families whose `own_kinds` say so."""
+
+    def reference(self, rgb: np.ndarray, index: int) -> Conditioner:
+        """A picture as `encode` takes it, of any size, as the guide of that number, from 0."""
 
 
 def embeddings_of(model: LatentModel) -> tuple[Embedding, ...]:

@@ -27,11 +27,13 @@ def read_conditions(
         Condition(
             kind=one.kind,
             picture=picture,
-            guide=controlnets.choose(one.kind, checkpoint, one.controlnet),
+            guide=controlnets.choose(one.kind, checkpoint, one.controlnet, role=one.role),
             mask=mask,
             strength=one.strength,
             start=one.start,
             end=one.end,
+            role=one.role or wire.ReferenceRole.SUBJECT,
+            name=one.name,
         )
         for one, (picture, mask) in zip(said, inputs.conditions, strict=True)
     )
@@ -60,7 +62,7 @@ def resolved_conditioning(settings: wire.JobSettings, request: Request) -> wire.
     """What guides, as a recipe has it: each condition with its ControlNet, and the fill's own."""
     said = settings.conditioning
     conditions = tuple(
-        replace(one, controlnet=condition.guide.id)
+        replace(one, controlnet=None if condition.guide is None else condition.guide.id)
         for one, condition in zip(said.conditions, request.conditions, strict=True)
     )
     if settings.kind != wire.JobKind.FILL:
@@ -70,5 +72,5 @@ def resolved_conditioning(settings: wire.JobSettings, request: Request) -> wire.
 
 
 def controlnet_hashes(used: Sequence[Condition], *, check: Callable[[], None]) -> tuple[str, ...]:
-    """SHA-256 of the weights of each condition's ControlNet."""
-    return tuple(one.guide.content(check) for one in used)
+    """SHA-256 of the weights of what takes each condition; empty: the checkpoint does."""
+    return tuple("" if one.guide is None else one.guide.content(check) for one in used)

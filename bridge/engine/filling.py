@@ -37,7 +37,7 @@ def filling_checkpoint(
         return checkpoint, ()
     difference = find_difference(checkpoint, others(), check=check)
     if difference is None:
-        return checkpoint, ()
+        return checkpoint, (_about_absence(checkpoint),) if checkpoint.fills_by else ()
     if checkpoint.fills_by is None:
         distance = _distance(checkpoint.part(checkpoint.family.denoiser), difference.base, check)
         if distance > FARTHEST:
@@ -52,6 +52,15 @@ def _distance(child: Part, base: Part, check: Callable[[], None]) -> float:
         known = distance_between(child, base, check=check)
         remember_distance(*hashes, known)
     return known
+
+
+def _about_absence(checkpoint: Checkpoint) -> str:
+    return Sentence(
+        '{id} is to fill by a difference (`inpainting = "difference"`), but there is none for it: '
+        "{title}'s base and the inpainting checkpoint of that must be here, and it must predict noise, as they do.",
+        id=checkpoint.id,
+        title=checkpoint.family.title,
+    )
 
 
 def _about_distance(checkpoint: Checkpoint, distance: float) -> str:

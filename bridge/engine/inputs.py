@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..canvas.mask import LEAST_COVERAGE, check_selected
-from ..control_kinds import CONTROL_KINDS
+from ..control_kinds import CONTROL_KINDS, ControlKind, PictureReading
 from ..errors import PaintbridgeError
 from ..protocol.errors import CODES, BridgeError
-from ..protocol.messages import Condition, Picture, Submit
+from ..protocol.messages import Condition, Extent, Picture, Submit
 from ..protocol.pixels import Buffer
 from . import pictures
 
@@ -39,19 +39,20 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
         BridgeError: ``picture_unknown picture_mismatch picture_unreadable out_of_range``; CanvasError with such a code.
     """
     pictures.check_format(submit.result.depth, submit.result.encoding)
+    context = Extent(submit.context.width, submit.context.height)
     selection = None
     if submit.selection is not None:
-        selection = _coverage(_decoded(submit, submit.selection, data, "selection", (1,)), "selection")
+        selection = _coverage(_decoded(submit.selection, data, "selection", (1,), context), "selection")
         check_selected(selection)
     picture = None
     if submit.picture is not None:
-        picture = with_alpha(_decoded(submit, submit.picture, data, "picture", (3, 4)))
+        picture = with_alpha(_decoded(submit.picture, data, "picture", (3, 4), context))
     guides, what = submit.settings.conditioning, "region's mask"
     return Inputs(
         picture,
         selection,
         tuple(_condition(submit, condition, data) for condition in guides.conditions),
-        tuple(_coverage(_decoded(submit, one.mask, data, what, (1,)), what) for one in guides.regions),
+        tuple(_coverage(_decoded(one.mask, data, what, (1,), context), what) for one in guides.regions),
     )
 
 
@@ -59,10 +60,14 @@ def _condition(
     submit: Submit, condition: Condition, data: Mapping[str, Buffer]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     name = condition.kind.replace("_", " ")
-    picture = _decoded(submit, condition.picture, data, name, CONTROL_KINDS[condition.kind].channels)
+    context = Extent(submit.context.width, submit.context.height)
+    kind = CONTROL_KINDS[condition.kind]
+    size = context if kind.is_map else Extent(condition.picture.width, condition.picture.height)
+    picture = _decoded(condition.picture, data, name, kind.channels, size)
+    _check_drawn(picture, kind, name)
     if condition.mask is None:
         return picture, None
-    mask = _coverage(_decoded(submit, condition.mask, data, f"{name}'s mask", (1,)), f"{name}'s mask")
+    mask = _coverage(_decoded(condition.mask, data, f"{name}'s mask", (1,), context), f"{name}'s mask")
     if not float(mask.max()) >= LEAST_COVERAGE:
         raise BridgeError(
             "picture_mismatch",
@@ -73,10 +78,21 @@ def _condition(
     return picture, mask
 
 
+def _check_drawn(picture: np.ndarray, kind: ControlKind, name: str) -> None:
+    alone = picture.shape[2] == 1 and kind.reading is PictureReading.DRAWN_LINES
+    if (picture.shape[2] == 4 or alone) and not float(picture[..., -1].max()) > 0:
+        raise BridgeError(
+            "picture_mismatch",
+            "The {name} is empty: there is nothing on it.",
+            "Draw on the layer, choose another one, or leave it out.",
+            name=name,
+        )
+
+
 def _decoded(
-    submit: Submit, described: Picture, data: Mapping[str, Buffer], what: str, channels: tuple[int, ...]
+    described: Picture, data: Mapping[str, Buffer], what: str, channels: tuple[int, ...], size: Extent
 ) -> np.ndarray:
-    if (described.width, described.height) != (submit.context.width, submit.context.height):
+    if (described.width, described.height) != (size.width, size.height):
         raise BridgeError(
             "picture_mismatch",
             "The {name} has {width} x {height} pixels, but the context has {context_width} x {context_height}.",
@@ -84,8 +100,8 @@ def _decoded(
             name=what,
             width=described.width,
             height=described.height,
-            context_width=submit.context.width,
-            context_height=submit.context.height,
+            context_width=size.width,
+            context_height=size.height,
         )
     if described.channels not in channels:
         raise BridgeError(

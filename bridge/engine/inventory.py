@@ -33,11 +33,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FamilyEntry:
-    """A family's name, its title for people, and what edges of pictures must be divisible by, in pixels."""
+    """A family's name, its title for people, and what edges of pictures must be divisible by, in pixels.
+
+    ``own_kinds`` are the kinds of guides that it takes without a network, ``reference_roles`` what can be painted of
+    a reference.
+    """
 
     name: str
     title: str
     multiple: int
+    own_kinds: tuple[str, ...] = ()
+    reference_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,15 +86,15 @@ class LoraEntry:
 
 @dataclass(frozen=True)
 class ControlNetEntry:
-    """A ControlNet; ``id`` and ``hash`` as a checkpoint's. ``shape`` is that of the UNets that it fits, ``condition``
-    the kind of condition that it takes, None: none of Paintbridge's; ``inpainting`` whether it guides fills.
+    """A ControlNet; ``id`` and ``hash`` as a checkpoint's. ``shape`` is that of the UNets that it fits, ``conditions``
+    the kinds of condition that it takes, of Paintbridge's; ``inpainting`` whether it guides fills.
     """
 
     id: str
     hash: str | None
     family: FamilyEntry
     shape: DenoiserShape
-    condition: str | None
+    conditions: tuple[str, ...]
     inpainting: bool = False
 
 
@@ -162,7 +168,9 @@ class Inventory:
             for name in loras:
                 check_fits(choose_lora(known_loras, name, folder=self.loras_folder), checkpoint)
             for one in conditions:
-                choose_controlnet(known_nets, one.kind, checkpoint, one.controlnet, folder=self.controlnets_folder)
+                choose_controlnet(
+                    known_nets, one.kind, checkpoint, one.controlnet, folder=self.controlnets_folder, role=one.role
+                )
             if inpainting is not None:
                 choose_inpainting(known_nets, checkpoint, inpainting)
         except ModelsError as error:

@@ -176,7 +176,7 @@ def _entries(entries: Iterable[Entry[M]], entry_of: Callable[[M], E]) -> tuple[E
 
 
 def _family_entry(family: Family) -> FamilyEntry:
-    return FamilyEntry(family.name, family.title, family.multiple)
+    return FamilyEntry(family.name, family.title, family.multiple, family.own_kinds, family.reference_roles)
 
 
 def _checkpoint_entry(checkpoint: Checkpoint) -> CheckpointEntry:
@@ -203,9 +203,9 @@ def _lora_entry(lora: Lora) -> LoraEntry:
 
 
 def _controlnet_entry(net: ControlNet) -> ControlNetEntry:
-    known = known_hash(net.path, net.files)
+    known = net.known_hash()
     inpainting = net.inpainting is not None
-    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.condition, inpainting)
+    return ControlNetEntry(net.id, known, _family_entry(net.family), net.shape, net.conditions, inpainting)
 
 
 def _estimator_entry(estimator: Estimator) -> EstimatorEntry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import logging
 import math
 import os
@@ -124,6 +125,8 @@ class _Worker:
         executor, device = open_executor(self._settings)
         self.say(Ready(device))
         warm_up()
+        # Half a million objects of libraries, which each full collection would look through for a quarter of a second.
+        gc.freeze()
         while (job := self._waiting.get()) is not None:
             if isinstance(job, Free):
                 executor.free()

@@ -4,6 +4,7 @@ Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models
 weights: names tell, the file's or folder's own, or the one that its trainer wrote down.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import z_image_controlnet
+from ..control_kinds import CONTROL_KINDS, REFERENCE, map_kinds
+from . import ip_adapter, z_image_controlnet
 from .checkpoint import DenoiserShape
 from .config_keys import check_config
 from .control_kinds import kind_of_words
@@ -19,8 +21,8 @@ from .errors import CheckpointUnreadable, ConditionUnsupported, NotAControlNet
 from .facts import ControlNetFacts, DenoiserFacts
 from .families import FAMILIES, Family
 from .families.z_image import Z_IMAGE
-from .hashing import content_hash
-from .parts import Layout
+from .hashing import content_hash, known_hash
+from .parts import Layout, Part
 from .single_file import configs_beside
 from .tensor_file import FileHeader, read_header
 from .tensor_names import check_leftovers, check_numbers
@@ -43,7 +45,7 @@ _OTHER_KINDS = (
     ("lllite", "a ControlNet-LLLite"),
     ("lora_controlnet", "a Control-LoRA"),
     ("adapter.", "a T2I-Adapter"),
-    ("image_proj", "an IP-Adapter"),
+    ("image_proj", "a part of an IP-Adapter"),
     ("double_blocks", "a ControlNet for Flux"),
     ("transformer_blocks.0.attn.add_k_proj", "a ControlNet for another architecture, such as Stable Diffusion 3"),
 )
@@ -71,10 +73,10 @@ _Z_IMAGE_INPAINTING = Inpainting(strength=0.75)
 class ControlNet:
     """A ControlNet on disk.
 
-    `layout` says what it is. `condition` is the kind of condition that its pictures mean; None: none that there
-    is. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
+    `layout` says what it is. `conditions` are the kinds of condition that its pictures mean, of those that there
+    are. `shape` is that of the denoisers that it fits. `files` are those that loading reads. `loader` names what loads
     it (`bridge.diffusion.conditioning`); `inpainting` is None for those that know nothing of masks;
-    `values` are what a file's tensors tell of its config.
+    `values` are what a file's tensors tell of its config, or of an IP-Adapter's image encoder's.
     """
 
     id: str
@@ -82,7 +84,7 @@ class ControlNet:
     layout: Layout
     family: Family
     shape: DenoiserShape
-    condition: str | None
+    conditions: tuple[str, ...]
     files: tuple[Path, ...]
     loader: str = "controlnet"
     inpainting: Inpainting | None = None
@@ -95,16 +97,31 @@ class ControlNet:
 
     def content(self, check: Callable[[], None] | None = None) -> str:
         """As `hash`; `check` is called every few megabytes and may raise to end the reading."""
-        return content_hash(self.path, self.files, check=check)
+        own = content_hash(self.path, self.files, check=check)
+        if self.loader != "ip_adapter":
+            return own
+        return hashlib.sha256(f"{own} {self.image_encoder().content_hash(check=check)}".encode()).hexdigest()
+
+    def known_hash(self) -> str | None:
+        """The same, without reading the files: None until something has hashed them."""
+        return None if self.loader == "ip_adapter" else known_hash(self.path, self.files)
+
+    def image_encoder(self) -> Part:
+        """What an IP-Adapter reads pictures by. Raises ConditionUnsupported where it is not here."""
+        ((key, width),) = self.values
+        return ip_adapter.find_encoder(self.path, (key, width))
 
     def check_fits(self, checkpoint: DenoiserFacts) -> None:
         """As the function of that name."""
         check_fits(self, checkpoint)
+        if self.loader == "ip_adapter":
+            self.image_encoder()
 
 
 def fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> bool:
     """Whether a ControlNet was made for denoisers like the checkpoint's."""
-    return net.family.name == checkpoint.family.name and net.shape == checkpoint.shape
+    alike = net.shape.channels in (0, checkpoint.shape.channels) and net.shape.width == checkpoint.shape.width
+    return net.family.name == checkpoint.family.name and alike
 
 
 def check_fits(net: ControlNetFacts, checkpoint: DenoiserFacts) -> None:
@@ -152,7 +169,7 @@ def _inspect_folder(path: Path) -> ControlNet:
     shape, sized = DenoiserShape.of_config(said), said.get("addition_embed_type") == "text_time"
     family = _family(shape.width, sized=sized, linear=bool(said.get("use_linear_projection")))
     names = (*_names(path), str(said.get("_name_or_path", "")))
-    net = ControlNet(path.name, path, Layout.FOLDER, family, shape, _condition(names), (config, *weights))
+    net = ControlNet(path.name, path, Layout.FOLDER, family, shape, _conditions(names), (config, *weights))
     return _as_union(net, said["num_control_type"]) if union else replace(net, inpainting=_inpainting(names))
 
 
@@ -160,7 +177,9 @@ def _as_union(net: ControlNet, kinds: int) -> ControlNet:
     """A ControlNet for so many kinds of pictures at once. Which of them a picture is, is said where it is shown."""
     return replace(
         net,
-        condition=None,
+        conditions=tuple(
+            kind.name for kind in CONTROL_KINDS.values() if kind.union_number is not None and kind.union_number < kinds
+        ),
         loader="controlnet_union",
         inpainting=Inpainting() if kinds >= _UNION_KINDS else None,
         values=(("num_control_type", kinds),) if net.layout is Layout.FILE else (),
@@ -193,7 +212,7 @@ def _z_image(path: Path, layout: Layout, config: Mapping[str, Any], files: tuple
         layout=layout,
         family=Z_IMAGE,
         shape=DenoiserShape.of_config(config),
-        condition=_condition(_names(path)),
+        conditions=_conditions(_names(path)) or map_kinds(),
         files=files,
         loader="z_image_controlnet",
         inpainting=_Z_IMAGE_INPAINTING if z_image_controlnet.inpaints(config) else None,
@@ -213,6 +232,8 @@ def _inspect_file(path: Path) -> ControlNet:
         check_numbers(path, header)
         said = _said_beside(beside)
         return _z_image(path, Layout.FILE, said or z_image_controlnet.config_of_file(path, header), files)
+    if ip_adapter.is_file(header.shapes):
+        return _ip_adapter(path, header)
     shapes = {name.removeprefix(_PREFIX): shape for name, shape in header.shapes.items()}
     for part, title in _OTHER_KINDS:
         if any(part in name for name in shapes):
@@ -234,11 +255,36 @@ def _inspect_file(path: Path) -> ControlNet:
         layout=Layout.FILE,
         family=_family(width, sized=sized, linear=linear),
         shape=DenoiserShape(first[0], width),
-        condition=_condition(names),
+        conditions=_conditions(names),
         files=files,
         inpainting=_inpainting(names),
     )
     return _as_union(net, shapes[_KINDS][0]) if _KINDS in shapes else net
+
+
+def _ip_adapter(path: Path, header: FileHeader) -> ControlNet:
+    check_numbers(path, header)
+    ip_adapter.check_kind(path.stem, header.shapes)
+    unread = (name for name in header.shapes if not name.startswith(("image_proj.", "ip_adapter.")))
+    check_leftovers(path.name, unread)
+    width = ip_adapter.token_width(header.shapes)
+    key, wide = ip_adapter.encoder_width(header.shapes)
+    return ControlNet(
+        id=path.stem,
+        path=path,
+        layout=Layout.FILE,
+        family=FAMILIES[_FAMILY_OF_WIDTH.get(width) or _family_in_name(path)],
+        shape=DenoiserShape(0, width),
+        conditions=(REFERENCE,),
+        files=(path,),
+        loader="ip_adapter",
+        values=((key, wide),),
+    )
+
+
+def _family_in_name(path: Path) -> str:
+    """Small ones of the same structure have no width that tells."""
+    return "SDXL" if "sdxl" in path.stem.lower() else "SD1"
 
 
 def _check_file(path: Path, header: FileHeader) -> None:
@@ -276,5 +322,6 @@ def _names(path: Path) -> tuple[str, ...]:
     return (path.stem if path.is_file() else path.name, repository.split("--")[-1])
 
 
-def _condition(names: tuple[str, ...]) -> str | None:
-    return kind_of_words(word for name in names for word in _WORD.findall(name))
+def _conditions(names: tuple[str, ...]) -> tuple[str, ...]:
+    kind = kind_of_words(word for name in names for word in _WORD.findall(name))
+    return () if kind is None else (kind,)

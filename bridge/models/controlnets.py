@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from ..control_kinds import REFERENCE
 from ..home import CONTROLNETS, find_home
 from .checkpoint import Checkpoint
 from .control_kinds import control_kind
@@ -50,46 +51,77 @@ class ControlNetRegistry:
         """All ControlNets, usable or not; as they were within the last second, or ``fresh``."""
         return tuple(filter(_is_listed, self._index.entries(fresh=fresh)))
 
-    def choose(self, kind: str, checkpoint: Checkpoint, name: str | None = None) -> ControlNet:
-        """The ControlNet for a kind of condition on a checkpoint; the one of that name, if it is given.
+    def choose(
+        self, kind: str, checkpoint: Checkpoint, name: str | None = None, *, role: str | None = None
+    ) -> ControlNet | None:
+        """As `choose_controlnet`.
 
         Raises ConditionUnsupported, which says what is lacking; or the error that says why that one cannot be used.
         """
         try:
-            return self._choose(self.entries(), kind, checkpoint, name)
+            return self._choose(self.entries(), kind, checkpoint, name, role)
         except ModelsError:
             # What has just been put there, or mended, need not wait until the last scan is a second old.
-            return self._choose(self.entries(fresh=True), kind, checkpoint, name)
+            return self._choose(self.entries(fresh=True), kind, checkpoint, name, role)
 
     def choose_inpainting(self, checkpoint: Checkpoint, name: str | None = None) -> ControlNet | None:
         """The ControlNet that guides fills with a checkpoint, as the function of that name."""
         return choose_inpainting({entry.name: entry.found for entry in self.entries()}, checkpoint, name)
 
     def _choose(
-        self, entries: Iterable[Entry[ControlNet]], kind: str, checkpoint: Checkpoint, name: str | None
-    ) -> ControlNet:
+        self,
+        entries: Iterable[Entry[ControlNet]],
+        kind: str,
+        checkpoint: Checkpoint,
+        name: str | None,
+        role: str | None,
+    ) -> ControlNet | None:
         found = {entry.name: entry.found for entry in entries}
-        return choose_controlnet(found, kind, checkpoint, name, folder=str(find_home().controlnets))
+        return choose_controlnet(found, kind, checkpoint, name, folder=str(find_home().controlnets), role=role)
 
 
 def condition_kinds(nets: Iterable[ControlNetFacts], checkpoint: DenoiserFacts) -> tuple[str, ...]:
     """The kinds of condition that the checkpoint takes with these ControlNets, in alphabetical order."""
-    return tuple(sorted({net.condition for net in nets if net.condition is not None and fits(net, checkpoint)}))
+    found = {kind for net in nets if fits(net, checkpoint) for kind in net.conditions}
+    return tuple(sorted(found.union(checkpoint.family.own_kinds)))
 
 
 def choose_controlnet(
-    found: Mapping[str, T | Exception], kind: str, checkpoint: DenoiserFacts, name: str | None, *, folder: str
-) -> T:
+    found: Mapping[str, T | Exception],
+    kind: str,
+    checkpoint: DenoiserFacts,
+    name: str | None,
+    *,
+    folder: str,
+    role: str | None = None,
+) -> T | None:
     """The ControlNet for a kind of condition on a checkpoint, or the one of that name, among ControlNets and what is
-    wrong with the others, by name. `folder` is where ControlNets are put.
+    wrong with the others, by name; None: the checkpoint takes that kind itself. `folder` is where ControlNets are put;
+    `role` is what of a reference is painted, None: its subject.
 
     Raises ConditionUnsupported, or what is wrong with the one of that name.
     """
     title = control_kind(kind).title
     nets = [net for net in found.values() if not isinstance(net, Exception)]
+    if kind == REFERENCE and (role or "subject") not in checkpoint.family.reference_roles:
+        raise ConditionUnsupported(
+            "{id} cannot paint just the {role} of a reference: nothing for {title} can.",
+            hint="Take its subject, and say in the prompt what of it is meant.",
+            id=checkpoint.id,
+            role=role,
+            title=checkpoint.family.title,
+        )
     if name is not None:
-        return _named(found, checkpoint, name)
-    meant = [net for net in nets if net.condition == kind]
+        named = _named(found, checkpoint, name)
+        if (kind == REFERENCE) != (REFERENCE in named.conditions):
+            raise ConditionUnsupported(
+                "{id} does not take a {kind}.", hint="Choose another one, or name none.", id=named.id, kind=title
+            )
+        return named
+    if kind in checkpoint.family.own_kinds:
+        return None
+    # One that knows nothing else knows it best.
+    meant = sorted((net for net in nets if kind in net.conditions), key=lambda net: len(net.conditions) > 1)
     fitting = [net for net in meant if fits(net, checkpoint)]
     if fitting:
         return fitting[0]
@@ -97,10 +129,11 @@ def choose_controlnet(
     fetch = f", such as {worth} from the Hugging Face hub," if worth else ""
     there = f" There is {meant[0].id}, but for {meant[0].family.title}." if meant else ""
     raise ConditionUnsupported(
-        "{id} cannot be guided by a {kind}: no ControlNet for that and for {title} is here.{there}",
+        "{id} cannot be guided by a {kind}: no {what} for that and for {title} is here.{there}",
         hint="Put one{fetch} into {folder}, its name as it is, or leave the condition out.",
         id=checkpoint.id,
         kind=title,
+        what="IP-Adapter" if kind == REFERENCE else "ControlNet",
         title=checkpoint.family.title,
         there=there,
         fetch=fetch,

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ..errors import Sentence
 from .errors import CheckpointUnreadable, EstimatorMissing, EstimatorUnsupported, NotAnEstimator
 from .hashing import content_hash
 from .names import find_name
@@ -85,12 +86,12 @@ RECOMMENDED_ESTIMATORS: Mapping[EstimatorTask, str] = {
 }
 """Where to get one: repositories of the Hugging Face hub."""
 _WORDS = {
-    EstimatorTask.DEPTH: "an estimator of depth",
-    EstimatorTask.NORMALS: "an estimator of normals",
-    EstimatorTask.SEGMENTATION: "a segmenter that knows ADE20K's things",
-    EstimatorTask.DETECTION: "a detector of people",
-    EstimatorTask.POSE: "an estimator of poses",
-    EstimatorTask.EDGES: "HED, a network for soft edges,",
+    EstimatorTask.DEPTH: Sentence("an estimator of depth"),
+    EstimatorTask.NORMALS: Sentence("an estimator of normals"),
+    EstimatorTask.SEGMENTATION: Sentence("a segmenter that knows ADE20K's things"),
+    EstimatorTask.DETECTION: Sentence("a detector of people"),
+    EstimatorTask.POSE: Sentence("an estimator of poses"),
+    EstimatorTask.EDGES: Sentence("HED, a network for soft edges,"),
 }
 
 
@@ -228,19 +229,20 @@ def maps_of(task: EstimatorTask) -> tuple[str, ...]:
 
 
 def _missing(kind: str, task: EstimatorTask, folder: str) -> EstimatorMissing:
-    values = {"kind": kind.replace("_", " "), "needed": _WORDS[task]}
     if task not in RECOMMENDED_ESTIMATORS:
         return EstimatorMissing(
             "There is no network here that makes maps of the kind {kind}: {needed} is needed.",
             hint="Convert ControlNetHED.pth of ControlNet's annotators to safetensors, and put that into {folder}.",
+            kind=kind.replace("_", " "),
+            needed=_WORDS[task],
             folder=folder,
-            **values,
         )
     return EstimatorMissing(
         "There is no network here that makes maps of the kind {kind}: {needed} is needed.",
         hint="Fetch one: paintbridge models pull {repository}",
+        kind=kind.replace("_", " "),
+        needed=_WORDS[task],
         repository=RECOMMENDED_ESTIMATORS[task],
-        **values,
     )
 
 

@@ -11,13 +11,21 @@ __all__ = ["ControlNetFacts", "DenoiserFacts", "FamilyFacts", "FillingFacts", "M
 
 
 class FamilyFacts(Protocol):
-    """A family's name, by which families are compared, and its title for people."""
+    """A family's name, by which families are compared, its title for people; the kinds of guides that it takes
+    itself, and what can be painted of a reference.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def title(self) -> str: ...
+
+    @property
+    def own_kinds(self) -> tuple[str, ...]: ...
+
+    @property
+    def reference_roles(self) -> tuple[str, ...]: ...
 
 
 class ModelFacts(Protocol):
@@ -38,12 +46,10 @@ class DenoiserFacts(ModelFacts, Protocol):
 
 
 class ControlNetFacts(DenoiserFacts, Protocol):
-    """A ControlNet, the kind of condition that it takes, None: none of Paintbridge's; and how it guides fills, if it
-    does.
-    """
+    """A ControlNet, the kinds of condition that it takes, of Paintbridge's; and how it guides fills, if it does."""
 
     @property
-    def condition(self) -> str | None: ...
+    def conditions(self) -> tuple[str, ...]: ...
 
     @property
     def inpainting(self) -> object: ...

@@ -77,7 +77,8 @@ def find_difference(
         return None
     family = [one for one in others if one.family.name == checkpoint.family.name]
     found: dict[InpaintSource, Part] = {}
-    for source in InpaintSource:
+    # The base last: to tell it may take the hash of a large file.
+    for source in (InpaintSource.INPAINTING, InpaintSource.BASE):
         fitting = (one for one in family if one.inpaint is (source is InpaintSource.INPAINTING))
         chosen = next((one for one in fitting if _is_source(one, source, check)), None)
         if chosen is None:

@@ -37,7 +37,7 @@ _COMFYUI: dict[str, tuple[str, ...]] = {
     "checkpoint": ("checkpoints", "diffusers", "diffusion_models", "unet"),
     "component": ("text_encoders", "clip", "vae"),
     "lora": ("loras",),
-    "controlnet": ("controlnet", MODEL_PATCHES),
+    "controlnet": ("controlnet", MODEL_PATCHES, "ipadapter"),
     "embedding": ("embeddings",),
     "estimator": (),
     "wildcards": (),

@@ -1,7 +1,7 @@
 """A job's conditions: pictures that guide the model, at the size of whatever plane is denoised."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,9 +9,18 @@ import torch
 from ..canvas.fitting import Resize
 from ..canvas.guides import read_guide
 from ..canvas.resample import resize
-from ..diffusion import GuideFiles, GuideInput, LatentModel, WeightedConditioner, guide_loader
+from ..diffusion import (
+    Conditioner,
+    GuideFiles,
+    GuideInput,
+    LatentModel,
+    TakesReferences,
+    WeightedConditioner,
+    guide_loader,
+)
 from ..models import control_kind
-from .request import Condition, InpaintingGuide
+from .references import reference_indices, shown_reference
+from .request import Condition, InpaintingGuide, Request
 
 __all__ = ["Fit", "Networks", "prepare_conditioners", "prepare_inpainting"]
 
@@ -23,10 +32,20 @@ Fit = Callable[[np.ndarray, Resize], np.ndarray]
 
 
 def prepare_conditioners(
-    conditions: Sequence[Condition], networks: Networks, model: LatentModel, fit: Fit
+    request: Request, networks: Networks, model: LatentModel, fit: Fit
 ) -> tuple[WeightedConditioner, ...]:
     """What guides the denoising of a plane: each condition with the network that was loaded for its guide."""
-    return tuple(_prepared(one, networks[one.guide], model, fit) for one in conditions)
+    indices = reference_indices(request)
+    return tuple(
+        WeightedConditioner(
+            _guide(one, networks, model, fit, indices.get(place)),
+            one.strength,
+            one.start,
+            one.end,
+            None if one.mask is None else _tensor(fit(one.mask, resize)[..., None]),
+        )
+        for place, one in enumerate(request.conditions)
+    )
 
 
 def prepare_inpainting(
@@ -44,15 +63,18 @@ def prepare_inpainting(
     )
 
 
-def _prepared(condition: Condition, network: Any, model: LatentModel, fit: Fit) -> WeightedConditioner:
-    picture = read_guide(condition.picture, control_kind(condition.kind).reading, fit)
-    return WeightedConditioner(
-        guide_loader(condition.guide).prepare(network, GuideInput(_tensor(picture), condition.kind), model),
-        condition.strength,
-        condition.start,
-        condition.end,
-        None if condition.mask is None else _tensor(fit(condition.mask, resize)[..., None]),
-    )
+def _guide(condition: Condition, networks: Networks, model: LatentModel, fit: Fit, index: int | None) -> Conditioner:
+    kind = control_kind(condition.kind)
+    if not kind.is_map:
+        picture = read_guide(condition.picture, kind.reading, lambda array, _: array)
+        if condition.guide is None:
+            assert index is not None
+            return cast(TakesReferences, model).reference(shown_reference(picture, model.checkpoint), index)
+    else:
+        picture = read_guide(condition.picture, kind.reading, fit)
+    assert condition.guide is not None
+    shown = GuideInput(_tensor(picture), condition.kind, role=str(condition.role))
+    return guide_loader(condition.guide).prepare(networks[condition.guide], shown, model)
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -65,7 +65,7 @@ def repaint(
             lambda: encode_context(model, prepared, start, begins_from=begins_from, guard=guard, check=check),
         )
     init_latents = context.init_latents
-    conditioners = prepare_conditioners(request.conditions, networks, model, prepared.fitted)
+    conditioners = prepare_conditioners(request, networks, model, prepared.fitted)
     if request.inpainting is not None and start is not None and request.settings.kind == "fill":
         seen, blank = looked_at(prepared, start)
         conditioners = (*conditioners, prepare_inpainting(request.inpainting, networks, model, seen, blank))

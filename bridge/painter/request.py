@@ -12,7 +12,7 @@ from ..canvas.geometry import Rect, Size
 from ..diffusion import GuideFiles, LatentModel, Placement
 from ..models import Checkpoint, ConditionUnsupported, control_kind
 from ..models.samplers import check_sampler
-from ..protocol.job import STRENGTHS, JobSettings
+from ..protocol.job import STRENGTHS, JobSettings, ReferenceRole
 from .errors import PictureMissing
 
 __all__ = [
@@ -31,19 +31,22 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Condition:
-    """Guidance by another picture, (h, w, c) float32 of the context's size.
+    """Guidance by another picture, (h, w, c) float32 of the context's size; a reference is of any.
 
     `kind` is one of `bridge.models.CONTROL_KINDS`, which says what channels the picture may have. `guide` is what
-    guides the model by it, on disk. `mask` is (h, w), where it counts. `start` and `end` are shares of the steps.
+    guides the model by it, on disk; None: the model itself takes it. `role` is what of a reference is painted, `name`
+    what prompts call it by. `mask` is (h, w), where it counts. `start` and `end` are shares of the steps.
     """
 
     kind: str
     picture: np.ndarray
-    guide: GuideFiles
+    guide: GuideFiles | None
     mask: np.ndarray | None = None
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    role: ReferenceRole = ReferenceRole.SUBJECT
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Request:
     def guides(self) -> tuple[GuideFiles, ...]:
         """All that guide it, each once."""
         inpainting = () if self.inpainting is None else (self.inpainting.guide,)
-        return tuple(dict.fromkeys((*(condition.guide for condition in self.conditions), *inpainting)))
+        return tuple(dict.fromkeys((*(one.guide for one in self.conditions if one.guide is not None), *inpainting)))
 
     @property
     def strength(self) -> float:
@@ -201,9 +204,17 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
     if request.selection is not None and request.selection.shape != shape:
         raise PictureMissing("The selection is not of the size that was planned.", hint="Plan the job again.")
     for condition in request.conditions:
-        if condition.picture.shape[:2] != shape or (condition.mask is not None and condition.mask.shape != shape):
+        is_map = control_kind(condition.kind).is_map
+        whole = condition.picture.shape[:2] == shape or not is_map
+        if not whole or (condition.mask is not None and condition.mask.shape != shape):
             raise PictureMissing("A condition is not of the size that was planned.", hint="Plan the job again.")
-        control_kind(condition.kind)
+        if condition.guide is None and condition.kind not in checkpoint.family.own_kinds:
+            raise ConditionUnsupported(
+                "{id} does not take a {kind} by itself.",
+                hint="Leave it out, or choose another checkpoint.",
+                id=checkpoint.id,
+                kind=control_kind(condition.kind).title,
+            )
     for guide in request.guides:
         guide.check_fits(checkpoint)
     if request.settings.sampling.sampler is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..diffusion import EncodedPrompts, LatentModel, embeddings_of
 from .hints import about_regions, about_sampler
 from .oom_guard import OomGuard
+from .references import about_references
 from .request import Request
 
 __all__ = ["SamplingParams", "resolve_sampling"]
@@ -42,6 +43,7 @@ def resolve_sampling(
     steps = said.steps if said.steps is not None else default_steps
     guidance = float(said.guidance if said.guidance is not None else default_guidance)
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
+    prompt, negative = (about_references(one, request, checkpoint) for one in (words.prompt, words.negative_prompt))
     guided = guidance != 1 and not model.guidance_embeds
 
     def encoded(positive: str, negative: str) -> EncodedPrompts:
@@ -58,8 +60,11 @@ def resolve_sampling(
             key, lambda: guard.retry(lambda: model.encode_prompts(positive, negative, guided=guided))
         )
 
-    prompts = encoded(words.prompt, words.negative_prompt)
-    regions = tuple(encoded(one.prompt, one.negative_prompt) for one in request.regions)
+    prompts = encoded(prompt, negative)
+    regions = tuple(
+        encoded(*(about_references(text, request, checkpoint) for text in (one.prompt, one.negative_prompt)))
+        for one in request.regions
+    )
     about_prompts = dict.fromkeys(hint for one in (prompts, *regions) for hint in one.hints)
     hints = (
         *about_prompts,

@@ -66,7 +66,7 @@ class TiledRefine:
             denoise_mask=None,
             masked_image_latents=None,
             mask=None,
-            conditioners=prepare_conditioners(prepared.request.conditions, networks, model, plane.fitted),
+            conditioners=prepare_conditioners(prepared.request, networks, model, plane.fitted),
             regions=place_regions(prepared.request.regions, [one.prompt for one in first.regions], model, plane.fitted),
         )
         self.steps = self._tiled(self._inputs).steps

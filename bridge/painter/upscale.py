@@ -77,7 +77,7 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             guidance=sampling.guidance,
             strength=request.strength,
             init_latents=init_latents,
-            conditioners=prepare_conditioners(request.conditions, networks, model, fit),
+            conditioners=prepare_conditioners(request, networks, model, fit),
             regions=place_regions(request.regions, sampling.region_prompts, model, fit),
             fast=request.settings.sampling.fast,
         )

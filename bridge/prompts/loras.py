@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 from .errors import PromptUnreadable, quoted
 
-__all__ = ["LORA_TAGS", "STRONGEST", "NamedLora", "drop_tags", "take_loras", "take_tags"]
+__all__ = ["LAYER_TAG", "LORA_TAGS", "STRONGEST", "NamedLora", "drop_tags", "take_loras", "take_tags"]
 
 _MOST = 32
 
 LORA_TAGS = ("lora", "lyco")
 """The kinds of tags that name a LoRA, in lower case."""
 
+LAYER_TAG = "layer"
+"""The kind of tags that name a reference (`.layers`)."""
+
 STRONGEST = 10.0
 """Weights and strengths lie within this and its negative. What artists use lies below 2."""
 
 # Things in angle brackets as the WebUI has them. A heart (<3) is none.
 _TAG = re.compile(r"(?<!\\)<(\w+):([^<>]*)>")
-_UNCLOSED = re.compile(r"(?<!\\)<(?:lora|lyco|hypernet):.*", re.IGNORECASE)
+_UNCLOSED = re.compile(r"(?<!\\)<(?:lora|lyco|hypernet|layer):[^>]*$", re.IGNORECASE)
 _HOW = "Write <lora:name:0.8>, or <lora:name>."
 
 
@@ -32,8 +35,8 @@ class NamedLora:
 
 
 def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
-    """`text` without its LoRAs; and these, in the order in which they were written. One that is named twice counts with
-    the sum.
+    """`text` without its LoRAs, and these, in the order in which they were written. One that is named twice counts with
+    the sum. References stay in the text.
 
     Raises PromptUnreadable for a LoRA that is not written as it must be.
     """
@@ -46,6 +49,8 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
                 kind=kind,
                 said=said,
             )
+        if kind.lower() == LAYER_TAG:
+            continue
         if kind.lower() not in LORA_TAGS:
             raise PromptUnreadable(
                 "<{kind}:{said}> is nothing that Paintbridge knows.", hint=_HOW, kind=kind, said=said
@@ -61,7 +66,7 @@ def take_loras(text: str) -> tuple[str, tuple[NamedLora, ...]]:
             count=len(strengths),
             most=_MOST,
         )
-    rest = _TAG.sub("", text)
+    rest = drop_tags(text, lambda kind, _: kind.lower() != LAYER_TAG)
     if unclosed := _UNCLOSED.search(rest):
         raise PromptUnreadable('"{said}" has no ">" at its end.', hint=_HOW, said=quoted(unclosed[0]))
     return rest, tuple(NamedLora(name, strength) for name, strength in strengths.items())

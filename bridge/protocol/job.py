@@ -30,6 +30,7 @@ __all__ = [
     "JobSettings",
     "Mode",
     "OnDisconnect",
+    "ReferenceRole",
     "Region",
     "ResultFormat",
     "Sampling",
@@ -87,6 +88,14 @@ class ContextKind(StrEnum):
     RECT = "rect"
 
 
+class ReferenceRole(StrEnum):
+    """What of a reference is painted."""
+
+    SUBJECT = "subject"
+    STYLE = "style"
+    LAYOUT = "layout"
+
+
 class OnDisconnect(StrEnum):
     """What becomes of a job when the connection is lost."""
 
@@ -129,12 +138,13 @@ class Condition:
     Of four, where any pixel is transparent, the alpha is the lines, whatever their colour; otherwise lines are dark on
     a light ground, or light on a dark one. `depth` has 1, 3 or 4 channels, white is nearest. The others have 3 or 4:
     `normal`, where surfaces face (red: left, green: up, blue: towards us); `pose`, OpenPose's skeletons on black or on
-    nothing; `label_map`, areas in the colours of ADE20K's things; `blur`, the picture out of focus. docs/conditions.md
-    tells more. Any other kind is refused as `unsupported_condition`.
+    nothing; `label_map`, areas in the colours of ADE20K's things; `blur`, the picture out of focus. A `reference`
+    is another picture, of 3 or 4 channels, whose subject, style or layout is painted. docs/conditions.md tells more.
+    Any other kind is refused as `unsupported_condition`.
     """
 
     kind: str = described("What the picture says.", min=1, max=32)
-    picture: Picture = described("The picture, of the context's size.")
+    picture: Picture = described("The picture, of the context's size; a reference is of any size.")
     mask: Optional[Picture] = described("Where it counts, and how much, one channel; none: everywhere.", None)
     strength: float = described("Its weight; 0: it does not count.", 1.0, min=0.0, max=2.0)
     start: float = described(
@@ -144,7 +154,13 @@ class Condition:
         "It counts in steps that end at this share of the denoising or before.", 1.0, min=0.0, max=1.0
     )
     controlnet: Optional[str] = described(
-        "Which ControlNet takes it; none: the bridge's choice for the kind.", None, max=256
+        "Which ControlNet or IP-Adapter takes it; none: the bridge's choice for the kind.", None, max=256
+    )
+    role: Optional[ReferenceRole] = described(
+        "What of a reference is painted; none: its subject. With kind reference only.", None
+    )
+    name: Optional[str] = described(
+        "What prompts call a reference by: `<layer:NAME>`. With kind reference only.", None, max=64
     )
 
 

@@ -54,7 +54,9 @@ class Recipe:
     loras: tuple[LoraUse, ...] = described("LoRAs that the prompt named.", (), max=32)
     embeddings: tuple[EmbeddingUse, ...] = described("Textual inversions that the prompts named.", (), max=64)
     controlnet_hashes: tuple[str, ...] = described(
-        "SHA-256 of the weights of each condition's ControlNet, in the conditions' order.", (), max=16
+        "SHA-256 of the weights of what takes each condition, in the conditions' order; empty: the checkpoint itself.",
+        (),
+        max=16,
     )
     inpaint_controlnet_hash: str = described(
         "SHA-256 of the weights of the ControlNet that was shown what is painted on; empty: none was.", "", max=64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ def serve(
     configure_logs(level=settings.log_level, form=settings.log_format)
 
     def ready(url: str) -> None:
+        # What has been imported stays: looked through at each collection, it would put them off for so long that what
+        # connections and requests leave behind would pile up.
+        gc.freeze()
         print(f"Paintbridge listens on {url}", flush=True)
         if on_ready is not None:
             on_ready(url)

@@ -70,10 +70,10 @@ class ModelList:
         """
         _first(self.inventories, lambda inventory: inventory.check_estimators(kind, name))
 
-    def controlnets(self) -> dict[str, str]:
+    def controlnets(self) -> dict[str, tuple[str, ...]]:
         """The kinds of condition that ControlNets take, by their names; those that take none are left out."""
         nets = (net for inventory in self.inventories for net in inventory.controlnets)
-        return {net.id: net.condition for net in nets if isinstance(net, ControlNetEntry) and net.condition is not None}
+        return {net.id: net.conditions for net in nets if isinstance(net, ControlNetEntry) and net.conditions}
 
 
 def _first(inventories: Iterable[Inventory], answer: Callable[[Inventory], T]) -> T:

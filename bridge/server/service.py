@@ -184,7 +184,7 @@ class Service:
         """Have the engine let go of what is loaded, after the jobs that are under way."""
         self._engine.free()
 
-    async def controlnets(self) -> dict[str, str]:
+    async def controlnets(self) -> dict[str, tuple[str, ...]]:
         """The kinds of condition that ControlNets take, by their names."""
         return (await self.models.current()).controlnets()
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
-from ..control_kinds import CONTROL_KINDS
+from ..control_kinds import CONTROL_KINDS, REFERENCE
 from ..engine.port import picture_seeds
-from ..prompts import Options, ParsedPrompt, PromptUnreadable, read, read_region
+from ..prompts import Options, ParsedPrompt, PromptUnreadable, named_as, read, read_region
 from ..protocol.errors import BridgeError
-from ..protocol.messages import MODES, JobKind, JobOrder, Picture, Submit, Train
+from ..protocol.messages import MODES, Condition, JobKind, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
 from ..protocol.wire import FRAME_BYTES
 from .pictures import check_picture, check_pixels
@@ -79,9 +79,12 @@ def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
     words, seeds = submit.settings.conditioning, picture_seeds(submit.settings.sampling)
     try:
         parsed = [read(words.prompt, words.negative_prompt, seed, options) for seed in seeds]
-        for seed in seeds:
-            for region in words.regions:
-                read_region(region.prompt, region.negative_prompt or "", seed, options)
+        parsed_regions = [
+            read_region(one.prompt, one.negative_prompt or "", seed, options) for seed in seeds for one in words.regions
+        ]
+        named = {one.name: "" for one in words.conditions if one.name is not None}
+        for one in (*parsed, *parsed_regions):
+            named_as(one.positive + one.negative, named)
     except PromptUnreadable as error:
         raise BridgeError(error.code, error.message, error.hint) from None
     _check_length(submit, parsed)
@@ -147,14 +150,37 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
         if condition.start > condition.end:
             raise BridgeError("out_of_range", "The {name} would end before it starts.", name=name)
         check_picture(condition.picture, most_pixels=most_pixels)
-        _check_shape(name, condition.picture, CONTROL_KINDS[condition.kind].channels, submit)
+        if CONTROL_KINDS[condition.kind].is_map:
+            _check_shape(name, condition.picture, CONTROL_KINDS[condition.kind].channels, submit)
+        else:
+            _check_channels(name, condition.picture, CONTROL_KINDS[condition.kind].channels)
         if condition.mask is not None:
             check_picture(condition.mask, most_pixels=most_pixels)
             _check_shape(f"{name}'s mask", condition.mask, (1,), submit)
-
     for region in submit.settings.conditioning.regions:
         check_picture(region.mask, most_pixels=most_pixels)
         _check_shape("region's mask", region.mask, (1,), submit)
+    _check_references(submit.settings.conditioning.conditions)
+
+
+def _check_references(conditions: Sequence[Condition]) -> None:
+    for one in conditions:
+        if one.kind != REFERENCE and (one.role is not None or one.name is not None):
+            raise BridgeError(
+                "unsupported_condition",
+                "A {kind} has no role and no name; references have.",
+                "Leave them out.",
+                kind=CONTROL_KINDS[one.kind].title,
+            )
+    names = [one.name for one in conditions if one.name is not None]
+    for name in names:
+        if not name.strip() or names.count(name) > 1:
+            raise BridgeError(
+                "unsupported_condition",
+                "The references' names must not be empty, and each must be another one; {name} is not.",
+                "Give each a name of its own, or none.",
+                name=repr(name),
+            )
 
 
 def _check_shape(name: str, picture: Picture, channels: tuple[int, ...], submit: Submit) -> None:

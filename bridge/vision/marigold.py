@@ -10,6 +10,7 @@ from torch import nn
 from ..canvas.types import FloatArray
 from ..diffusion.device import is_out_of_memory
 from ..models import CheckpointUnreadable, Estimator
+from ..models.estimators import MARIGOLD_PARTS
 
 __all__ = ["MarigoldNormals", "load_marigold"]
 
@@ -20,7 +21,9 @@ class MarigoldNormals(nn.Module):
     def __init__(self, pipeline: Any) -> None:
         super().__init__()
         self.pipeline = pipeline
-        self.unet, self.vae, self.text_encoder = pipeline.unet, pipeline.vae, pipeline.text_encoder
+        for part in MARIGOLD_PARTS:
+            self.add_module(part, getattr(pipeline, part))
+        self._denoiser: nn.Module = self.get_submodule(MARIGOLD_PARTS[0])
 
     def estimate(self, rgb: torch.Tensor, seed: int, check: Callable[[], None]) -> FloatArray:
         """Where surfaces face, as colours (h, w, 3): red to the left, green up, blue towards us.
@@ -30,7 +33,7 @@ class MarigoldNormals(nn.Module):
             seed: of the noise that it begins from.
             check: called before each step; may raise to end it.
         """
-        hook = self.unet.register_forward_pre_hook(lambda *_: check())
+        hook = self._denoiser.register_forward_pre_hook(lambda *_: check())
         try:
             found = self.pipeline(
                 rgb[None],

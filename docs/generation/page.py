@@ -37,9 +37,12 @@ def page_fields() -> str:
     """The module's text."""
     kinds = {kind: {"modes": modes, "strength": STRENGTHS.get(kind, 1.0)} for kind, modes in MODES.items()}
     fields = [_field(field) for field in job_fields().values()]
-    return _TEXT.format(
-        version=PROTOCOL_VERSION, kinds=_js(kinds), scales=_js(SCALES), fields=json.dumps(fields, indent=2, default=str)
-    )
+    return _TEXT.format(version=PROTOCOL_VERSION, kinds=_js(kinds), scales=_js(SCALES), fields=_rows(fields))
+
+
+def _rows(fields: list[dict[str, Any]]) -> str:
+    """A line a field."""
+    return "[\n" + "".join(f"  {json.dumps(field, default=str)},\n" for field in fields) + "]"
 
 
 def _js(value: Any) -> str:

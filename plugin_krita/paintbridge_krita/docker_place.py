@@ -36,11 +36,8 @@ def place_once(docker: QtWidgets.QDockWidget) -> None:
 
 
 def say_on_canvas(words: str) -> None:
-    """In the way that Krita says things over the canvas, and in its status bar: the former can be switched off."""
+    """In the way that Krita itself says things over the canvas."""
     window = krita.Krita.instance().activeWindow()
-    if window is None:
-        return
-    window.qwindow().statusBar().showMessage(" ".join(words.split()), _SHOWN_MS)
-    view = window.activeView()
+    view = None if window is None else window.activeView()
     if view is not None:
         view.showFloatingMessage(words, QtGui.QIcon(), _SHOWN_MS, _MEDIUM)

@@ -78,7 +78,7 @@ def plain_field(field: JobField) -> Field:
         for value in core:
             widget.add(value.value, value.value)
     else:
-        widget = TextField()
+        widget = OptionalText() if field.spec.optional else TextField()
     if core not in (int, float):
         # Qt tells a text that is an enum's member from the same text.
         widget.set_field_value(str(default) if isinstance(default, StrEnum) else default)
@@ -211,6 +211,16 @@ class TextField(TextShortcutOverride, QtWidgets.QLineEdit):
 
     def set_field_value(self, value: Any) -> None:
         self.setText(value)
+
+
+class OptionalText(TextField):
+    """A line of text, or None where nothing is written."""
+
+    def field_value(self) -> Any:
+        return self.text() or None
+
+    def set_field_value(self, value: Any) -> None:
+        self.setText(value or "")
 
 
 class SeedField(TextField):

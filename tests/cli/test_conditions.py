@@ -78,7 +78,7 @@ def test_it_is_read_with_its_options() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "scribble", "scribble=", "reference=a.png", "lines=a.png", "scribble=a.png,strength=3",
+        "scribble", "scribble=", "dream=a.png", "lines=a.png", "scribble=a.png,strength=3",
         "scribble=a.png,strength=nan", "scribble=a.png,start=x", "scribble=a.png,start=0.8,end=0.2",
     ],
 )  # fmt: skip
@@ -93,8 +93,8 @@ def test_what_is_said_wrongly_is_a_usage_error(text: str) -> None:
 def test_they_are_listed(home: Path, run: Any) -> None:
     listed = run("models", "list", "--json", home=home)
     (net,) = listed.json["controlnets"]
-    assert (net["name"], net["condition"], net["program"]) == ("tiny_scribble", "scribble", "Paintbridge")
-    assert "> tiny_scribble: ControlNet for Stable Diffusion 1, takes scribbles" in run("models", "list", home=home).out
+    assert (net["name"], net["conditions"], net["program"]) == ("tiny_scribble", ["scribble"], "Paintbridge")
+    assert "> tiny_scribble: ControlNet for Stable Diffusion 1, takes scribble" in run("models", "list", home=home).out
 
 
 def test_a_region_is_a_mask_and_a_prompt_that_may_have_commas() -> None:

@@ -253,6 +253,7 @@ def test_without_any_checkpoint_the_way_to_one_is_told(run: Any, alone: Path, mo
         "loras": [],
         "controlnets": [],
         "embeddings": [],
+        "estimators": [],
         "problems": {},
     }
 

@@ -214,7 +214,7 @@ def test_every_layout_loads_the_same(tmp_path, cpu, build, save):
     folder = build_tiny_controlnet(checkpoint, tmp_path / "net_scribble", speaks=0.2)
     file = inspect_controlnet(save(folder, tmp_path / "file_scribble.safetensors"))
     whole = inspect_controlnet(folder)
-    assert (file.family, file.shape, file.condition) == (whole.family, whole.shape, whole.condition)
+    assert (file.family, file.shape, file.conditions) == (whole.family, whole.shape, whole.conditions)
     one, other = (ModelCache(cpu).guides([net], check=none)[0].state_dict() for net in (whole, file))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -9,6 +9,7 @@ from diffusers import DDIMScheduler, StableDiffusionXLControlNetUnionPipeline
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet, build_tiny_union, save_single_controlnet
 
+from bridge.control_kinds import map_kinds
 from bridge.diffusion import DenoiseInputs, Device, GuideInput, ModelCache, WeightedConditioner, denoise, guide_loader
 from bridge.models import ControlNetRegistry, inspect, inspect_controlnet
 
@@ -49,9 +50,9 @@ def net_of(folder, name):
     return inspect_controlnet(folder / "models" / "controlnet" / name)
 
 
-def guide(made, net, model, picture, mask, strength=1.0):
+def guide(made, net, model, picture, mask, strength=1.0, kind=None):
     (network,) = made[1].guides([net], check=none)
-    conditioner = guide_loader(net).prepare(network, GuideInput(picture, None, mask), model)
+    conditioner = guide_loader(net).prepare(network, GuideInput(picture, kind, mask), model)
     return WeightedConditioner(conditioner, strength, 0.0, 1.0, None)
 
 
@@ -70,7 +71,7 @@ def test_promax_repaints_as_in_diffusers(made, shown, layout):
     folder, cache, model, _ = made
     path = folder / "single" / "union_promax.safetensors"
     net = net_of(folder, "promax") if layout == "folder" else inspect_controlnet(path)
-    assert (net.family.name, net.loader, net.condition) == ("SDXL", "controlnet_union", None)
+    assert (net.family.name, net.loader, net.conditions) == ("SDXL", "controlnet_union", map_kinds())
     assert net.inpainting is not None
     picture, mask = shown
     (network,) = cache.guides([net], check=none)
@@ -85,6 +86,27 @@ def test_promax_repaints_as_in_diffusers(made, shown, layout):
         control_image=[torch.where(mask > 0, 0.0, picture)], control_mode=[7], controlnet_conditioning_scale=0.8,
     ).images  # fmt: skip
     found = painted(model, guide(made, net, model, picture, mask, 0.8))
+    assert apart(found, expected) < 1e-4
+    assert apart(found, painted(model)) > 0.01
+
+
+@pytest.mark.parametrize("kind", ["pose", "depth", "scribble", "line_art", "normal", "label_map", "blur"])
+def test_a_union_takes_each_kind_by_its_number_as_in_diffusers(made, shown, kind):
+    folder, cache, model, _ = made
+    net, (picture, _) = net_of(folder, "promax"), shown
+    (network,) = cache.guides([net], check=none)
+    pipe = StableDiffusionXLControlNetUnionPipeline.from_pretrained(
+        model.checkpoint.path, controlnet=network, local_files_only=True
+    )
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    pipe.set_progress_bar_config(disable=True)
+    number = ["pose", "depth", "scribble", "line_art", "normal", "label_map", "blur"].index(kind)
+    expected = pipe(
+        "a red flower", negative_prompt="blue sky", num_inference_steps=4, guidance_scale=3.0, height=64, width=64,
+        latents=torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(7)), output_type="latent",
+        control_image=[picture], control_mode=[number], controlnet_conditioning_scale=0.8,
+    ).images  # fmt: skip
+    found = painted(model, guide(made, net, model, picture, None, 0.8, kind))
     assert apart(found, expected) < 1e-4
     assert apart(found, painted(model)) > 0.01
 
@@ -119,10 +141,11 @@ def test_the_one_for_fills_is_chosen(made):
     assert registry.choose_inpainting(sdxl.checkpoint, "promax").id == "promax"
     assert registry.choose_inpainting(sd1.checkpoint).id == "control_v11p_sd15_inpaint"
     assert registry.choose_inpainting(replace(sdxl.checkpoint, inpaint=True)) is None
-    # One of six kinds was not trained to repaint, and is for no kind of picture that an artist names.
+    # One of six kinds was trained neither to repaint nor on blurred pictures.
     assert net_of(folder, "a_six").inpainting is None
+    assert set(map_kinds()) - set(net_of(folder, "a_six").conditions) == {"blur"}
     assert net_of(folder, "b_scribble").inpainting is None
-    assert net_of(folder, "b_scribble").condition == "scribble"
+    assert net_of(folder, "b_scribble").conditions == ("scribble",)
 
 
 def test_a_tile_is_shown_its_part(made, shown):

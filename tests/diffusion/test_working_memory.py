@@ -79,6 +79,25 @@ def test_flux2_with_a_reference_of_the_same_size(family):
     check(FAMILIES[family].working_memory.denoiser, found)
 
 
+def test_flux1():
+    tokens, half = (EDGE // 16) ** 2, torch.bfloat16
+
+    def compute(transformer):
+        transformer(
+            hidden_states=torch.zeros(1, tokens, transformer.config.in_channels, dtype=half),
+            encoder_hidden_states=torch.zeros(1, 512, transformer.config.joint_attention_dim, dtype=half),
+            pooled_projections=torch.zeros(1, transformer.config.pooled_projection_dim, dtype=half),
+            timestep=torch.ones(1, dtype=half),
+            guidance=torch.ones(1, dtype=half),
+            img_ids=torch.zeros(tokens, 3),
+            txt_ids=torch.zeros(512, 3),
+        )
+
+    kind = diffusers.FluxTransformer2DModel
+    found = peak_of("Flux1", "transformer", kind, half, compute, num_layers=2, num_single_layers=2)
+    check(FAMILIES["Flux1"].working_memory.denoiser, found)
+
+
 def test_z_image():
     side, half = EDGE // 8, torch.bfloat16
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_checkpoints import build_tiny_sd1, build_tiny_sdxl
 from tiny_controlnets import build_tiny_controlnet
+from tiny_flux1 import build_tiny_flux1
 from tiny_flux2 import build_tiny_flux2
 from tiny_loras import build_tiny_lora
 from tiny_z_image import build_tiny_z_image
@@ -20,8 +21,8 @@ from bridge.client import Bridge
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with tiny checkpoints: `inpaint` and `base` paint 64 pixels, `large` 256, `slow` takes its time, and
-    `klein`, FLUX.2's, and `zimage`, whose fills `zimage_union` guides. And LoRAs: `ink` for all of SD1, `large` for
-    none, and a pickle; and the name of a textual inversion.
+    `klein`, FLUX.2's, `zimage`, whose fills `zimage_union` guides, and `schnell`, FLUX.1's. And LoRAs: `ink` for all
+    of SD1, `large` for none, and a pickle; and the name of a textual inversion.
     """
     home = tmp_path_factory.mktemp("home")
     build_tiny_sd1(home / "models" / "inpaint", inpaint=True)
@@ -29,6 +30,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_tiny_sd1(home / "models" / "large", inpaint=False, size=256)
     build_tiny_flux2(home / "models" / "klein", size=128)
     build_tiny_z_image(home / "models" / "zimage", size=128)
+    build_tiny_flux1(home / "models" / "schnell", kind="schnell", size=128)
     guides = home / "models" / "controlnet"
     build_tiny_controlnet(home / "models" / "base", guides / "tiny_scribble", seed=1, speaks=0.3)
     build_tiny_controlnet(home / "models" / "base", guides / "tiny_seg", seed=2, speaks=0.3)

@@ -13,9 +13,9 @@ from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import ResultFormat, flat_settings
 
 SCENE = Scene.of(171, 133, (60, 40, 50, 40))
-families = pytest.mark.parametrize("checkpoint", ["klein", "zimage"])
-STEPS = {"klein": 4, "zimage": 9}
-GUIDES = {"klein": "off", "zimage": "zimage_union"}
+families = pytest.mark.parametrize("checkpoint", ["klein", "zimage", "schnell"])
+STEPS = {"klein": 4, "zimage": 9, "schnell": 4}
+GUIDES = {"klein": "off", "zimage": "zimage_union", "schnell": "off"}
 
 
 @families

@@ -204,6 +204,10 @@ def test_where_it_does_not_belong_it_is_not_used(home: Path, models: Path, name:
 
 def test_it_wants_both_sources_and_tells_them_by_content(home: Path, models: Path, tmp_path: Path,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    (home / "checkpoints.toml").write_text('["near"]\ninpainting = "difference"\n')
+    found, (hint,) = filling(models, "near")
+    assert not found.inpaint
+    assert "there is none for it" in hint
     (home / "checkpoints.toml").unlink()
     assert filling(models, "near") == (Registry([models]).get("near"), ())
     folder = tmp_path / "some"

@@ -84,7 +84,7 @@ async def test_each_kind_is_listed_with_what_lists_and_plans_need(folder: Path) 
     assert (lora.id, lora.family.name, lora.trigger_words) == ("ink", "SD1", ("ink wash",))
     (net,) = inventory.controlnets
     assert isinstance(net, ControlNetEntry)
-    assert (net.id, net.condition) == ("outline_scribble", "scribble")
+    assert (net.id, net.conditions) == ("outline_scribble", ("scribble",))
     inventory.check(checkpoint, loras=["ink"], conditions=[SCRIBBLE])
     assert [entry.name for entry in inventory.recommended] == [entry.hub_id for entry in RECOMMENDED]
 

@@ -12,8 +12,8 @@ from bridge.protocol.errors import BridgeError
 from bridge.protocol.messages import Progress
 
 SCENE = Scene.of(96, 80, (30, 20, 30, 30))
-# The first, one in the middle, the last: a new worker takes seconds. `denoise` is killed in tests/e2e/test_robust.py.
-STAGES = ("load", "encode", "compose")
+# The first and the last: a new worker takes seconds. One is killed in the middle in tests/e2e/test_robust.py.
+STAGES = ("load", "compose")
 
 
 def refusal(bridge: Bridge, scene: Scene = SCENE, **fields: object) -> BridgeError:

@@ -107,27 +107,31 @@ def test_the_families_configs_are_those_of_their_unets(family, width, weights):
 )
 def test_what_its_pictures_mean_is_told_by_its_name(made, tmp_path, name, condition):
     _, folder = made["SD1"]
-    assert inspect_controlnet(Path(shutil.copytree(folder, tmp_path / name))).condition == condition
+    assert inspect_controlnet(Path(shutil.copytree(folder, tmp_path / name))).conditions == (
+        (condition,) if condition else ()
+    )
     file = save_single_controlnet(folder, tmp_path / f"{name}.safetensors")
-    assert inspect_controlnet(file).condition == condition
+    assert inspect_controlnet(file).conditions == ((condition,) if condition else ())
     # As the weights of many are called; as the Hugging Face cache files them.
     whole = tmp_path / "other" / name
     whole.mkdir(parents=True)
     shutil.copy(file, whole / "diffusion_pytorch_model.safetensors")
-    assert inspect_controlnet(whole / "diffusion_pytorch_model.safetensors").condition == condition
+    assert inspect_controlnet(whole / "diffusion_pytorch_model.safetensors").conditions == (
+        (condition,) if condition else ()
+    )
     snapshot = tmp_path / f"models--someone--{name}" / "snapshots" / "0123abcd"
     shutil.copytree(folder, snapshot)
-    assert inspect_controlnet(snapshot).condition == condition
+    assert inspect_controlnet(snapshot).conditions == ((condition,) if condition else ())
 
 
 def test_it_is_told_by_what_its_trainer_wrote_down(made, tmp_path):
     folder = Path(shutil.copytree(made["SD1"][1], tmp_path / "mine"))
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "_name_or_path": "out/my_scribble"}))
-    assert inspect_controlnet(folder).condition == "scribble"
+    assert inspect_controlnet(folder).conditions == ("scribble",)
     tensors = load_file(folder / "diffusion_pytorch_model.safetensors")
     save_file(tensors, tmp_path / "b.safetensors", metadata={"modelspec.title": "Segmentation for all"})
-    assert inspect_controlnet(tmp_path / "b.safetensors").condition == "label_map"
+    assert inspect_controlnet(tmp_path / "b.safetensors").conditions == ("label_map",)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,7 @@ def test_the_right_one_is_chosen_and_what_lacks_is_said(made, place):
         ("label_map", None, "There is sdxl_seg, but for Stable Diffusion XL"),
         ("scribble", "sdxl_seg", "was made for Stable Diffusion XL"),
         ("scribble", "nobody", "no ControlNet named 'nobody'"),
-        ("reference", None, "cannot be guided by a reference yet"),
+        ("dream", None, "cannot be guided by a dream yet"),
     ):
         with pytest.raises(ConditionUnsupported, match=words) as refused:
             registry.choose(kind, sd1, name)

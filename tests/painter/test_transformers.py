@@ -120,6 +120,7 @@ def test_generates_with_previews_by_the_prompt_and_the_negative_one(studio, mode
         assert np.array_equal(layer.layer.pixels, other.layer.pixels) == without_effect
 
 
+@pytest.mark.parametrize("model", ["Z-Image Turbo", "FLUX.1 Fill"], indirect=True)
 def test_refines_a_large_selection_in_tiles(studio, model):
     canvas = studio.photograph("lake-sherburne", width=601, height=447)
     card = replace(model.checkpoint.card, native_pixels=256 * 256)

@@ -68,7 +68,7 @@ TWO = Inventory(
     "two",
     checkpoints=(checkpoint("beta", inpaint=True), checkpoint("gamma")),
     loras=(LoraEntry("ink", None, SD1), LoraEntry("wash", None, SD1)),
-    controlnets=(ControlNetEntry("lines", None, SD1, SHAPE, "scribble"),),
+    controlnets=(ControlNetEntry("lines", None, SD1, SHAPE, ("scribble",)),),
     default_checkpoint="gamma",
     recommended=(pullable("a/first", "gamma"), pullable("a/second", None)),
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["BEAT_SECONDS", "SILENT_SECONDS"]
 
-BEAT_SECONDS, SILENT_SECONDS = 0.1, 2.0
+BEAT_SECONDS, SILENT_SECONDS = 0.1, 5.0
 _DAY = 86400.0
 
 _ahead = 0.0

@@ -59,6 +59,12 @@ def close_one(document):
 def open_ones():
     # Not those in which colours are converted meanwhile, which nobody sees.
     return [view.document() for view in Krita.views()]
+def question():
+    return next((one for one in QtWidgets.QApplication.topLevelWidgets()
+                 if one.objectName() == "paintbridge_leaving" and one.isVisible()), None)
+def answer(name):
+    button = getattr(QtWidgets.QMessageBox.StandardButton, name)
+    question().button(button).click()
 def discard_all():
     part("results").selectAll()
     docker.discard()
@@ -211,6 +217,18 @@ class KritaDocker:
     def close_all(self) -> None:
         """Close all documents, and leave the docker as it was."""
         self.ask("closed()")
+
+    def close_asked(self, code: str) -> str:
+        """Close the document that code gives, of which pictures wait. Returns the question, which is agreed to."""
+        before = self.ask("len(open_ones())")
+        # Held here: a timer forgets what nobody holds.
+        self.ask(f"leaving = {code}\nleaving.waitForDone(); let_layers_list_update(); leaving.setModified(False)")
+        self.ask("QtCore.QTimer.singleShot(0, leaving.close)")
+        wait_for(lambda: self.ask("question() is not None"), "the question before a document is closed")
+        words = str(self.ask("question().text()"))
+        self.ask("answer('Close')")
+        wait_for(lambda: self.ask("len(open_ones())") == before - 1, "it to be closed")
+        return words
 
     def pixels(self, code: str, shape: tuple[int, ...], dtype: Any = np.uint8) -> np.ndarray:
         """What code has packed."""

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 from transformers import Qwen3Config, Qwen3Model
 
-from bridge.control_kinds import ControlKind, PictureReading, register_control_kind
+from bridge.control_kinds import ControlKind, PictureReading
 from bridge.diffusion import (
     Device,
     EncodedPrompts,
@@ -37,6 +37,7 @@ from bridge.diffusion.schedules.flow_matching import LinearMu
 from bridge.models import Checkpoint, ConditionUnsupported, Family
 from bridge.models.card import read_card
 from bridge.models.checkpoint import DenoiserShape
+from bridge.models.control_kinds import register_control_kind
 from bridge.models.families import Recognition, TextPart, register
 from bridge.models.hashing import content_hash
 from bridge.models.parts import Layout

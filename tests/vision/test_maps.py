@@ -9,7 +9,7 @@ import pytest
 from bridge.canvas.errors import ValueOutOfRange
 from bridge.canvas.geometry import Size
 from bridge.canvas.guides import read_guide
-from bridge.control_kinds import CONTROL_KINDS
+from bridge.control_kinds import CONTROL_KINDS, map_kinds
 from bridge.models import CheckpointUnreadable
 from bridge.models.estimators import ESTIMATED_BY
 from bridge.vision import MapOptions, Scene, make_map
@@ -32,7 +32,7 @@ def scene(bench, kind, names, rgb, check=lambda: None, **options):
 
 
 def test_every_kind_is_made_and_told():
-    assert set(MAKERS) == set(ESTIMATED_BY) == set(CONTROL_KINDS) - {"swatch"}
+    assert set(MAKERS) == set(ESTIMATED_BY) == set(map_kinds())
     assert {kind for kind, _ in WAYS} == set(MAKERS)
 
 

@@ -18,6 +18,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from ...models import Checkpoint, Family
 from ..autoencoder import decode_unscaled, encode_unscaled, picture_of
+from ..conditioning.reference_tokens import ReferenceConditioner, ReferenceLatents, attention_bias, seen_references
 from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
@@ -124,8 +125,8 @@ class Flux2Model:
 
     @property
     def effects(self) -> tuple[type[Effect], ...]:
-        """No guides' yet."""
-        return ()
+        """References."""
+        return (ReferenceLatents,)
 
     @property
     def guidance_embeds(self) -> bool:
@@ -159,6 +160,10 @@ class Flux2Model:
         check_finite(pixels, ModelStep.VAE, self)
         return picture_of(pixels)
 
+    def reference(self, rgb: np.ndarray, index: int) -> ReferenceConditioner:
+        """As `TakesReferences.reference`."""
+        return ReferenceConditioner(self.encode(rgb), index)
+
     def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
         """One channel; what is masked in part of a latent's pixels is masked."""
         return pooled_mask(mask, self.pixels_per_latent)
@@ -169,34 +174,48 @@ class Flux2Model:
         latents = inputs.latents
         texts = [inputs.prompt.embeds, *(one.prompt.embeds for one in inputs.regions)]
         count, _, height, width = latents.shape
-        references = self._references(inputs)
+        around = self._around(inputs)
+        shown = seen_references([one.effect(inputs, {}) for one in inputs.conditioners])
+        references = (*around, *(ReferenceTokens.of(one.latents, None, one.index) for one in shown))
+        before = sum(len(one.positions) for one in around)
+        bias = attention_bias(shown, words=sum(one.shape[1] for one in texts), grid=(height, width), before=before)
+        regional = self._regional_bias(inputs, texts, around, references)
+        if regional is not None:
+            bias = regional if bias is None else regional + bias.to(regional)
         tokens = [_tokens(latents), *(one.tokens.to(latents).expand(count, -1, -1) for one in references)]
-        positions = [_grid(height, width, 0, latents.device), *(one.positions for one in references)]
+        positions = [_grid(height, width, 0, latents.device), *(one.positions.to(latents.device) for one in references)]
         predicted: torch.Tensor = self.transformer(
             hidden_states=torch.cat(tokens, dim=1),
             encoder_hidden_states=torch.cat(texts, dim=1).to(latents.dtype),
             timestep=torch.full((count,), float(inputs.timestep), device=latents.device),
             img_ids=torch.cat(positions),
             txt_ids=torch.cat([_text_positions(one.shape[1], latents.device) for one in texts]),
-            joint_attention_kwargs=self._attention(inputs, texts, references),
+            joint_attention_kwargs=None if bias is None else {"attention_mask": bias.to(latents)},
             return_dict=False,
         )[0]
         return predicted[:, : height * width].transpose(1, 2).reshape(latents.shape)
 
-    def _attention(
-        self, inputs: ModelInputs, texts: Sequence[torch.Tensor], references: Sequence[ReferenceTokens]
-    ) -> dict[str, Any] | None:
-        """Which tokens see which, where there are regions. A reference's belong to the place that they show."""
+    def _regional_bias(
+        self,
+        inputs: ModelInputs,
+        texts: Sequence[torch.Tensor],
+        around: Sequence[ReferenceTokens],
+        references: Sequence[ReferenceTokens],
+    ) -> torch.Tensor | None:
+        """Which tokens see which, where there are regions. What is `around` belongs to the regions that it shows, and
+        all prompts see the other references.
+        """
         if not inputs.regions:
             return None
         height, width = inputs.latents.shape[2:]
-        shares = shares_of_tokens(inputs.regions, (height, width))
-        places = [one.positions[:, 1] * width + one.positions[:, 2] for one in references]
-        shares = torch.cat([shares, *(shares[:, one.to(shares.device)] for one in places)], dim=1)
-        mask = joint_attention_mask([one.shape[1] for one in texts], shares, inputs.latents)
-        return {"attention_mask": mask}
+        plane = shares_of_tokens(inputs.regions, (height, width))
+        places = [one.positions[:, 1] * width + one.positions[:, 2] for one in around]
+        count = sum(len(one.positions) for one in references[len(around) :])
+        shown = [plane[:, one.to(plane.device)] for one in places]
+        shares = torch.cat([plane, *shown, plane.new_ones(len(plane), count)], dim=1)
+        return joint_attention_mask([one.shape[1] for one in texts], shares, inputs.latents)
 
-    def _references(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
+    def _around(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
         """The picture around what is masked, or with marks there, where it is given."""
         if inputs.masked_image_latents is None:
             return ()

@@ -20,6 +20,7 @@ from torch import nn
 from ...models import Checkpoint, CheckpointUnsupported, Embedding, Family
 from ...prompts import read_text
 from ..autoencoder import decode_latents, encode_picture, picture_of
+from ..conditioning.ip_adapter import AttendedImage, attending
 from ..conditioning.residuals import Residuals, summed_residuals
 from ..device import Device
 from ..finite import ModelStep, check_finite
@@ -81,8 +82,8 @@ class UNetModel:
 
     @property
     def effects(self) -> tuple[type[Effect], ...]:
-        """What ControlNets add."""
-        return (Residuals,)
+        """What ControlNets add, and the references that IP-Adapters look at."""
+        return (Residuals, AttendedImage)
 
     @property
     def guidance_embeds(self) -> bool:
@@ -148,16 +149,22 @@ class UNetModel:
             time_ids = self._time_ids(latents).to(prompt.embeds).expand(len(latents), -1)
             added = {"text_embeds": pooled, "time_ids": time_ids}
             options["added_cond_kwargs"] = added
-        if inputs.conditioners:
-            down, middle = summed_residuals([one.effect(inputs, added) for one in inputs.conditioners])
+        effects = [one.effect(inputs, added) for one in inputs.conditioners]
+        images = [one for one in effects if isinstance(one, AttendedImage)]
+        residuals = [one for one in effects if not isinstance(one, AttendedImage)]
+        if residuals:
+            down, middle = summed_residuals(residuals)
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        unet, features = self.unet, inputs.features
-        # All but the outermost, at the plane's own size: there the details are that change with each step.
-        deep = (*unet.down_blocks[1:], unet.mid_block, *unet.up_blocks[:-1])
-        kept = nullcontext() if features is None else features.kept(deep)
-        with kept, regional_cross_attention(unet, inputs.regions):
-            prediction: torch.Tensor = unet(self._with_mask(inputs), inputs.timestep, return_dict=False, **options)[0]
+        features = nullcontext() if inputs.features is None else inputs.features.kept(self._inner_blocks())
+        with attending(self.unet, images, inputs), regional_cross_attention(self.unet, inputs.regions), features:
+            prediction: torch.Tensor = self.unet(
+                self._with_mask(inputs), inputs.timestep, return_dict=False, **options
+            )[0]
         return prediction
+
+    def _inner_blocks(self) -> tuple[nn.Module, ...]:
+        """All but the outermost, at the plane's own size: there the details are that change with each step."""
+        return (*self.unet.down_blocks[1:], self.unet.mid_block, *self.unet.up_blocks[:-1])
 
     def _with_mask(self, inputs: ModelInputs) -> torch.Tensor:
         """The latents, with the five channels of an inpainting UNet."""

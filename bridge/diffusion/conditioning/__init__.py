@@ -7,6 +7,7 @@ know none.
 
 from .controlnet import ControlNetConditioner, ControlNetLoader
 from .guide_input import GuideInput
+from .reference_tokens import ReferenceConditioner, ReferenceLatents
 from .registry import GuideFiles, GuideLoader, check_takes, guide_loader, register_guide
 from .residuals import Residuals, summed_residuals
 
@@ -16,6 +17,8 @@ __all__ = [
     "GuideFiles",
     "GuideInput",
     "GuideLoader",
+    "ReferenceConditioner",
+    "ReferenceLatents",
     "Residuals",
     "check_takes",
     "guide_loader",

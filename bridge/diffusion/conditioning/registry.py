@@ -12,6 +12,7 @@ from ..model import Conditioner, Effect, LatentModel
 from .controlnet import ControlNetLoader
 from .controlnet_union import ControlNetUnionLoader
 from .guide_input import GuideInput
+from .ip_adapter import IPAdapterLoader
 from .z_image_controlnet import ZImageControlNetLoader
 
 __all__ = ["GuideFiles", "GuideLoader", "check_takes", "guide_loader", "register_guide"]
@@ -54,6 +55,7 @@ class GuideLoader(Protocol):
 _LOADERS: dict[str, GuideLoader] = {
     "controlnet": ControlNetLoader(),
     "controlnet_union": ControlNetUnionLoader(),
+    "ip_adapter": IPAdapterLoader(),
     "z_image_controlnet": ZImageControlNetLoader(),
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...control_kinds import REFERENCE
 from ..schedule import ScheduleKind
 from .variant import Variant
 
@@ -45,8 +46,8 @@ class TextPart:
 class WorkingMemory:
     """Bytes that computing takes at most, beside weights, for each pixel that is painted.
 
-    `denoiser` for one prediction in half precision, `vae` in float32. Measured on the families' configs
-    (`docs/generation/memory.py`); tests hold these figures to that.
+    `denoiser` for one prediction in half precision, `vae` in float32. What the families' real sizes take, counted on
+    tensors without content: tests hold these figures to that.
     """
 
     denoiser: int
@@ -69,7 +70,10 @@ class Family:
     tensors do not tell apart; where nothing else does, it is the first. `denoiser_class`, `vae_class` and `pipelines`
     are what diffusers folders call its parts and the whole. `inpaint_channels` are those of a denoiser that sees mask
     and masked picture beside the latents; None: there is none. `half_precision` is the half precision, by torch's
-    name, that its numbers fit into. `takes_regions` says that prompts may count in parts of a plane.
+    name, that its numbers fit into. `reference_words` is what
+    prompts call the picture of a number that it is shown beside, None: it is shown none without an adapter;
+    `reference_roles` is what can be painted of one, by it or by its adapters. `takes_regions` says that
+    prompts may count in parts of a plane.
     """
 
     name: str
@@ -98,6 +102,13 @@ class Family:
     pipelines: tuple[str, ...] = STABLE_DIFFUSION_PIPELINES
     inpaint_channels: int | None = 9
     takes_regions: bool = False
+    reference_words: str | None = None
+    reference_roles: tuple[str, ...] = ("subject",)
+
+    @property
+    def own_kinds(self) -> tuple[str, ...]:
+        """The kinds of guides that it takes itself."""
+        return () if self.reference_words is None else (REFERENCE,)
 
     @property
     def weighted_parts(self) -> tuple[str, ...]:

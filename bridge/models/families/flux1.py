@@ -8,7 +8,7 @@ from typing import Any
 
 from ..samplers import EULER
 from ..schedule import ScheduleKind
-from .family import Family, TextPart
+from .family import Family, TextPart, WorkingMemory
 from .recognition import FolderConfigs, Recognition, Shapes
 from .variant import Variant
 
@@ -64,6 +64,7 @@ FLUX1 = Family(
     denoiser_class="FluxTransformer2DModel",
     pipelines=("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline", "FluxFillPipeline"),
     inpaint_channels=384,
+    working_memory=WorkingMemory(denoiser=490, vae=3100),
     half_precision="bfloat16",
 )
 

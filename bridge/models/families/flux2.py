@@ -39,6 +39,7 @@ FLUX2_KLEIN_4B = Family(
     vae_class="AutoencoderKLFlux2",
     pipelines=("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
     inpaint_channels=None,
+    reference_words="image {number}",
 )
 FLUX2_KLEIN_9B = replace(
     FLUX2_KLEIN_4B,

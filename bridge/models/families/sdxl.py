@@ -25,6 +25,7 @@ SDXL = Family(
     uses_time_ids=True,
     force_zeros_for_empty_prompt=True,
     clip_skip=2,
+    reference_roles=("subject", "style", "layout"),
     working_memory=WorkingMemory(denoiser=170, vae=3100),
 )
 

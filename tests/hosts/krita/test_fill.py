@@ -131,7 +131,7 @@ def test_a_document_that_was_closed(opened: KritaDocker) -> None:
     docker = opened
     docker.generate()
     docker.open("made(300, 200, 'RGBA', 'U8', SRGB)")
-    docker.ask("close_one(next(one for one in Krita.documents() if one.width() == 1920))")
+    docker.close_asked("next(one for one in Krita.documents() if one.width() == 1920)")
     docker.click("apply")
     assert "was closed" in docker.message()
     assert docker.results() == 1, "the picture is kept"

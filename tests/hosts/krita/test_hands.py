@@ -22,12 +22,6 @@ def ticked():
     return [pictures.is_applied(item) for item in pictures.all()]
 def chosen():
     return [part("results").row(item) for item in part("results").chosen()]
-def question():
-    return next((one for one in QtWidgets.QApplication.topLevelWidgets()
-                 if one.objectName() == "paintbridge_leaving" and one.isVisible()), None)
-def answer(name):
-    button = getattr(QtWidgets.QMessageBox.StandardButton, name)
-    question().button(button).click()
 def overlay_shown():
     return any(one.isVisible() for one in window.findChildren(QtWidgets.QWidget, "paintbridge_overlay"))
 def act(name):
@@ -147,12 +141,8 @@ def test_nothing_that_waits_is_lost_unasked(opened: KritaDocker, output: Path) -
     # A document, in whose place another one is looked at then.
     docker.open("made(120, 100, 'RGBA', 'U8', SRGB)")
     assert docker.results() == 1
-    docker.ask("first_one = next(one for one in open_ones() if one.width() == 300)\nfirst_one.setModified(False)")
-    docker.ask("QtCore.QTimer.singleShot(0, first_one.close)")
-    wait_for(lambda: docker.ask("question() is not None"), "the question before a document is closed")
-    assert "of this document" in docker.ask("question().text()")
-    docker.ask("answer('Close')")
-    wait_for(lambda: docker.ask("len(open_ones())") == 1, "it to be closed")
+    words = docker.close_asked("next(one for one in open_ones() if one.width() == 300)")
+    assert "of this document that have not been applied: 1" in words
     docker.ask("part('results').choose(0)")
     wait_for(lambda: "belongs to" in docker.words("place"), "whose it was")
     assert docker.results() == 1
@@ -187,14 +177,6 @@ def test_strips_beside_the_picture_are_expanded_into(opened: KritaDocker, share:
     assert docker.ask("[document().width(), document().height()]") == [330, 180]
     docker.apply()
     assert (docker.pixels("projection()", (180, 330, 4))[..., 3] == 255).all()
-
-
-def test_with_the_docker_closed_errors_are_said_in_krita(opened: KritaDocker) -> None:
-    docker = opened
-    docker.ask("document().setSelection(None); docker.hide(); docker.remove()")
-    said = "window.statusBar().currentMessage()"
-    assert "nothing to remove" in docker.ask(said)
-    docker.show()
 
 
 def test_at_first_it_is_a_tab_and_fits_a_small_screen(opened: KritaDocker, output: Path) -> None:

@@ -119,7 +119,7 @@ def _read(arg: Mapping[str, Any]) -> tuple[Unit | None, tuple[str, ...]]:
 async def guide(
     api_job: ApiJob,
     units: Sequence[Unit],
-    kinds: Mapping[str, str],
+    kinds: Mapping[str, Sequence[str]],
     repainted: bytes | None,
     make_map: Callable[[bytes, dict[str, Any]], Awaitable[bytes]],
 ) -> tuple[Condition, ...]:
@@ -148,15 +148,31 @@ async def guide(
             api_job.look(picture)
             picture = await make_map(picture, unit.estimate)
         encoded = api_job.look(picture)
-        conditions.append(await api_job.guide(encoded, kinds[name], unit.fit, controlnet=name, **unit.options))
+        kind = _kind(name, kinds[name], unit)
+        conditions.append(await api_job.guide(encoded, kind, unit.fit, controlnet=name, **unit.options))
     return tuple(conditions)
 
 
-def control_types(kinds: Mapping[str, str]) -> dict[str, Any]:
+def _kind(name: str, kinds: Sequence[str], unit: Unit) -> str:
+    """What the unit's picture is to a ControlNet that takes these kinds."""
+    if len(kinds) == 1:
+        return kinds[0]
+    kind = None if unit.estimate is None else unit.estimate["control_kind"]
+    if kind not in kinds:
+        raise BridgeError(
+            "unsupported_condition",
+            "{name} takes many kinds of pictures, and the unit does not say of which kind its own is.",
+            "Choose the unit's module (the preprocessor) for that kind, or a ControlNet for one kind.",
+            name=name,
+        )
+    return str(kind)
+
+
+def control_types(kinds: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The answer to `control_types`."""
     found = {}
     for title, kind in TYPES.items():
-        models = [name for name, heard in kinds.items() if kind in (None, heard)]
+        models = [name for name, heard in kinds.items() if kind is None or kind in heard]
         found[title] = {
             "module_list": ["none", *(module for module, made in MODULES.items() if kind in (None, made))],
             "model_list": [_NONE, *models],

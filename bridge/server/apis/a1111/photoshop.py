@@ -5,7 +5,7 @@ it leaves its mask out, and all of the selection is repainted.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....imaging.header import read_header
@@ -45,7 +45,7 @@ async def expand_mask(imaging: Imaging, body: dict[str, Any], most_pixels: int) 
     return {"mask": base64.b64encode(file).decode()}, fields.ignored()
 
 
-def filter_controlnets(body: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+def filter_controlnets(body: dict[str, Any], kinds: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The answer to `controlnet/filter`. Raises FieldsRefused."""
     fields = Fields(body)
     keyword = fields.text("keyword", "All")

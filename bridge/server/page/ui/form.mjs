@@ -20,6 +20,7 @@ const KIND_WORDS = {
   refine: "Repaint the selection, or everything, and keep its forms.",
   generate: "Paint a new picture, of the size of this one, as a layer over it.",
   upscale: "Enlarge the picture, with all its layers, and paint the detail that it then lacks.",
+  estimate: "Make a map of the picture.",
 };
 // Where another strength than the bridge's own is what one mostly wants here.
 /** @type {Partial<Record<Kind, number>>} */
