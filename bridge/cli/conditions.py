@@ -1,4 +1,6 @@
-"""``--condition`` as it is said. Its files are looked at by :mod:`.guiding`, which is slow to import."""
+"""``--condition`` and ``--region`` as they are said. Their files are looked at by :mod:`.guiding`, which is slow to
+import.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ..control_kinds import CONTROL_KINDS, REFERENCE
-from ..protocol.messages import Condition, ReferenceRole
+from ..protocol.messages import Condition, ReferenceRole, Region
 
-__all__ = ["CONDITION_OPTIONS", "parse_condition"]
+__all__ = ["CONDITION_OPTIONS", "REGION_OPTIONS", "parse_condition", "parse_region"]
 
 _FIELDS = {entry.name: entry for entry in fields(Condition)}
 CONDITION_OPTIONS = tuple(name for name in _FIELDS if name not in ("kind", "picture"))
+_PROMPT = next(entry for entry in fields(Region) if entry.name == "prompt")
+REGION_OPTIONS = tuple(entry.name for entry in fields(Region) if entry.name not in ("prompt", "mask"))
 _OPTION = re.compile(rf",({'|'.join(CONDITION_OPTIONS)})=")
+
+_REGION_OPTION = re.compile(rf",({'|'.join(REGION_OPTIONS)})=")
 
 
 def parse_condition(text: str) -> dict[str, Any]:
@@ -36,6 +42,23 @@ def parse_condition(text: str) -> dict[str, Any]:
     if kind != REFERENCE and ("role" in said or "name" in said):
         raise ValueError("role and name are of references alone")
     return {"kind": kind, "picture": Path(file), **said}
+
+
+def parse_region(text: str) -> dict[str, Any]:
+    """``left.png=an apple,negative_prompt=leaves``: the region's fields, its mask as a path. A prompt may have commas.
+
+    Raises:
+        ValueError: anything else.
+    """
+    file, found, rest = text.partition("=")
+    prompt, *options = _REGION_OPTION.split(rest)
+    if not found or not file:
+        raise ValueError("a region is MASK=PROMPT, such as left.png=an apple")
+    said = dict(zip(options[::2], options[1::2], strict=True))
+    most = _PROMPT.metadata["max"]
+    if any(len(words) > most for words in (prompt, *said.values())):
+        raise ValueError(f"the region's prompts must be at most {most} characters long")
+    return {"mask": Path(file), "prompt": prompt, **said}
 
 
 def _value(name: str, value: str) -> float | str | Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..client import ConditionPixels
+from ..client import ConditionPixels, RegionPixels
 from ..control_kinds import CONTROL_KINDS
 from ..protocol.messages import Extent, Rect
 from .exchange import sendable, to_wire
@@ -14,7 +14,7 @@ from .exits import CliError
 from .masks import Selection, mask_selection
 from .pictures import PictureFile, open_picture
 
-__all__ = ["ConditionFile", "open_condition"]
+__all__ = ["ConditionFile", "RegionFile", "open_condition", "open_region"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,28 @@ def open_condition(said: Mapping[str, Any], width: int, height: int) -> Conditio
             "Save the condition at the size of the picture.",
         )
     return ConditionFile(said, picture, mask_selection(said["mask"], Extent(width, height)) if "mask" in said else None)
+
+
+@dataclass(frozen=True)
+class RegionFile:
+    """A region whose mask is there; ``said`` are its fields."""
+
+    said: Mapping[str, Any]
+    mask: Selection
+
+    def read(self, context: Rect) -> RegionPixels:
+        """The region for a rectangle of the picture.
+
+        Raises:
+            CliError: the mask is damaged.
+        """
+        return RegionPixels(**{**self.said, "mask": sendable(self.mask.read(context))})
+
+
+def open_region(said: Mapping[str, Any], width: int, height: int) -> RegionFile:
+    """See that the mask is there, and of the picture's size.
+
+    Raises:
+        CliError: it is not, or cannot be read.
+    """
+    return RegionFile(said, mask_selection(said["mask"], Extent(width, height)))

@@ -10,7 +10,7 @@ from typing import Any
 from ..control_kinds import CONTROL_KINDS
 from ..models.samplers import SAMPLERS
 from ..protocol.messages import MODES, SCALES, STRENGTHS, JobField, JobKind, job_fields
-from .conditions import CONDITION_OPTIONS, parse_condition
+from .conditions import CONDITION_OPTIONS, REGION_OPTIONS, parse_condition, parse_region
 
 __all__ = ["add_job_flags", "checked", "job_values", "parse_words"]
 
@@ -19,6 +19,7 @@ _SPELLED: Mapping[str, tuple[str, ...]] = {
     "negative_prompt": ("--negative",),
     "checkpoint": ("--checkpoint", "--model"),
     "conditions": ("--condition",),
+    "regions": ("--region",),
 }
 # Help where the protocol's own sentence is not what one wants to read here.
 _HELP: Mapping[str, str] = {
@@ -42,6 +43,8 @@ _HELP: Mapping[str, str] = {
     "detail_size": "blur: pixels of detail to lose; line_art, scribble: width of lines; none: by the picture's size",
     "conditions": "be guided by a picture of the same size, several if repeated; KIND: "
     f"{', '.join(CONTROL_KINDS)}; NAME: {', '.join(CONDITION_OPTIONS)} (docs/conditions.md)",
+    "regions": "a prompt for where a mask of the same size is white, several if repeated, from the lowest to the "
+    f"uppermost; NAME: {', '.join(REGION_OPTIONS)}",
 }
 # A command, and its first argument, say these.
 _SAID = ("kind", "control_kind")
@@ -57,8 +60,9 @@ def add_job_flags(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def job_values(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings that a command line says, by their fields' names, but for its conditions."""
-    named = {name: getattr(args, name, None) for name in job_fields() if name not in ("conditions", "control_kind")}
+    """The settings that a command line says, by their fields' names, but for those with pictures."""
+    plain = (name for name, field in job_fields().items() if not field.with_pictures and name != "control_kind")
+    named = {name: getattr(args, name, None) for name in plain}
     return {**{name: value for name, value in named.items() if value is not None}, "kind": args.command}
 
 
@@ -70,6 +74,9 @@ def _add(parser: argparse.ArgumentParser, kind: str, field: JobField) -> None:
     if name == "conditions":
         values.update(type=checked(parse_condition), action="append", default=[])
         values["metavar"] = "KIND=FILE[,NAME=VALUE...]"
+    elif name == "regions":
+        values.update(type=checked(parse_region), action="append", default=[])
+        values["metavar"] = "MASK=PROMPT[,NAME=VALUE...]"
     elif name == "mode":
         if len(MODES[kind]) <= 2:
             # It has one mode alone.

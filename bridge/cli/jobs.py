@@ -18,7 +18,7 @@ from ..protocol.messages import ContextChoice, ContextKind, Depth, Extent, OnDis
 from .connect import connected
 from .exchange import composited, from_wire, in_the_pictures_terms, layer_patch, sendable, to_wire, wire_depth
 from .exits import CliError, Exit
-from .guiding import open_condition
+from .guiding import open_condition, open_region
 from .job_flags import job_values
 from .masks import Selection, mask_selection, rect_selection
 from .pictures import PictureFile, open_picture
@@ -88,6 +88,7 @@ class _Files:
         hints += self.selection.hints if self.selection else ()
         size = args.size if source is None else (source.width, source.height)
         self.conditions = [open_condition(said, *size) for said in args.conditions]
+        self.regions = [open_region(said, *size) for said in args.regions]
         if source is not None and source.space.clamps:
             hints.append("The colour profile is made of tables: colours outside sRGB were cut off in the context.")
         self.hints = hints
@@ -137,6 +138,7 @@ class _Files:
             picture=None if source is None else sendable(to_wire(source, context)),
             selection=None if selection is None or whole else sendable(selection.read(context)),
             conditions=[condition.read(context) for condition in self.conditions],
+            regions=[region.read(context) for region in self.regions],
             result=ResultFormat(depth, previews=False),
             on_disconnect=OnDisconnect.CANCEL,
             on_event=progress.show,

@@ -20,7 +20,7 @@ from .errors import (
     NotRunning,
     Refused,
 )
-from .job import ConditionPixels, Job, JobResult, LoraJob, Pixels, ResultLayer, TrainedLora
+from .job import ConditionPixels, Job, JobResult, LoraJob, Pixels, RegionPixels, ResultLayer, TrainedLora
 
 __all__ = [
     "Address",
@@ -46,6 +46,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Refused",
+    "RegionPixels",
     "ResultLayer",
     "TrainedLora",
     "discover",

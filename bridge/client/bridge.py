@@ -26,6 +26,7 @@ from ..protocol.messages import (
     ResultFormat,
     Submit,
     Welcome,
+    job_fields,
     job_settings,
 )
 from ..protocol.wire import decode_client, encode
@@ -147,8 +148,8 @@ class Bridge(Painting, LoraTraining, KeptResults):
         :class:`~..protocol.messages.JobSettings` and its groups, by their names. The future's own callbacks are called
         on the client's thread.
         """
-        # A plan needs no pictures.
-        known = job_settings({name: value for name, value in settings.items() if name != "conditions"})
+        pictured = {name for name, field in job_fields().items() if field.with_pictures}
+        known = job_settings({name: value for name, value in settings.items() if name not in pictured})
         message = Plan(0, canvas, selection, context or ContextChoice(), known)
         decode_client(encode(message))
         return self._spawn(self._jobs.plan(message))
@@ -169,7 +170,7 @@ class Bridge(Painting, LoraTraining, KeptResults):
     ) -> Job:
         """Send a job; returns at once. The fields are those of :class:`~..protocol.messages.Submit`, the others those
         of its settings and their groups, by their names. ``context`` is what :meth:`plan` gave, and ``picture``,
-        ``selection`` and the pictures of ``conditions`` are the pixels of just that rectangle.
+        ``selection`` and the pictures of ``conditions`` and ``regions`` are the pixels of just that rectangle.
 
         Raises:
             BridgeError: ``out_of_range``, ``wrong_type``, ``picture_mismatch``: what can be told without the bridge.
@@ -178,7 +179,7 @@ class Bridge(Painting, LoraTraining, KeptResults):
             BridgeClosed: after :meth:`close`.
         """
         job = Job(uuid.uuid4().hex, cancel=self._cancel, may_block=self._may_block, on_event=on_event, on_done=on_done)
-        conditions = settings.pop("conditions", ())
+        conditions, regions = settings.pop("conditions", ()), settings.pop("regions", ())
         message = Submit(
             job=job.id,
             canvas=canvas,
@@ -189,7 +190,7 @@ class Bridge(Painting, LoraTraining, KeptResults):
             on_disconnect=cast(OnDisconnect, on_disconnect),
             document=document,
         )
-        request = Request.of(message, picture=picture, selection=selection, conditions=conditions)
+        request = Request.of(message, picture=picture, selection=selection, conditions=conditions, regions=regions)
         self._dispatch(job, request)
         return job
 

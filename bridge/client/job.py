@@ -67,6 +67,17 @@ class ConditionPixels:
 
 
 @dataclass(frozen=True)
+class RegionPixels:
+    """A prompt that counts within a mask, as :class:`~..protocol.messages.Region`; its mask is given as those of
+    conditions are.
+    """
+
+    prompt: str
+    mask: Any
+    negative_prompt: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class ResultLayer:
     """A generated picture: ``data`` holds the bytes that ``picture`` describes, to be put at ``x``, ``y`` of the
     canvas. Where alpha is 0 the host's pixels are untouched. ``numpy.asarray`` and ``PIL.Image.fromarray`` take it.

@@ -19,7 +19,7 @@ from ..protocol.messages import (
     Rect,
     ResultFormat,
 )
-from .job import ConditionPixels, JobUpdate
+from .job import ConditionPixels, JobUpdate, RegionPixels
 from .options import JobOptions
 from .pictures import Plane, read_mask, read_picture
 
@@ -33,8 +33,8 @@ ProgressCallback = Callable[[Progress], None]
 
 class PaintingOptions(JobOptions, total=False):
     """What may be asked besides: a job's settings by their names, the ``context`` of ``plan``, ``on_disconnect``, and
-    the ``document`` that the result is kept with. The pictures and masks of ``conditions`` have the picture's size, and
-    are given as it is.
+    the ``document`` that the result is kept with. The pictures and masks of ``conditions`` and ``regions`` have the
+    picture's size, and are given as it is.
     """
 
     context: ContextChoice
@@ -44,12 +44,13 @@ class PaintingOptions(JobOptions, total=False):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """One job, with all of its pixels. ``settings`` are by their names; the pictures of conditions are planes."""
+    """One job, with all of its pixels. ``settings`` are by their names; the pictures in them are planes."""
 
     canvas: Extent
     picture: Optional[Plane]
     mask: Optional[Plane]
     conditions: Sequence[ConditionPixels]
+    regions: Sequence[RegionPixels]
     context: Optional[ContextChoice]
     on_disconnect: str
     document: Optional[Document]
@@ -67,7 +68,7 @@ class JobRequest:
             BridgeError: ``empty_selection``; ``picture_mismatch`` for a mask or a condition of another size.
         """
         settings: dict[str, Any] = {**options, "kind": kind, "scale": scale}
-        conditions = settings.pop("conditions", ())
+        conditions, regions = settings.pop("conditions", ()), settings.pop("regions", ())
         context, on_disconnect = settings.pop("context", None), settings.pop("on_disconnect", OnDisconnect.CANCEL)
         document = settings.pop("document", None)
         if kind == "generate":
@@ -79,7 +80,8 @@ class JobRequest:
         if coverage is not None and coverage.bounds() is None:
             raise BridgeError("empty_selection", *coverage.why_empty())
         guides = [_read_condition(condition, canvas) for condition in conditions]
-        return cls(canvas, picture, coverage, guides, context, on_disconnect, document, settings)
+        places = [replace(one, mask=read_mask(one.mask, canvas)) for one in regions]
+        return cls(canvas, picture, coverage, guides, places, context, on_disconnect, document, settings)
 
     def planning(self) -> dict[str, Any]:
         """The arguments of :meth:`.bridge.Bridge.plan`."""
@@ -95,6 +97,7 @@ class JobRequest:
             "picture": None if self.picture is None else self.picture.cut(context),
             "selection": None if self.mask is None else self.mask.cut(context),
             "conditions": [_cut_condition(condition, context) for condition in self.conditions],
+            "regions": [replace(one, mask=one.mask.cut(context)) for one in self.regions],
             "result": None if self.picture is None else ResultFormat(Depth(self.picture.depth)),
             "on_disconnect": self.on_disconnect,
             "document": self.document,

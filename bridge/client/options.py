@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Optional, TypedDict, Union
 
 from ..protocol.messages import JobKind, Mode
-from .job import ConditionPixels
+from .job import ConditionPixels, RegionPixels
 
 __all__ = ["JobOptions", "SettingsOptions"]
 
@@ -19,6 +19,7 @@ class JobOptions(TypedDict, total=False):
     prompt: str
     negative_prompt: str
     conditions: Sequence[ConditionPixels]
+    regions: Sequence[RegionPixels]
     inpaint_controlnet: Optional[str]
     strength: Optional[float]
     seed: Optional[int]

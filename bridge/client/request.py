@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional, cast
 
 from ..protocol.errors import BridgeError
-from ..protocol.messages import CaptionedImage, Condition, Depth, Encoding, Picture, Submit, Train
+from ..protocol.messages import CaptionedImage, Condition, Depth, Encoding, Picture, Region, Submit, Train
 from ..protocol.pixels import DEPTH_BYTES, raw_bytes
 from ..protocol.wire import decode_client, encode
-from .job import ConditionPixels, Pixels
+from .job import ConditionPixels, Pixels, RegionPixels
 
 __all__ = ["Request", "TrainRequest", "described"]
 
@@ -29,6 +29,7 @@ class Request:
     picture: Optional[Pixels]
     selection: Optional[Pixels]
     conditions: tuple[ConditionPixels, ...]
+    regions: tuple[RegionPixels, ...] = ()
 
     @classmethod
     def of(
@@ -38,17 +39,26 @@ class Request:
         picture: Optional[Pixels],
         selection: Optional[Pixels],
         conditions: Sequence[ConditionPixels],
+        regions: Sequence[RegionPixels] = (),
     ) -> Request:
         """Check a request before anything is hashed or sent."""
         flat = [replace(c, picture=_flat(c.picture), mask=_flat(c.mask) if c.mask else None) for c in conditions]
-        request = cls(submit, _flat(picture) if picture else None, _flat(selection) if selection else None, tuple(flat))
+        request = cls(
+            submit,
+            _flat(picture) if picture else None,
+            _flat(selection) if selection else None,
+            tuple(flat),
+            tuple(replace(one, mask=_flat(one.mask)) for one in regions),
+        )
         decode_client(encode(request.message(lambda pixels: described(pixels, "0" * 64))))
         return request
 
     def pixels(self) -> list[Pixels]:
         """All of its pictures."""
         nested = [(condition.picture, condition.mask) for condition in self.conditions]
-        return [pixels for pair in [(self.picture, self.selection), *nested] for pixels in pair if pixels is not None]
+        pairs = [(self.picture, self.selection), *nested]
+        found = [pixels for pair in pairs for pixels in pair if pixels is not None]
+        return [*found, *(one.mask for one in self.regions)]
 
     def message(self, describe: Callable[[Pixels], Picture]) -> Submit:
         """What is sent."""
@@ -56,12 +66,14 @@ class Request:
             Condition(**{**vars(c), "picture": describe(c.picture), "mask": describe(c.mask) if c.mask else None})
             for c in self.conditions
         ]
+        regions = [Region(**{**vars(one), "mask": describe(one.mask)}) for one in self.regions]
         settings = self.submit.settings
+        guides = replace(settings.conditioning, conditions=tuple(conditions), regions=tuple(regions))
         return replace(
             self.submit,
             picture=describe(self.picture) if self.picture else None,
             selection=describe(self.selection) if self.selection else None,
-            settings=replace(settings, conditioning=replace(settings.conditioning, conditions=tuple(conditions))),
+            settings=replace(settings, conditioning=guides),
         )
 
 

@@ -8,6 +8,7 @@ import torch
 from .finite import ModelStep, check_finite
 from .model import EncodedPrompts, LatentModel, ModelInputs, PredictFn, WeightedConditioner
 from .noise import seeded_generator, seeded_noise
+from .prompt_embeds import Regional, only_seen
 from .samplers import Sampler, make_sampler
 from .shortcut import Shortcut
 
@@ -22,7 +23,8 @@ class DenoiseInputs:
     strength 1. `denoise_mask` (1, 1, h, w), 0..1, holds the latents to `init_latents` where it is low; None repaints
     everything. `masked_image_latents` (1, c, h, w) and `mask` (1, k, h, w) are for models that see the picture beside,
     `LatentModel.encode_mask` says what k is. `tile` is the size of the tiles that predictions are made of, which the
-    noise schedule is for; None: the whole plane at once. `fast`: most steps are short ones (`Shortcut`).
+    noise schedule is for; None: the whole plane at once. `fast`: most steps are short ones (`Shortcut`). `regions` are
+    as `ModelInputs.regions`.
     """
 
     size: tuple[int, int]
@@ -38,6 +40,7 @@ class DenoiseInputs:
     conditioners: tuple[WeightedConditioner, ...] = ()
     tile: tuple[int, int] | None = None
     fast: bool = False
+    regions: tuple[Regional[EncodedPrompts], ...] = ()
 
 
 def steps_taken(model: LatentModel, inputs: DenoiseInputs) -> int:
@@ -63,6 +66,8 @@ def denoise(
     taken, over all pictures; `preview` gets the estimate (c, h, w) of the clean latents with that number. Raises
     ModelNotFinite where predictions are no numbers.
     """
+    prompts, regions = only_seen(inputs.prompts, inputs.regions)
+    inputs = replace(inputs, prompts=prompts, regions=regions)
     groups = [list(seeds)] if model.device.batches else [[seed] for seed in seeds]
     finished: list[torch.Tensor] = []
     taken = 0
@@ -118,6 +123,7 @@ def _denoise_together(
                 mask=mask,
                 masked_image_latents=masked,
                 conditioners=tuple(one for one in inputs.conditioners if one.acts(step, steps)),
+                regions=tuple(Regional(one.prompt.positive.repeated(len(seeds)), one.share) for one in inputs.regions),
             ),
             predict_fn,
             shortcut,
@@ -151,12 +157,16 @@ def _guided(
         return predict_fn(at)
     if shortcut is not None and shortcut.short(step):
         return shortcut.guided(at, inputs.guidance, predict_fn)
-    negative = inputs.prompts.negative.repeated(len(at.latents))
+    count = len(at.latents)
     both = replace(
         at,
         latents=torch.cat([at.latents, at.latents]),
-        prompt=negative.concatenated(at.prompt),
-        unconditional=len(at.latents),
+        prompt=inputs.prompts.negative.repeated(count).concatenated(at.prompt),
+        regions=tuple(
+            replace(region, prompt=encoded.prompt.negative.repeated(count).concatenated(region.prompt))
+            for encoded, region in zip(inputs.regions, at.regions, strict=True)
+        ),
+        unconditional=count,
     )
     without, with_prompt = predict_fn(both).chunk(2)
     if shortcut is not None:

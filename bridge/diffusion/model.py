@@ -17,6 +17,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from ..models import Checkpoint, Embedding, Lora
 from .device import Device
+from .prompt_embeds import EncodedPrompts, PromptEmbeds, Regional, only_seen
 from .schedules import NoiseSchedule
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ModelInputs",
     "PredictFn",
     "PromptEmbeds",
+    "Regional",
     "TakesEmbeddings",
     "TakesReferences",
     "WeightedConditioner",
@@ -37,55 +39,6 @@ __all__ = [
     "pooled_mask",
     "within",
 ]
-
-
-@dataclass(frozen=True)
-class PromptEmbeds:
-    """Text as the denoiser takes it.
-
-    `embeds` is (n, tokens, width); `pooled` (n, width) where the architecture has it; `mask` (n, tokens), False at
-    padding, where the architecture must not see that.
-    """
-
-    embeds: torch.Tensor
-    pooled: torch.Tensor | None = None
-    mask: torch.Tensor | None = None
-
-    def repeated(self, count: int) -> "PromptEmbeds":
-        """A batch of one as a batch of `count`."""
-        return PromptEmbeds(
-            self.embeds.expand(count, -1, -1),
-            None if self.pooled is None else self.pooled.expand(count, -1),
-            None if self.mask is None else self.mask.expand(count, -1),
-        )
-
-    def unpadded(self) -> list[torch.Tensor]:
-        """Each prompt's states without padding, (tokens, width), as some architectures take them."""
-        if self.mask is None:
-            return list(self.embeds.unbind())
-        return [states[mask] for states, mask in zip(self.embeds, self.mask, strict=True)]
-
-    def concatenated(self, other: "PromptEmbeds") -> "PromptEmbeds":
-        """Both batches as one. Both have the same number of tokens."""
-        return PromptEmbeds(
-            torch.cat([self.embeds, other.embeds]),
-            None if self.pooled is None or other.pooled is None else torch.cat([self.pooled, other.pooled]),
-            None if self.mask is None or other.mask is None else torch.cat([self.mask, other.mask]),
-        )
-
-    def zeros(self) -> "PromptEmbeds":
-        """Zeros of the same shapes, under the same mask."""
-        pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
-        return PromptEmbeds(torch.zeros_like(self.embeds), pooled, self.mask)
-
-
-@dataclass(frozen=True)
-class EncodedPrompts:
-    """The prompt and the negative prompt, each of batch 1 and both equally long; `hints` are for the artist."""
-
-    positive: PromptEmbeds
-    negative: PromptEmbeds
-    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +151,8 @@ class ModelInputs:
     `encode_mask` made, `masked_image_latents` (1, c, h, w) what `encode` made of the picture, both
     for models that see it; a reference may be left out, and one without a mask is looked at everywhere. A model that
     has inner blocks to spare lets `features` keep their outputs. The first `unconditional` of the batch are without the
-    prompt.
+    prompt. `regions` are prompts that count in a part of the plane, each with its share (1, 1, h, w) of every latent,
+    1 together at most; `prompt` has what they leave. They are for families that take them.
     """
 
     latents: torch.Tensor
@@ -209,11 +163,13 @@ class ModelInputs:
     masked_image_latents: torch.Tensor | None = None
     conditioners: Sequence[WeightedConditioner] = ()
     features: "KeptFeatures | None" = None
+    regions: tuple[Regional[PromptEmbeds], ...] = ()
     unconditional: int = 0
 
     def crop(self, rows: slice, columns: slice, scale: int) -> "ModelInputs":
         """Those for a tile, in latents; `scale` pixels to each along an edge. Features are those of a whole plane."""
         pixels = [slice(one.start * scale, one.stop * scale) for one in (rows, columns)]
+        prompt, regions = only_seen(self.prompt, [one.crop(rows, columns) for one in self.regions])
         return replace(
             self,
             latents=self.latents[..., rows, columns],
@@ -223,6 +179,8 @@ class ModelInputs:
             ),
             conditioners=tuple(one.crop(*pixels) for one in self.conditioners),
             features=None,
+            prompt=prompt,
+            regions=regions,
         )
 
 

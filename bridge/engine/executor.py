@@ -25,7 +25,7 @@ from ..models import (
     Registry,
     WildcardRegistry,
 )
-from ..painter import Hooks, PaintedLayer, Request, ResultCache, paint_parts
+from ..painter import Hooks, PaintedLayer, Region, Request, ResultCache, paint_parts
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MOST_HINTS, DeviceInfo, JobKind, JobSettings, Layer, Picture, Recipe, Submit, Train
 from ..protocol.pixels import Buffer
@@ -156,7 +156,7 @@ class JobExecutor:
             settings, self._loras, self._wildcards, self._embeddings, checkpoint, check=hooks.check
         )
         parts = [
-            (_of_group(request, group), self._cache.on_demand(checkpoint, group.loras, group.embeddings))
+            (_of_group(request, inputs, group), self._cache.on_demand(checkpoint, group.loras, group.embeddings))
             for group in groups
         ]
         painting = paint_parts(parts, hooks, self._results)
@@ -209,10 +209,15 @@ class JobExecutor:
         return Painted((layer,), {picture.hash: data}, 0, dict(painting.timings), hints, small)
 
 
-def _of_group(request: Request, group: PromptGroup) -> Request:
+def _of_group(request: Request, inputs: Inputs, group: PromptGroup) -> Request:
     """The request for pictures of one parsed prompt."""
     words = replace(request.settings.conditioning, prompt=group.parsed.positive, negative_prompt=group.parsed.negative)
-    return replace(request, settings=replace(request.settings, conditioning=words), seeds=group.seeds)
+    regions = tuple(
+        Region(parsed.positive, parsed.negative, mask)
+        for parsed, mask in zip(group.regions, inputs.regions, strict=True)
+    )
+    settings = replace(request.settings, conditioning=words)
+    return replace(request, settings=settings, regions=regions, seeds=group.seeds)
 
 
 def _recipe(job: JobSettings, painted: PaintedLayer, group: PromptGroup, found: dict[str, Any]) -> Recipe:

@@ -23,12 +23,13 @@ _COVERAGE_SLACK = 1e-3
 @dataclass(frozen=True)
 class Inputs:
     """A job's pictures as the painter wants them: (h, w, 4) and (h, w), float32; None as in ``Submit``. ``conditions``
-    has the picture of each condition, (h, w, channels), and its mask, (h, w) or None.
+    has the picture of each condition, (h, w, channels), and its mask, (h, w) or None; ``regions`` each region's mask.
     """
 
     picture: np.ndarray | None
     selection: np.ndarray | None
     conditions: tuple[tuple[np.ndarray, np.ndarray | None], ...] = ()
+    regions: tuple[np.ndarray, ...] = ()
 
 
 def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
@@ -46,8 +47,13 @@ def read_inputs(submit: Submit, data: Mapping[str, Buffer]) -> Inputs:
     picture = None
     if submit.picture is not None:
         picture = with_alpha(_decoded(submit.picture, data, "picture", (3, 4), context))
-    conditions = submit.settings.conditioning.conditions
-    return Inputs(picture, selection, tuple(_condition(submit, condition, data) for condition in conditions))
+    guides, what = submit.settings.conditioning, "region's mask"
+    return Inputs(
+        picture,
+        selection,
+        tuple(_condition(submit, condition, data) for condition in guides.conditions),
+        tuple(_coverage(_decoded(one.mask, data, what, (1,), context), what) for one in guides.regions),
+    )
 
 
 def _condition(

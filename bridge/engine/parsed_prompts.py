@@ -5,15 +5,23 @@ They name wildcards, LoRAs and textual inversions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..diffusion import WeightedLora
 from ..errors import Sentence
 from ..models import Checkpoint, Embedding, EmbeddingRegistry, LoraRegistry, ModelsError, WildcardRegistry
-from ..prompts import ParsedPrompt, PromptUnreadable, about_unknown_embeddings, named_embeddings, read, read_text
-from ..protocol.messages import EmbeddingUse, JobSettings, LoraUse
+from ..prompts import (
+    ParsedPrompt,
+    PromptUnreadable,
+    about_unknown_embeddings,
+    named_embeddings,
+    read,
+    read_region,
+    read_text,
+)
+from ..protocol.messages import Conditioning, EmbeddingUse, JobSettings, LoraUse
 from .port import picture_seeds
 
 __all__ = ["PromptGroup", "group_by_prompt", "used_embeddings", "used_loras"]
@@ -25,9 +33,13 @@ _MOST_EMBEDDINGS = 64
 
 @dataclass(frozen=True)
 class PromptGroup:
-    """Pictures of a job that are asked for in the same words, by their seeds; `hints` are about the words."""
+    """Pictures of a job that are asked for in the same words, by their seeds; `hints` are about the words.
+
+    `regions` are the prompts of the job's regions.
+    """
 
     parsed: ParsedPrompt
+    regions: tuple[ParsedPrompt, ...]
     loras: tuple[WeightedLora, ...]
     embeddings: tuple[Embedding, ...]
     seeds: tuple[int, ...]
@@ -49,28 +61,43 @@ def group_by_prompt(
         PromptUnreadable; WildcardUnknown, WildcardUnreadable; LoraUnknown, LoraUnreadable, LoraUnsupported;
         CheckpointUnreadable for a textual inversion that has gone.
     """
-    seeds: dict[ParsedPrompt, list[int]] = {}
-    words = settings.conditioning
+    seeds: dict[tuple[ParsedPrompt, ...], list[int]] = {}
     for seed in picture_seeds(settings.sampling):
-        seeds.setdefault(read(words.prompt, words.negative_prompt, seed, wildcards.options), []).append(seed)
-    names = dict.fromkeys(lora.name for parsed in seeds for lora in parsed.loras)
+        seeds.setdefault(_read_all(settings.conditioning, seed, wildcards), []).append(seed)
+    names = dict.fromkeys(lora.name for parsed, *_ in seeds for lora in parsed.loras)
     found = loras.fitting(names, checkpoint)
     for lora in found.values():
         lora.content(check)
     known = _by_name(embeddings)
     groups = []
-    for parsed, of_prompt in seeds.items():
+    for (parsed, *regions), of_prompt in seeds.items():
         weighted = tuple(WeightedLora(found[lora.name], lora.strength) for lora in parsed.loras)
-        named, about_them = _named_embeddings(parsed, weighted, known, checkpoint)
+        named, about_them = _named_embeddings((parsed, *regions), weighted, known, checkpoint)
         for embedding in named:
             embedding.content(check)
-        hints = tuple(dict.fromkeys((*parsed.hints, *about_them)))
-        groups.append(PromptGroup(parsed, weighted, named, tuple(of_prompt), hints))
+        about_words = (hint for one in (parsed, *regions) for hint in one.hints)
+        hints = tuple(dict.fromkeys((*about_words, *about_them)))
+        groups.append(PromptGroup(parsed, tuple(regions), weighted, named, tuple(of_prompt), hints))
     return tuple(groups)
 
 
+def _read_all(words: Conditioning, seed: int, wildcards: WildcardRegistry) -> tuple[ParsedPrompt, ...]:
+    """The job's prompts, then each region's."""
+    whole = read(words.prompt, words.negative_prompt, seed, wildcards.options)
+    regions = (
+        read_region(
+            one.prompt,
+            words.negative_prompt if one.negative_prompt is None else one.negative_prompt,
+            seed,
+            wildcards.options,
+        )
+        for one in words.regions
+    )
+    return (whole, *regions)
+
+
 def _named_embeddings(
-    parsed: ParsedPrompt,
+    prompts: Sequence[ParsedPrompt],
     loras: tuple[WeightedLora, ...],
     known: Mapping[str, Embedding | ModelsError],
     checkpoint: Checkpoint,
@@ -82,7 +109,8 @@ def _named_embeddings(
     bundled = {name: one for lora in loras if lora.strength for one in lora.lora.embeddings for name in one.names}
     all_of_them = {**known, **bundled}
     said: dict[str, str] = {}
-    for text in (parsed.positive, parsed.negative):
+    texts = tuple(text for parsed in prompts for text in (parsed.positive, parsed.negative))
+    for text in texts:
         said = {**named_embeddings(read_text(text), all_of_them.keys()), **said}
     fitting: dict[str, Embedding] = {}
     hints: list[str] = []
@@ -116,7 +144,7 @@ def _named_embeddings(
             count=len(fitting),
             most=_MOST_EMBEDDINGS,
         )
-    for text in (parsed.positive, parsed.negative):
+    for text in texts:
         hints += about_unknown_embeddings(text, all_of_them.keys())
     return tuple(fitting.values()), tuple(hints)
 

@@ -1,5 +1,8 @@
 """Fills as a host submits them, painted in this process."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from ..canvas.context import plan
@@ -8,7 +11,7 @@ from ..canvas.mask import selection_bounds
 from ..diffusion import ModelCache
 from ..diffusion.device import Device
 from ..models import Checkpoint
-from ..painter import Request, paint
+from ..painter import Region, Request, paint
 from ..protocol.job import Conditioning, Edges, JobKind, JobSettings, Mode
 
 __all__ = ["Filler"]
@@ -43,8 +46,11 @@ class Filler:
         prompt: str = "",
         seed: int = 0,
         exact: bool = False,
+        regions: Sequence[Region] = (),
     ) -> np.ndarray:
-        """Fill the mask (h, w) bool of a picture (h, w, 3) uint8; ``exact``: no pixel beyond it, else as hosts do."""
+        """Fill the mask (h, w) bool of a picture (h, w, 3) uint8; ``exact``: no pixel beyond it, else as hosts do. The
+        masks of ``regions`` are of the picture's size.
+        """
         canvas = Size(rgb.shape[1], rgb.shape[0])
         grow, feather = (0.0, 0.0) if exact else (None, None)
         planned = plan(
@@ -73,6 +79,7 @@ class Filler:
             picture=np.dstack([seen, np.ones(seen.shape[:2], np.float32)]),
             selection=mask[planned.context.slices].astype(np.float32),
             seeds=(seed,),
+            regions=tuple(replace(one, mask=one.mask[planned.context.slices]) for one in regions),
         )
         layer = paint(request, self._model, _NoHooks()).layers[0].layer
         filled = rgb.copy()

@@ -14,7 +14,7 @@ from .hints import about_offloading, about_precision, what_would_fit
 from .oom_guard import OomGuard
 from .parts import Part, PartHooks, together
 from .refine import refine
-from .request import Condition, Hooks, InpaintingGuide, ModelSource, PaintedLayer, Painting, Request
+from .request import Condition, Hooks, InpaintingGuide, ModelSource, PaintedLayer, Painting, Region, Request
 from .result_cache import ResultCache
 from .upscale import upscale
 
@@ -31,6 +31,7 @@ __all__ = [
     "PainterError",
     "Painting",
     "PictureMissing",
+    "Region",
     "Request",
     "ResultCache",
     "estimate",

@@ -31,7 +31,7 @@ def fill(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -
     hooks.check()
     prepared = prepare(request, source.checkpoint)
     card = source.checkpoint.card
-    infilled = card.empty_prompt == "infill" and not request.settings.conditioning.prompt.strip()
+    infilled = card.empty_prompt == "infill" and not any(one.strip() for one in prepared.request.prompts)
     if infilled or prepared.plan.mode == "remove":
         prepared.check_known()
     if infilled:
@@ -44,9 +44,7 @@ def fill(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard) -
     with stages("infill"):
         guess = guard.results.get(("infill", prepared.fingerprint), partial(first_guess, prepared, hooks.check))
     repainted = repaint(model, prepared, guess, request.strength, stages, guard, networks)
-    return finish(
-        prepared, repainted, about_known_names(card, request.settings.conditioning.prompt), stages, match=True
-    )
+    return finish(prepared, repainted, about_known_names(card, prepared.request.prompts), stages, match=True)
 
 
 def first_guess(prepared: PreparedInput, check: Callable[[], None]) -> np.ndarray:

@@ -18,7 +18,7 @@ def generate(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuar
     prepared = prepare(request, source.checkpoint)
     model, networks = load(request, source, stages, guard)
     repainted = repaint(model, prepared, None, 1.0, stages, guard, networks)
-    hints = about_known_names(source.checkpoint.card, request.settings.conditioning.prompt)
+    hints = about_known_names(source.checkpoint.card, prepared.request.prompts)
     if request.strength < 1:
         hints = (*hints, "Generate always paints afresh, so the strength had no effect; refine keeps what is there.")
     return finish(prepared, repainted, hints, stages, match=False)

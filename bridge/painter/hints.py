@@ -19,6 +19,7 @@ __all__ = [
     "about_placement",
     "about_precision",
     "about_reduced_size",
+    "about_regions",
     "about_sampler",
     "about_unused_conditions",
     "what_would_fit",
@@ -27,14 +28,12 @@ __all__ = [
 _NAMES_SHOWN = 12
 _MANY_STEPS = 20
 _MUCH_GUIDANCE = 3
+_MANY_REGIONS = 5
 
 
-def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
-    """A hint when the prompt names nothing that a small checkpoint knows."""
-    words = prompt.lower()
-    if not card.known_names or not words.strip():
-        return ()
-    if any(re.search(rf"\b{re.escape(name.lower())}(s|es)?\b", words) for name in card.known_names):
+def about_known_names(card: Card, prompts: Sequence[str]) -> tuple[str, ...]:
+    """A hint when one of the prompts names nothing that a small checkpoint knows."""
+    if not card.known_names or all(_names_known(card, one) for one in prompts if one.strip()):
         return ()
     shown = ", ".join(card.known_names[:_NAMES_SHOWN])
     more = len(card.known_names) - _NAMES_SHOWN
@@ -48,6 +47,23 @@ def about_known_names(card: Card, prompt: str) -> tuple[str, ...]:
             ),
         )
     return (Sentence("{name} knows {shown}; add a checkpoint for more.", name=card.name, shown=shown),)
+
+
+def _names_known(card: Card, prompt: str) -> bool:
+    words = prompt.lower()
+    return any(re.search(rf"\b{re.escape(name.lower())}(s|es)?\b", words) for name in card.known_names)
+
+
+def about_regions(count: int) -> tuple[str, ...]:
+    """A hint when so many regions count that each step takes much longer."""
+    if count < _MANY_REGIONS:
+        return ()
+    return (
+        Sentence(
+            "{count} regions count here, and each makes every step longer. Select less at a time, or join some.",
+            count=count,
+        ),
+    )
 
 
 def about_infill(card: Card, request: Request, mode: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ..canvas.resample import resize
 from ..models import Checkpoint
 from ..protocol.job import Mode
 from .crop import close_crop
+from .regions import regions_meeting
 from .request import Request, Resolved, check_request
 
 __all__ = ["PreparedInput", "prepare"]
@@ -32,7 +33,7 @@ class PreparedInput:
     "background". `rgb` (h, w, 3) is the picture, its transparent areas filled smoothly from what shows; `valid` (h, w)
     is False there. `covers` says whether the layer may cover what was transparent, `shown` whether the model is shown
     the first guess under the mask, and not grey. `crop` is what it looks at, local to the context, and `fit` how that
-    becomes the picture that it paints.
+    becomes the picture that it paints. The request's regions are those that meet what is repainted.
     """
 
     request: Request
@@ -177,6 +178,7 @@ def prepare(request: Request, checkpoint: Checkpoint) -> PreparedInput:
         strict=request.settings.edges.strict,
         canvas_edges=Edges.of(request.context, request.canvas),
     )
+    request = replace(request, regions=regions_meeting(request.regions, masks.denoise))
     if request.picture is None:
         valid = np.zeros(masks.alpha.shape, bool)
         rgb = np.full((*masks.alpha.shape, 3), 0.5, np.float32)

@@ -21,7 +21,7 @@ def refine(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard)
     return finish(
         prepared,
         repainted,
-        about_known_names(source.checkpoint.card, request.settings.conditioning.prompt),
+        about_known_names(source.checkpoint.card, prepared.request.prompts),
         stages,
         match=True,
     )

@@ -13,6 +13,7 @@ from .detail import keep_colour, keep_detail, keep_shown
 from .hints import about_reduced_size, about_unused_conditions
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
+from .regions import place_regions
 from .sampling import resolve_sampling
 from .stages import Stages, after, previews, show
 from .tiled_denoise import plan_tiled_refine
@@ -82,6 +83,7 @@ def repaint(
         mask=context.mask,
         conditioners=conditioners,
         fast=request.settings.sampling.fast,
+        regions=place_regions(request.regions, sampling.region_prompts, model, prepared.fitted),
     )
     batched = model.device.batches and len(request.seeds) > 1
     plane = plan_tiled_refine(model, prepared)

@@ -22,6 +22,7 @@ __all__ = [
     "ModelSource",
     "PaintedLayer",
     "Painting",
+    "Region",
     "Request",
     "Resolved",
     "check_request",
@@ -62,6 +63,17 @@ class InpaintingGuide:
 
 
 @dataclass(frozen=True)
+class Region:
+    """Prompts that count where `mask` (h, w), 0..1, of the context's size says. As the job's own, they are what prompts
+    come to for these pictures.
+    """
+
+    prompt: str
+    negative_prompt: str
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
 class Request:
     """One job.
 
@@ -69,6 +81,7 @@ class Request:
     looked at. `picture` is the context's pixels, (h, w, 4) float32, sRGB-encoded, straight alpha,
     nominally 0..1; only generate does without. `selection` is (h, w), coverage 0..1; None: all of the context. `seeds`
     has one of 0..2**64-1 for each picture wanted. Without `previews` none are made. `inpainting` guides fills alone.
+    `regions` are from the lowest to the uppermost, which counts where several are; the settings' are not looked at.
     """
 
     settings: JobSettings
@@ -80,6 +93,12 @@ class Request:
     conditions: tuple[Condition, ...] = ()
     inpainting: InpaintingGuide | None = None
     previews: bool = True
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """All that is asked for: the job's prompt, then the regions'."""
+        return (self.settings.conditioning.prompt, *(region.prompt for region in self.regions))
 
     @property
     def guides(self) -> tuple[GuideFiles, ...]:
@@ -174,6 +193,14 @@ def check_request(request: Request, checkpoint: Checkpoint) -> None:
         raise PictureMissing("The pixels around the selection are missing, so there is nothing to paint on.")
     if request.picture is not None and request.picture.shape != (*shape, 4):
         raise PictureMissing("The picture is not of the size that was planned.", hint="Plan the job again.")
+    if any(region.mask.shape != shape for region in request.regions):
+        raise PictureMissing("A region's mask is not of the size that was planned.", hint="Plan the job again.")
+    if request.regions and not checkpoint.family.takes_regions:
+        raise ConditionUnsupported(
+            "{id} cannot be given prompts for regions.",
+            hint="Leave the regions out, or choose another checkpoint.",
+            id=checkpoint.id,
+        )
     if request.selection is not None and request.selection.shape != shape:
         raise PictureMissing("The selection is not of the size that was planned.", hint="Plan the job again.")
     for condition in request.conditions:

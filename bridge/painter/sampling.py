@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..diffusion import EncodedPrompts, LatentModel, embeddings_of
-from .hints import about_sampler
+from .hints import about_regions, about_sampler
 from .oom_guard import OomGuard
 from .references import about_references
 from .request import Request
@@ -14,9 +14,12 @@ __all__ = ["SamplingParams", "resolve_sampling"]
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """`made_by` begins the keys of what is kept of this checkpoint; `hints` are for the artist."""
+    """`made_by` begins the keys of what is kept of this checkpoint; `hints` are for the artist. `region_prompts` are
+    those of the request's regions.
+    """
 
     prompts: EncodedPrompts
+    region_prompts: tuple[EncodedPrompts, ...]
     sampler: str
     steps: int
     guidance: float
@@ -42,20 +45,34 @@ def resolve_sampling(
     made_by = (checkpoint.content_hash(check=check), repr(checkpoint))
     prompt, negative = (about_references(one, request, checkpoint) for one in (words.prompt, words.negative_prompt))
     guided = guidance != 1 and not model.guidance_embeds
-    prompts = guard.results.get(
-        (
+
+    def encoded(positive: str, negative: str) -> EncodedPrompts:
+        key = (
             "prompts",
             made_by,
             tuple(one.key for one in model.loras),
             tuple((one.id, one.hash) for one in embeddings_of(model)),
-            prompt,
+            positive,
             negative,
             guided,
-        ),
-        lambda: guard.retry(lambda: model.encode_prompts(prompt, negative, guided=guided)),
+        )
+        return guard.results.get(
+            key, lambda: guard.retry(lambda: model.encode_prompts(positive, negative, guided=guided))
+        )
+
+    prompts = encoded(prompt, negative)
+    regions = tuple(
+        encoded(*(about_references(text, request, checkpoint) for text in (one.prompt, one.negative_prompt)))
+        for one in request.regions
     )
-    hints = (*prompts.hints, *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""))
+    about_prompts = dict.fromkeys(hint for one in (prompts, *regions) for hint in one.hints)
+    hints = (
+        *about_prompts,
+        *about_regions(len(regions)),
+        *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""),
+    )
+    negatives = (words.negative_prompt, *(one.negative_prompt for one in request.regions))
     # One that takes the guidance as an input has said itself that it takes no negative prompt.
-    if guidance == 1 and not model.guidance_embeds and words.negative_prompt.strip():
+    if guidance == 1 and not model.guidance_embeds and any(one.strip() for one in negatives):
         hints = (*hints, "A negative prompt has no effect at guidance 1; raise the guidance to use it.")
-    return SamplingParams(prompts, sampler, steps, guidance, made_by, hints)
+    return SamplingParams(prompts, regions, sampler, steps, guidance, made_by, hints)

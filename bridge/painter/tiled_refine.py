@@ -14,6 +14,7 @@ from .context import picture_beside
 from .detail import keep_detail
 from .oom_guard import OomGuard
 from .prepare import PreparedInput
+from .regions import place_regions
 from .tiled_denoise import TILED_REFINE_STRENGTH, TiledDenoiser, TiledPlane
 
 __all__ = ["Draft", "TiledRefine"]
@@ -66,6 +67,7 @@ class TiledRefine:
             masked_image_latents=None,
             mask=None,
             conditioners=prepare_conditioners(prepared.request, networks, model, plane.fitted),
+            regions=place_regions(prepared.request.regions, [one.prompt for one in first.regions], model, plane.fitted),
         )
         self.steps = self._tiled(self._inputs).steps
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..canvas.composite import Layer, cut_layer
+from ..canvas.fitting import Resize
 from ..canvas.geometry import Rect, Size
 from ..canvas.mask import selection_bounds
 from ..canvas.resample import enlarge, resize
@@ -19,6 +20,7 @@ from .detail import keep_detail
 from .hints import about_enlarging, about_unused_conditions
 from .oom_guard import OomGuard
 from .prepare import PreparedInput, prepare
+from .regions import place_regions
 from .request import Hooks, ModelSource, PaintedLayer, Painting, Request
 from .sampling import resolve_sampling
 from .stages import Stages, after, load, previews
@@ -56,7 +58,12 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
 
     model, networks = load(request, source, stages, guard)
     plane = _plane(model, prepared, covering)
+    request = prepared.request
     start, tiling = plane.fitted(enlarge(prepared.rgb, request.settings.scale)), plane.tiling
+
+    def fit(array: np.ndarray, resized: Resize) -> np.ndarray:
+        return plane.fitted(resized(array, plane.window.size))
+
     with stages("encode", len(tiling.tiles)) as advance:
         sampling = resolve_sampling(model, request, guard, check=hooks.check)
         encode = partial(guard.encode, model, check=hooks.check)
@@ -70,12 +77,8 @@ def upscale(request: Request, source: ModelSource, hooks: Hooks, guard: OomGuard
             guidance=sampling.guidance,
             strength=request.strength,
             init_latents=init_latents,
-            conditioners=prepare_conditioners(
-                request,
-                networks,
-                model,
-                lambda array, resized: plane.fitted(resized(array, plane.window.size)),
-            ),
+            conditioners=prepare_conditioners(request, networks, model, fit),
+            regions=place_regions(request.regions, sampling.region_prompts, model, fit),
             fast=request.settings.sampling.fast,
         )
         if model.mask_input is MaskInput.CHANNELS:

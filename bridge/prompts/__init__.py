@@ -9,7 +9,7 @@ from .embeddings import about_unknown_embeddings, named_embeddings, split_at_emb
 from .errors import PromptUnreadable
 from .layers import named_as
 from .loras import LORA_TAGS, drop_tags, take_tags
-from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_text
+from .parsed import Fragment, NamedLora, ParsedPrompt, Text, read, read_region, read_text
 
 __all__ = [
     "LONGEST",
@@ -25,6 +25,7 @@ __all__ = [
     "named_as",
     "named_embeddings",
     "read",
+    "read_region",
     "read_text",
     "split_at_embeddings",
     "take_tags",

@@ -55,6 +55,21 @@ def read(prompt: str, negative_prompt: str, seed: int, options: Options = no_wil
     return ParsedPrompt(chosen, chosen_negative, positive, negative, loras, tuple(hints))
 
 
+def read_region(prompt: str, negative_prompt: str, seed: int, options: Options = no_wildcards) -> ParsedPrompt:
+    """As `read`, for prompts that count in a part of the picture.
+
+    Raises PromptUnreadable where they name a LoRA, which counts for the whole picture; and as `read`.
+    """
+    parsed = read(prompt, negative_prompt, seed, options)
+    if parsed.loras:
+        raise PromptUnreadable(
+            "A region's prompt names the LoRA {name}, but a LoRA counts for the whole picture.",
+            hint="Name it in the prompt of the whole picture.",
+            name=parsed.loras[0].name,
+        )
+    return parsed
+
+
 def read_text(text: str) -> Text:
     """The weights of a text without choices and LoRAs. Raises PromptUnreadable for weights beyond reason."""
     return read_weights(text)[0]

@@ -31,6 +31,7 @@ __all__ = [
     "Mode",
     "OnDisconnect",
     "ReferenceRole",
+    "Region",
     "ResultFormat",
     "Sampling",
     "Stage",
@@ -164,6 +165,20 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A prompt that counts within a mask. Regions are from the lowest to the uppermost: where several are, the upper
+    one counts, and the job's own prompt counts where there is none. A region that is nowhere in what is repainted does
+    not count. Its prompt names no LoRA, since a LoRA counts for the whole picture.
+    """
+
+    prompt: str = described("What is wanted there, in the words of a prompt.", max=8192)
+    mask: Picture = described("Where, and how much: one channel, of the context's size.")
+    negative_prompt: Optional[str] = described(
+        "What is not wanted there; none: what is not wanted elsewhere.", None, max=8192
+    )
+
+
+@dataclass(frozen=True)
 class Conditioning:
     """What the picture should show."""
 
@@ -172,6 +187,12 @@ class Conditioning:
     )
     negative_prompt: str = described("What is not wanted.", "", max=8192, kinds=_DENOISED)
     conditions: tuple[Condition, ...] = described("Guidance by other pictures.", (), max=16, kinds=_DENOISED)
+    regions: tuple[Region, ...] = described(
+        "Prompts for parts of the picture, from the lowest to the uppermost; from five on it takes much longer.",
+        (),
+        max=16,
+        kinds=_DENOISED,
+    )
     inpaint_controlnet: Optional[str] = described(
         "The ControlNet that is shown what is painted on, for checkpoints that are not shown it themselves, by its "
         "name; none: the first one that fits; `off`: without.",
@@ -315,6 +336,11 @@ class JobField:
     def title(self) -> str:
         """Its name as a label, for forms that have no words of their own for it."""
         return self.name.replace("_", " ").capitalize()
+
+    @property
+    def with_pictures(self) -> bool:
+        """Whether it is a list of things with pictures of their own: no plain widget holds it, and no plan needs it."""
+        return not isinstance(self.spec.core, type)
 
     def counts_for(self, kind: str) -> bool:
         """Whether it has an effect on jobs of a kind."""

@@ -10,7 +10,7 @@ from ..canvas.context import check_scale
 from ..canvas.errors import CanvasError
 from ..control_kinds import CONTROL_KINDS, REFERENCE
 from ..engine.port import picture_seeds
-from ..prompts import Options, ParsedPrompt, PromptUnreadable, named_as, read
+from ..prompts import Options, ParsedPrompt, PromptUnreadable, named_as, read, read_region
 from ..protocol.errors import BridgeError
 from ..protocol.messages import MODES, Condition, JobKind, JobOrder, Picture, Submit, Train
 from ..protocol.pixels import raw_bytes
@@ -79,8 +79,11 @@ def named_loras(submit: Submit, options: Options) -> tuple[str, ...]:
     words, seeds = submit.settings.conditioning, picture_seeds(submit.settings.sampling)
     try:
         parsed = [read(words.prompt, words.negative_prompt, seed, options) for seed in seeds]
+        parsed_regions = [
+            read_region(one.prompt, one.negative_prompt or "", seed, options) for seed in seeds for one in words.regions
+        ]
         named = {one.name: "" for one in words.conditions if one.name is not None}
-        for one in parsed:
+        for one in (*parsed, *parsed_regions):
             named_as(one.positive + one.negative, named)
     except PromptUnreadable as error:
         raise BridgeError(error.code, error.message, error.hint) from None
@@ -94,7 +97,9 @@ def _check_length(submit: Submit, parsed: Sequence[ParsedPrompt]) -> None:
     """
     words = submit.settings.conditioning
     written = len(words.prompt.encode()) + len(words.negative_prompt.encode())
-    others = _CONDITION_BYTES * len(words.conditions) + _LAYER_BYTES
+    for region in words.regions:
+        written += len(region.prompt.encode()) + len((region.negative_prompt or "").encode())
+    others = _CONDITION_BYTES * (len(words.conditions) + len(words.regions)) + _LAYER_BYTES
     recipes = sum(
         written + len((one.chosen + one.chosen_negative).encode()) + _LORA_BYTES * len(one.loras) + others
         for one in parsed
@@ -152,6 +157,9 @@ def _check_pictures(submit: Submit, most_pixels: int) -> None:
         if condition.mask is not None:
             check_picture(condition.mask, most_pixels=most_pixels)
             _check_shape(f"{name}'s mask", condition.mask, (1,), submit)
+    for region in submit.settings.conditioning.regions:
+        check_picture(region.mask, most_pixels=most_pixels)
+        _check_shape("region's mask", region.mask, (1,), submit)
     _check_references(submit.settings.conditioning.conditions)
 
 
@@ -236,4 +244,5 @@ def named_pictures(submit: JobOrder) -> tuple[Picture, ...]:
     guiding = (
         part for condition in submit.settings.conditioning.conditions for part in (condition.picture, condition.mask)
     )
-    return tuple(picture for picture in (submit.picture, submit.selection, *guiding) if picture is not None)
+    masks = (region.mask for region in submit.settings.conditioning.regions)
+    return tuple(picture for picture in (submit.picture, submit.selection, *guiding, *masks) if picture is not None)

@@ -12,6 +12,8 @@ __all__ = ["options"]
 # These say what is painted on; the calls of scripts have arguments of their own for them.
 _OF_THE_CALL = ("kind", "scale")
 
+_WITH_PICTURES = {"conditions": "ConditionPixels", "regions": "RegionPixels"}
+
 _HEAD = '''"""A job's settings as keywords. Written by docs/generate.py from the fields of `bridge/protocol/job.py`."""
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Sequence
 from typing import Optional, TypedDict, Union
 
 from ..protocol.messages import {enums}
-from .job import ConditionPixels
+from .job import ConditionPixels, RegionPixels
 
 __all__ = ["JobOptions", "SettingsOptions"]
 
@@ -51,8 +53,8 @@ def options() -> str:
 
 
 def _type(name: str, core: Any, *, optional: bool) -> str:
-    if name == "conditions":
-        return "Sequence[ConditionPixels]"
+    if name in _WITH_PICTURES:
+        return f"Sequence[{_WITH_PICTURES[name]}]"
     words = f"Union[{core.__name__}, str]" if _is_enum(core) else core.__name__
     return f"Optional[{words}]" if optional else words
 

@@ -18,7 +18,7 @@ _MODEL = ("checkpoint", "seed", "batch")
 _SAMPLING = ("sampler", "steps", "guidance")
 _EDGE = ("grow", "feather", "strict")
 # The command says the kind, and an argument can hold no pictures.
-_NO_ARGUMENT = ("kind", "conditions")
+_NO_ARGUMENT = ("kind", *(name for name, field in job_fields().items() if field.with_pictures))
 _SIDES = ("left", "right", "top", "bottom", "unit")
 
 

@@ -22,7 +22,8 @@ __all__ = ["Form"]
 # These belong to one picture, and are not saved in presets.
 _OF_ONE_PICTURE = ("prompt", "seed")
 # The mode says the kind, an upscale is no layer of this canvas, and pictures are no field's value.
-_WITHOUT_FIELD = ("kind", "scale", "conditions")
+_PICTURED = tuple(name for name, field in job_fields().items() if field.with_pictures)
+_WITHOUT_FIELD = ("kind", "scale", *_PICTURED)
 # Where nothing was denoised a recipe has the checkpoint's own.
 _OF_DENOISING = ("steps", "guidance", "sampler")
 

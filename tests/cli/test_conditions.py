@@ -1,4 +1,4 @@
-"""``--condition`` of the command line, through a real bridge."""
+"""``--condition`` and ``--region`` of the command line, through a real bridge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bridge.cli.arguments import build_parser
-from bridge.cli.conditions import parse_condition
+from bridge.cli.conditions import parse_condition, parse_region
 from bridge.cli.exits import Exit
 
 WIDTH, HEIGHT = 96, 80
@@ -95,3 +95,26 @@ def test_they_are_listed(home: Path, run: Any) -> None:
     (net,) = listed.json["controlnets"]
     assert (net["name"], net["conditions"], net["program"]) == ("tiny_scribble", ["scribble"], "Paintbridge")
     assert "> tiny_scribble: ControlNet for Stable Diffusion 1, takes scribble" in run("models", "list", home=home).out
+
+
+def test_a_region_is_a_mask_and_a_prompt_that_may_have_commas() -> None:
+    assert parse_region("a,b.png=an apple, red") == {"mask": Path("a,b.png"), "prompt": "an apple, red"}
+    said = parse_region("m.png=x=y,negative_prompt=leaves, stalks")
+    assert said == {"mask": Path("m.png"), "prompt": "x=y", "negative_prompt": "leaves, stalks"}
+    for wrong in ("an apple", "=an apple", f"m.png={'x' * 8193}"):
+        with pytest.raises(ValueError, match="region"):
+            parse_region(wrong)
+
+
+def test_a_region_of_the_command_line_is_in_the_recipe(
+    running: Path, run: Any, save: Callable[..., Path], tmp_path: Path
+) -> None:
+    mask = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
+    mask[:, : WIDTH // 2] = 255
+    common = ["generate", "--size", f"{WIDTH}x{HEIGHT}", "--prompt", "a lake", "--steps", 2, "-o", tmp_path / "o.png"]
+    done = run(*common, "--region", f"{save('left.png', mask)}=snow, deep", "--json", home=running)
+    assert done.code == 0, done.err
+    (region,) = done.json["outputs"][0]["recipe"]["settings"]["conditioning"]["regions"]
+    assert (region["prompt"], region["mask"]["channels"]) == ("snow, deep", 1)
+    assert run(*common, "--region", f"{save('black.png', 0 * mask)}=snow", home=running).code == Exit.REFUSED
+    assert run(*common, "--region", f"{save('small.png', mask[8:])}=snow", home=running).code == Exit.REFUSED

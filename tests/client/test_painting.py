@@ -14,9 +14,9 @@ import pytest
 from job_forms import said
 from tiny_bridge import TinyBridge
 
-from bridge.client import AsyncBridge, Bridge, ConditionPixels, ContextChoice, Progress
+from bridge.client import AsyncBridge, Bridge, ConditionPixels, ContextChoice, Progress, RegionPixels
 from bridge.protocol.errors import BridgeError
-from bridge.protocol.messages import Cancel, Condition, Plan, Rect, Submit
+from bridge.protocol.messages import Cancel, Condition, Plan, Rect, Region, Submit
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
 MASK = np.zeros((24, 32), bool)
@@ -163,6 +163,19 @@ def test_conditions_are_cut_to_the_context_as_the_picture_is(tiny: TinyBridge) -
     assert bytes(held.pictures[sent_condition.mask.hash]) == b"\xff" * 200
 
 
-def test_what_a_client_holds_of_a_condition_is_what_travels() -> None:
-    held, travels = ({entry.name: entry.default for entry in fields(cls)} for cls in (ConditionPixels, Condition))
-    assert held == travels
+@pytest.mark.parametrize(("held", "travels"), [(ConditionPixels, Condition), (RegionPixels, Region)])
+def test_what_a_client_holds_of_a_guide_is_what_travels(held: type, travels: type) -> None:
+    ours, theirs = ({entry.name: entry.default for entry in fields(cls)} for cls in (held, travels))
+    assert ours == theirs
+
+
+def test_masks_of_regions_are_cut_to_the_context_as_the_picture_is(tiny: TinyBridge) -> None:
+    with Bridge(tiny.address()) as client:
+        client.fill(PICTURE, MASK, regions=[RegionPixels("snow", MASK, "rain")])
+        with pytest.raises(BridgeError) as refused:
+            client.fill(PICTURE, MASK, regions=[RegionPixels("snow", MASK[:8])])
+    assert refused.value.code == "picture_mismatch"
+    (region,) = said(sent(tiny)[1]).regions
+    assert (region.prompt, region.negative_prompt) == ("snow", "rain")
+    (held,) = tiny.sessions.values()
+    assert bytes(held.pictures[region.mask.hash]) == b"\xff" * 200

@@ -9,7 +9,7 @@ import pytest
 from job_forms import said
 from whole_bridge import PATIENCE, Scene, layer_pixels
 
-from bridge.client import Bridge, ConditionPixels, JobResult, Pixels
+from bridge.client import Bridge, ConditionPixels, JobResult, Pixels, RegionPixels
 from bridge.protocol.errors import BridgeError
 
 SCENE = Scene.of(160, 120, (60, 40, 41, 40))
@@ -101,3 +101,23 @@ def test_what_cannot_be_is_refused_with_what_to_do(
             painted(bridge, condition, checkpoint=checkpoint)
         assert refused.value.code == "unsupported_condition"
         assert refused.value.hint
+
+
+def test_a_prompt_for_a_region_changes_the_layer_and_is_in_the_recipe_that_makes_it_again(bridge: Bridge) -> None:
+    rect = context(bridge)
+    mask = np.zeros((rect.height, rect.width), np.uint8)
+    mask[:, rect.width // 2 :] = 255
+    right = RegionPixels("{snow|fire}", Pixels(mask.tobytes(), rect.width, rect.height, 1))
+    without, once = painted(bridge, seed=3), painted(bridge, seed=3, regions=[right])
+    assert not np.array_equal(layer_pixels(once), layer_pixels(without))
+    (region,) = said(once.layers[0].recipe).regions
+    assert (region.prompt, region.negative_prompt, region.mask.width) == ("{snow|fire}", None, rect.width)
+    again = painted(bridge, seed=3, regions=[dataclasses.replace(right, prompt=region.prompt)])
+    assert np.array_equal(layer_pixels(again), layer_pixels(once))
+    with pytest.raises(BridgeError, match="counts for the whole picture") as refused:
+        painted(bridge, regions=[dataclasses.replace(right, prompt="snow <lora:ink:1>")])
+    assert refused.value.code == "prompt_unreadable"
+    small = Pixels(mask[1:].tobytes(), rect.width, rect.height - 1, 1)
+    with pytest.raises(BridgeError) as wrong:
+        painted(bridge, regions=[dataclasses.replace(right, mask=small)])
+    assert wrong.value.code == "picture_mismatch"

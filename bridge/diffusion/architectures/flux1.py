@@ -24,6 +24,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, PromptEmbeds, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..regional_attention import joint_attention_mask, mixed_pooled, shares_of_tokens
 from ..schedules import FlowMatchingSchedule
 from ..text_encoders.clip import clip_tokenizer
 from ..text_encoders.language_model import encode_prompts, plain_words
@@ -134,18 +135,26 @@ class Flux1Model:
     @torch.no_grad()
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
         """As `LatentModel.predict`. Raises ValueError where Fill lacks the mask or the masked picture."""
-        latents, prompt = inputs.latents, inputs.prompt
+        latents, regions = inputs.latents, inputs.regions
         count, _, height, width = latents.shape
         rows, columns = height // _PATCH, width // _PATCH
-        assert prompt.pooled is not None
+        texts = [inputs.prompt.embeds, *(one.prompt.embeds for one in regions)]
+        text = torch.cat(texts, dim=1).to(latents.dtype)
+        pooled = mixed_pooled(inputs.prompt, regions)
+        assert pooled is not None
+        attention = None
+        if regions:
+            shares = shares_of_tokens(regions, (rows, columns))
+            attention = {"attention_mask": joint_attention_mask([one.shape[1] for one in texts], shares, latents)}
         predicted: torch.Tensor = self.transformer(
             hidden_states=torch.cat([_tokens(latents), *self._beside(inputs)], dim=2),
-            encoder_hidden_states=prompt.embeds.to(latents.dtype),
-            pooled_projections=prompt.pooled.to(latents.dtype),
+            encoder_hidden_states=text,
+            pooled_projections=pooled.to(latents.dtype),
             timestep=torch.full((count,), float(inputs.timestep), device=latents.device),
             guidance=torch.full((count,), inputs.guidance, device=latents.device) if self.guidance_embeds else None,
             img_ids=_positions(rows, columns, latents.device),
-            txt_ids=torch.zeros(prompt.embeds.shape[1], 3, device=latents.device),
+            txt_ids=torch.zeros(text.shape[1], 3, device=latents.device),
+            joint_attention_kwargs=attention,
             return_dict=False,
         )[0]
         return pixel_shuffle(predicted.transpose(1, 2).reshape(count, -1, rows, columns), _PATCH)

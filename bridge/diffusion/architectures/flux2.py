@@ -25,6 +25,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..regional_attention import joint_attention_mask, shares_of_tokens
 from ..schedules import FlowMatchingSchedule, flux2_mu
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
@@ -170,25 +171,49 @@ class Flux2Model:
     @torch.no_grad()
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
         """As `LatentModel.predict`."""
-        latents, embeds = inputs.latents, inputs.prompt.embeds
+        latents = inputs.latents
+        texts = [inputs.prompt.embeds, *(one.prompt.embeds for one in inputs.regions)]
         count, _, height, width = latents.shape
         around = self._around(inputs)
         shown = seen_references([one.effect(inputs, {}) for one in inputs.conditioners])
         references = (*around, *(ReferenceTokens.of(one.latents, None, one.index) for one in shown))
         before = sum(len(one.positions) for one in around)
-        bias = attention_bias(shown, words=embeds.shape[1], grid=(height, width), before=before)
+        bias = attention_bias(shown, words=sum(one.shape[1] for one in texts), grid=(height, width), before=before)
+        regional = self._regional_bias(inputs, texts, around, references)
+        if regional is not None:
+            bias = regional if bias is None else regional + bias.to(regional)
         tokens = [_tokens(latents), *(one.tokens.to(latents).expand(count, -1, -1) for one in references)]
         positions = [_grid(height, width, 0, latents.device), *(one.positions.to(latents.device) for one in references)]
         predicted: torch.Tensor = self.transformer(
             hidden_states=torch.cat(tokens, dim=1),
-            encoder_hidden_states=embeds.to(latents.dtype),
+            encoder_hidden_states=torch.cat(texts, dim=1).to(latents.dtype),
             timestep=torch.full((count,), float(inputs.timestep), device=latents.device),
             img_ids=torch.cat(positions),
-            txt_ids=_text_positions(embeds.shape[1], latents.device),
+            txt_ids=torch.cat([_text_positions(one.shape[1], latents.device) for one in texts]),
             joint_attention_kwargs=None if bias is None else {"attention_mask": bias.to(latents)},
             return_dict=False,
         )[0]
         return predicted[:, : height * width].transpose(1, 2).reshape(latents.shape)
+
+    def _regional_bias(
+        self,
+        inputs: ModelInputs,
+        texts: Sequence[torch.Tensor],
+        around: Sequence[ReferenceTokens],
+        references: Sequence[ReferenceTokens],
+    ) -> torch.Tensor | None:
+        """Which tokens see which, where there are regions. What is `around` belongs to the regions that it shows, and
+        all prompts see the other references.
+        """
+        if not inputs.regions:
+            return None
+        height, width = inputs.latents.shape[2:]
+        plane = shares_of_tokens(inputs.regions, (height, width))
+        places = [one.positions[:, 1] * width + one.positions[:, 2] for one in around]
+        count = sum(len(one.positions) for one in references[len(around) :])
+        shown = [plane[:, one.to(plane.device)] for one in places]
+        shares = torch.cat([plane, *shown, plane.new_ones(len(plane), count)], dim=1)
+        return joint_attention_mask([one.shape[1] for one in texts], shares, inputs.latents)
 
     def _around(self, inputs: ModelInputs) -> Sequence[ReferenceTokens]:
         """The picture around what is masked, or with marks there, where it is given."""

@@ -28,6 +28,7 @@ from ..loading import ModuleLoader
 from ..lora import Adapters
 from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
 from ..preview import fit_latent_to_rgb
+from ..regional_attention import mixed_pooled, regional_cross_attention
 from ..schedules import VariancePreservingSchedule
 from ..text_encoders.clip import ClipTextEncoder, clip_tokenizer, encode_texts
 from ..text_encoders.embeddings import read_embeddings
@@ -143,9 +144,10 @@ class UNetModel:
             wave = _guidance_wave(inputs.guidance, self.unet.config.time_cond_proj_dim)
             options["timestep_cond"] = wave.to(latents).expand(len(latents), -1)
         if self.checkpoint.family.uses_time_ids:
-            assert prompt.pooled is not None
+            pooled = mixed_pooled(prompt, inputs.regions)
+            assert pooled is not None
             time_ids = self._time_ids(latents).to(prompt.embeds).expand(len(latents), -1)
-            added = {"text_embeds": prompt.pooled, "time_ids": time_ids}
+            added = {"text_embeds": pooled, "time_ids": time_ids}
             options["added_cond_kwargs"] = added
         effects = [one.effect(inputs, added) for one in inputs.conditioners]
         images = [one for one in effects if isinstance(one, AttendedImage)]
@@ -154,7 +156,7 @@ class UNetModel:
             down, middle = summed_residuals(residuals)
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
         features = nullcontext() if inputs.features is None else inputs.features.kept(self._inner_blocks())
-        with attending(self.unet, images, inputs), features:
+        with attending(self.unet, images, inputs), regional_cross_attention(self.unet, inputs.regions), features:
             prediction: torch.Tensor = self.unet(
                 self._with_mask(inputs), inputs.timestep, return_dict=False, **options
             )[0]

@@ -10,6 +10,7 @@ from torch import nn
 
 from ...models import ControlNet
 from ..model import Effect, LatentModel, ModelInputs
+from ..regional_attention import regional_cross_attention
 from ..weights import load_controlnet
 from .guide_input import GuideInput
 from .residuals import Residuals
@@ -31,14 +32,15 @@ class ControlNetConditioner:
     def apply(self, inputs: ModelInputs, added: Mapping[str, torch.Tensor]) -> Residuals:
         """As `Conditioner.apply`. It sees the latents without an inpainting UNet's further channels."""
         latents = inputs.latents
-        down, middle = self.net(
-            latents,
-            inputs.timestep,
-            encoder_hidden_states=inputs.prompt.embeds,
-            controlnet_cond=self.picture.to(latents).expand(len(latents), -1, -1, -1),
-            added_cond_kwargs=added or None,
-            return_dict=False,
-        )
+        with regional_cross_attention(self.net, inputs.regions):
+            down, middle = self.net(
+                latents,
+                inputs.timestep,
+                encoder_hidden_states=inputs.prompt.embeds,
+                controlnet_cond=self.picture.to(latents).expand(len(latents), -1, -1, -1),
+                added_cond_kwargs=added or None,
+                return_dict=False,
+            )
         return Residuals(tuple(down), middle)
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from ...models import ControlNet, control_kind
 from ..model import Effect, LatentModel, ModelInputs
+from ..regional_attention import regional_cross_attention
 from ..weights import load_controlnet
 from .controlnet import without_masked
 from .guide_input import GuideInput
@@ -38,16 +39,17 @@ class ControlNetUnionConditioner:
         latents = inputs.latents
         kinds = torch.zeros((len(latents), self.net.config.num_control_type)).to(latents)
         kinds[:, self.number] = 1
-        down, middle = self.net(
-            latents,
-            inputs.timestep,
-            encoder_hidden_states=inputs.prompt.embeds,
-            controlnet_cond=[self.picture.to(latents).expand(len(latents), -1, -1, -1)],
-            control_type=kinds,
-            control_type_idx=[self.number],
-            added_cond_kwargs=added or None,
-            return_dict=False,
-        )
+        with regional_cross_attention(self.net, inputs.regions):
+            down, middle = self.net(
+                latents,
+                inputs.timestep,
+                encoder_hidden_states=inputs.prompt.embeds,
+                controlnet_cond=[self.picture.to(latents).expand(len(latents), -1, -1, -1)],
+                control_type=kinds,
+                control_type_idx=[self.number],
+                added_cond_kwargs=added or None,
+                return_dict=False,
+            )
         return Residuals(tuple(down), middle)
 
 

@@ -72,7 +72,8 @@ class Family:
     and masked picture beside the latents; None: there is none. `half_precision` is the half precision, by torch's
     name, that its numbers fit into. `reference_words` is what
     prompts call the picture of a number that it is shown beside, None: it is shown none without an adapter;
-    `reference_roles` is what can be painted of one, by it or by its adapters.
+    `reference_roles` is what can be painted of one, by it or by its adapters. `takes_regions` says that
+    prompts may count in parts of a plane.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Family:
     vae_class: str = "AutoencoderKL"
     pipelines: tuple[str, ...] = STABLE_DIFFUSION_PIPELINES
     inpaint_channels: int | None = 9
+    takes_regions: bool = False
     reference_words: str | None = None
     reference_roles: tuple[str, ...] = ("subject",)
 

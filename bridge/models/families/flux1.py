@@ -17,6 +17,7 @@ __all__ = ["FLUX1", "recognition"]
 FLUX1 = Family(
     name="Flux1",
     title="FLUX.1",
+    takes_regions=True,
     native_pixels=1024 * 1024,
     multiple=16,
     native_range=(512 * 512, 1536 * 1024),

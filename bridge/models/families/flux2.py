@@ -16,6 +16,7 @@ __all__ = ["FLUX2_KLEIN_4B", "FLUX2_KLEIN_9B", "recognitions"]
 FLUX2_KLEIN_4B = Family(
     name="Flux2Klein4B",
     title="FLUX.2 Klein 4B",
+    takes_regions=True,
     native_pixels=1024 * 1024,
     native_range=(512 * 512, 1536 * 1024),
     multiple=16,

@@ -9,6 +9,7 @@ __all__ = ["SD1", "recognition"]
 SD1 = Family(
     name="SD1",
     title="Stable Diffusion 1",
+    takes_regions=True,
     native_pixels=512 * 512,
     multiple=8,
     pixels_per_latent=8,

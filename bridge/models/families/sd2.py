@@ -9,6 +9,7 @@ __all__ = ["SD2", "recognition"]
 SD2 = Family(
     name="SD2",
     title="Stable Diffusion 2",
+    takes_regions=True,
     native_pixels=768 * 768,
     multiple=8,
     pixels_per_latent=8,

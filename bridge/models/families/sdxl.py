@@ -10,6 +10,7 @@ __all__ = ["SDXL", "recognition"]
 SDXL = Family(
     name="SDXL",
     title="Stable Diffusion XL",
+    takes_regions=True,
     native_pixels=1024 * 1024,
     multiple=8,
     pixels_per_latent=8,

@@ -26,7 +26,7 @@ const KIND_WORDS = {
 /** @type {Partial<Record<Kind, number>>} */
 const STRENGTHS = { refine: 0.5 };
 // They have no widget: the kind is chosen above all others, and pictures are not picked by a field.
-const WITHOUT_WIDGET = ["kind", "conditions"];
+const WITHOUT_WIDGET = ["kind", ...FIELDS.filter((field) => field.type === "list").map((field) => field.name)];
 
 /** @returns {Kind} */
 const kind = () =>
