@@ -204,7 +204,7 @@ class ModelCache:
         half = checkpoint.family.half_precision
         if self.device.kind == "cpu" and half == "bfloat16" and self.device.dtype == "float32":
             needs = memory_needs(checkpoint, width=4)
-            if needs is not None and needs.whole() > _MOST_OF_MACHINE * self.device.memory_bytes:
+            if needs is not None and not self._machine_holds(needs):
                 return replace(self.device, dtype=half)
         return self.device.in_half(half)
 
@@ -212,8 +212,15 @@ class ModelCache:
         """What of a checkpoint is on the device: what was found to be needed, or what its files tell before."""
         key = checkpoint.content_hash()
         if key not in self._placements:
-            needs = self._needs(checkpoint) if self.device.has_memory else None
-            self._placements[key] = WHOLE if needs is None else place_on(needs, self.device.memory_bytes)
+            needs = self._needs(checkpoint)
+            if needs is None:
+                self._placements[key] = WHOLE
+            elif self.device.has_memory:
+                self._placements[key] = place_on(needs, self.device.memory_bytes)
+            else:
+                # Widening in each step takes longer, so only where there is no room for wide weights.
+                packed = needs.is_packable and not self._machine_holds(needs)
+                self._placements[key] = Placement(packed=packed, planned=packed)
         return self._placements[key]
 
     def full_precision(self, checkpoint: Checkpoint) -> bool:
@@ -243,6 +250,10 @@ class ModelCache:
         offload = Offload(placement.offload + 1)
         self._placements[key] = replace(placement, offload=offload, packed=packed, planned=False)
         return True
+
+    def _machine_holds(self, needs: MemoryNeeds) -> bool:
+        """Whether the main memory has room for all weights as they are computed with."""
+        return needs.on_device(Offload.NOTHING) <= _MOST_OF_MACHINE * self.device.memory_bytes
 
     def _needs(self, checkpoint: Checkpoint) -> MemoryNeeds | None:
         return memory_needs(checkpoint, width=self.device_of(checkpoint).torch_dtype.itemsize)

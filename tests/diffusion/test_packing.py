@@ -1,5 +1,7 @@
 """Weights that are float8 in their files take a byte each in memory, and paint as if they were wide."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -7,7 +9,7 @@ from small_devices import waits
 from tiny_checkpoints import build_tiny_sd1
 from tiny_loras import build_tiny_lora
 
-from bridge.diffusion import DenoiseInputs, Offload, Placement, WeightedLora, denoise, load
+from bridge.diffusion import DenoiseInputs, ModelCache, Offload, Placement, WeightedLora, denoise, load
 from bridge.diffusion.packing import pack, packed
 from bridge.models import inspect, inspect_lora
 from bridge.models.memory import memory_needs
@@ -62,6 +64,19 @@ def test_the_same_picture_and_a_byte_for_each_weight(checkpoint, cpu, offload, m
         assert torch.equal(painted(lean), painted(wide))
     # Nothing stays wide afterwards.
     assert packed(lean.unet) == needs.denoiser.packable
+
+
+def test_main_memory_without_room_for_wide_weights_holds_packed_ones(checkpoint, cpu):
+    needs = memory_needs(checkpoint, width=4)
+    wide = needs.on_device(Offload.NOTHING)
+    models = []
+    for room, is_packed in ((wide, False), (wide - 1, True)):
+        # A part of the memory is for other programs.
+        cache = ModelCache(replace(cpu, memory_bytes=int(room / 0.8) + 1))
+        assert cache.placement(checkpoint) == Placement(packed=is_packed, planned=is_packed)
+        models.append(cache.get(checkpoint, check=none))
+        assert (packed(models[-1].unet) > 0) == is_packed
+    assert torch.equal(*map(painted, models))
 
 
 @pytest.mark.parametrize("offload", [Offload.NOTHING, Offload.ALL])
