@@ -143,16 +143,15 @@ def test_an_outpainting_lora_is_shown_green_where_it_paints(studio, canvas, tmp_
     assert 0.05 < green.mean() < 0.5
     assert not np.array_equal(layers[0].pixels, layers[1].pixels)
     # All of its tokens are looked at.
-    references = model.load(lambda: None)._references(
-        ModelInputs(
-            torch.zeros(1, 128, 4, 4),
-            0.5,
-            None,
-            mask=torch.ones(1, 1, 4, 4),
-            masked_image_latents=torch.zeros(1, 128, 4, 4),
-        )
+    loaded = model.load(lambda: None)
+    looked_at = []
+    loaded.transformer.register_forward_pre_hook(
+        lambda _, __, said: looked_at.append(said["hidden_states"].shape[1]), with_kwargs=True
     )
-    assert references[0].tokens.shape[1] == 16
+    plane = torch.zeros(1, 128, 4, 4)
+    prompt = loaded.encode_prompts("a rock", "", guided=False).positive
+    loaded.predict(ModelInputs(plane, 0.5, prompt, mask=torch.ones(1, 1, 4, 4), masked_image_latents=plane))
+    assert looked_at == [2 * 16]
 
 
 @pytest.mark.parametrize(("kind", "times"), [("fill", 1), ("refine", 2)])
