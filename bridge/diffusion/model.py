@@ -228,6 +228,10 @@ class LatentModel(Protocol):
         """Whether it is told the guidance and asked once, and not asked with and without the prompt."""
 
     @property
+    def inner_blocks(self) -> Sequence[nn.Module]:
+        """Blocks whose outputs change little from step to step, so that `ModelInputs.features` may keep them."""
+
+    @property
     def latent_to_rgb(self) -> torch.Tensor:
         """The linear map that previews are made with, (latent channels + 1, 3), for colours 0..1."""
 

@@ -15,10 +15,10 @@ from torch import nn
 
 from .model import ModelInputs, PredictFn
 
-__all__ = ["DeepFeatures", "Shortcut"]
+__all__ = ["LEAST_FAST_STEPS", "DeepFeatures", "Shortcut"]
 
-# Of fewer steps each changes too much.
-_LEAST_STEPS = 8
+LEAST_FAST_STEPS = 8
+"""Of fewer steps each changes too much."""
 _FULL_EVERY = 4
 
 
@@ -78,7 +78,7 @@ class Shortcut:
     def short(self, step: int) -> bool:
         """Whether the step of that number, from 0, is a short one."""
         between = 2 <= step < self._steps - 1
-        return self._steps >= _LEAST_STEPS and between and step % _FULL_EVERY != 1
+        return self._steps >= LEAST_FAST_STEPS and between and step % _FULL_EVERY != 1
 
     def marked(self, at: ModelInputs, step: int) -> ModelInputs:
         """The inputs of a prediction in that step, with what is kept of the last full one."""

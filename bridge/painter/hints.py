@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from ..canvas.model_size import model_size
-from ..diffusion import Offload, Placement, within
+from ..diffusion import LatentModel, Offload, Placement, within
+from ..diffusion.shortcut import LEAST_FAST_STEPS
 from ..errors import Sentence
 from ..models import Card, Checkpoint, control_kind
 from ..models.samplers import FEW_STEP_SAMPLERS
@@ -171,6 +172,26 @@ def about_enlarging(card: Card, request: Request) -> tuple[str, ...]:
         ),
         *_about_conditions(request),
     )
+
+
+def about_fast(model: LatentModel, steps: int, guidance: float) -> tuple[str, ...]:
+    """A hint when a fast job computes all that any other does."""
+    if steps < LEAST_FAST_STEPS:
+        return (
+            Sentence(
+                "Fast has no effect in fewer than {least} steps; this was painted in {steps}.",
+                least=LEAST_FAST_STEPS,
+                steps=steps,
+            ),
+        )
+    if not model.inner_blocks and (guidance == 1 or model.guidance_embeds):
+        return (
+            Sentence(
+                "Fast has no effect with {name}, which computes nothing in these steps that could be kept.",
+                name=model.checkpoint.card.name,
+            ),
+        )
+    return ()
 
 
 def about_sampler(sampler: str, steps: int, guidance: float, distilled_lora: str = "") -> tuple[str, ...]:

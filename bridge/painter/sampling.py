@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..diffusion import EncodedPrompts, LatentModel, embeddings_of
-from .hints import about_regions, about_sampler
+from .hints import about_fast, about_regions, about_sampler
 from .oom_guard import OomGuard
 from .references import about_references
 from .request import Request
@@ -69,6 +69,7 @@ def resolve_sampling(
     hints = (
         *about_prompts,
         *about_regions(len(regions)),
+        *(about_fast(model, steps, guidance) if said.fast else ()),
         *about_sampler(sampler, steps, guidance, distilled.id if distilled else ""),
     )
     negatives = (words.negative_prompt, *(one.negative_prompt for one in request.regions))

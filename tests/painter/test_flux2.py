@@ -224,3 +224,12 @@ def test_cancels_within_a_step(studio, klein, canvas):
     with pytest.raises(Cancelled):
         paint(asked(studio, canvas, steps=6), klein, hooks)
     assert hooks.stages[-1][:2] == ("denoise", 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "guidance", "told"), [(2, 1.0, "fewer than 8 steps"), (8, 1.0, "that could be kept")]
+)
+def test_where_fast_changes_nothing_a_hint_says_so(studio, klein, canvas, steps, guidance, told):
+    request = asked(studio, canvas, "generate", steps=steps, guidance=guidance, fast=True)
+    hints = paint(request, klein, studio.Hooks(), RESULTS).hints
+    assert [told in hint for hint in hints if hint.startswith("Fast")] == [True]

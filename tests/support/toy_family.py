@@ -157,6 +157,7 @@ class _ToyModel:
     latent_channels: int = CHANNELS
     pixels_per_latent: int = SCALE
     guidance_embeds: bool = False
+    inner_blocks: tuple = ()
     effects: tuple[type, ...] = ()
 
     @property

@@ -3,7 +3,7 @@
 Black Forest Labs 2024, https://github.com/black-forest-labs/flux. Tokens are squares of 2 x 2 latents.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -86,6 +86,11 @@ class Flux1Model:
     def guidance_embeds(self) -> bool:
         """Whether it is told the guidance: all but schnell."""
         return bool(self.transformer.config.guidance_embeds)
+
+    @property
+    def inner_blocks(self) -> Sequence[nn.Module]:
+        """None that are known to be spared without harm."""
+        return ()
 
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """Shifted by the plane's tokens; schnell's not at all."""

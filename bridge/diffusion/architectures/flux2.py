@@ -133,6 +133,11 @@ class Flux2Model:
         """It is asked with and without the prompt."""
         return False
 
+    @property
+    def inner_blocks(self) -> Sequence[nn.Module]:
+        """None that are known to be spared without harm."""
+        return ()
+
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """Shifted by the plane's tokens and by the steps."""
         return FlowMatchingSchedule(mu=flux2_mu).for_image(size[0] * size[1], steps)

@@ -5,7 +5,7 @@ differs between these families is told by their facts (`bridge.models.families`)
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -90,6 +90,11 @@ class UNetModel:
         """Whether the UNet is told the guidance (LCM)."""
         return getattr(self.unet.config, "time_cond_proj_dim", None) is not None
 
+    @property
+    def inner_blocks(self) -> Sequence[nn.Module]:
+        """All but the outermost, at the plane's own size: there the details are that change with each step."""
+        return (*self.unet.down_blocks[1:], self.unet.mid_block, *self.unet.up_blocks[:-1])
+
     def schedule(self, size: tuple[int, int], steps: int) -> VariancePreservingSchedule:  # noqa: ARG002
         """The same for planes of every size."""
         return VariancePreservingSchedule(self.scheduler_config)
@@ -155,16 +160,12 @@ class UNetModel:
         if residuals:
             down, middle = summed_residuals(residuals)
             options |= {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        features = nullcontext() if inputs.features is None else inputs.features.kept(self._inner_blocks())
+        features = nullcontext() if inputs.features is None else inputs.features.kept(self.inner_blocks)
         with attending(self.unet, images, inputs), regional_cross_attention(self.unet, inputs.regions), features:
             prediction: torch.Tensor = self.unet(
                 self._with_mask(inputs), inputs.timestep, return_dict=False, **options
             )[0]
         return prediction
-
-    def _inner_blocks(self) -> tuple[nn.Module, ...]:
-        """All but the outermost, at the plane's own size: there the details are that change with each step."""
-        return (*self.unet.down_blocks[1:], self.unet.mid_block, *self.unet.up_blocks[:-1])
 
     def _with_mask(self, inputs: ModelInputs) -> torch.Tensor:
         """The latents, with the five channels of an inpainting UNet."""

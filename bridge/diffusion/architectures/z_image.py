@@ -4,7 +4,7 @@ Z-Image Team 2025, "Z-Image: An Efficient Image Generation Foundation Model with
 (arXiv 2511.22699). Tokens are squares of 2 x 2 latents.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,6 +81,11 @@ class ZImageModel:
     def guidance_embeds(self) -> bool:
         """It is asked with and without the prompt."""
         return False
+
+    @property
+    def inner_blocks(self) -> Sequence[nn.Module]:
+        """None that are known to be spared without harm."""
+        return ()
 
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """As its variant is shifted: by a constant, so far."""
