@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -144,7 +145,9 @@ class Desktop:
         """End a program that was started here, with its children."""
         if process.poll() is None:
             for inner in psutil.Process(process.pid).children(recursive=True):
-                inner.send_signal(signal.SIGKILL)
+                # One may have ended since, as with its parent.
+                with suppress(psutil.NoSuchProcess):
+                    inner.send_signal(signal.SIGKILL)
             process.kill()
         process.wait()
 
