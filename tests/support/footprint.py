@@ -14,6 +14,8 @@ import numpy as np
 import psutil
 from whole_bridge import BridgeProcess
 
+from bridge.library.files import BEGUN
+
 __all__ = ["Footprint", "Observer", "slope"]
 
 _SHARED = Path("/dev/shm")
@@ -23,7 +25,8 @@ _SEGMENT = re.compile(r"/dev/shm/(pb[0-9a-f]{12}-)")
 @dataclass(frozen=True)
 class Footprint:
     """At one moment. ``bridge_bytes`` and ``worker_bytes`` are resident; the counts are those of all its processes,
-    files' those in its home and its folder for temporary files.
+    files' those in its home and its folder for temporary files. In the library, which is to keep each result, only
+    those that a write has begun count.
     """
 
     bridge_bytes: int
@@ -60,9 +63,16 @@ class Observer:
                 opened += member.num_fds()
                 threads += member.num_threads()
                 self._learn_prefix(member.pid)
-        folders = (self.process.home, self.temporary)
-        files = sum(len(found) for folder in folders for _, _, found in os.walk(folder))
+        files = sum(map(self._files, (self.process.home, self.temporary)))
         return Footprint(sizes[0], max(sizes[1:], default=0), opened, threads, len(sizes), files, self._segments())
+
+    def _files(self, folder: Path) -> int:
+        library = self.process.home / "library"
+        return sum(
+            BEGUN in name or not Path(parent).is_relative_to(library)
+            for parent, _, names in os.walk(folder)
+            for name in names
+        )
 
     def until_quiet(self, quiet: Callable[[Footprint], bool], *, seconds: float) -> Footprint:
         """The first footprint that meets a condition, or the last one before the time is over."""
