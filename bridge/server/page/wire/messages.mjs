@@ -12,8 +12,9 @@ const DEFAULTS = {
   welcome: { device: null, recommended: [], loras: [], maps: [] },
   checkpoints: { loras: [], maps: [] },
   progress: { seconds_left: null },
-  result: { hints: [] },
+  result: { hints: [], entries: [] },
   trained: { hints: [] },
+  browsed: { has_more: false },
   error: { about: "" },
 };
 
