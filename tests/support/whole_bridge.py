@@ -60,15 +60,17 @@ def serving(
         stderr=log,
         text=True,
     )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Paintbridge listens on ws://127.0.0.1:"), (home / "bridge.log").read_text()
-    yield BridgeProcess(process, home)
-    process.terminate()
     try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("Paintbridge listens on ws://127.0.0.1:"), (home / "bridge.log").read_text()
+        yield BridgeProcess(process, home)
+        process.terminate()
         assert process.wait(30) == 0, (home / "bridge.log").read_text()
     finally:
+        # Also where a test has failed.
         process.kill()
+        process.wait()
         log.close()
     assert "Traceback" not in (home / "bridge.log").read_text()
 
