@@ -1,11 +1,15 @@
 """Where a model's numbers stop being numbers: NaN and infinities, found at the step that made them."""
 
+from collections.abc import Sequence
 from enum import Enum
+from typing import Protocol
 
 import torch
 
+from ..models import Checkpoint
 from ..models.errors import ModelsError
-from .model import LatentModel
+from .device import Device
+from .model import WeightedLora
 
 __all__ = ["ModelNotFinite", "ModelStep", "check_finite"]
 
@@ -29,7 +33,20 @@ class ModelNotFinite(ModelsError):
         self.half = half
 
 
-def check_finite(values: torch.Tensor, step: ModelStep, model: LatentModel) -> None:
+class _Loaded(Protocol):
+    """What an error tells of a model."""
+
+    @property
+    def checkpoint(self) -> Checkpoint: ...
+
+    @property
+    def device(self) -> Device: ...
+
+    @property
+    def loras(self) -> Sequence[WeightedLora]: ...
+
+
+def check_finite(values: torch.Tensor, step: ModelStep, model: _Loaded) -> None:
     """Raises ModelNotFinite where one of the values that a step of the model gave is NaN or infinite.
 
     Half precision ends at 65,504, beyond which some checkpoints' numbers lie; the VAE runs in float32 in any case.

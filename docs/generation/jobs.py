@@ -30,7 +30,7 @@ _WORDS = {
     ("upscale", "upscale"): "Enlarges the context by `scale`, and adds detail as `strength` says. The layer lies on "
     "the enlarged canvas ([Layer](#layer)).",
     ("estimate", "estimate"): "Makes a map of the picture, for use as a condition: which one `control_kind` says. What "
-    "is drawn in lines lies on a transparent ground; every other map is opaque. With a selection it is cut to that.",
+    "is drawn in lines, and poses, lie on a transparent ground; every other map is opaque. With a selection it is cut to that.",
 }
 
 

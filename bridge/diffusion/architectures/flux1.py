@@ -3,7 +3,7 @@
 Black Forest Labs 2024, https://github.com/black-forest-labs/flux. Tokens are squares of 2 x 2 latents.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,12 +17,11 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from ...models import Checkpoint, Family
 from ...prompts import read_text
-from ..autoencoder import decode_latents, encode_picture, picture_of
-from ..device import Device
+from ..autoencoder import decode_latents
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
 from ..lora import Adapters
-from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, PromptEmbeds, WeightedLora, pooled_mask
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, PromptEmbeds, pooled_mask
 from ..preview import fit_latent_to_rgb
 from ..regional_attention import joint_attention_mask, mixed_pooled, shares_of_tokens
 from ..schedules import FlowMatchingSchedule
@@ -31,6 +30,7 @@ from ..text_encoders.language_model import encode_prompts, plain_words
 from ..text_encoders.t5 import PooledClip, T5Encoder
 from ..weights import weights_of
 from .flux1_names import convert, original_names
+from .transformer import TransformerModel
 
 __all__ = ["Flux1Model", "load", "part_classes"]
 
@@ -39,38 +39,18 @@ _PATCH = 2
 _PLACES, _PLACES_OF_SCHNELL = 512, 256
 
 
-@dataclass(frozen=True)
-class Flux1Model:
-    """A loaded checkpoint of FLUX.1 (`bridge.diffusion.LatentModel`).
+@dataclass(frozen=True, kw_only=True)
+class Flux1Model(TransformerModel):
+    """A loaded checkpoint of FLUX.1 (`bridge.diffusion.LatentModel`)."""
 
-    `adapters` are the LoRAs in memory, `loras` those that are set until the cache is asked for the checkpoint again.
-    """
-
-    checkpoint: Checkpoint
-    device: Device
     clip: PooledClip
     t5: T5Encoder
-    transformer: Any
-    vae: Any
-    latent_to_rgb: torch.Tensor
-    adapters: Adapters
-    loras: tuple[WeightedLora, ...] = ()
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """As `LatentModel.modules`."""
         texts = {"text_encoder": self.clip.module, "text_encoder_2": self.t5.module}
         return {**texts, "transformer": self.transformer, "vae": self.vae}
-
-    @property
-    def latent_channels(self) -> int:
-        """As `LatentModel.latent_channels`."""
-        return int(self.vae.config.latent_channels)
-
-    @property
-    def pixels_per_latent(self) -> int:
-        """As `LatentModel.pixels_per_latent`."""
-        return self.checkpoint.family.pixels_per_latent
 
     @property
     def mask_input(self) -> MaskInput:
@@ -87,22 +67,10 @@ class Flux1Model:
         """Whether it is told the guidance: all but schnell."""
         return bool(self.transformer.config.guidance_embeds)
 
-    @property
-    def inner_blocks(self) -> Sequence[nn.Module]:
-        """None that are known to be spared without harm."""
-        return ()
-
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """Shifted by the plane's tokens; schnell's not at all."""
         shift = self.checkpoint.variant.shift if self.checkpoint.variant else None
         return FlowMatchingSchedule.shifted_by(shift, size[0] * size[1] // _PATCH**2, steps)
-
-    def configured(
-        self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
-    ) -> "Flux1Model":
-        """As `LatentModel.configured`."""
-        self.adapters.set_adapters(loras, check=check)
-        return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
 
     def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
         """As `LatentModel.encode_prompts`."""
@@ -117,18 +85,6 @@ class Flux1Model:
         pooled = self.clip.pooled(plain_words(read_text(text)))
         check_finite(pooled, ModelStep.TEXT_ENCODER, self)
         return replace(prompt, pooled=pooled)
-
-    def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """As `LatentModel.encode`."""
-        latents = encode_picture(self.vae, rgb, self.device.torch_device)
-        check_finite(latents, ModelStep.VAE, self)
-        return latents
-
-    def decode(self, latents: torch.Tensor) -> np.ndarray:
-        """As `LatentModel.decode`."""
-        pixels = decode_latents(self.vae, latents)[0]
-        check_finite(pixels, ModelStep.VAE, self)
-        return picture_of(pixels)
 
     def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
         """For Fill each of a latent's 64 pixels is a channel; else one channel, as `pooled_mask`."""

@@ -4,8 +4,8 @@ Black Forest Labs 2026, https://github.com/black-forest-labs/flux2. A token is a
 latents, 16 x 16 pixels: here that is one latent of 128 channels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,19 +17,19 @@ from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from ...models import Checkpoint, Family
-from ..autoencoder import decode_unscaled, encode_unscaled, picture_of
+from ..autoencoder import decode_unscaled, encode_unscaled
 from ..conditioning.reference_tokens import ReferenceConditioner, ReferenceLatents, attention_bias, seen_references
-from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
 from ..lora import Adapters
-from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs
 from ..preview import fit_latent_to_rgb
 from ..regional_attention import joint_attention_mask, shares_of_tokens
 from ..schedules import FlowMatchingSchedule, flux2_mu
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
 from .flux2_names import convert, original_names
+from .transformer import TransformerModel
 
 __all__ = ["Flux2Model", "LatentStatistics", "ReferenceTokens", "load", "part_classes"]
 
@@ -85,22 +85,12 @@ class ReferenceTokens:
         return cls(tokens[:, seen], positions[seen])
 
 
-@dataclass(frozen=True)
-class Flux2Model:
-    """A loaded checkpoint of FLUX.2 Klein (`bridge.diffusion.LatentModel`).
+@dataclass(frozen=True, kw_only=True)
+class Flux2Model(TransformerModel):
+    """A loaded checkpoint of FLUX.2 Klein (`bridge.diffusion.LatentModel`)."""
 
-    `adapters` are the LoRAs in memory, `loras` those that are set until the cache is asked for the checkpoint again.
-    """
-
-    checkpoint: Checkpoint
-    device: Device
     language_model: LanguageModel
-    transformer: Any
-    vae: Any
     statistics: LatentStatistics
-    latent_to_rgb: torch.Tensor
-    adapters: Adapters
-    loras: tuple[WeightedLora, ...] = ()
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
@@ -113,11 +103,6 @@ class Flux2Model:
         return int(self.transformer.config.in_channels)
 
     @property
-    def pixels_per_latent(self) -> int:
-        """As `LatentModel.pixels_per_latent`."""
-        return self.checkpoint.family.pixels_per_latent
-
-    @property
     def mask_input(self) -> MaskInput:
         """By reference tokens of what is not masked, or by green where a LoRA was trained on that, and by blending."""
         marked = any(one.strength > 0 and one.lora.outpaints for one in self.loras)
@@ -128,50 +113,17 @@ class Flux2Model:
         """References."""
         return (ReferenceLatents,)
 
-    @property
-    def guidance_embeds(self) -> bool:
-        """It is asked with and without the prompt."""
-        return False
-
-    @property
-    def inner_blocks(self) -> Sequence[nn.Module]:
-        """None that are known to be spared without harm."""
-        return ()
-
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """Shifted by the plane's tokens and by the steps."""
         return FlowMatchingSchedule(mu=flux2_mu).for_image(size[0] * size[1], steps)
-
-    def configured(
-        self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
-    ) -> "Flux2Model":
-        """As `LatentModel.configured`."""
-        self.adapters.set_adapters(loras, check=check)
-        return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
 
     def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
         """As `LatentModel.encode_prompts`."""
         return encode_prompts(self.language_model, positive, negative, self, guided=guided)
 
-    def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """As `LatentModel.encode`."""
-        latents = self.statistics.normalized(encode_unscaled(self.vae, rgb, self.device.torch_device))
-        check_finite(latents, ModelStep.VAE, self)
-        return latents
-
-    def decode(self, latents: torch.Tensor) -> np.ndarray:
-        """As `LatentModel.decode`."""
-        pixels = decode_unscaled(self.vae, self.statistics.unnormalized(latents))[0]
-        check_finite(pixels, ModelStep.VAE, self)
-        return picture_of(pixels)
-
     def reference(self, rgb: np.ndarray, index: int) -> ReferenceConditioner:
         """As `TakesReferences.reference`."""
         return ReferenceConditioner(self.encode(rgb), index)
-
-    def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
-        """One channel; what is masked in part of a latent's pixels is masked."""
-        return pooled_mask(mask, self.pixels_per_latent)
 
     @torch.no_grad()
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
@@ -226,6 +178,12 @@ class Flux2Model:
             return ()
         mask = inputs.mask if self.mask_input is MaskInput.REFERENCE else None
         return (ReferenceTokens.of(inputs.masked_image_latents, mask, 0),)
+
+    def _latents(self, rgb: np.ndarray) -> torch.Tensor:
+        return self.statistics.normalized(encode_unscaled(self.vae, rgb, self.device.torch_device))
+
+    def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
+        return decode_unscaled(self.vae, self.statistics.unnormalized(latents))
 
 
 def _tokens(latents: torch.Tensor) -> torch.Tensor:

@@ -4,30 +4,29 @@ Z-Image Team 2025, "Z-Image: An Efficient Image Generation Foundation Model with
 (arXiv 2511.22699). Tokens are squares of 2 x 2 latents.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import diffusers
-import numpy as np
 import torch
 import transformers
 from diffusers.loaders.single_file_utils import convert_z_image_transformer_checkpoint_to_diffusers
 from torch import nn
 
 from ...models import Checkpoint, Family
-from ..autoencoder import decode_latents, encode_picture, picture_of
+from ..autoencoder import decode_latents
 from ..conditioning.block_residuals import BlockResiduals, summed_block_residuals
 from ..conversion import Tensors, convert_original
-from ..device import Device
 from ..finite import ModelStep, check_finite
 from ..loading import ModuleLoader
 from ..lora import Adapters
-from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs, WeightedLora, pooled_mask
+from ..model import Effect, EncodedPrompts, MaskInput, ModelInputs
 from ..preview import fit_latent_to_rgb
 from ..schedules import FlowMatchingSchedule, ModelTime
 from ..text_encoders.language_model import LanguageModel, encode_prompts
 from ..weights import weights_of
+from .transformer import TransformerModel
 
 __all__ = ["ZImageModel", "convert", "load", "original_names", "part_classes"]
 
@@ -35,37 +34,16 @@ _LATENTS_PER_TOKEN = 2
 _convert_transformer: Any = convert_z_image_transformer_checkpoint_to_diffusers
 
 
-@dataclass(frozen=True)
-class ZImageModel:
-    """A loaded checkpoint of Z-Image (`bridge.diffusion.LatentModel`).
+@dataclass(frozen=True, kw_only=True)
+class ZImageModel(TransformerModel):
+    """A loaded checkpoint of Z-Image (`bridge.diffusion.LatentModel`)."""
 
-    `adapters` are the LoRAs in memory, `loras` those that are set until
-    the cache is asked for the checkpoint again.
-    """
-
-    checkpoint: Checkpoint
-    device: Device
     language_model: LanguageModel
-    transformer: Any
-    vae: Any
-    latent_to_rgb: torch.Tensor
-    adapters: Adapters
-    loras: tuple[WeightedLora, ...] = ()
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
         """As `LatentModel.modules`."""
         return {"text_encoder": self.language_model.module, "transformer": self.transformer, "vae": self.vae}
-
-    @property
-    def latent_channels(self) -> int:
-        """As `LatentModel.latent_channels`."""
-        return int(self.vae.config.latent_channels)
-
-    @property
-    def pixels_per_latent(self) -> int:
-        """As `LatentModel.pixels_per_latent`."""
-        return self.checkpoint.family.pixels_per_latent
 
     @property
     def mask_input(self) -> MaskInput:
@@ -77,48 +55,15 @@ class ZImageModel:
         """What its ControlNets add."""
         return (BlockResiduals,)
 
-    @property
-    def guidance_embeds(self) -> bool:
-        """It is asked with and without the prompt."""
-        return False
-
-    @property
-    def inner_blocks(self) -> Sequence[nn.Module]:
-        """None that are known to be spared without harm."""
-        return ()
-
     def schedule(self, size: tuple[int, int], steps: int) -> FlowMatchingSchedule:
         """As its variant is shifted: by a constant, so far."""
         shift = self.checkpoint.variant.shift if self.checkpoint.variant else 1.0
         tokens = size[0] * size[1] // _LATENTS_PER_TOKEN**2
         return FlowMatchingSchedule.shifted_by(shift, tokens, steps, model_time=ModelTime.SIGNAL)
 
-    def configured(
-        self, checkpoint: Checkpoint, loras: tuple[WeightedLora, ...], *, check: Callable[[], None]
-    ) -> "ZImageModel":
-        """As `LatentModel.configured`."""
-        self.adapters.set_adapters(loras, check=check)
-        return replace(self, checkpoint=checkpoint, loras=tuple(one for one in loras if one.strength))
-
     def encode_prompts(self, positive: str, negative: str, *, guided: bool = True) -> EncodedPrompts:
         """As `LatentModel.encode_prompts`."""
         return encode_prompts(self.language_model, positive, negative, self, guided=guided)
-
-    def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """As `LatentModel.encode`."""
-        latents = encode_picture(self.vae, rgb, self.device.torch_device)
-        check_finite(latents, ModelStep.VAE, self)
-        return latents
-
-    def decode(self, latents: torch.Tensor) -> np.ndarray:
-        """As `LatentModel.decode`."""
-        pixels = decode_latents(self.vae, latents)[0]
-        check_finite(pixels, ModelStep.VAE, self)
-        return picture_of(pixels)
-
-    def encode_mask(self, mask: np.ndarray) -> torch.Tensor:
-        """One channel; what is masked in part of a latent's pixels is masked."""
-        return pooled_mask(mask, self.pixels_per_latent)
 
     @torch.no_grad()
     def predict(self, inputs: ModelInputs) -> torch.Tensor:
