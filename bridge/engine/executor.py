@@ -32,7 +32,7 @@ from ..protocol.pixels import Buffer
 from ..training.dataset import TrainingImage
 from . import pictures
 from .conditions import controlnet_hashes, read_conditions, read_inpainting, resolved_conditioning
-from .filling import filling_checkpoint
+from .filling import about_missing_controlnet, filling_checkpoint, wants_controlnet
 from .inputs import Inputs
 from .lora_training import LoraTrainer
 from .map_estimation import MapEstimator, people_of
@@ -152,6 +152,8 @@ class JobExecutor:
             inpainting=read_inpainting(settings, self._controlnets, checkpoint),
             previews=submit.result.previews,
         )
+        if wants_controlnet(settings, checkpoint) and request.inpainting is None:
+            about_filling = (*about_filling, about_missing_controlnet(checkpoint))
         groups = group_by_prompt(
             settings, self._loras, self._wildcards, self._embeddings, checkpoint, check=hooks.check
         )

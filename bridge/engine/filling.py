@@ -14,7 +14,7 @@ from ..models.inpaint_difference import FARTHEST, find_difference, known_distanc
 from ..models.parts import Part
 from ..protocol.messages import JobKind, JobSettings
 
-__all__ = ["filling_checkpoint"]
+__all__ = ["about_missing_controlnet", "filling_checkpoint", "wants_controlnet"]
 
 
 def filling_checkpoint(
@@ -43,6 +43,21 @@ def filling_checkpoint(
         if distance > FARTHEST:
             return checkpoint, (_about_distance(checkpoint, distance),)
     return replace(checkpoint, inpaint=True, difference=difference), ()
+
+
+def wants_controlnet(settings: JobSettings, checkpoint: Checkpoint) -> bool:
+    """Whether checkpoints.toml says that a ControlNet is to guide this fill, and the job does not say otherwise."""
+    said = settings.conditioning.inpaint_controlnet
+    return settings.kind == JobKind.FILL and said is None and checkpoint.fills_by is FillMethod.CONTROLNET
+
+
+def about_missing_controlnet(checkpoint: Checkpoint) -> str:
+    """A hint where no such ControlNet is here."""
+    return Sentence(
+        '{id} is to fill by a ControlNet (`inpainting = "controlnet"`), but none for inpainting is here that fits it, '
+        "so it fills without one. docs/conditions.md names some.",
+        id=checkpoint.id,
+    )
 
 
 def _distance(child: Part, base: Part, check: Callable[[], None]) -> float:

@@ -29,8 +29,8 @@ _WORDS = {
     "selection is the layer's alpha; `strength` has no effect, and a hint says so.",
     ("upscale", "upscale"): "Enlarges the context by `scale`, and adds detail as `strength` says. The layer lies on "
     "the enlarged canvas ([Layer](#layer)).",
-    ("estimate", "estimate"): "Makes a map of the picture, for use as a condition: which one `control_kind` says. What "
-    "is drawn in lines, and poses, lie on a transparent ground; every other map is opaque. With a selection it is cut to that.",
+    ("estimate", "estimate"): "Makes a map of the picture, for use as a condition: which one `control_kind` says. "
+    "Lines and poses lie on a transparent ground; every other map is opaque. With a selection it is cut to that.",
 }
 
 

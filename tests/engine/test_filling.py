@@ -243,6 +243,13 @@ def test_a_whole_fill_by_it_says_so_in_its_recipe(home: Path, models: Path) -> N
     assert blended.layers[0].recipe.checkpoint_hash == Registry([models]).get("near").hash
 
 
+def test_a_controlnet_that_it_should_fill_by_and_that_is_not_here_is_missed(home: Path, models: Path) -> None:
+    (home / "checkpoints.toml").write_text(SOURCES + '["near"]\ninpainting = "controlnet"\n')
+    assert ["so it fills without one" in hint for hint in done(models, "near").hints].count(True) == 1
+    for options in ({"inpaint_controlnet": "off"}, {"kind": "refine"}):
+        assert not any("fills without one" in hint for hint in done(models, "near", **options).hints)
+
+
 @pytest.mark.parametrize(
     ("key", "words"), [("inpainting", "one of difference, controlnet, blend"), ("stands_for", "one of base")]
 )
